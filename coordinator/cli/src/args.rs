@@ -1,0 +1,56 @@
+//! The command line: what can be typed, and the help that teaches it.
+
+use crate::{commands, output::Format};
+use clap::{Parser, Subcommand};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 refused, or the sweep has failed jobs; 2 wrong arguments or a broken sweep file;
+3 no coordinator answers; 130 interrupted.
+
+Start with:
+  tombola up                          a coordinator and workers on this machine, until Ctrl-C
+  tombola plan sweep.toml             what a sweep would train, before it does
+  tombola submit sweep.toml --watch   train it
+  tombola results NAME                accuracy against density, ticket against controls
+  tombola fetch NAME/1/10             the ticket of trial 1, round 10, as a folder PyTorch loads";
+
+/// Lottery-ticket experiments at the scale of a lab.
+#[derive(Debug, Parser)]
+#[command(name = "tombola", version, about, after_help = EXIT_CODES, infer_subcommands = false)]
+pub struct Args {
+    /// The coordinator, HOST:PORT. Default: the one of `tombola up`, else 127.0.0.1:7654.
+    #[arg(long, global = true, env = "TOMBOLA_COORDINATOR", value_name = "ADDRESS")]
+    pub(crate) coordinator: Option<String>,
+    /// What standard output holds.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One line per command; each is a file in `commands/`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Up(commands::up::Up),
+    Plan(commands::plan::Plan),
+    Diff(commands::diff::Diff),
+    Submit(commands::submit::Submit),
+    Extend(commands::extend::Extend),
+    List(commands::list::List),
+    Show(commands::show::Show),
+    Watch(commands::watch::Watch),
+    Results(commands::results::Results),
+    Failures(commands::failures::Failures),
+    Report(commands::report::Report),
+    Sql(commands::sql::Sql),
+    Pause(commands::steer::Pause),
+    Resume(commands::steer::Resume),
+    Stop(commands::steer::Stop),
+    Cancel(commands::steer::Cancel),
+    Retry(commands::retry::Retry),
+    Explain(commands::explain::Explain),
+    Workers(commands::workers::Workers),
+    Drain(commands::drain::Drain),
+    Fetch(commands::fetch::Fetch),
+    Completions(commands::completions::Completions),
+}

@@ -1,0 +1,21 @@
+//! `tombola explain`: why a job or a sweep is where it is.
+
+use super::Context;
+use std::process::ExitCode;
+use tombola_wire::v1::ExplainRequest;
+
+/// Why a job (`j12`) or a sweep is where it is, and where its results came from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// A job's id, or a sweep's name or id.
+    what: String,
+}
+
+impl Explain {
+    pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+        let client = context.connect().await?;
+        let answer = client.answer(client.sweeps().explain(ExplainRequest { what: self.what }).await)?;
+        context.printer.show(&answer, || answer.lines.join("\n"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

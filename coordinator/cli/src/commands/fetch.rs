@@ -1,0 +1,123 @@
+//! `tombola fetch`: a ticket as a folder PyTorch loads.
+
+use super::Context;
+use crate::{client::Client, error::Failure, output::bytes};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    str::FromStr,
+};
+use tombola_wire::v1::{GetArtifactRequest, TicketRequest, TicketResponse};
+
+/// Fetch a ticket: mask, rewound weights, card and a loader, as a folder.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fetch {
+    /// SWEEP/TRIAL/ROUND, such as `lth-lenet/1/10`; add `/BRANCH` or `/BRANCH/COPY` for a control's.
+    ticket: TicketPath,
+    /// The folder to write; default `SWEEP-TRIAL-ROUND[-BRANCH-COPY]`.
+    #[arg(long, short)]
+    dir: Option<PathBuf>,
+}
+
+/// A ticket's address.
+#[derive(Debug, Clone)]
+struct TicketPath(TicketRequest);
+
+impl FromStr for TicketPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not SWEEP/TRIAL/ROUND[/BRANCH[/COPY]], such as `lth-lenet/1/10`");
+        let mut parts = text.split('/');
+        let sweep = parts.next().filter(|part| !part.is_empty()).ok_or_else(wrong)?.to_owned();
+        let mut number = || parts.next().and_then(|part| part.parse().ok());
+        let trial = number().filter(|n| *n > 0).ok_or_else(wrong)?;
+        let round = number().ok_or_else(wrong)?;
+        let branch = parts.next().unwrap_or_default().to_owned();
+        let copy = parts.next().map_or(Ok(0), |part| part.parse().map_err(|_| wrong()))?;
+        if parts.next().is_some() {
+            return Err(wrong());
+        }
+        Ok(Self(TicketRequest { sweep, trial, round, branch, copy }))
+    }
+}
+
+/// Five lines that need only `safetensors` and torch.
+const LOADER: &str = "\
+# state_dict of the ticket (mask applied) and its mask: model.load_state_dict(weights); weights of 0 in mask are pruned
+from safetensors.torch import load_file
+weights = load_file(\"weights.safetensors\")
+mask = load_file(\"mask.safetensors\")
+weights = {name: tensor * mask[name] if name in mask else tensor for name, tensor in weights.items()}
+";
+
+impl Fetch {
+    pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+        let request = self.ticket.0;
+        let folder = self.dir.unwrap_or_else(|| default_folder(&request));
+        let client = context.connect().await?;
+        let ticket = client.answer(client.sweeps().ticket(request).await)?;
+        let size = write(&client, &ticket, &folder).await?;
+        context.printer.note(&format!("ticket written to {} ({})", folder.display(), bytes(size)));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn default_folder(ticket: &TicketRequest) -> PathBuf {
+    let line = if ticket.branch.is_empty() { String::new() } else { format!("-{}-{}", ticket.branch, ticket.copy) };
+    PathBuf::from(format!("{}-{}-{}{line}", ticket.sweep, ticket.trial, ticket.round))
+}
+
+/// Writes the folder; the card comes last, so that a folder with a card is whole.
+async fn write(client: &Client, ticket: &TicketResponse, folder: &Path) -> anyhow::Result<u64> {
+    if folder.join("card.json").exists() {
+        let what = format!("`{}` holds a ticket already\nhint: name another folder with --dir", folder.display());
+        return Err(Failure::Input(what).into());
+    }
+    std::fs::create_dir_all(folder).map_err(|e| anyhow::anyhow!("cannot make the folder `{}`: {e}", folder.display()))?;
+    let mut size = 0;
+    for (name, digest) in [("mask.safetensors", &ticket.mask), ("weights.safetensors", &ticket.weights)] {
+        if !digest.is_empty() {
+            let data = download(client, digest).await?;
+            size += data.len() as u64;
+            save(&folder.join(name), &data)?;
+        }
+    }
+    save(&folder.join("load.py"), LOADER.as_bytes())?;
+    save(&folder.join("card.json"), ticket.card.as_bytes())?;
+    Ok(size)
+}
+
+/// An artifact, checked against its name.
+async fn download(client: &Client, digest: &str) -> anyhow::Result<Vec<u8>> {
+    let mut chunks = client.answer(client.artifacts().get(GetArtifactRequest { digest: digest.to_owned() }).await)?;
+    let mut data = Vec::new();
+    while let Some(chunk) = client.answer(chunks.message().await.map(tonic::Response::new))? {
+        data.extend_from_slice(&chunk.data);
+    }
+    let got = blake3::hash(&data).to_hex();
+    anyhow::ensure!(
+        got.as_str() == digest,
+        "artifact {digest} came damaged (its bytes hash to {got})\nhint: try again; if it stays, the store is corrupt"
+    );
+    Ok(data)
+}
+
+fn save(file: &Path, data: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(file, data).map_err(|e| anyhow::anyhow!("cannot write `{}`: {e}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_named_by_sweep_trial_round_and_branch() {
+        let ticket = "lth/2/13/reinit/1".parse::<TicketPath>().unwrap().0;
+        assert_eq!((ticket.sweep.as_str(), ticket.trial, ticket.round, ticket.copy), ("lth", 2, 13, 1));
+        assert_eq!(default_folder(&ticket), PathBuf::from("lth-2-13-reinit-1"));
+        for wrong in ["lth", "lth/0/1", "lth/1", "lth/a/1", "/1/1", "lth/1/1/b/0/x"] {
+            assert!(wrong.parse::<TicketPath>().is_err(), "{wrong}");
+        }
+    }
+}

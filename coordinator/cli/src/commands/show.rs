@@ -1,0 +1,42 @@
+//! `tombola show`: one sweep.
+
+use super::{Context, list};
+use crate::output::{count, percent};
+use std::process::ExitCode;
+use tombola_wire::v1::{GetRequest, Sweep};
+
+/// Show a sweep: state, jobs, and its file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// The sweep's name or id.
+    sweep: String,
+}
+
+impl Show {
+    pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+        let client = context.connect().await?;
+        let sweep = client.answer(client.sweeps().get(GetRequest { sweep: self.sweep }).await)?;
+        context.printer.show(&sweep, || format!("{}\n\n{}", words(&sweep), sweep.file))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A sweep in three lines.
+pub(super) fn words(sweep: &Sweep) -> String {
+    let jobs = sweep.jobs.unwrap_or_default();
+    format!(
+        "sweep {} ({}): {}\ntrials {}; jobs done {}, running {}, ready {}, waiting {}, failed {}\niterations {} of {} ({})",
+        sweep.name,
+        sweep.id,
+        list::state(sweep),
+        sweep.trials,
+        count(jobs.done),
+        count(jobs.running),
+        count(jobs.ready),
+        count(jobs.waiting),
+        count(jobs.failed),
+        count(sweep.iterations_done),
+        count(sweep.iterations),
+        percent(list::progress(sweep)),
+    )
+}

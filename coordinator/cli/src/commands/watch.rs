@@ -1,0 +1,133 @@
+//! `tombola watch`: progress until a sweep is finished.
+
+use super::{Context, list};
+use crate::{client::Client, output::Printer};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::{collections::HashMap, process::ExitCode};
+use tombola_wire::v1::{Running, Sweep, WatchEvent, WatchRequest};
+
+/// Watch a sweep until it is finished: a bar for the whole and one for each running job; failures as they come.
+/// With `--output json`, one JSON object per line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Watch {
+    /// The sweep's name or id.
+    sweep: String,
+}
+
+impl Watch {
+    pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+        let client = context.connect().await?;
+        until_finished(&client, context.printer, &self.sweep).await
+    }
+}
+
+/// Shows events until the sweep is finished; the exit code says whether jobs failed.
+pub(crate) async fn until_finished(client: &Client, printer: &Printer, sweep: &str) -> anyhow::Result<ExitCode> {
+    let request = WatchRequest { sweep: sweep.to_owned() };
+    let mut events = client.answer(client.sweeps().watch(request).await)?;
+    let mut view = View::new(printer);
+    let mut last = None;
+    while let Some(event) = client.answer(events.message().await.map(tonic::Response::new))? {
+        view.show(&event)?;
+        last = event.sweep;
+    }
+    view.clear();
+    let failed = last.as_ref().and_then(|sweep| sweep.jobs).map_or(0, |jobs| jobs.failed);
+    if let Some(sweep) = &last {
+        printer.note(&format!("sweep {}: {}, {failed} jobs failed", sweep.name, list::state(sweep)));
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// How events are shown: bars on a terminal, JSON lines for scripts, a line per percent elsewhere.
+enum View<'a> {
+    Bars { all: MultiProgress, whole: ProgressBar, jobs: HashMap<String, ProgressBar> },
+    Json(&'a Printer),
+    Lines { printer: &'a Printer, percent: Option<u64> },
+}
+
+impl<'a> View<'a> {
+    fn new(printer: &'a Printer) -> Self {
+        if printer.format() == crate::output::Format::Json {
+            return Self::Json(printer);
+        }
+        if !printer.live() {
+            return Self::Lines { printer, percent: None };
+        }
+        let all = MultiProgress::new();
+        let whole = all.add(ProgressBar::new(0).with_style(style("{prefix} {bar:40} {percent:>3} %  {msg}  {eta} left")));
+        Self::Bars { all, whole, jobs: HashMap::new() }
+    }
+
+    fn show(&mut self, event: &WatchEvent) -> anyhow::Result<()> {
+        match self {
+            Self::Json(printer) => return printer.data(&serde_json::to_string(event)?),
+            Self::Lines { printer, percent } => show_line(printer, percent, event),
+            Self::Bars { all, whole, jobs } => {
+                for ended in event.ended.iter().filter(|ended| ended.how != "finished") {
+                    // A terminal that went away ends the bars, not the watch.
+                    let _ = all.println(format!("{} {}: {}", ended.label, ended.how, ended.message));
+                }
+                if let Some(sweep) = &event.sweep {
+                    show_whole(whole, sweep);
+                }
+                show_jobs(all, jobs, &event.running);
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&self) {
+        if let Self::Bars { all, whole, jobs } = self {
+            jobs.values().chain([whole]).for_each(ProgressBar::finish_and_clear);
+            let _ = all.clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are constants and valid")
+}
+
+fn show_whole(bar: &ProgressBar, sweep: &Sweep) {
+    let jobs = sweep.jobs.unwrap_or_default();
+    bar.set_length(sweep.iterations);
+    bar.set_position(sweep.iterations_done);
+    bar.set_prefix(sweep.name.clone());
+    let all = jobs.waiting + jobs.ready + jobs.running + jobs.done + jobs.failed;
+    let failed = if jobs.failed > 0 { format!(", {} failed", jobs.failed) } else { String::new() };
+    bar.set_message(format!("{}/{all} jobs{failed}", jobs.done));
+}
+
+fn show_jobs(all: &MultiProgress, bars: &mut HashMap<String, ProgressBar>, running: &[Running]) {
+    bars.retain(|job, bar| {
+        let still = running.iter().any(|r| r.job == *job);
+        if !still {
+            bar.finish_and_clear();
+            all.remove(bar);
+        }
+        still
+    });
+    for job in running {
+        let bar = bars.entry(job.job.clone()).or_insert_with(|| {
+            all.add(ProgressBar::new(0).with_style(style("  {bar:20} {pos:>6}/{len} it  {msg}")))
+        });
+        bar.set_length(job.to.saturating_sub(job.from));
+        bar.set_position(job.iteration.saturating_sub(job.from));
+        bar.set_message(format!("{} on {}", job.label, job.worker));
+    }
+}
+
+fn show_line(printer: &Printer, percent: &mut Option<u64>, event: &WatchEvent) {
+    for ended in event.ended.iter().filter(|ended| ended.how != "finished") {
+        printer.note(&format!("{} {}: {}", ended.label, ended.how, ended.message));
+    }
+    let Some(sweep) = &event.sweep else { return };
+    // Every five percent: a log is read, not watched.
+    let now = (list::progress(sweep) * 20.0) as u64 * 5;
+    if *percent != Some(now) {
+        *percent = Some(now);
+        let jobs = sweep.jobs.unwrap_or_default();
+        printer.note(&format!("{}: {now} %, {} jobs done, {} running", sweep.name, jobs.done, jobs.running));
+    }
+}

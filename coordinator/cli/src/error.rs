@@ -1,0 +1,39 @@
+//! Errors by the exit code they lead to, and how a refused request reads.
+
+use std::process::ExitCode;
+
+/// An error whose kind decides the exit code. Anything else exits with 1.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The input is wrong: exit code 2.
+    #[error("{0}")]
+    Input(String),
+    /// No coordinator answers: exit code 3.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+/// 1 = refused or failed, 2 = wrong input, 3 = no coordinator.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<Failure>() {
+        Some(Failure::Input(_)) => ExitCode::from(2),
+        Some(Failure::Unreachable(_)) => ExitCode::from(3),
+        None => ExitCode::from(1),
+    }
+}
+
+/// What a gRPC answer means to a person.
+pub(crate) fn refused(status: &tonic::Status, address: &str) -> anyhow::Error {
+    let message = status.message();
+    match status.code() {
+        tonic::Code::InvalidArgument => Failure::Input(message.to_owned()).into(),
+        tonic::Code::Unavailable => Failure::Unreachable(format!(
+            "the coordinator at {address} is not available: {message}\nhint: it may be starting or restarting; try again"
+        ))
+        .into(),
+        tonic::Code::Unimplemented => anyhow::anyhow!(
+            "the coordinator at {address} does not know this request\nhint: it is older than this command; upgrade it"
+        ),
+        _ => anyhow::anyhow!("{message}"),
+    }
+}

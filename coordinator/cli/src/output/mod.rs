@@ -1,0 +1,87 @@
+//! Output as an interface: one value, shown as a table for people or as JSON for scripts.
+
+mod numbers;
+
+pub(crate) use numbers::{bytes, count, percent, seconds};
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use std::io::{IsTerminal, Write};
+
+/// What standard output holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For scripts: one JSON value.
+    Json,
+}
+
+/// The only place that writes to standard output and standard error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printer {
+    format: Format,
+}
+
+impl Printer {
+    /// A printer of one format.
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// The format asked for.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Shows an answer: its JSON, or the text made for people.
+    pub(crate) fn show(&self, value: &impl serde::Serialize, people: impl FnOnce() -> String) -> anyhow::Result<()> {
+        match self.format {
+            Format::Json => self.data(&serde_json::to_string_pretty(value)?),
+            Format::Table => self.data(&people()),
+        }
+    }
+
+    /// Data, as it is. A reader that went away (`| head`) is no error.
+    pub(crate) fn data(&self, text: &str) -> anyhow::Result<()> {
+        match writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// A word to the person at the terminal.
+    #[expect(clippy::unused_self, reason = "one owner of the terminal: the printer")]
+    pub(crate) fn note(&self, text: &str) {
+        // There is nowhere to report that standard error is gone.
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// An error, with its causes.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        self.note(&format!("error: {error:#}"));
+    }
+
+    /// Whether progress bars make sense.
+    pub(crate) fn live(&self) -> bool {
+        self.format == Format::Table && std::io::stderr().is_terminal()
+    }
+}
+
+/// A table for people: headers, rows, numbers right-aligned.
+pub(crate) fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(headers.iter().map(|header| Cell::new(header.to_uppercase())));
+    for row in rows {
+        table.add_row(row.into_iter().map(|text| {
+            let alignment = if is_number(&text) { CellAlignment::Right } else { CellAlignment::Left };
+            Cell::new(text).set_alignment(alignment)
+        }));
+    }
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || c == '.' || c == '-' || c == '+')
+}

@@ -1,0 +1,140 @@
+//! The processes of `tombola up`: one coordinator, some workers, started, kept running and stopped in order.
+
+mod child;
+
+use crate::{
+    client::Client,
+    commands::up::Device,
+    error::Failure,
+    output::Printer,
+    places,
+};
+use child::Child;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+use tokio::sync::Mutex;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) state: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) listen: String,
+    pub(crate) workers: u32,
+    pub(crate) device: Device,
+    pub(crate) lanes: u32,
+}
+
+/// The running processes.
+pub(crate) struct Supervisor {
+    address: String,
+    client: Client,
+    coordinator: Mutex<Child>,
+    workers: Mutex<Vec<Child>>,
+}
+
+/// How long the coordinator may take to answer after its start.
+const START: Duration = Duration::from_secs(30);
+/// How long workers may take to checkpoint and leave.
+const DRAIN: Duration = Duration::from_secs(20);
+
+impl Supervisor {
+    /// Starts the coordinator, waits until it answers, then starts the workers.
+    pub(crate) async fn start(plan: &Plan, printer: &Printer) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(plan.state.join("log")).map_err(|e| {
+            Failure::Input(format!("cannot make the state folder `{}`: {e}", plan.state.display()))
+        })?;
+        let mut coordinator = Child::spawn("coordinator", "tombola-coordinator", &coordinator_arguments(plan), plan)?;
+        let (address, client) = first_answer(plan, &mut coordinator).await?;
+        printer.note(&format!("coordinator at {address}, state in {}", plan.state.display()));
+        let mut workers = Vec::new();
+        for number in 1..=plan.workers {
+            workers.push(start_worker(plan, &address, number)?);
+        }
+        let (data, logs) = (plan.data.display(), plan.state.join("log"));
+        printer.note(&format!("{} workers, data in {data}, logs in {}", plan.workers, logs.display()));
+        Ok(Self { address, client, coordinator: Mutex::new(coordinator), workers: Mutex::new(workers) })
+    }
+
+    /// A connection to the coordinator.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Starts processes again that end by themselves; returns when one keeps ending.
+    pub(crate) async fn keep_running(&self, printer: &Printer) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if let Err(error) = self.revive(printer).await {
+                return error;
+            }
+        }
+    }
+
+    async fn revive(&self, printer: &Printer) -> anyhow::Result<()> {
+        self.coordinator.lock().await.revive(printer)?;
+        for worker in self.workers.lock().await.iter_mut() {
+            worker.revive(printer)?;
+        }
+        Ok(())
+    }
+
+    /// Lets workers checkpoint and leave, then ends the coordinator.
+    pub(crate) async fn stop(self, printer: &Printer) {
+        printer.note("stopping: workers give back their work, checkpoints are kept");
+        let mut workers = self.workers.into_inner();
+        workers.iter().for_each(Child::terminate);
+        let deadline = Instant::now() + DRAIN;
+        for worker in &mut workers {
+            worker.wait_or_kill(deadline).await;
+        }
+        let mut coordinator = self.coordinator.into_inner();
+        coordinator.terminate();
+        coordinator.wait_or_kill(Instant::now() + DRAIN).await;
+        printer.note(&format!("coordinator at {} stopped", self.address));
+    }
+}
+
+fn coordinator_arguments(plan: &Plan) -> Vec<String> {
+    let state = plan.state.display().to_string();
+    vec!["--state".into(), state, "--listen".into(), plan.listen.clone()]
+}
+
+fn start_worker(plan: &Plan, address: &str, number: u32) -> anyhow::Result<Child> {
+    let name = format!("worker-{number}");
+    let slot = match plan.device {
+        Device::Cpu => format!("cpu={}", plan.lanes),
+        Device::Cuda => format!("cuda:{}={}", number - 1, plan.lanes),
+    };
+    let folder = plan.state.join("workers").join(&name);
+    let arguments = [
+        ("--coordinator", address.to_owned()),
+        ("--name", name.clone()),
+        ("--dir", folder.display().to_string()),
+        ("--data", plan.data.display().to_string()),
+        ("--slots", slot),
+    ];
+    let arguments: Vec<String> = arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
+    Child::spawn(&name, "tombola-worker", &arguments, plan)
+}
+
+/// Waits until the coordinator answers at the address it wrote down.
+async fn first_answer(plan: &Plan, coordinator: &mut Child) -> anyhow::Result<(String, Client)> {
+    let deadline = Instant::now() + START;
+    loop {
+        coordinator.still_running()?;
+        if let Ok(address) = std::fs::read_to_string(plan.state.join(places::ADDRESS_FILE)) {
+            let address = places::with_scheme(address.trim());
+            if let Ok(client) = Client::connect(Some(&address)).await {
+                return Ok((address, client));
+            }
+        }
+        if Instant::now() > deadline {
+            let log = coordinator.log().display();
+            return Err(Failure::Unreachable(format!("the coordinator does not answer; its log is {log}")).into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,10 @@
+//! What the coordinator decides, and nothing it does.
+//!
+//! `sweep` turns a sweep file into a plan of trials, rounds and jobs; `schedule` turns events into stored records and
+//! messages; `record` is the vocabulary between the decisions and the store. Pure: events and `now` in, effects out.
+//! No async, clock, randomness, SQL, wire types or files (`clippy.toml` bans what Cargo cannot).
+
+pub mod plan;
+pub mod record;
+pub mod schedule;
+pub mod sweep;

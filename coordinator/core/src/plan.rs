@@ -1,0 +1,99 @@
+//! A sweep expanded: trials, their rounds, and the jobs behind them, each job once.
+//!
+//! Made by `sweep::expand` from a sweep file alone, so that `tombola plan` works without a coordinator; compared with
+//! what is stored by fingerprint.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
+use tombola_spec::{Fingerprint, Steps, job::JobSpec, settings};
+
+/// Everything a sweep file asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The sweep's name.
+    pub name: String,
+    /// Trials in file order (first axis slowest, seeds fastest).
+    pub trials: Vec<TrialPlan>,
+    /// Jobs, each once, parents before children.
+    pub jobs: Vec<JobPlan>,
+}
+
+/// One assignment of all settings, one seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialPlan {
+    /// Identity inside the sweep: axis values and seed in a stable text, such as `prune.rate=0.2 seed=1`. Extending a
+    /// sweep keeps the keys of the trials it has.
+    pub key: String,
+    /// The seed.
+    pub seed: u64,
+    /// Which repeat of the same seed (0 unless `repeat` is used).
+    pub repeat: u32,
+    /// The values this trial has on the sweep's axes, by dotted name.
+    pub axes: BTreeMap<String, Value>,
+    /// Resolved settings.
+    pub settings: TrialSettings,
+    /// The trial's own line first, then branches.
+    pub rounds: Vec<RoundPlan>,
+}
+
+/// Every setting of a trial, resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialSettings {
+    /// Network, data, optimizer, numerics.
+    pub recipe: Arc<settings::Recipe>,
+    /// Length T of a training run.
+    pub steps: Steps,
+    /// Pruning, `None` = one dense training.
+    pub prune: Option<PruneLine>,
+}
+
+/// How a trial's line of rounds is pruned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PruneLine {
+    /// Criterion, scope, rates.
+    pub rule: settings::Prune,
+    /// Number of prune steps after the dense round 0.
+    pub rounds: u32,
+    /// The step survivors go back to.
+    pub rewind: Steps,
+}
+
+/// One round of a trial, or of a branch grown from one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoundPlan {
+    /// Branch name; empty on the trial's own line.
+    pub branch: String,
+    /// What the branch is: `ticket` on the own line, else `reinit`, `random_mask`.
+    pub kind: String,
+    /// Copy of the branch, from 0.
+    pub copy: u32,
+    /// Number of prunings done; 0 = dense.
+    pub round: u32,
+    /// The job that makes this round's mask; `None` = dense.
+    pub mask: Option<Fingerprint>,
+    /// Training segments in order; the last one's end is the round's end.
+    pub train: Vec<Fingerprint>,
+    /// Where this round's weights come from: the segment rewound to (its `weights`) or the one that drew them (its
+    /// `initial`). The ticket's theta_k.
+    pub origin: Fingerprint,
+    /// The step training starts at.
+    pub start: Steps,
+    /// Density this round will have, from the ladder.
+    pub density: f64,
+}
+
+/// One job and what it waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobPlan {
+    /// Identity.
+    pub fingerprint: Fingerprint,
+    /// What to do.
+    pub spec: Arc<JobSpec>,
+    /// Jobs whose outputs it reads, each once.
+    pub parents: Vec<Fingerprint>,
+    /// Iterations on the longest way from this job (included) to the end of the sweep: the critical path first.
+    pub height: u64,
+    /// How many rounds of this sweep stand on this very job (1 = not shared inside the sweep).
+    pub users: u32,
+}

@@ -1,0 +1,368 @@
+//! What is stored, in domain verbs: the only words between the scheduler and a store.
+//!
+//! A store applies a list of [`Write`]s in one transaction, each conditional on what its doc says; the scheduler never
+//! sees SQL and a store never decides anything.
+
+use crate::plan::TrialSettings;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
+use tombola_spec::{
+    Attempt, Digest, Fingerprint, JobId, LeaseId, Steps, SweepId, TrialId, WorkerId,
+    data::DataShape,
+    job::{JobSpec, Output},
+    outcome::{Artifact, Failure, Outcome, Series},
+    worker::{DeviceKind, Plan, WorkerInfo},
+};
+
+/// Milliseconds since 1970 UTC; from the shell, only for records people read. Terms run on monotonic time.
+pub type Millis = i64;
+
+/// A sweep as submitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepRow {
+    /// Identity.
+    pub id: SweepId,
+    /// Name, unique among sweeps.
+    pub name: String,
+    /// The file as it was last submitted or extended, TOML.
+    pub source: String,
+    /// What people asked of it.
+    pub state: SweepState,
+}
+
+/// What people asked of a sweep. Whether it is finished follows from its jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepState {
+    /// Run it.
+    Active,
+    /// Start nothing new; running jobs go on.
+    Paused,
+    /// As paused, and it will not go on by itself: `stop` lets running jobs finish.
+    Stopped,
+    /// Running jobs were stopped too; its claims are gone.
+    Cancelled,
+}
+
+/// A trial of a sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialRow {
+    /// Identity.
+    pub id: TrialId,
+    /// Its sweep.
+    pub sweep: SweepId,
+    /// Number inside the sweep, from 1, as in `tombola fetch SWEEP/TRIAL/ROUND`.
+    pub number: u32,
+    /// Key inside the sweep.
+    pub key: String,
+    /// Seed.
+    pub seed: u64,
+    /// Repeat of the seed.
+    pub repeat: u32,
+    /// Axis values.
+    pub axes: BTreeMap<String, Value>,
+    /// Resolved settings.
+    pub settings: TrialSettings,
+}
+
+/// A round of a trial or of a branch, and the jobs behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoundRow {
+    /// Its trial.
+    pub trial: TrialId,
+    /// Branch name, empty on the own line.
+    pub branch: String,
+    /// `ticket`, `reinit`, `random_mask`.
+    pub kind: String,
+    /// Copy of the branch.
+    pub copy: u32,
+    /// Prunings done.
+    pub round: u32,
+    /// The job that makes its mask.
+    pub mask: Option<JobId>,
+    /// Training segments in order.
+    pub train: Vec<JobId>,
+    /// The job whose output is the round's starting weights.
+    pub origin: JobId,
+    /// The step training starts at.
+    pub start: Steps,
+    /// Density from the ladder.
+    pub density: f64,
+}
+
+/// A job as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRow {
+    /// Identity.
+    pub id: JobId,
+    /// Identity across sweeps.
+    pub fingerprint: Fingerprint,
+    /// What to do.
+    pub spec: Arc<JobSpec>,
+    /// Jobs it reads.
+    pub parents: Vec<JobId>,
+    /// Critical path below, iterations.
+    pub height: u64,
+    /// Where it stands.
+    pub state: JobState,
+    /// Last attempt number given out.
+    pub attempt: Attempt,
+    /// Tries charged to the job itself so far.
+    pub tries: u32,
+    /// Abrupt worker losses it was present at.
+    pub losses: u32,
+    /// Its newest checkpoint.
+    pub checkpoint: Option<CheckpointRow>,
+    /// Its frozen outputs, once done.
+    pub outputs: BTreeMap<Output, Artifact>,
+}
+
+/// Where a job stands in the store. `waiting` and `ready` are one stored state: which of them follows from the parents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Not running, wanted by someone.
+    Open,
+    /// Granted to a worker under the current attempt, started or not.
+    Leased,
+    /// Committed.
+    Done,
+    /// Out of tries, or not worth one.
+    Failed,
+    /// Present at too many worker losses.
+    Quarantined,
+    /// No sweep wants it any more.
+    Unwanted,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Open, Self::Leased, Self::Done, Self::Failed, Self::Quarantined, Self::Unwanted];
+
+    /// Its name in SQL and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Leased => "leased",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Quarantined => "quarantined",
+            Self::Unwanted => "unwanted",
+        }
+    }
+}
+
+impl SweepState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Paused, Self::Stopped, Self::Cancelled];
+
+    /// Its name in SQL and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A checkpoint in the middle of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointRow {
+    /// Iterations done.
+    pub iteration: u64,
+    /// The file.
+    pub artifact: Artifact,
+}
+
+/// A pack: ordered lanes trained together; durable, because it is part of its results' provenance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackRow {
+    /// The lease that granted it.
+    pub lease: LeaseId,
+    /// Who runs it.
+    pub worker: WorkerId,
+    /// On which of its slots.
+    pub slot: u32,
+    /// Kind of device.
+    pub device: DeviceKind,
+    /// Execution plan.
+    pub plan: Plan,
+    /// Width; at least the number of lanes of each stage.
+    pub width: u32,
+    /// Stages in order (a chain); each a list of lanes.
+    pub stages: Vec<Vec<(JobId, Attempt)>>,
+}
+
+/// One change to the store. All writes of a commit are applied in order in one transaction that is also conditional on
+/// the leader's epoch; if any condition fails nothing is applied.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// A new sweep. Fails if the name is taken.
+    AddSweep(SweepRow),
+    /// Another file text for a sweep (extended).
+    SweepSource {
+        /// The sweep.
+        sweep: SweepId,
+        /// The new text.
+        source: String,
+    },
+    /// What people asked of a sweep.
+    SweepState {
+        /// The sweep.
+        sweep: SweepId,
+        /// The new state.
+        state: SweepState,
+    },
+    /// New trials.
+    AddTrials(Vec<TrialRow>),
+    /// New rounds.
+    AddRounds(Vec<RoundRow>),
+    /// New jobs; fingerprints are unique.
+    AddJobs(Vec<JobRow>),
+    /// A sweep wants these jobs (idempotent).
+    Claim {
+        /// The sweep.
+        sweep: SweepId,
+        /// Its jobs.
+        jobs: Vec<JobId>,
+        /// Which of them already existed when the sweep came: done elsewhere or shared.
+        shared: Vec<JobId>,
+    },
+    /// A sweep gives up all its claims.
+    Unclaim {
+        /// The sweep.
+        sweep: SweepId,
+    },
+    /// A lease: every job goes from `open` to `leased` with its new attempt number.
+    Lease(PackRow),
+    /// An attempt began (only now is it one): conditional on (job, attempt) being leased.
+    Start {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// By whom.
+        worker: WorkerId,
+        /// Under which lease.
+        lease: LeaseId,
+        /// Iteration it starts from.
+        iteration: u64,
+    },
+    /// A newer checkpoint: conditional on (job, attempt) being leased.
+    Checkpoint {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// The checkpoint.
+        checkpoint: CheckpointRow,
+    },
+    /// Metric points: conditional on (job, attempt) being leased or done; a batch number is stored once.
+    Metrics {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Number of the batch inside the attempt, from 1.
+        batch: u32,
+        /// The points.
+        series: Vec<Series>,
+    },
+    /// A result: conditional on (job, attempt) being leased; the job becomes `done`, its outputs are frozen and
+    /// unpinned, its mask rows written.
+    Finish {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// The result.
+        outcome: Outcome,
+    },
+    /// An attempt ended without a result: conditional on (job, attempt) being leased.
+    End {
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Why, for people and `failure`; `None` for recalls and drains.
+        failure: Option<Failure>,
+        /// Word for `job_history`: `failed`, `lost`, `recalled`, `drained`, `cancelled`.
+        how: &'static str,
+        /// Where the job goes.
+        next: JobState,
+        /// Tries charged so far.
+        tries: u32,
+        /// Losses so far.
+        losses: u32,
+    },
+    /// Jobs change state outside an attempt (retry, revival, unwanted).
+    JobState {
+        /// The jobs.
+        jobs: Vec<JobId>,
+        /// The new state.
+        state: JobState,
+        /// Whether tries and losses go back to zero (people asked for a retry).
+        reset: bool,
+    },
+    /// A worker connected, or reconnected under its id.
+    Worker {
+        /// Identity.
+        worker: WorkerId,
+        /// What it says of itself.
+        info: WorkerInfo,
+    },
+    /// A worker's state for people.
+    WorkerState {
+        /// The worker.
+        worker: WorkerId,
+        /// `connected`, `draining`, `lost`, `gone`.
+        state: &'static str,
+    },
+    /// The first content seen under a data set's name: binds the name (idempotent for the same digest).
+    BindData {
+        /// Name.
+        set: String,
+        /// Digest.
+        digest: Digest,
+        /// Shape.
+        shape: DataShape,
+    },
+}
+
+/// What a new leader folds: living jobs, with the finished parents they read, sweeps, claims and numbers given out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// Sweeps that are not cancelled and have jobs that are not done.
+    pub sweeps: Vec<SweepRow>,
+    /// Jobs in state open, leased, failed or quarantined that some sweep claims, and their done parents.
+    pub jobs: Vec<JobRow>,
+    /// (sweep, job) claims on those jobs.
+    pub claims: Vec<(SweepId, JobId)>,
+    /// Leases that still have leased jobs, with the lanes as granted.
+    pub packs: Vec<PackRow>,
+    /// Bound data sets.
+    pub data: Vec<(String, Digest, DataShape)>,
+    /// Known workers, by name.
+    pub workers: Vec<(WorkerId, String)>,
+    /// Highest ids given out so far.
+    pub last: LastIds,
+}
+
+/// Highest ids given out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LastIds {
+    /// Sweep.
+    pub sweep: u64,
+    /// Trial.
+    pub trial: u64,
+    /// Job.
+    pub job: u64,
+    /// Worker.
+    pub worker: u64,
+    /// Lease.
+    pub lease: u64,
+}

@@ -1,0 +1,40 @@
+//! What an operator can tune of the scheduler. Plain numbers: reading files and environments is the shell's business.
+
+use std::time::Duration;
+
+/// The scheduler's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// How often a worker says that it lives.
+    pub heartbeat: Duration,
+    /// A worker silent for so long has lost its leases.
+    pub term: Duration,
+    /// Training stages a lease may carry: 1 = no chains beyond a mask and its training.
+    pub chain_train_stages: u32,
+    /// A job running at so many abrupt worker losses is quarantined.
+    pub max_losses: u32,
+    /// A job charged so many tries has failed.
+    pub max_tries: u32,
+    /// First pause after an infrastructure failure; doubles each time.
+    pub backoff: Duration,
+    /// Longest such pause.
+    pub backoff_max: Duration,
+    /// How long a finished job nobody waits for is remembered. Longer than any read of the store takes on its way
+    /// into `Submit::known`, or a stale row could bring a finished job back.
+    pub remember: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(2),
+            term: Duration::from_secs(15),
+            chain_train_stages: 2,
+            max_losses: 5,
+            max_tries: 3,
+            backoff: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            remember: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything that can happen to the scheduler: one closed enum, handled one at a time in the order of arrival.
+
+use crate::{
+    plan::Plan,
+    record::{CheckpointRow, JobRow, SweepState},
+};
+use std::time::Duration;
+use tombola_spec::{
+    Attempt, JobId, LeaseId, SweepId, WorkerId,
+    outcome::{Failure, Outcome, Series},
+    worker::WorkerInfo,
+};
+
+/// Monotonic time since the leader started. Leases run on it; wall clocks may jump.
+pub type Now = Duration;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A worker introduced itself on a new link.
+    Hello {
+        /// What it is.
+        info: WorkerInfo,
+        /// The id it was given before, if any.
+        worker: Option<WorkerId>,
+        /// Attempts it still holds.
+        held: Vec<Held>,
+    },
+    /// A worker is alive; extends its leases.
+    Heartbeat {
+        /// The worker.
+        worker: WorkerId,
+        /// Iterations done of its running attempts.
+        progress: Vec<(JobId, Attempt, u64)>,
+    },
+    /// A fact about an attempt.
+    Report {
+        /// The worker.
+        worker: WorkerId,
+        /// The report's number, to acknowledge once committed.
+        sequence: u64,
+        /// The job.
+        job: JobId,
+        /// The attempt.
+        attempt: Attempt,
+        /// The fact.
+        fact: Fact,
+    },
+    /// A worker gives back what it had not started of a lease.
+    Returned {
+        /// The worker.
+        worker: WorkerId,
+        /// The lease.
+        lease: LeaseId,
+        /// The jobs given back.
+        jobs: Vec<JobId>,
+    },
+    /// A worker left on purpose, everything given back.
+    Leaving {
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// A worker's link broke. It keeps its leases until their term ends.
+    LinkDown {
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// Time passed.
+    Tick,
+    /// A new sweep.
+    Submit {
+        /// Expanded.
+        plan: Plan,
+        /// Its file.
+        source: String,
+        /// Stored jobs with fingerprints of this plan, wanted by someone or not.
+        known: Vec<JobRow>,
+    },
+    /// More of a sweep that is there: the whole plan of the new file; trials are matched by key.
+    Extend {
+        /// The sweep.
+        sweep: SweepId,
+        /// Expanded.
+        plan: Plan,
+        /// Its file.
+        source: String,
+        /// Stored jobs with fingerprints of this plan.
+        known: Vec<JobRow>,
+        /// Keys and rounds that are stored already: trial id, number, key, and its (branch, copy, round)s.
+        stored: Vec<StoredTrial>,
+    },
+    /// People changed a sweep's state (pause, resume, stop, cancel).
+    SetState {
+        /// The sweep.
+        sweep: SweepId,
+        /// The new state.
+        state: SweepState,
+    },
+    /// Open a sweep's failed and quarantined jobs again.
+    Retry {
+        /// The sweep.
+        sweep: SweepId,
+    },
+    /// Let a worker checkpoint, give back and leave.
+    Drain {
+        /// The worker.
+        worker: WorkerId,
+    },
+}
+
+/// A trial of a sweep that is being extended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTrial {
+    /// Identity.
+    pub id: tombola_spec::TrialId,
+    /// Number in the sweep.
+    pub number: u32,
+    /// Key in the sweep.
+    pub key: String,
+    /// Branch, copy and round of its rounds.
+    pub rounds: Vec<(String, u32, u32)>,
+}
+
+/// An attempt a reconnecting worker holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Under which lease.
+    pub lease: LeaseId,
+    /// The job.
+    pub job: JobId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Whether training began.
+    pub started: bool,
+    /// On which slot.
+    pub slot: u32,
+}
+
+/// What a report says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// The first iteration began.
+    Started {
+        /// Iteration it starts from.
+        iteration: u64,
+    },
+    /// Metric points.
+    Metrics {
+        /// Number of the batch inside the attempt.
+        batch: u32,
+        /// The points.
+        series: Vec<Series>,
+    },
+    /// A checkpoint was uploaded.
+    Checkpoint(CheckpointRow),
+    /// The job is done, its outputs uploaded.
+    Finished(Box<Outcome>),
+    /// The attempt failed.
+    Failed(Failure),
+    /// Given back by a draining worker, checkpointed if it could.
+    GivenBack,
+}

@@ -1,0 +1,203 @@
+//! One job in memory: its state, what it waits for, who wants it. May not touch other jobs or send anything.
+//!
+//! ```text
+//!              parents done             lease              Started
+//!   Waiting ───────────────► Ready ───────────► Leased ───────────────► Running
+//!      ▲                       ▲                 │  │                    │ │ │
+//!      └───────────────────────┴── recalled ─────┘  │   lost, drained,   │ │ │
+//!      ▲                       ▲   lost             │   to be retried    │ │ │
+//!      │                       └────────────────────┼────────────────────┘ │ │
+//!      │ wanted again, retried                      └── Finished ─► Done ◄─┘ │
+//!      │                                                                     │
+//!   Unwanted ◄── no claim left ── Failed, Quarantined ◄──────────────────────┘
+//! ```
+//!
+//! A chained job is leased while its parents still run in earlier stages of the same lease. Stored are only the
+//! states of [`JobState`]: `Waiting` and `Ready` are `open`, `Leased` and `Running` are `leased`.
+
+use super::{Now, key::KeyId};
+use crate::record::{CheckpointRow, JobRow, JobState};
+use std::sync::Arc;
+use tombola_spec::{
+    Attempt, Fingerprint, JobId, LeaseId, SweepId,
+    job::{JobSpec, Output},
+    outcome::Artifact,
+};
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// A parent is not done.
+    Waiting,
+    /// All parents are done. In the queue if `hold` allows and an active sweep wants it.
+    Ready { hold: Hold },
+    /// Granted, not begun.
+    Leased { lease: LeaseId },
+    /// Begun. `recorded`: this leader has written its start.
+    Running { lease: LeaseId, iteration: u64, recorded: bool },
+    /// Committed.
+    Done,
+    /// Out of tries, or not worth one.
+    Failed,
+    /// Present at too many worker losses.
+    Quarantined,
+    /// No sweep wants it.
+    Unwanted,
+}
+
+/// What keeps a ready job out of the queue for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Nothing.
+    No,
+    /// Back-off after an infrastructure failure.
+    Until(Now),
+    /// The rest of the pack that made it ready is about to end too: its siblings should be packed with it again.
+    Pack(LeaseId),
+}
+
+/// How a job counts in the progress of its sweeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Waiting,
+    Ready,
+    Running,
+    Done,
+    Failed,
+}
+
+/// A job's share in the progress of its sweeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) class: Option<Class>,
+    /// Iterations trained so far.
+    pub(super) trained: u64,
+    /// Iterations it has.
+    pub(super) iterations: u64,
+}
+
+/// A job in memory. Kept small: there may be 200,000.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) fingerprint: Fingerprint,
+    pub(super) spec: Arc<JobSpec>,
+    pub(super) parents: Box<[JobId]>,
+    pub(super) children: Vec<JobId>,
+    /// Sweeps that want it, oldest first.
+    pub(super) claims: Vec<SweepId>,
+    pub(super) outputs: Box<[(Output, Artifact)]>,
+    pub(super) checkpoint: Option<Box<CheckpointRow>>,
+    pub(super) state: State,
+    pub(super) height: u64,
+    /// Iteration it starts at and iterations it trains.
+    pub(super) from: u64,
+    pub(super) iterations: u64,
+    pub(super) key: KeyId,
+    /// Widest pack it may be in: halved at worker losses, `u32::MAX` = any.
+    pub(super) cap: u32,
+    /// Parents that are not done.
+    pub(super) unfinished: u32,
+    pub(super) attempt: Attempt,
+    pub(super) tries: u32,
+    pub(super) losses: u32,
+    /// Infrastructure failures in a row.
+    pub(super) faults: u32,
+}
+
+impl Job {
+    /// A stored job, before its parents are linked; open ones begin as `Waiting`.
+    pub(super) fn new(row: JobRow, key: KeyId) -> Self {
+        let from = match &*row.spec {
+            JobSpec::Train(train) => train.from.iterations(train.recipe.iterations_per_epoch()),
+            JobSpec::Prune(_) | JobSpec::RandomMask(_) => 0,
+        };
+        Self {
+            from,
+            iterations: row.spec.iterations(),
+            fingerprint: row.fingerprint,
+            spec: row.spec,
+            parents: row.parents.into(),
+            children: Vec::new(),
+            claims: Vec::new(),
+            outputs: row.outputs.into_iter().collect(),
+            checkpoint: row.checkpoint.map(Box::new),
+            state: match row.state {
+                JobState::Open | JobState::Leased => State::Waiting,
+                JobState::Done => State::Done,
+                JobState::Failed => State::Failed,
+                JobState::Quarantined => State::Quarantined,
+                JobState::Unwanted => State::Unwanted,
+            },
+            height: row.height,
+            key,
+            // How wide its packs were is forgotten with the leader: a suspect is tried alone.
+            cap: if row.losses >= 2 { 1 } else { u32::MAX },
+            unfinished: 0,
+            attempt: row.attempt,
+            tries: row.tries,
+            losses: row.losses,
+            faults: 0,
+        }
+    }
+
+    /// The lease it is in.
+    pub(super) fn lease(&self) -> Option<LeaseId> {
+        match self.state {
+            State::Leased { lease } | State::Running { lease, .. } => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// The state of a job nobody holds: ready if its parents are done.
+    pub(super) fn open(&self, hold: Hold) -> State {
+        if self.unfinished == 0 { State::Ready { hold } } else { State::Waiting }
+    }
+
+    /// Whether it counts as done for those that read it.
+    pub(super) fn done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Whether it failed for good.
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.state, State::Failed | State::Quarantined)
+    }
+
+    /// An output, once done.
+    pub(super) fn output(&self, output: Output) -> Option<Artifact> {
+        self.outputs.iter().find(|(name, _)| *name == output).map(|(_, artifact)| *artifact)
+    }
+
+    /// The state as stored.
+    pub(super) fn stored(&self) -> JobState {
+        match self.state {
+            State::Waiting | State::Ready { .. } => JobState::Open,
+            State::Leased { .. } | State::Running { .. } => JobState::Leased,
+            State::Done => JobState::Done,
+            State::Failed => JobState::Failed,
+            State::Quarantined => JobState::Quarantined,
+            State::Unwanted => JobState::Unwanted,
+        }
+    }
+
+    /// Its share in the progress of its sweeps.
+    pub(super) fn share(&self) -> Share {
+        let class = match self.state {
+            State::Waiting => Some(Class::Waiting),
+            State::Ready { .. } => Some(Class::Ready),
+            State::Leased { .. } if self.unfinished > 0 => Some(Class::Waiting),
+            State::Leased { .. } => Some(Class::Ready),
+            State::Running { .. } => Some(Class::Running),
+            State::Done => Some(Class::Done),
+            State::Failed | State::Quarantined => Some(Class::Failed),
+            State::Unwanted => None,
+        };
+        let at = match self.state {
+            State::Done => self.from + self.iterations,
+            State::Running { iteration, .. } => iteration,
+            _ => self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.iteration),
+        };
+        let trained = at.saturating_sub(self.from).min(self.iterations);
+        Share { class, trained, iterations: self.iterations }
+    }
+}

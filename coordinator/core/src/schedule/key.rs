@@ -1,0 +1,105 @@
+//! Which jobs may be packed together. Numbers stand for keys, so that queues compare integers.
+
+use std::collections::BTreeMap;
+use tombola_spec::{
+    Steps,
+    job::{JobSpec, Network, TrainJob},
+    settings::{Dtype, Optimizer},
+};
+
+/// Number of a [`PackKey`].
+pub(super) type KeyId = u32;
+
+/// Stands for "no key" where a line has nothing following.
+pub(super) const NO_KEY: KeyId = KeyId::MAX;
+
+/// What lanes of one pack have in common. Seeds, masks, learning rates and schedules may differ between lanes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PackKey {
+    pub(super) kind: &'static str,
+    pub(super) network: String,
+    pub(super) train: Option<TrainKey>,
+}
+
+/// What lanes of a training pack have in common beyond the network.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TrainKey {
+    /// Data set, as in a sweep file.
+    pub(super) set: String,
+    /// Validation examples and seed of the split.
+    split: (u32, u64),
+    batch: u32,
+    double: bool,
+    optimizer: &'static str,
+    /// Iterations: from, to, between evaluations.
+    span: (u64, u64, u64),
+}
+
+impl PackKey {
+    fn of(spec: &JobSpec) -> Self {
+        let network = |network: &Network| format!("{} {:?} {}", network.name, network.image, network.classes);
+        match spec {
+            JobSpec::Train(job) => Self {
+                kind: "train",
+                network: job.recipe.model.name.clone(),
+                train: Some(TrainKey::of(job)),
+            },
+            JobSpec::Prune(job) => Self { kind: "prune", network: network(&job.network), train: None },
+            JobSpec::RandomMask(job) => {
+                Self { kind: "random_mask", network: network(&job.network), train: None }
+            }
+        }
+    }
+
+    /// The data set its jobs read.
+    pub(super) fn set(&self) -> Option<&str> {
+        self.train.as_ref().map(|train| train.set.as_str())
+    }
+}
+
+impl TrainKey {
+    fn of(job: &TrainJob) -> Self {
+        let (data, train) = (&job.recipe.data, &job.recipe.train);
+        let per_epoch = job.recipe.iterations_per_epoch();
+        let at = |steps: Steps| steps.iterations(per_epoch);
+        Self {
+            set: data.set.clone(),
+            split: (data.validation, data.split_seed),
+            batch: train.batch,
+            double: job.recipe.dtype == Dtype::F64,
+            optimizer: match train.optimizer {
+                Optimizer::Sgd { .. } => "sgd",
+                Optimizer::Adam { .. } => "adam",
+            },
+            span: (at(job.from), at(job.to), at(train.eval_every)),
+        }
+    }
+}
+
+/// Every key seen, numbered. Grows with distinct settings, not with jobs.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    numbers: BTreeMap<PackKey, KeyId>,
+    keys: Vec<PackKey>,
+}
+
+impl Keys {
+    /// The number of a job's key.
+    pub(super) fn number(&mut self, spec: &JobSpec) -> KeyId {
+        let key = PackKey::of(spec);
+        *self.numbers.entry(key).or_insert_with_key(|key| {
+            self.keys.push(key.clone());
+            (self.keys.len() - 1) as KeyId
+        })
+    }
+
+    /// The key of a number.
+    pub(super) fn get(&self, id: KeyId) -> &PackKey {
+        &self.keys[id as usize]
+    }
+
+    /// Whether jobs of this key train (rather than make masks).
+    pub(super) fn trains(&self, id: KeyId) -> bool {
+        self.get(id).train.is_some()
+    }
+}

@@ -1,0 +1,116 @@
+//! One sweep in memory: its name, its jobs, and counters kept up to date so that progress costs nothing to ask.
+
+use super::job::{Class, Share};
+use crate::record::SweepState;
+use tombola_spec::{JobId, SweepId};
+
+/// A sweep in memory.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    pub(super) name: String,
+    pub(super) state: SweepState,
+    /// Jobs it claims; those forgotten since are still listed.
+    pub(super) jobs: Vec<JobId>,
+    /// Its jobs in memory.
+    pub(super) tally: Tally,
+    /// Its done jobs that are not in memory, and the iterations they trained.
+    pub(super) gone: (u64, u64),
+}
+
+impl Sweep {
+    pub(super) fn new(name: String, state: SweepState) -> Self {
+        Self { name, state, jobs: Vec::new(), tally: Tally::default(), gone: (0, 0) }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let [waiting, ready, running, done, failed] = self.tally.jobs;
+        Progress {
+            waiting,
+            ready,
+            running,
+            done: done + self.gone.0,
+            failed,
+            iterations_done: self.tally.trained + self.gone.1,
+            iterations: self.tally.iterations + self.gone.1,
+            // A waiting job whose ancestors neither run nor are ready stands behind a failed one.
+            finished: ready == 0 && running == 0,
+        }
+    }
+}
+
+/// Sums over jobs, by class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    jobs: [u64; 5],
+    trained: u64,
+    iterations: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, share: Share) {
+        let Some(class) = share.class else { return };
+        self.jobs[class as usize] += 1;
+        self.trained += share.trained;
+        self.iterations += share.iterations;
+    }
+
+    pub(super) fn remove(&mut self, share: Share) {
+        let Some(class) = share.class else { return };
+        self.jobs[class as usize] -= 1;
+        self.trained -= share.trained;
+        self.iterations -= share.iterations;
+    }
+
+    /// Jobs of a class.
+    pub(super) fn of(&self, class: Class) -> u64 {
+        self.jobs[class as usize]
+    }
+}
+
+/// How far a sweep is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Jobs whose inputs are not there yet.
+    pub waiting: u64,
+    /// Jobs that could run, leased ones not begun included.
+    pub ready: u64,
+    /// Jobs that run.
+    pub running: u64,
+    /// Jobs that are done, wherever they were done.
+    pub done: u64,
+    /// Jobs that failed or are quarantined.
+    pub failed: u64,
+    /// Iterations trained, those of running jobs as of their last heartbeat.
+    pub iterations_done: u64,
+    /// Iterations of all jobs.
+    pub iterations: u64,
+    /// Nothing runs, and nothing can run any more. A cancelled sweep, or one unknown, is finished.
+    pub finished: bool,
+}
+
+impl Default for Progress {
+    /// Of a sweep without jobs.
+    fn default() -> Self {
+        Sweep::new(String::new(), SweepState::Cancelled).progress()
+    }
+}
+
+/// A job that runs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningJob {
+    /// The job.
+    pub job: JobId,
+    /// Who runs it.
+    pub worker: tombola_spec::WorkerId,
+    /// Iterations done, from the start of the schedule.
+    pub iteration: u64,
+    /// Iteration at which the job starts.
+    pub from: u64,
+    /// Iteration at which it ends.
+    pub to: u64,
+}
+
+/// The oldest of `claims` that `active` holds for.
+pub(super) fn oldest(claims: &[SweepId], active: impl Fn(SweepId) -> bool) -> Option<SweepId> {
+    claims.iter().copied().filter(|sweep| active(*sweep)).min()
+}

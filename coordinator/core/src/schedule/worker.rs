@@ -1,0 +1,166 @@
+//! Workers, their slots and the leases on them. Decides nothing; keeps slots sorted by load.
+
+use super::{Now, key::PackKey};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+use tombola_spec::{
+    Digest, JobId, LeaseId, WorkerId,
+    worker::{DeviceKind, SlotInfo, WorkerInfo},
+};
+
+/// Widths packs come in: few, so that the engine's plans are few; shorter packs are padded.
+pub(super) const WIDTHS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
+
+/// The narrowest width that holds `lanes` (which is at most the widest).
+pub(super) fn width_of(lanes: u32) -> u32 {
+    WIDTHS.into_iter().find(|width| *width >= lanes).unwrap_or(64)
+}
+
+/// The widest width that a slot of `lanes` takes.
+pub(super) fn floor_width(lanes: u32) -> u32 {
+    WIDTHS.into_iter().rev().find(|width| *width <= lanes).unwrap_or(1)
+}
+
+/// A slot by its worker and its number, the widest slots first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Seat {
+    pub(super) room: Reverse<u32>,
+    pub(super) worker: WorkerId,
+    pub(super) slot: u32,
+}
+
+/// A worker in memory.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) name: String,
+    /// As introduced; `None` for one that has not come back to this leader yet.
+    pub(super) info: Option<WorkerInfo>,
+    /// Whether its link is up.
+    pub(super) linked: bool,
+    pub(super) draining: bool,
+    /// Without a heartbeat until then, its leases are lost.
+    pub(super) deadline: Now,
+    /// When it was last heard of.
+    pub(super) heard: Now,
+    /// Leases on each slot, in the order they run: one running, one further.
+    pub(super) slots: Vec<Vec<LeaseId>>,
+    /// Data sets it said it lacks since it connected.
+    pub(super) lacks: BTreeSet<String>,
+}
+
+impl Worker {
+    /// Whether it takes new leases.
+    pub(super) fn open(&self) -> bool {
+        self.linked && !self.draining
+    }
+
+    /// A slot as introduced.
+    pub(super) fn slot(&self, slot: u32) -> Option<&SlotInfo> {
+        self.info.as_ref()?.slots.get(slot as usize)
+    }
+
+    /// The content it holds of a data set.
+    pub(super) fn digest(&self, set: &str) -> Option<Digest> {
+        self.info.as_ref()?.data.iter().find(|data| data.set == set).map(|data| data.digest)
+    }
+
+    /// Whether it can run jobs of a key, given the content each data set is bound to.
+    pub(super) fn fits(&self, key: &PackKey, bound: &BTreeMap<String, Digest>) -> bool {
+        key.set().is_none_or(|set| {
+            !self.lacks.contains(set) && self.digest(set).is_some_and(|held| bound.get(set) == Some(&held))
+        })
+    }
+
+    /// All its leases.
+    pub(super) fn leases(&self) -> impl Iterator<Item = LeaseId> + '_ {
+        self.slots.iter().flatten().copied()
+    }
+}
+
+/// All workers.
+#[derive(Debug, Default)]
+pub(super) struct Floor {
+    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    /// The last worker of each name, connected or not.
+    pub(super) names: BTreeMap<String, WorkerId>,
+    /// Seats that take leases, by the number of leases on them: 0, 1, 2.
+    by_load: [BTreeSet<Seat>; 3],
+}
+
+impl Floor {
+    /// Puts a worker's seats where they belong. Call after any change to its slots, link or draining.
+    pub(super) fn reseat(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        for slot in 0..worker.slots.len() as u32 {
+            let Some(info) = worker.slot(slot) else { continue };
+            let seat = Seat { room: Reverse(floor_width(info.lanes)), worker: id, slot };
+            let load = worker.slots[slot as usize].len().min(2);
+            for (n, seats) in self.by_load.iter_mut().enumerate() {
+                if n == load && worker.open() {
+                    seats.insert(seat);
+                } else {
+                    seats.remove(&seat);
+                }
+            }
+        }
+    }
+
+    /// Takes a worker's seats away, before it is introduced anew or removed.
+    pub(super) fn unseat(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        for slot in 0..worker.slots.len() as u32 {
+            let Some(info) = worker.slot(slot) else { continue };
+            let seat = Seat { room: Reverse(floor_width(info.lanes)), worker: id, slot };
+            for seats in &mut self.by_load {
+                seats.remove(&seat);
+            }
+        }
+    }
+
+    /// Seats with `load` leases that take more.
+    pub(super) fn seats(&self, load: usize) -> &BTreeSet<Seat> {
+        &self.by_load[load]
+    }
+
+    /// Kind of device of a seat.
+    pub(super) fn device(&self, seat: &Seat) -> DeviceKind {
+        self.workers
+            .get(&seat.worker)
+            .and_then(|worker| worker.slot(seat.slot))
+            .map_or(DeviceKind::Cpu, |slot| slot.device)
+    }
+
+    /// Leases on a seat.
+    pub(super) fn leases(&self, seat: &Seat) -> &[LeaseId] {
+        let worker = self.workers.get(&seat.worker);
+        worker.and_then(|worker| worker.slots.get(seat.slot as usize)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A worker, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerView {
+    /// Identity.
+    pub worker: WorkerId,
+    /// Its name.
+    pub name: String,
+    /// `connected`, `draining`, or `away`: its link is down, its leases run on until their term ends.
+    pub state: &'static str,
+    /// As introduced; `None` for one that has not come back to this leader yet.
+    pub info: Option<WorkerInfo>,
+    /// Its slots.
+    pub slots: Vec<SlotView>,
+    /// Seconds since it was last heard of.
+    pub silent_s: f64,
+}
+
+/// A slot's jobs, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SlotView {
+    /// Jobs that run.
+    pub running: Vec<JobId>,
+    /// Jobs that are leased and not begun.
+    pub queued: Vec<JobId>,
+}

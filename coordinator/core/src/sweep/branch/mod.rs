@@ -1,0 +1,188 @@
+//! Branches: lines of work grown from a trial's rounds. One file per kind, one line in [`KINDS`].
+//!
+//! A kind reads its own settings and turns an anchor (a trial, a round) into jobs; which rounds and how many copies is
+//! decided here for all of them.
+
+mod random_mask;
+mod reinit;
+
+use super::{
+    diagnostic::{Notes, quoted, suggest},
+    expand::Anchor,
+    jobs::Jobs,
+    section::Section,
+    tree::{Entry, Tree, Val},
+    value::{count, name, numbers, text},
+};
+use std::{fmt::Debug, sync::Arc};
+use tombola_spec::{Fingerprint, Steps};
+
+/// A kind's name in a sweep file, and how its settings are read.
+type Kind = (&'static str, fn(&mut Section<'_>) -> Option<Arc<dyn Grow>>);
+
+/// The registry.
+const KINDS: &[Kind] = &[("reinit", reinit::read), ("random_mask", random_mask::read)];
+
+/// What a kind of branch does.
+pub(super) trait Grow: Debug + Send + Sync {
+    /// Adds the jobs of one copy at one anchor.
+    fn grow(&self, anchor: &Anchor<'_>, jobs: &mut Jobs) -> Grown;
+
+    /// How many jobs [`Grow::grow`] adds.
+    fn jobs(&self) -> u64;
+
+    /// The kind's own settings, for people.
+    fn settings(&self) -> Vec<(&'static str, String)>;
+}
+
+/// One round of a branch, as jobs.
+#[derive(Debug)]
+pub(super) struct Grown {
+    pub(super) mask: Fingerprint,
+    pub(super) train: Fingerprint,
+    /// The job whose output the training starts from; itself, where it draws its own weights.
+    pub(super) origin: Fingerprint,
+    pub(super) start: Steps,
+}
+
+/// A branch as written.
+#[derive(Debug, Clone)]
+pub(super) struct Branch {
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    /// Rounds it grows from; `None` = every pruned round of the trial.
+    pub(super) rounds: Option<Vec<u32>>,
+    pub(super) copies: u32,
+    pub(super) grow: Arc<dyn Grow>,
+    /// Offset of `rounds`, for messages.
+    pub(super) at: usize,
+}
+
+impl Branch {
+    /// The rounds it grows from in a trial of `last` prunings, increasing.
+    pub(super) fn rounds_of(&self, last: u32) -> Vec<u32> {
+        let mut rounds = self.rounds.clone().unwrap_or_else(|| (1..=last).collect());
+        rounds.sort_unstable();
+        rounds
+    }
+
+    /// How many rounds [`Branch::rounds_of`] gives.
+    pub(super) fn rounds_in(&self, last: u32) -> u64 {
+        self.rounds.as_ref().map_or(u64::from(last), |rounds| rounds.len() as u64)
+    }
+
+    /// Notes rounds that a trial of `last` prunings does not have.
+    pub(super) fn check(&self, last: u32, notes: &mut Notes) {
+        let beyond = self.rounds.iter().flatten().copied().filter(|round| *round > last).max();
+        if let Some(round) = beyond {
+            let what = format!("`branch.{}.rounds`: there is no round `{round}`", self.name);
+            let hint =
+                format!("`prune.rounds` is {last}; leave `rounds` out to branch from every pruned round");
+            notes.problem(self.at, what, hint);
+        }
+    }
+}
+
+/// Reads `[branch]`.
+pub(super) fn read(entry: Option<&Entry>, pruned: bool, notes: &mut Notes) -> Vec<Branch> {
+    let Some(entry) = entry else { return Vec::new() };
+    let example = "reinit = { rounds = [3, 8] }";
+    if Section::of(notes, "branch", entry, example).is_none() {
+        return Vec::new();
+    }
+    let Val::Table(tree) = &entry.node.value else { return Vec::new() };
+    if !pruned && !tree.0.is_empty() {
+        let hint = "add `prune = { … }`, or leave the branches out";
+        notes.problem(entry.at, "branches grow from pruned rounds, and nothing is pruned", hint);
+    }
+    tree.0.iter().filter_map(|entry| one(entry, notes)).collect()
+}
+
+fn one(entry: &Entry, notes: &mut Notes) -> Option<Branch> {
+    let path = format!("branch.{}", entry.key);
+    let named = is_name(entry, notes);
+    let mut table = Section::of(notes, &path, entry, "rounds = [3, 8]")?;
+    let rounds = match table.get("rounds") {
+        Some(written) => rounds(&mut table, written).map(Some),
+        None => {
+            table.defaulted("rounds");
+            Some(None)
+        }
+    };
+    let copies = table.or("copies", 1, count);
+    let kind = kind(&mut table, entry)?;
+    let grow = (kind.1)(&mut table);
+    table.finish();
+    let at = tree_of(entry).and_then(|tree| tree.get("rounds")).map_or(entry.at, |rounds| rounds.node.at);
+    let (rounds, copies, grow) = (rounds?, copies?, grow?);
+    named.then(|| Branch { name: entry.key.clone(), kind: kind.0, rounds, copies, grow, at })
+}
+
+fn tree_of(entry: &Entry) -> Option<&Tree> {
+    match &entry.node.value {
+        Val::Table(tree) => Some(tree),
+        _ => None,
+    }
+}
+
+fn is_name(entry: &Entry, notes: &mut Notes) -> bool {
+    let key = super::tree::Node { at: entry.at, value: Val::Text(entry.key.clone()) };
+    let problems = match name(&key) {
+        Ok(name) if name == "ticket" => {
+            notes.problem(entry.at, "a branch cannot be called `ticket`: the trial's own line is", "");
+            return false;
+        }
+        Ok(_) => return true,
+        Err(problems) => problems,
+    };
+    notes.problems.extend(problems);
+    false
+}
+
+fn rounds(table: &mut Section<'_>, written: &Entry) -> Option<Vec<u32>> {
+    let rounds = table.read("rounds", &written.node, numbers)?;
+    if rounds.contains(&0) {
+        table.complain("rounds", "round 0 is dense: nothing is pruned there", "begin with round 1");
+        return None;
+    }
+    Some(rounds.into_iter().map(|round| u32::try_from(round).unwrap_or(u32::MAX)).collect())
+}
+
+/// The kind a branch says it is, by default the one it is named after.
+fn kind(table: &mut Section<'_>, entry: &Entry) -> Option<&'static Kind> {
+    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    let by_name = |name: &str| KINDS.iter().find(|(known, _)| *known == name);
+    match table.get("kind") {
+        Some(written) => {
+            let kind = table.read("kind", &written.node, text)?;
+            if by_name(&kind).is_none() {
+                let what = format!("`{kind}` is not a kind of branch");
+                table.complain("kind", what, suggest(&kind, &names, "kinds:"));
+            }
+            by_name(&kind)
+        }
+        None => {
+            let found = by_name(&entry.key);
+            match found {
+                Some(_) => table.defaulted("kind"),
+                None => {
+                    let what = format!("branch `{}` does not say what kind it is", entry.key);
+                    let hint = format!("add `kind = …`, one of {}", quoted(&names));
+                    table.notes.problem(entry.at, what, hint);
+                }
+            }
+            found
+        }
+    }
+}
+
+/// The point of the schedule a control starts at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// Step 0, with the full budget.
+    Zero,
+    /// The rewind point, with the ticket's budget.
+    Rewind,
+}
+
+const FROM: &[(&str, From)] = &[("zero", From::Zero), ("rewind", From::Rewind)];

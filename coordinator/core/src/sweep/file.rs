@@ -1,0 +1,112 @@
+//! A sweep file with every setting resolved and checked.
+
+use super::{
+    axes::{Axes, MOST, Values},
+    branch::{self, Branch},
+    diagnostic::{Diagnostic, Diagnostics, Notes, position},
+    section::Section,
+    settings,
+    tree::Tree,
+    value::{count, name, numbers},
+};
+use crate::plan::TrialSettings;
+use std::collections::BTreeSet;
+
+/// A sweep file that makes sense. Only [`parse`] makes one.
+#[derive(Debug, Clone)]
+pub struct SweepFile {
+    pub(super) name: String,
+    pub(super) seeds: Vec<u64>,
+    pub(super) repeat: u32,
+    /// One per assignment of the axes, in file order; seeds multiply them.
+    pub(super) variants: Vec<Variant>,
+    pub(super) branches: Vec<Branch>,
+    /// Settings that are not in the file, by dotted name.
+    pub(super) defaults: BTreeSet<String>,
+    /// Line and column of the first axis, else of the seeds: where a sweep that is too large is complained about.
+    pub(super) place: (u32, u32),
+}
+
+/// One assignment of the axes.
+#[derive(Debug, Clone)]
+pub(super) struct Variant {
+    pub(super) axes: Values,
+    pub(super) settings: TrialSettings,
+}
+
+impl SweepFile {
+    /// The sweep's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Reads a sweep file.
+///
+/// # Errors
+/// All mistakes at once, in the order of the lines.
+pub fn parse(text: &str) -> Result<SweepFile, Diagnostics> {
+    let mut notes = Notes::default();
+    let tree = Tree::parse(text, &mut notes);
+    // What was made out of a file that is not TOML would only add noise.
+    if let Some(diagnostics) = notes.diagnostics(text) {
+        return Err(diagnostics);
+    }
+    let file = read(&tree, text, &mut notes);
+    match (notes.diagnostics(text), file) {
+        (None, Some(file)) => Ok(file),
+        (Some(diagnostics), _) => Err(diagnostics),
+        // A reader that gave up without a word; better vague than a panic.
+        (None, None) => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> Diagnostics {
+    let what = "this sweep file cannot be read".to_owned();
+    Diagnostics(vec![Diagnostic { line: 1, column: 1, what, hint: String::new() }])
+}
+
+fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
+    let mut top = Section::new(notes, "", 0, tree);
+    let name = top.required("name", "\"lenet\"", name);
+    let seeds = top.required("seeds", "\"1..=5\"", numbers);
+    let repeat = top.or("repeat", 1, count);
+    top.know(&settings::TABLES);
+    let (written_axes, written_branches) = (top.get("axes"), top.get("branch"));
+    top.finish();
+
+    let axes = Axes::read(written_axes, notes);
+    let variants = variants(tree, &axes, notes);
+    let pruned = tree.get("prune").is_some() || axes.vary("prune");
+    let branches = branch::read(written_branches, pruned, notes);
+    let lines = variants.iter().flatten().filter_map(|variant| variant.settings.prune.as_ref());
+    if let Some(shortest) = lines.map(|line| line.rounds).min() {
+        branches.iter().for_each(|branch| branch.check(shortest, notes));
+    }
+    let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
+    Some(SweepFile {
+        name: name?,
+        seeds: seeds?,
+        repeat: repeat?,
+        variants: variants.into_iter().collect::<Option<_>>()?,
+        branches,
+        defaults: std::mem::take(&mut notes.defaults),
+        place: position(text, place),
+    })
+}
+
+/// Every assignment of the axes, read like a file of its own. All are read even if some are wrong (`None`).
+fn variants(tree: &Tree, axes: &Axes, notes: &mut Notes) -> Vec<Option<Variant>> {
+    let all = axes.len();
+    if all > MOST {
+        let what = format!("the axes multiply to {all} assignments; at most {MOST} are possible");
+        notes.problem(axes.place(), what, "vary fewer settings, or several together on one axis");
+        return vec![None];
+    }
+    let read = |index| {
+        let (tree, axes) = axes.assign(index, tree);
+        let settings = settings::read(&tree, notes)?;
+        Some(Variant { axes, settings })
+    };
+    (0..all).map(read).collect()
+}

@@ -1,0 +1,46 @@
+//! The sweep file: a researcher's TOML, read into settings that make sense, expanded into a plan.
+//!
+//! ```text
+//! tree ─► section, value ─► settings, axes, branch ─► file ─► expand ─► plan
+//!                    notes of every mistake, each with its place and a hint
+//! ```
+//!
+//! The language, by table:
+//! - top: `name`; `seeds` (`"1..=5"`, `[1, 2, 3]`, or one number); `repeat` (whole trials again with other noise, 1).
+//! - `model`, `data`, `train`, `prune`: one file each under `settings/`. Left-out settings have defaults, which
+//!   [`resolved`] lists.
+//! - `axes`: settings that take several values (`axes.rs`); `branch`: controls grown from rounds (`branch/`).
+//!
+//! Nothing here reads files, and nothing it is given makes it panic. To add a setting: its reader in `settings/`, its
+//! line in `resolved.rs`. To add a kind of branch: a file in `branch/` and a line in its registry.
+
+mod axes;
+mod branch;
+mod diagnostic;
+mod diff;
+mod expand;
+mod file;
+mod jobs;
+mod resolved;
+mod section;
+mod settings;
+mod summary;
+mod tree;
+mod value;
+
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use diff::{Change, diff};
+pub use expand::{MOST_JOBS, expand};
+pub use file::{SweepFile, parse};
+pub use resolved::{Setting, resolved};
+pub use summary::{Cost, Summary, cost, summary};
+
+use crate::plan::Plan;
+
+/// The plan of a sweep file's text.
+///
+/// # Errors
+/// All mistakes at once, in the order of the lines; or that it asks for too many jobs.
+pub fn load(text: &str) -> Result<Plan, Diagnostics> {
+    expand(&parse(text)?)
+}

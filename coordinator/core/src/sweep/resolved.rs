@@ -1,0 +1,143 @@
+//! Every setting of a sweep with its value, in the words of the file.
+
+use super::{
+    file::SweepFile,
+    settings::{BIAS_INITS, CRITERIA, DTYPES, INITS, ORDERS, SCOPES},
+    value::word_of,
+};
+use crate::plan::{PruneLine, TrialSettings};
+use tombola_spec::settings::{Data, Model, Optimizer, Prune, Recipe, Train};
+
+/// One setting of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Dotted name, as on an axis: `train.lr`.
+    pub name: String,
+    /// Its value; where an axis varies it, all of its values.
+    pub value: String,
+    /// Whether the file leaves it out.
+    pub is_default: bool,
+}
+
+/// Every setting of a sweep, those left to defaults included.
+pub fn resolved(file: &SweepFile) -> Vec<Setting> {
+    let mut settings: Vec<(String, Vec<String>)> = vec![
+        ("seeds".to_owned(), vec![joined(&file.seeds)]),
+        ("repeat".to_owned(), vec![file.repeat.to_string()]),
+    ];
+    for variant in &file.variants {
+        for (name, value) in describe(&variant.settings) {
+            match settings.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, values)) if values.contains(&value) => {}
+                Some((_, values)) => values.push(value),
+                None => settings.push((name, vec![value])),
+            }
+        }
+    }
+    settings.extend(branches(file).into_iter().map(|(name, value)| (name, vec![value])));
+    let setting = |(name, values): (String, Vec<String>)| {
+        let is_default = file.defaults.contains(&name);
+        Setting { name, value: values.join(" | "), is_default }
+    };
+    settings.into_iter().map(setting).collect()
+}
+
+fn branches(file: &SweepFile) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    for branch in &file.branches {
+        let mut add = |key: &str, value| settings.push((format!("branch.{}.{key}", branch.name), value));
+        add("kind", branch.kind.to_owned());
+        add("rounds", branch.rounds.as_ref().map_or("all".to_owned(), |rounds| joined(rounds)));
+        add("copies", branch.copies.to_string());
+        branch.grow.settings().into_iter().for_each(|(key, value)| add(key, value));
+    }
+    settings
+}
+
+/// `1, 2, 3`; longer runs of neighbours as `1..=20`.
+pub(super) fn joined<T: Copy + Into<u64>>(numbers: &[T]) -> String {
+    let numbers: Vec<u64> = numbers.iter().map(|number| (*number).into()).collect();
+    let run = numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    match (numbers.first(), numbers.last()) {
+        (Some(first), Some(last)) if run && numbers.len() > 2 => format!("{first}..={last}"),
+        _ => list(&numbers),
+    }
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The settings of one trial by dotted name. Structs are taken apart field by field, so that none can be forgotten.
+pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
+    let TrialSettings { recipe, steps, prune } = settings;
+    let Recipe { model, data, train, dtype } = &**recipe;
+    let mut out = Vec::new();
+    let mut add = |name: &str, value: String| out.push((name.to_owned(), value));
+    describe_model(model, &mut add);
+    describe_data(data, &mut add);
+    add("train.steps", steps.to_string());
+    describe_train(train, &mut add);
+    add("train.dtype", word_of(DTYPES, *dtype).to_owned());
+    if let Some(prune) = prune {
+        describe_prune(prune, &mut add);
+    }
+    out
+}
+
+fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
+    let Model { name, init, bias_init } = model;
+    add("model.name", name.clone());
+    add("model.init", word_of(INITS, *init).to_owned());
+    add("model.bias_init", word_of(BIAS_INITS, *bias_init).to_owned());
+}
+
+fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {
+    let Data { set, shape, validation, split_seed } = data;
+    let tombola_spec::data::DataShape { train, test, image, classes, mean, std } = shape;
+    add("data.set", set.clone());
+    add("data.examples", train.to_string());
+    add("data.test", test.to_string());
+    add("data.classes", classes.to_string());
+    add("data.image", list(image));
+    add("data.mean", mean.to_string());
+    add("data.std", std.to_string());
+    add("data.validation", validation.to_string());
+    add("data.split_seed", split_seed.to_string());
+}
+
+fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
+    let Train { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order } = train;
+    add("train.batch", batch.to_string());
+    match optimizer {
+        Optimizer::Sgd { momentum, nesterov } => {
+            add("train.optimizer", "sgd".to_owned());
+            add("train.momentum", momentum.to_string());
+            add("train.nesterov", nesterov.to_string());
+        }
+        Optimizer::Adam { beta1, beta2, eps } => {
+            add("train.optimizer", "adam".to_owned());
+            add("train.betas", list(&[beta1, beta2]));
+            add("train.eps", format!("{eps:?}"));
+        }
+    }
+    add("train.lr", lr.to_string());
+    add("train.decay", decay.to_string());
+    add("train.milestones", if milestones.is_empty() { "none".to_owned() } else { list(milestones) });
+    add("train.gamma", gamma.to_string());
+    add("train.warmup", warmup.to_string());
+    add("train.eval_every", eval_every.to_string());
+    add("train.order", word_of(ORDERS, *order).to_owned());
+}
+
+fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
+    let PruneLine { rule, rounds, rewind } = prune;
+    let Prune { criterion, scope, rate, rates } = rule;
+    add("prune.criterion", word_of(CRITERIA, *criterion).to_owned());
+    add("prune.scope", word_of(SCOPES, *scope).to_owned());
+    add("prune.rate", rate.to_string());
+    let rates: Vec<_> = rates.iter().map(|(name, rate)| format!("{name} {rate}")).collect();
+    add("prune.rates", if rates.is_empty() { "none".to_owned() } else { list(&rates) });
+    add("prune.rounds", rounds.to_string());
+    add("prune.rewind", rewind.to_string());
+}

@@ -1,0 +1,153 @@
+//! Walks one table of a sweep file: typed getters that note every mistake and go on, and unknown keys at the end.
+
+use super::{
+    diagnostic::{Notes, suggest},
+    tree::{Entry, Node, Tree, Val},
+    value::Reading,
+};
+use std::fmt::Display;
+
+/// One table being read. Getters return `None` where something is wrong, which has then been noted; so read all
+/// settings first and put them together with `?` afterwards.
+pub(super) struct Section<'a> {
+    pub(super) notes: &'a mut Notes,
+    /// Dotted name, empty for the file itself.
+    name: String,
+    at: usize,
+    tree: &'a Tree,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn new(notes: &'a mut Notes, name: &str, at: usize, tree: &'a Tree) -> Self {
+        Self { notes, name: name.to_owned(), at, tree, known: Vec::new() }
+    }
+
+    /// The table at a top-level key of `tree`; missing or not a table is noted.
+    pub(super) fn open(notes: &'a mut Notes, tree: &'a Tree, key: &str, example: &str) -> Option<Self> {
+        let Some(entry) = tree.get(key) else {
+            notes.problem(0, format!("`{key}` is missing"), format!("write `{key} = {{ {example} }}`"));
+            return None;
+        };
+        Self::of(notes, key, entry, example)
+    }
+
+    /// The table that is the value of `entry`; anything else is noted.
+    pub(super) fn of(notes: &'a mut Notes, name: &str, entry: &'a Entry, example: &str) -> Option<Self> {
+        match &entry.node.value {
+            Val::Table(tree) => Some(Self::new(notes, name, entry.at, tree)),
+            Val::Broken => None,
+            _ => {
+                let what = format!("`{name}`: {} is not a table", entry.node.describe());
+                notes.problem(entry.node.at, what, format!("write `{} = {{ {example} }}`", entry.key));
+                None
+            }
+        }
+    }
+
+    /// The dotted name of a setting of this table.
+    pub(super) fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    /// Declares keys that are read elsewhere or only in some cases.
+    pub(super) fn know(&mut self, keys: &[&'static str]) {
+        self.known.extend(keys);
+    }
+
+    /// What is written at a key, if anything; the key becomes a known one.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<&'a Entry> {
+        self.known.push(key);
+        self.tree.get(key)
+    }
+
+    /// A setting that must be written.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl Fn(&Node) -> Reading<T>,
+    ) -> Option<T> {
+        match self.get(key) {
+            Some(entry) => self.read(key, &entry.node, read),
+            None => {
+                let what = format!("`{}` is missing", self.path(key));
+                self.notes.problem(self.at, what, format!("write `{key} = {example}`"));
+                None
+            }
+        }
+    }
+
+    /// A setting with a default.
+    pub(super) fn or<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        read: impl Fn(&Node) -> Reading<T>,
+    ) -> Option<T> {
+        match self.get(key) {
+            Some(entry) => self.read(key, &entry.node, read),
+            None => {
+                self.defaulted(key);
+                Some(default)
+            }
+        }
+    }
+
+    /// Notes that a setting was left to its default.
+    pub(super) fn defaulted(&mut self, key: &str) {
+        let path = self.path(key);
+        self.notes.defaults.insert(path);
+    }
+
+    /// Reads a value; complaints get the setting's name in front.
+    pub(super) fn read<T>(
+        &mut self,
+        key: &str,
+        node: &Node,
+        read: impl Fn(&Node) -> Reading<T>,
+    ) -> Option<T> {
+        if matches!(node.value, Val::Broken) {
+            return None;
+        }
+        match read(node) {
+            Ok(value) => Some(value),
+            Err(problems) => {
+                let path = self.path(key);
+                for problem in problems {
+                    self.notes.problem(problem.at, format!("`{path}`: {}", problem.what), problem.hint);
+                }
+                None
+            }
+        }
+    }
+
+    /// Notes a mistake at a key, if it is written, else at the table.
+    pub(super) fn complain(&mut self, key: &str, what: impl Display, hint: impl Into<String>) {
+        let at = self.tree.get(key).map_or(self.at, |entry| entry.node.at);
+        let path = self.path(key);
+        self.notes.problem(at, format!("`{path}`: {what}"), hint);
+    }
+
+    /// Keys that make no sense in this case: each one written is a mistake.
+    pub(super) fn refuse(&mut self, keys: &[&'static str], what: &str, hint: &str) {
+        self.know(keys);
+        for key in keys {
+            if let Some(entry) = self.tree.get(key) {
+                let path = self.path(key);
+                self.notes.problem(entry.at, format!("`{path}` {what}"), hint);
+            }
+        }
+    }
+
+    /// Notes every key nobody asked for. Last call.
+    pub(super) fn finish(self) {
+        for entry in &self.tree.0 {
+            if !self.known.contains(&entry.key.as_str()) {
+                let place = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
+                let what = format!("unknown key `{}`{place}", entry.key);
+                self.notes.problem(entry.at, what, suggest(&entry.key, &self.known, "known here:"));
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The settings of one trial: one file per table, and the combinations that cannot work.
+
+mod data;
+mod model;
+mod prune;
+mod train;
+
+use super::{
+    diagnostic::{Notes, suggest},
+    tree::Tree,
+};
+use crate::plan::{PruneLine, TrialSettings};
+use std::sync::Arc;
+use tombola_spec::{
+    Steps,
+    arch::Architecture,
+    settings::{Data, Model, Recipe},
+};
+
+pub(super) use self::{
+    model::{BIAS_INITS, INITS},
+    prune::{CRITERIA, SCOPES},
+    train::{DTYPES, ORDERS},
+};
+
+/// The tables a trial's settings are in, and so what axes may vary.
+pub(super) const TABLES: [&str; 4] = ["model", "data", "train", "prune"];
+
+/// Reads one trial's settings; what is wrong is noted.
+pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
+    let model = model::read(tree, notes);
+    let data = data::read(tree, notes);
+    let train = train::read(tree, notes);
+    let prune = match tree.get("prune") {
+        Some(entry) => prune::read(entry, notes).map(Some),
+        None => Some(None),
+    };
+
+    // Each check runs as soon as the tables it compares could be read, whatever is wrong with the others.
+    let mut check = Check { tree, notes, sound: true };
+    let line = prune.as_ref().and_then(Option::as_ref);
+    let network = model.as_ref().zip(data.as_ref()).and_then(|(model, data)| check.network(model, data));
+    if let Some((line, network)) = line.zip(network.as_ref()) {
+        check.rates(line, network);
+    }
+    let timed = data.as_ref().zip(train.as_ref());
+    if let Some((data, train)) = timed.filter(|(data, train)| check.batch(data, train)) {
+        let per_epoch = train.settings.iterations_per_epoch(data.train_examples());
+        check.schedule(train, per_epoch);
+        line.inspect(|line| check.rewind(line, train.steps, per_epoch));
+    }
+    let sound = check.sound;
+    let (train, prune) = (train?, prune?);
+    let steps = train.steps;
+    let recipe = train.into_recipe(model?, data?);
+    sound.then(|| TrialSettings { recipe: Arc::new(recipe), steps, prune })
+}
+
+/// Settings that are right one by one and cannot work together.
+struct Check<'a> {
+    tree: &'a Tree,
+    notes: &'a mut Notes,
+    sound: bool,
+}
+
+impl Check<'_> {
+    fn complain(&mut self, setting: &str, what: &str, hint: impl Into<String>) {
+        self.notes.problem(self.tree.place(setting), format!("`{setting}`: {what}"), hint);
+        self.sound = false;
+    }
+
+    fn network(&mut self, model: &Model, data: &Data) -> Option<Architecture> {
+        match Architecture::parse(&model.name, data.shape.image, data.shape.classes) {
+            Ok(architecture) => Some(architecture),
+            Err(error) => {
+                self.complain("model.name", &error.what, error.hint);
+                None
+            }
+        }
+    }
+
+    /// Whether an epoch has at least one batch.
+    fn batch(&mut self, data: &Data, train: &train::Written) -> bool {
+        let (batch, left) = (train.settings.batch, data.train_examples());
+        if batch > left {
+            let what = format!("a batch of `{batch}` is larger than the training split");
+            let (all, held) = (data.shape.train, data.validation);
+            self.complain(
+                "train.batch",
+                &what,
+                format!("{left} examples are left of {all} after {held} for validation"),
+            );
+        }
+        batch <= left
+    }
+
+    fn schedule(&mut self, train: &train::Written, per_epoch: u64) {
+        let iterations = train.steps.iterations(per_epoch);
+        if iterations > u64::from(u32::MAX) {
+            let what = format!("`{}` is {iterations} iterations", train.steps);
+            self.complain("train.steps", &what, format!("at most {} are possible", u32::MAX));
+        }
+        let points = &train.settings.milestones;
+        let early = |pair: &&[Steps]| pair[0].iterations(per_epoch) >= pair[1].iterations(per_epoch);
+        if let Some([first, second]) = points.windows(2).find(early) {
+            let what = format!("`{second}` does not come after `{first}`");
+            self.complain("train.milestones", &what, "write them in increasing order, each once");
+        }
+    }
+
+    fn rewind(&mut self, line: &PruneLine, steps: Steps, per_epoch: u64) {
+        if line.rewind.iterations(per_epoch) >= steps.iterations(per_epoch) {
+            let what = format!("`{}` is not before the end of training", line.rewind);
+            self.complain("prune.rewind", &what, format!("training ends at `{steps}` (`train.steps`)"));
+        }
+    }
+
+    fn rates(&mut self, line: &PruneLine, network: &Architecture) {
+        let names: Vec<String> = network.weights().into_iter().map(|weight| weight.name).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for name in line.rule.rates.keys().filter(|name| !names.contains(&name.as_str())) {
+            let setting = format!("prune.rates.{name}");
+            let what = format!("`{}` has no such weight", network.name);
+            self.complain(&setting, &what, suggest(name, &names, "its weights:"));
+        }
+    }
+}

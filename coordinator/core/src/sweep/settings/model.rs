@@ -1,0 +1,23 @@
+//! `model = { name, init, bias_init }`.
+
+use crate::sweep::{
+    diagnostic::Notes,
+    section::Section,
+    tree::Tree,
+    value::{text, word},
+};
+use tombola_spec::settings::{BiasInit, Init, Model};
+
+pub(in crate::sweep) const INITS: &[(&str, Init)] =
+    &[("glorot_normal", Init::GlorotNormal), ("kaiming_normal", Init::KaimingNormal)];
+pub(in crate::sweep) const BIAS_INITS: &[(&str, BiasInit)] =
+    &[("zero", BiasInit::Zero), ("uniform", BiasInit::Uniform)];
+
+pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Model> {
+    let mut table = Section::open(notes, tree, "model", "name = \"mnist_lenet_300_100\"")?;
+    let name = table.required("name", "\"mnist_lenet_300_100\"", text);
+    let init = table.or("init", Init::GlorotNormal, word(INITS));
+    let bias_init = table.or("bias_init", BiasInit::Zero, word(BIAS_INITS));
+    table.finish();
+    Some(Model { name: name?, init: init?, bias_init: bias_init? })
+}

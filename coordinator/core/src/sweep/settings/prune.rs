@@ -1,0 +1,51 @@
+//! `prune = { criterion, scope, rate, rates, rounds, rewind }`; a file without it trains densely once per trial.
+
+use crate::{
+    plan::PruneLine,
+    sweep::{
+        diagnostic::Notes,
+        section::Section,
+        tree::{Entry, Val},
+        value::{below_one, count, fraction, steps, word},
+    },
+};
+use std::collections::BTreeMap;
+use tombola_spec::{
+    Steps,
+    settings::{Criterion, Prune, Scope},
+};
+
+pub(in crate::sweep) const CRITERIA: &[(&str, Criterion)] = &[("magnitude", Criterion::Magnitude)];
+pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
+    &[("per_layer", Scope::PerLayer), ("global", Scope::Global)];
+
+pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
+    let mut table = Section::of(notes, "prune", entry, "scope = \"per_layer\", rate = 0.2, rounds = 20")?;
+    let criterion = table.or("criterion", Criterion::Magnitude, word(CRITERIA));
+    let scope = table.required("scope", "\"per_layer\"` or `\"global\"", word(SCOPES));
+    let rate = table.required("rate", "0.2", fraction);
+    let rates = rates(&mut table);
+    let rounds = table.required("rounds", "20", count);
+    let rewind = table.or("rewind", Steps::ZERO, steps);
+    table.finish();
+    let rule = Prune { criterion: criterion?, scope: scope?, rate: rate?, rates: rates? };
+    Some(PruneLine { rule, rounds: rounds?, rewind: rewind? })
+}
+
+/// Parameters with a rate of their own; 0 = never pruned. Whether the model has them is checked later.
+fn rates(table: &mut Section<'_>) -> Option<BTreeMap<String, f64>> {
+    let Some(entry) = table.get("rates") else {
+        table.defaulted("rates");
+        return Some(BTreeMap::new());
+    };
+    let Val::Table(tree) = &entry.node.value else {
+        Section::of(table.notes, "prune.rates", entry, "\"fc.weight\" = 0.1");
+        return None;
+    };
+    let read = |entry: &Entry| {
+        let rate = table.read(&format!("rates.{}", entry.key), &entry.node, below_one)?;
+        Some((entry.key.clone(), rate))
+    };
+    let rates: Vec<_> = tree.0.iter().map(read).collect();
+    rates.into_iter().collect()
+}

@@ -1,0 +1,138 @@
+//! What a plan amounts to: counts, work, bytes.
+
+use crate::plan::{JobPlan, Plan};
+use std::collections::{BTreeMap, HashMap};
+use tombola_spec::{
+    arch::Architecture,
+    job::{JobSpec, Network, Output, TrainJob},
+    settings::{Dtype, Optimizer},
+};
+
+/// A plan in numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Trials.
+    pub trials: u64,
+    /// Rounds, branches' included.
+    pub rounds: u64,
+    /// Jobs by kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// Jobs that more than one round stands on.
+    pub shared: u64,
+    /// Iterations if every round trained for itself.
+    pub iterations_asked: u64,
+    /// All jobs together.
+    pub cost: Cost,
+    /// Densities of the trials' own lines: (round, density), each pair once, by round.
+    pub ladder: Vec<(u32, f64)>,
+}
+
+/// What some jobs cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cost {
+    /// Jobs.
+    pub jobs: u64,
+    /// Training iterations.
+    pub iterations: u64,
+    /// Floating-point operations of training, as if dense; evaluations are not counted.
+    pub flops: f64,
+    /// Bytes of the artifacts they leave behind, headers not counted.
+    pub bytes: u64,
+}
+
+/// A plan in numbers.
+pub fn summary(plan: &Plan) -> Summary {
+    let rounds = || plan.trials.iter().flat_map(|trial| &trial.rounds);
+    let iterations: HashMap<_, _> =
+        plan.jobs.iter().map(|job| (job.fingerprint, job.spec.iterations())).collect();
+    let mut kinds = BTreeMap::new();
+    for job in &plan.jobs {
+        *kinds.entry(job.spec.kind()).or_default() += 1;
+    }
+    let mut ladder: Vec<_> =
+        rounds().filter(|round| round.branch.is_empty()).map(|round| (round.round, round.density)).collect();
+    ladder.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    ladder.dedup();
+    Summary {
+        trials: plan.trials.len() as u64,
+        rounds: rounds().count() as u64,
+        kinds,
+        shared: plan.jobs.iter().filter(|job| job.users > 1).count() as u64,
+        iterations_asked: rounds().flat_map(|round| &round.train).filter_map(|job| iterations.get(job)).sum(),
+        cost: cost(&plan.jobs),
+        ladder,
+    }
+}
+
+/// What these jobs cost: all of a plan, or those of it that are new.
+pub fn cost<'a>(jobs: impl IntoIterator<Item = &'a JobPlan>) -> Cost {
+    let mut networks = Networks::default();
+    let mut cost = Cost::default();
+    for job in jobs {
+        cost.jobs += 1;
+        cost.iterations += job.spec.iterations();
+        if let Some(network) = networks.get(&job.spec) {
+            cost.flops += flops(&job.spec, network);
+            cost.bytes += job.spec.outputs().iter().map(|out| bytes(&job.spec, network, *out)).sum::<u64>();
+        }
+    }
+    cost
+}
+
+/// Architectures already made; a sweep has few.
+#[derive(Default)]
+struct Networks(HashMap<Network, Architecture>);
+
+impl Networks {
+    /// `None` only for a network no plan can have: its name was parsed before.
+    fn get(&mut self, job: &JobSpec) -> Option<&Architecture> {
+        let network = match job {
+            JobSpec::Train(job) => Network {
+                name: job.recipe.model.name.clone(),
+                image: job.recipe.data.shape.image,
+                classes: job.recipe.data.shape.classes,
+            },
+            JobSpec::Prune(job) => job.network.clone(),
+            JobSpec::RandomMask(job) => job.network.clone(),
+        };
+        if !self.0.contains_key(&network) {
+            let architecture = network.architecture().ok()?;
+            self.0.insert(network.clone(), architecture);
+        }
+        self.0.get(&network)
+    }
+}
+
+fn flops(job: &JobSpec, network: &Architecture) -> f64 {
+    match job {
+        JobSpec::Train(train) => {
+            network.training_flops(train.recipe.train.batch) as f64 * job.iterations() as f64
+        }
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) => 0.0,
+    }
+}
+
+fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
+    let JobSpec::Train(train) = job else { return network.weight_count() };
+    let weights = network.parameter_count() * width(train);
+    match output {
+        Output::Initial | Output::Weights => weights,
+        Output::State => weights * buffers(train),
+        Output::Mask => network.weight_count(),
+    }
+}
+
+fn width(job: &TrainJob) -> u64 {
+    match job.recipe.dtype {
+        Dtype::F32 => 4,
+        Dtype::F64 => 8,
+    }
+}
+
+/// How many numbers an optimizer remembers of each parameter.
+fn buffers(job: &TrainJob) -> u64 {
+    match job.recipe.train.optimizer {
+        Optimizer::Adam { .. } => 2,
+        Optimizer::Sgd { momentum, .. } => u64::from(momentum > 0.0),
+    }
+}

@@ -1,0 +1,147 @@
+//! Bytes named by their BLAKE3 digest. Nothing is visible under a digest before its bytes were checked.
+//!
+//! Knows no jobs and no database: who pins what is decided by its callers. Never overwrites; what is there stays.
+
+mod fault;
+mod receive;
+
+use crate::{Error, config::Bytes as Size};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt};
+use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as Key};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicU64},
+};
+use tombola_spec::{Digest, outcome::Artifact};
+
+/// Folder of uploads that have not been checked yet.
+const INCOMING: &str = "incoming";
+
+/// The artifacts of one coordinator. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Artifacts {
+    store: Arc<dyn ObjectStore>,
+    /// Largest artifact.
+    limit: Size,
+    uploads: Arc<AtomicU64>,
+}
+
+impl Artifacts {
+    /// Artifacts in a local folder, made if missing. Unfinished uploads of an earlier process are removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written.
+    pub fn open(folder: &Path, limit: Size) -> Result<Self, Error> {
+        let incoming = folder.join(INCOMING);
+        let cannot = |error: std::io::Error| {
+            Error::Unavailable(format!("cannot write to the artifact folder `{}`: {error}", folder.display()))
+        };
+        match std::fs::remove_dir_all(&incoming) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+            _ => std::fs::create_dir_all(&incoming).map_err(cannot)?,
+        }
+        let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
+        // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
+        let store = Arc::new(local.with_fsync(true));
+        Ok(Self { store, limit, uploads: Arc::default() })
+    }
+
+    /// Length of an artifact, `None` if it is not there.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn length(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        match self.store.head(&key(digest)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault::to_error(error)),
+        }
+    }
+
+    /// Takes in bytes, checks them against their name, and makes them visible. Returns whether they were there already.
+    ///
+    /// # Errors
+    /// Too large, another length or digest than promised, disk full; then nothing of them stays.
+    pub async fn put(
+        &self,
+        name: Artifact,
+        chunks: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin,
+    ) -> Result<bool, Error> {
+        if name.bytes > self.limit.0 {
+            return Err(too_large(&name, self.limit));
+        }
+        if self.length(&name.digest).await? == Some(name.bytes) {
+            receive::discard(&name, chunks).await?;
+            return Ok(true);
+        }
+        receive::receive(self, name, chunks).await?;
+        Ok(false)
+    }
+
+    /// The bytes of an artifact in pieces of at most [`tombola_wire::CHUNK`]. A file that was cut short or grew ends in
+    /// an error, never silently.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn get(
+        &self,
+        digest: Digest,
+    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
+        let found = self.store.get(&key(&digest)).await.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => missing(&digest),
+            other => fault::to_error(other),
+        })?;
+        let mut hasher = blake3::Hasher::new();
+        let pieces = found.into_stream().map_err(fault::to_error).inspect_ok(move |_| ());
+        let pieces = pieces.map_ok(cut).map_ok(futures::stream::iter).try_flatten();
+        let checked = pieces.map(Some).chain(futures::stream::iter([None])).map(move |piece| match piece {
+            Some(Ok(piece)) => {
+                hasher.update(&piece);
+                Ok(piece)
+            }
+            Some(Err(error)) => Err(error),
+            None if *hasher.finalize().as_bytes() == digest.0 => Ok(Bytes::new()),
+            None => Err(damaged(&digest)),
+        });
+        Ok(checked.try_filter(|piece| std::future::ready(!piece.is_empty())))
+    }
+}
+
+/// `ab/abcdef…`: folders stay small.
+fn key(digest: &Digest) -> Key {
+    let name = digest.to_string();
+    Key::from_iter([&name[..2], &name])
+}
+
+/// A large piece as several views of it.
+fn cut(mut piece: Bytes) -> Vec<Result<Bytes, Error>> {
+    let mut cut = Vec::new();
+    while piece.len() > tombola_wire::CHUNK {
+        cut.push(Ok(piece.split_to(tombola_wire::CHUNK)));
+    }
+    cut.push(Ok(piece));
+    cut
+}
+
+fn missing(digest: &Digest) -> Error {
+    Error::NotFound(format!("no artifact has the digest `{digest}`"))
+}
+
+fn too_large(name: &Artifact, limit: Size) -> Error {
+    Error::Exhausted(format!(
+        "artifact `{}` has {} bytes, more than this coordinator takes ({limit})\nhint: raise `limits.artifact` in \
+         coordinator.toml",
+        name.digest.short(),
+        name.bytes
+    ))
+}
+
+fn damaged(digest: &Digest) -> Error {
+    tracing::error!(artifact = %digest, "artifacts.damaged: stored bytes do not match their name");
+    Error::Corrupt(format!(
+        "the stored bytes of artifact `{}` are damaged: they do not match their digest\nhint: restore the file from a \
+         backup, or delete it and run the job that makes it again",
+        digest.short()
+    ))
+}

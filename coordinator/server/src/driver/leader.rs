@@ -1,0 +1,282 @@
+//! The leader's loop: drain the queue, handle each command, one commit, then everything that waited for it.
+//!
+//! On a commit that failed, or whose outcome is unknown, all of that is dropped and the scheduler is folded again from
+//! the store: workers are told to say Hello again, and people to ask again.
+
+use super::{
+    Start,
+    command::{Command, Connected, Reply},
+    ended::Ended,
+    link::{Closing, Links, ToLink},
+    outbox::{After, Outbox},
+    watchers::Watchers,
+};
+use crate::{
+    Error,
+    store::{Store, StoreError},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::MissedTickBehavior,
+};
+use tokio_util::sync::CancellationToken;
+use tombola_core::{
+    record::Write,
+    schedule::{Effect, Event, Message, Scheduler},
+};
+use tombola_spec::{Epoch, WorkerId};
+
+/// Most commands of one commit.
+const BATCH: usize = 512;
+/// How often time passes for the scheduler.
+const TICK: Duration = Duration::from_millis(500);
+/// Waits between attempts to lead again.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+const AGAIN: &str = "the coordinator forgot its memory after a failed commit; say Hello again";
+const LEAVING: &str = "the coordinator is shutting down; come back";
+
+/// The one writer.
+pub(super) struct Leader {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) scheduler: Scheduler,
+    epoch: Epoch,
+    /// The scheduler's time starts here.
+    start: Instant,
+    term: Duration,
+    links: Links,
+    pub(super) outbox: Outbox,
+    watchers: Watchers,
+    ended: broadcast::Sender<Ended>,
+    stop: CancellationToken,
+}
+
+impl Leader {
+    /// Takes the lead and folds what is stored.
+    pub(super) async fn lead(
+        start: Start,
+        watchers: Watchers,
+        ended: broadcast::Sender<Ended>,
+    ) -> Result<Self, StoreError> {
+        let Start { store, term, stop } = start;
+        let (epoch, scheduler) = fold(store.as_ref(), term).await?;
+        Ok(Self {
+            store,
+            scheduler,
+            epoch,
+            start: Instant::now(),
+            term,
+            links: Links::default(),
+            outbox: Outbox::default(),
+            watchers,
+            ended,
+            stop,
+        })
+    }
+
+    /// Works until it is stopped; then commits what it has begun and closes all links.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stop = self.stop.clone();
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                _ = tick.tick() => self.handle(Event::Tick),
+                taken = inbox.recv_many(&mut batch, BATCH) => if taken == 0 { break },
+            }
+            if self.step(batch.drain(..)).await.is_err() {
+                self.recover(&mut inbox).await;
+            }
+        }
+        inbox.close();
+        while let Ok(command) = inbox.try_recv() {
+            batch.push(command);
+        }
+        if let Err(error) = self.step(batch.drain(..)).await {
+            tracing::error!(%error, "leader.stop: the last commit failed; workers will report again");
+        }
+        self.links.close_all(LEAVING);
+    }
+
+    /// Handles commands in order, and commits.
+    async fn step(&mut self, batch: impl Iterator<Item = Command>) -> Result<(), StoreError> {
+        for command in batch {
+            match command {
+                Command::Submit { plan, source, reply } => self.submit(*plan, source, reply).await?,
+                Command::Extend { sweep, plan, source, reply } => {
+                    self.extend(sweep, *plan, source, reply).await?;
+                }
+                Command::Tell { event, reply } => self.tell(event, reply),
+                Command::Connect { hello, link, reply } => self.connect(hello, link, reply),
+                Command::Hear { worker, link, event } if self.links.is_open(worker, link) => {
+                    self.hear(worker, event);
+                }
+                Command::Disconnect { worker, link, closing } if self.links.is_open(worker, link) => {
+                    self.links.close(worker, closing);
+                    self.handle(Event::LinkDown { worker });
+                }
+                // What an earlier link had to say is repeated over the newer one.
+                Command::Hear { .. } | Command::Disconnect { .. } => {}
+                Command::Read(look) => self.outbox.after.push(After::Read(look)),
+            }
+        }
+        self.flush().await
+    }
+
+    /// Handles an event whose effects are all records and messages.
+    pub(super) fn handle(&mut self, event: Event) {
+        let effects = self.effects(event);
+        self.queue(effects);
+    }
+
+    pub(super) fn effects(&mut self, event: Event) -> Vec<Effect> {
+        self.scheduler.handle(self.start.elapsed(), event)
+    }
+
+    /// Puts records and messages into the next commit; returns the effects that answer somebody.
+    pub(super) fn queue(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let mut answers = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Write(write) => self.outbox.writes.push(write),
+                Effect::Send { worker, message } => self.outbox.after.push(After::Send(worker, message)),
+                Effect::Changed(sweep) => self.outbox.after.push(After::Changed(sweep)),
+                answer => answers.push(answer),
+            }
+        }
+        answers
+    }
+
+    fn tell(&mut self, event: Event, reply: Reply<u64>) {
+        let effects = self.effects(event);
+        let mut answer = Ok(0);
+        for effect in self.queue(effects) {
+            match effect {
+                Effect::Reopened(jobs) => answer = Ok(jobs),
+                Effect::Rejected(why) => answer = Err(Error::Precondition(why)),
+                _ => {}
+            }
+        }
+        self.outbox.after.push(After::Answer(answer, reply));
+    }
+
+    /// The link has to be open before the first message over it, and the first message says who the worker is.
+    fn connect(&mut self, hello: Event, link: mpsc::Sender<ToLink>, reply: Reply<Connected>) {
+        let mut effects = self.effects(hello);
+        let first = effects.iter().position(|effect| matches!(effect, Effect::Send { message, .. } if introduces(message)));
+        match first.map(|index| effects.remove(index)) {
+            Some(Effect::Send { worker, message: Message::Welcome }) => {
+                self.outbox.after.push(After::Open(worker, link, reply));
+            }
+            Some(Effect::Send { message, .. }) => self.outbox.after.push(After::Refuse(message, link, reply)),
+            // Dropping the reply ends the session; the worker comes back.
+            _ => tracing::error!("leader.hello: the scheduler did not answer a worker's Hello"),
+        }
+        self.queue(effects);
+    }
+
+    fn hear(&mut self, worker: WorkerId, event: Event) {
+        let leaving = matches!(event, Event::Leaving { .. });
+        self.handle(event);
+        if leaving {
+            self.outbox.after.push(After::Left(worker));
+        }
+    }
+
+    /// Commits, then does what waited. Repeats while closing slow links makes new records.
+    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+        while !self.outbox.is_empty() {
+            let Outbox { writes, after } = std::mem::take(&mut self.outbox);
+            if !writes.is_empty() {
+                self.store.commit(self.epoch, &writes).await?;
+                self.announce(&writes);
+            }
+            for act in after {
+                self.carry_out(act);
+            }
+        }
+        Ok(())
+    }
+
+    fn announce(&self, writes: &[Write]) {
+        if self.ended.receiver_count() > 0 {
+            for ended in writes.iter().filter_map(Ended::of) {
+                // Nobody listening is fine.
+                let _ = self.ended.send(ended);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, act: After) {
+        match act {
+            After::Send(worker, message) => {
+                if !self.links.send(worker, ToLink::Message(message)) {
+                    tracing::warn!(%worker, "leader.slow: a worker's link is full or gone; it has to come back");
+                    self.handle(Event::LinkDown { worker });
+                }
+            }
+            After::Open(worker, link, reply) => {
+                let id = self.links.open(worker, link);
+                let welcome = ToLink::Welcome { worker, epoch: self.epoch };
+                if self.links.send(worker, welcome) && reply.send(Ok(Connected::Welcome(worker, id))).is_ok() {
+                    return;
+                }
+                // The session ended while the Hello was being committed; nobody else would say so.
+                self.links.close(worker, Closing::Done);
+                self.handle(Event::LinkDown { worker });
+            }
+            After::Refuse(message, link, reply) => {
+                let _ = link.try_send(ToLink::Message(message));
+                let _ = reply.send(Ok(Connected::Refused));
+            }
+            After::Left(worker) => self.links.close(worker, Closing::Done),
+            After::Changed(sweep) => self.watchers.notify(sweep),
+            // Whoever asked may have left meanwhile.
+            After::Accept(answer, reply) => drop(reply.send(answer)),
+            After::Answer(answer, reply) => drop(reply.send(answer)),
+            After::Read(look) => look(&self.scheduler),
+        }
+    }
+
+    /// Forgets everything and folds the store again, until that works or the coordinator stops.
+    async fn recover(&mut self, inbox: &mut mpsc::Receiver<Command>) {
+        let mut wait = FIRST_RETRY;
+        loop {
+            // Dropped replies tell their callers to ask again.
+            self.outbox = Outbox::default();
+            while inbox.try_recv().is_ok() {}
+            self.links.close_all(AGAIN);
+            match fold(self.store.as_ref(), self.term).await {
+                Ok((epoch, scheduler)) => {
+                    tracing::warn!(%epoch, "leader.folded: leading again");
+                    (self.epoch, self.scheduler, self.start) = (epoch, scheduler, Instant::now());
+                    self.watchers.notify_all();
+                    return;
+                }
+                Err(error) => tracing::error!(%error, "leader.lost: cannot lead; trying again"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => wait = LAST_RETRY.min(wait * 2),
+            }
+        }
+    }
+}
+
+fn introduces(message: &Message) -> bool {
+    matches!(message, Message::Welcome | Message::Refused { .. })
+}
+
+async fn fold(store: &dyn Store, term: Duration) -> Result<(Epoch, Scheduler), StoreError> {
+    let epoch = store.lead().await?;
+    let snapshot = store.snapshot().await?;
+    Ok((epoch, Scheduler::fold(snapshot, term)))
+}

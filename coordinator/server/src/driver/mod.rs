@@ -1,0 +1,153 @@
+//! The leader: one task owns the scheduler and the store's writer, and everything that happens goes through it.
+//!
+//! Everyone else holds a [`Driver`]: a bounded queue into that task. Nothing is answered or sent before the records
+//! behind it are committed.
+
+mod command;
+mod ended;
+mod leader;
+mod link;
+mod outbox;
+mod submit;
+mod watchers;
+
+pub use command::{Accepted, Connected};
+pub use ended::Ended;
+pub use link::{Closing, LinkId, ToLink};
+
+use crate::{Error, store::Store};
+use command::{Command, Reply};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tombola_core::{
+    plan::Plan,
+    schedule::{Event, Scheduler},
+};
+use tombola_spec::{SweepId, WorkerId};
+use watchers::Watchers;
+
+/// Commands that may wait. Full, and senders wait: a session then stops reading its stream.
+const QUEUE: usize = 4096;
+/// Ended jobs a slow watcher may fall behind.
+const ENDED: usize = 4096;
+
+/// The way into the leader. Cheap to clone.
+#[derive(Clone)]
+pub struct Driver {
+    commands: mpsc::Sender<Command>,
+    watchers: Watchers,
+    ended: broadcast::Sender<Ended>,
+}
+
+/// What the leader is started with.
+pub struct Start {
+    /// Records.
+    pub store: Arc<dyn Store>,
+    /// How long a lease lasts without a heartbeat.
+    pub term: Duration,
+    /// Ends the leader once what it has begun is committed.
+    pub stop: CancellationToken,
+}
+
+impl Driver {
+    /// Takes the lead and starts the leader's task.
+    ///
+    /// # Errors
+    /// When the store cannot be led or read: another coordinator leads, newer state, no database.
+    pub async fn start(start: Start, tasks: &TaskTracker) -> Result<Self, crate::store::StoreError> {
+        let (commands, inbox) = mpsc::channel(QUEUE);
+        let (ended, _) = broadcast::channel(ENDED);
+        let driver = Self { commands, watchers: Watchers::default(), ended };
+        let leader = leader::Leader::lead(start, driver.watchers.clone(), driver.ended.clone()).await?;
+        tasks.spawn(leader.run(inbox));
+        Ok(driver)
+    }
+
+    /// Stores a new sweep and starts it. The same text under the same name is answered with the sweep that is there.
+    ///
+    /// # Errors
+    /// Another text under that name; a refused commit.
+    pub async fn submit(&self, plan: Plan, source: String) -> Result<Accepted, Error> {
+        self.ask(|reply| Command::Submit { plan: Box::new(plan), source, reply }).await
+    }
+
+    /// Gives a sweep a file that asks for more.
+    ///
+    /// # Errors
+    /// No such sweep; a file that asks for less; a refused commit.
+    pub async fn extend(&self, sweep: SweepId, plan: Plan, source: String) -> Result<Accepted, Error> {
+        self.ask(|reply| Command::Extend { sweep, plan: Box::new(plan), source, reply }).await
+    }
+
+    /// Lets something happen that people asked for, and waits until it is committed. Returns how many jobs were opened
+    /// again (0 for anything but a retry).
+    ///
+    /// # Errors
+    /// What was asked is impossible; a refused commit.
+    pub async fn tell(&self, event: Event) -> Result<u64, Error> {
+        self.ask(|reply| Command::Tell { event, reply }).await
+    }
+
+    /// Looks at the scheduler as of the last commit. Must be quick: everything else waits.
+    ///
+    /// # Errors
+    /// When there is no leader at the moment.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Scheduler) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.ask(|reply: Reply<T>| {
+            // Nobody waits for the answer any more if sending it fails.
+            Command::Read(Box::new(move |scheduler| drop(reply.send(Ok(look(scheduler))))))
+        })
+        .await
+    }
+
+    /// Introduces a worker whose messages go to `link` from now on. An earlier link of the same worker is closed.
+    ///
+    /// # Errors
+    /// When there is no leader at the moment.
+    pub async fn connect(&self, hello: Event, link: mpsc::Sender<ToLink>) -> Result<Connected, Error> {
+        self.ask(|reply| Command::Connect { hello, link, reply }).await
+    }
+
+    /// Something a worker says. Dropped if its link is not the worker's link any more.
+    ///
+    /// # Errors
+    /// When the coordinator is shutting down.
+    pub async fn hear(&self, worker: WorkerId, link: LinkId, event: Event) -> Result<(), Error> {
+        self.send(Command::Hear { worker, link, event }).await
+    }
+
+    /// A worker's link ended.
+    pub async fn disconnect(&self, worker: WorkerId, link: LinkId, closing: Closing) {
+        // Without a leader there is nobody left who would keep the link.
+        let _ = self.send(Command::Disconnect { worker, link, closing }).await;
+    }
+
+    /// Ticks whenever a sweep has something new to show.
+    pub fn watch(&self, sweep: SweepId) -> watch::Receiver<()> {
+        self.watchers.watch(sweep)
+    }
+
+    /// Jobs that end from now on, of all sweeps.
+    pub fn ended(&self) -> broadcast::Receiver<Ended> {
+        self.ended.subscribe()
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(command(reply)).await?;
+        // The leader drops the replies of a commit whose outcome is unknown.
+        answer.await.map_err(|_| Error::Unavailable(UNKNOWN.to_owned()))?
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Error> {
+        let gone = |_| Error::Unavailable("the coordinator is shutting down; try again in a moment".to_owned());
+        self.commands.send(command).await.map_err(gone)
+    }
+}
+
+const UNKNOWN: &str = "the coordinator could not commit this, or does not know whether it did\nhint: ask again; what was \
+                       stored is not stored twice";

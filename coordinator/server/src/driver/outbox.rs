@@ -1,0 +1,46 @@
+//! What waits for the next commit: its records, and what is done once they are on disk.
+
+use super::{
+    command::{Accepted, Connected, Look, Reply},
+    link::ToLink,
+};
+use crate::Error;
+use tokio::sync::mpsc;
+use tombola_core::{record::Write, schedule::Message};
+use tombola_spec::{SweepId, WorkerId};
+
+/// Done after the commit, in order.
+pub(super) enum After {
+    /// A message to a worker.
+    Send(WorkerId, Message),
+    /// A worker's new link, before the first message over it.
+    Open(WorkerId, mpsc::Sender<ToLink>, Reply<Connected>),
+    /// A worker that is not accepted.
+    Refuse(Message, mpsc::Sender<ToLink>, Reply<Connected>),
+    /// A worker left on purpose.
+    Left(WorkerId),
+    /// A sweep changed.
+    Changed(SweepId),
+    /// An answer to Submit or Extend.
+    Accept(Result<Accepted, Error>, Reply<Accepted>),
+    /// An answer to anything else.
+    Answer(Result<u64, Error>, Reply<u64>),
+    /// A look at the scheduler.
+    Read(Look),
+}
+
+/// The next commit.
+#[derive(Default)]
+pub(super) struct Outbox {
+    /// Its records.
+    pub(super) writes: Vec<Write>,
+    /// What follows.
+    pub(super) after: Vec<After>,
+}
+
+impl Outbox {
+    /// Nothing to commit and nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.after.is_empty()
+    }
+}

@@ -1,0 +1,78 @@
+//! `ArtifactService`: bytes by digest, in chunks.
+
+use crate::{Error, artifacts::Artifacts as Shelf, store::Store};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use std::{pin::Pin, sync::Arc};
+use tombola_spec::{Digest, outcome::Artifact};
+use tombola_wire::v1::{self, artifact_service_server::ArtifactService, put_request};
+use tonic::{Request, Response, Status, Streaming};
+
+/// Most digests of one Have.
+const MOST_DIGESTS: usize = 100_000;
+
+/// Uploads and downloads.
+pub(crate) struct Artifacts {
+    pub(crate) shelf: Shelf,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+#[tonic::async_trait]
+impl ArtifactService for Artifacts {
+    type GetStream = Pin<Box<dyn Stream<Item = Result<v1::Chunk, Status>> + Send>>;
+
+    async fn put(
+        &self,
+        request: Request<Streaming<v1::PutRequest>>,
+    ) -> Result<Response<v1::PutResponse>, Status> {
+        let mut parts = request.into_inner();
+        let header = match parts.message().await?.and_then(|first| first.part) {
+            Some(put_request::Part::Header(header)) => header,
+            _ => return Err(Error::Invalid("the first message of an upload has to be its header".to_owned()).into()),
+        };
+        let name = Artifact { digest: header.digest.parse().map_err(Error::from)?, bytes: header.bytes };
+        // Pinned first: a collector must not find the bytes without the pin.
+        self.store.pin(&[name.digest]).await.map_err(Error::from)?;
+        let existed = self.shelf.put(name, parts.map(chunk)).await?;
+        tracing::debug!(artifact = %name.digest, bytes = name.bytes, existed, "artifacts.put: an upload is there");
+        Ok(Response::new(v1::PutResponse { existed }))
+    }
+
+    async fn get(
+        &self,
+        request: Request<v1::GetArtifactRequest>,
+    ) -> Result<Response<Self::GetStream>, Status> {
+        let digest: Digest = request.into_inner().digest.parse().map_err(Error::from)?;
+        let pieces = self.shelf.get(digest).await?;
+        let chunks = pieces.map(|piece| piece.map(|data| v1::Chunk { data: data.into() }).map_err(Status::from));
+        Ok(Response::new(Box::pin(chunks)))
+    }
+
+    async fn have(&self, request: Request<v1::HaveRequest>) -> Result<Response<v1::HaveResponse>, Status> {
+        let asked = request.into_inner().digests;
+        if asked.len() > MOST_DIGESTS {
+            let many = format!("{} digests at once, more than {MOST_DIGESTS}", asked.len());
+            return Err(Error::Exhausted(many).into());
+        }
+        let asked: Vec<Digest> = asked.iter().map(|d| d.parse()).collect::<Result<_, _>>().map_err(Error::from)?;
+        self.store.pin(&asked).await.map_err(Error::from)?;
+        let mut there = Vec::new();
+        for digest in asked {
+            if self.shelf.length(&digest).await?.is_some() {
+                there.push(digest.to_string());
+            }
+        }
+        Ok(Response::new(v1::HaveResponse { digests: there }))
+    }
+}
+
+fn chunk(part: Result<v1::PutRequest, Status>) -> Result<Bytes, Error> {
+    match part.map_err(|status| Error::Invalid(format!("the upload broke off: {}", status.message())))?.part {
+        Some(put_request::Part::Chunk(chunk)) if chunk.len() <= tombola_wire::CHUNK => Ok(chunk.into()),
+        Some(put_request::Part::Chunk(chunk)) => {
+            let most = tombola_wire::CHUNK;
+            Err(Error::Invalid(format!("a chunk of {} bytes, more than {most}", chunk.len())))
+        }
+        _ => Err(Error::Invalid("after an upload's header come only chunks".to_owned())),
+    }
+}

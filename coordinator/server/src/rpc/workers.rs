@@ -1,0 +1,146 @@
+//! `WorkerService`: one task per session reads what a worker says; the leader writes into the session's link.
+
+use super::workers_wire::{event, hello, to_wire};
+use crate::{
+    Error,
+    config::Workers as Terms,
+    driver::{Closing, Connected, Driver, LinkId, ToLink},
+};
+use futures::{Stream, StreamExt};
+use std::{pin::Pin, time::Duration};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::TaskTracker;
+use tombola_core::schedule::{Event, Message};
+use tombola_spec::{WorkerId, version};
+use tombola_wire::v1::{self, from_worker, worker_service_server::WorkerService};
+use tonic::{Request, Response, Status, Streaming};
+
+/// How long a new session may stay silent.
+const HELLO: Duration = Duration::from_secs(10);
+/// Messages a worker may have unread before its link is closed.
+const UNREAD: usize = 1024;
+
+/// Sessions with workers.
+pub(crate) struct Workers {
+    pub(crate) driver: Driver,
+    pub(crate) terms: Terms,
+    pub(crate) tasks: TaskTracker,
+}
+
+type Outgoing = Pin<Box<dyn Stream<Item = Result<v1::ToWorker, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl WorkerService for Workers {
+    type SessionStream = Outgoing;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::FromWorker>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let (link, messages) = mpsc::channel(UNREAD);
+        let session = Session { driver: self.driver.clone(), incoming: request.into_inner() };
+        self.tasks.spawn(session.run(link));
+        Ok(Response::new(outgoing(messages, self.terms.clone())))
+    }
+}
+
+/// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back.
+fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms) -> Outgoing {
+    let lost = ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
+    let messages = ReceiverStream::new(messages).chain(futures::stream::iter([lost]));
+    let open = futures::stream::unfold((messages, true), |(mut messages, open)| async move {
+        let next = if open { messages.next().await? } else { return None };
+        let last = matches!(&next, ToLink::Close(_) | ToLink::Message(Message::Refused { .. }));
+        Some((next, (messages, !last)))
+    });
+    Box::pin(open.filter_map(move |message| std::future::ready(to_wire(message, &terms).transpose())))
+}
+
+struct Session {
+    driver: Driver,
+    incoming: Streaming<v1::FromWorker>,
+}
+
+impl Session {
+    async fn run(mut self, link: mpsc::Sender<ToLink>) {
+        match self.introduce(&link).await {
+            Ok(Connected::Welcome(worker, id)) => {
+                // Only the leader may hold the link open from here on.
+                drop(link);
+                let closing = self.listen(worker, id).await;
+                tracing::info!(%worker, ?closing, "worker.left: a session ended");
+                self.driver.disconnect(worker, id, closing).await;
+            }
+            Ok(Connected::Refused) => {}
+            Err(Error::Unavailable(_)) => {
+                let _ = link.try_send(ToLink::Close(Closing::Again("there is no leader at the moment")));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "worker.nonsense: a session was refused");
+                let _ = link.try_send(ToLink::Close(Closing::Nonsense(error.to_string())));
+            }
+        }
+    }
+
+    /// Waits for the Hello and passes it on.
+    async fn introduce(&mut self, link: &mpsc::Sender<ToLink>) -> Result<Connected, Error> {
+        let first = tokio::time::timeout(HELLO, self.incoming.next()).await;
+        let message = match first {
+            Ok(Some(Ok(message))) => message.message,
+            Ok(Some(Err(status))) => return Err(Error::Invalid(status.message().to_owned())),
+            Ok(None) => return Ok(Connected::Refused),
+            Err(_) => return Err(Error::Invalid(format!("no Hello within {} s", HELLO.as_secs()))),
+        };
+        let Some(from_worker::Message::Hello(message)) = message else {
+            return Err(Error::Invalid("the first message of a session has to be Hello".to_owned()));
+        };
+        if message.protocol != version::PROTOCOL {
+            let refused = Message::Refused { message: other_protocol(message.protocol), retry: false };
+            tracing::warn!(protocol = message.protocol, "worker.protocol: a worker of another version was refused");
+            let _ = link.try_send(ToLink::Message(refused));
+            return Ok(Connected::Refused);
+        }
+        let hello = hello(message)?;
+        log_hello(&hello);
+        self.driver.connect(hello, link.clone()).await
+    }
+
+    /// Passes on everything the worker says, until it stops.
+    async fn listen(&mut self, worker: WorkerId, link: LinkId) -> Closing {
+        while let Some(message) = self.incoming.next().await {
+            let heard = match message {
+                Ok(message) => event(worker, message),
+                // The connection broke: the worker comes back with what it holds.
+                Err(_) => return Closing::Again("the connection broke"),
+            };
+            let passed = match heard {
+                Ok(event) => self.driver.hear(worker, link, event).await,
+                Err(error) => Err(error),
+            };
+            match passed {
+                Ok(()) => {}
+                Err(Error::Invalid(why)) => return Closing::Nonsense(why),
+                Err(_) => return Closing::Again("the coordinator is shutting down; come back"),
+            }
+        }
+        Closing::Done
+    }
+}
+
+fn log_hello(hello: &Event) {
+    if let Event::Hello { info, worker, held } = hello {
+        let (name, slots, held) = (&info.name, info.slots.len(), held.len());
+        tracing::info!(%name, ?worker, slots, held, version = info.version, "worker.hello: a worker came");
+    }
+}
+
+fn other_protocol(theirs: u32) -> String {
+    let ours = version::PROTOCOL;
+    let older = if theirs < ours { "worker" } else { "coordinator" };
+    format!(
+        "this worker speaks protocol {theirs}, the coordinator ({}) speaks protocol {ours}\nhint: upgrade the {older}, \
+         so that both are of the same release",
+        env!("CARGO_PKG_VERSION")
+    )
+}

@@ -1,0 +1,148 @@
+//! Messages of `workers.proto` to and from the scheduler's words. Nothing is decided here.
+
+use crate::{
+    Error,
+    config::Workers as Terms,
+    driver::{Closing, ToLink},
+};
+use tombola_core::{
+    record::CheckpointRow,
+    schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
+};
+use tombola_spec::{Attempt, JobId, LeaseId, WorkerId};
+use tombola_wire::{
+    ConversionError, from_json,
+    v1::{self, from_worker, report, to_worker},
+};
+use tonic::Status;
+
+/// Longest name, path or message a worker may send.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// A worker's introduction.
+pub(super) fn hello(message: v1::Hello) -> Result<Event, Error> {
+    let worker = if message.worker.is_empty() { None } else { Some(message.worker.parse()?) };
+    let held = message.held.into_iter().map(held).collect::<Result<_, Error>>()?;
+    Ok(Event::Hello { info: from_json("hello.info_json", &message.info_json)?, worker, held })
+}
+
+fn held(held: v1::Held) -> Result<Held, Error> {
+    let (job, attempt) = (JobId(held.job), Attempt(held.attempt));
+    Ok(Held { lease: held.lease.parse()?, job, attempt, started: held.started, slot: held.slot })
+}
+
+/// Anything a worker says after its Hello.
+pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, Error> {
+    match message.message {
+        Some(from_worker::Message::Heartbeat(heartbeat)) => {
+            let progress = heartbeat.progress.into_iter();
+            let progress = progress.map(|p| (JobId(p.job), Attempt(p.attempt), p.iteration)).collect();
+            Ok(Event::Heartbeat { worker, progress })
+        }
+        Some(from_worker::Message::Report(report)) => Ok(Event::Report {
+            worker,
+            sequence: report.sequence,
+            job: JobId(report.job),
+            attempt: Attempt(report.attempt),
+            fact: fact(report.what)?,
+        }),
+        Some(from_worker::Message::Returned(returned)) => {
+            let jobs = returned.jobs.into_iter().map(JobId).collect();
+            Ok(Event::Returned { worker, lease: returned.lease.parse()?, jobs })
+        }
+        Some(from_worker::Message::Leaving(v1::Leaving {})) => Ok(Event::Leaving { worker }),
+        Some(from_worker::Message::Hello(_)) => Err(Error::Invalid("Hello comes once in a session".to_owned())),
+        None => Err(ConversionError::new("message", "empty, or of a later protocol").into()),
+    }
+}
+
+fn fact(what: Option<report::What>) -> Result<Fact, Error> {
+    match what {
+        Some(report::What::Started(started)) => Ok(Fact::Started { iteration: started.iteration }),
+        Some(report::What::Metrics(metrics)) => {
+            let series = metrics.series.into_iter().map(TryInto::try_into).collect::<Result<_, ConversionError>>()?;
+            Ok(Fact::Metrics { batch: metrics.batch, series })
+        }
+        Some(report::What::Checkpoint(taken)) => {
+            let artifact = taken.artifact.ok_or_else(|| ConversionError::new("checkpoint.artifact", "missing"))?;
+            let artifact = artifact.try_into()?;
+            Ok(Fact::Checkpoint(CheckpointRow { iteration: taken.iteration, artifact }))
+        }
+        Some(report::What::Finished(finished)) => {
+            Ok(Fact::Finished(Box::new(from_json("finished.outcome_json", &finished.outcome_json)?)))
+        }
+        Some(report::What::Failed(mut failed)) => {
+            let end = failed.message.floor_char_boundary(LONGEST_TEXT);
+            failed.message.truncate(end);
+            Ok(Fact::Failed(failed.try_into()?))
+        }
+        Some(report::What::GivenBack(v1::GivenBack {})) => Ok(Fact::GivenBack),
+        None => Err(ConversionError::new("report.what", "empty, or of a later protocol").into()),
+    }
+}
+
+/// What a worker is sent; `None` ends the stream in peace.
+pub(super) fn to_wire(message: ToLink, terms: &Terms) -> Result<Option<v1::ToWorker>, Status> {
+    use to_worker::Message as Wire;
+    let wire = match message {
+        ToLink::Welcome { worker, epoch } => Wire::Welcome(v1::Welcome {
+            worker: worker.to_string(),
+            epoch: epoch.0,
+            heartbeat_ms: u32::try_from(terms.heartbeat.millis()).unwrap_or(u32::MAX),
+            term_ms: u32::try_from(terms.term.millis()).unwrap_or(u32::MAX),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }),
+        // Welcome names the epoch, so the leader sends it as `ToLink::Welcome`.
+        ToLink::Message(Message::Welcome) | ToLink::Close(Closing::Done) => return Ok(None),
+        ToLink::Close(Closing::Again(why)) => return Err(Status::unavailable(why)),
+        ToLink::Close(Closing::Nonsense(why)) => return Err(Status::invalid_argument(why)),
+        ToLink::Message(Message::Refused { message, retry }) => Wire::Refused(v1::Refused { message, retry }),
+        ToLink::Message(Message::Lease(granted)) => Wire::Lease(lease(granted)?),
+        ToLink::Message(Message::Recall(lease)) => Wire::Recall(v1::Recall { lease: lease.to_string() }),
+        ToLink::Message(Message::Ack(sequence)) => Wire::Ack(v1::Ack { sequence }),
+        ToLink::Message(Message::Fenced(attempts)) => {
+            let attempts = attempts.into_iter().map(|(job, attempt)| v1::FencedAttempt { job: job.0, attempt: attempt.0 });
+            Wire::Fenced(v1::Fenced { attempts: attempts.collect() })
+        }
+        ToLink::Message(Message::Cancel(job, attempt)) => {
+            Wire::Cancel(v1::CancelJob { job: job.0, attempt: attempt.0 })
+        }
+        ToLink::Message(Message::Drain) => Wire::Drain(v1::DrainNow {}),
+    };
+    Ok(Some(v1::ToWorker { message: Some(wire) }))
+}
+
+fn lease(lease: Lease) -> Result<v1::Lease, Status> {
+    let Lease { pack, mut jobs } = lease;
+    let leased = |(job, attempt): (JobId, Attempt)| {
+        let work = jobs.remove(&job).ok_or_else(|| incomplete(pack.lease, job))?;
+        leased_job(job, attempt, work)
+    };
+    let mut leased = leased;
+    let mut stages = Vec::with_capacity(pack.stages.len());
+    for stage in &pack.stages {
+        let jobs = stage.iter().copied().map(&mut leased).collect::<Result<_, _>>()?;
+        stages.push(v1::Stage { jobs });
+    }
+    let plan = pack.plan.name().to_owned();
+    Ok(v1::Lease { lease: pack.lease.to_string(), slot: pack.slot, width: pack.width, plan, stages })
+}
+
+fn leased_job(job: JobId, attempt: Attempt, work: LeasedJob) -> Result<v1::LeasedJob, Status> {
+    let spec_json = serde_json::to_string(&*work.spec).map_err(|error| Status::internal(error.to_string()))?;
+    Ok(v1::LeasedJob {
+        job: job.0,
+        attempt: attempt.0,
+        spec_json,
+        fingerprint: work.fingerprint.to_string(),
+        inputs: work.inputs.into_iter().map(|(input, artifact)| (input.to_string(), artifact.into())).collect(),
+        resume: work.resume.map(|checkpoint| checkpoint.artifact.into()),
+        resume_iteration: work.resume.map_or(0, |checkpoint| checkpoint.iteration),
+    })
+}
+
+/// A fault of the scheduler; the worker comes back and is leased again.
+fn incomplete(lease: LeaseId, job: JobId) -> Status {
+    tracing::error!(%lease, %job, "worker.lease: a lease names a job it does not carry");
+    Status::internal("the coordinator made an incomplete lease")
+}

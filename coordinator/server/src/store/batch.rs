@@ -1,0 +1,143 @@
+//! Which writes of a commit may share a statement.
+//!
+//! Writes about different jobs commute, so a write joins the latest batch of its kind, unless a batch behind that one
+//! touches one of its jobs. Everything that is not about attempts stays exactly where it is.
+
+use std::collections::HashMap;
+use tombola_core::record::Write;
+use tombola_spec::JobId;
+
+/// Writes that become the same few statements.
+#[derive(Debug)]
+pub(super) enum Batch<'a> {
+    /// Many of one kind about attempts, no job twice (metrics excepted).
+    Hot(Hot, Vec<&'a Write>),
+    /// One of the others.
+    Cold(&'a Write),
+}
+
+/// Kinds of writes about attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Hot {
+    Lease,
+    Start,
+    Checkpoint,
+    Metrics,
+    Finish,
+    End,
+}
+
+/// Groups the writes of a commit; applying the batches in order equals applying the writes in order.
+pub(super) fn batches(writes: &[Write]) -> Vec<Batch<'_>> {
+    let mut grouping = Grouping::default();
+    for write in writes {
+        grouping.add(write);
+    }
+    grouping.batches
+}
+
+#[derive(Default)]
+struct Grouping<'a> {
+    batches: Vec<Batch<'a>>,
+    /// The latest batch of each kind.
+    latest: HashMap<Hot, usize>,
+    /// The latest batch that touches each job.
+    touched: HashMap<JobId, usize>,
+    /// Batches before this one are closed by a write that keeps its place.
+    barrier: usize,
+}
+
+impl<'a> Grouping<'a> {
+    fn add(&mut self, write: &'a Write) {
+        let Some(kind) = hot(write) else {
+            self.batches.push(Batch::Cold(write));
+            self.barrier = self.batches.len();
+            return;
+        };
+        let jobs = jobs(write);
+        // Two batches of metrics of one attempt may share a statement; everything else of one job must not.
+        let behind = if kind == Hot::Metrics { 0 } else { 1 };
+        let touched = jobs.iter().filter_map(|job| self.touched.get(job)).max();
+        let first = self.barrier.max(touched.map_or(0, |index| index + behind));
+        let index = self.place(kind, first, write);
+        self.touched.extend(jobs.into_iter().map(|job| (job, index)));
+    }
+
+    /// Puts the write into the latest batch of its kind if that is not before `first`, else into a new one.
+    fn place(&mut self, kind: Hot, first: usize, write: &'a Write) -> usize {
+        if let Some(&index) = self.latest.get(&kind).filter(|index| **index >= first)
+            && let Batch::Hot(_, writes) = &mut self.batches[index]
+        {
+            writes.push(write);
+            return index;
+        }
+        self.batches.push(Batch::Hot(kind, vec![write]));
+        self.latest.insert(kind, self.batches.len() - 1);
+        self.batches.len() - 1
+    }
+}
+
+fn hot(write: &Write) -> Option<Hot> {
+    match write {
+        Write::Lease(_) => Some(Hot::Lease),
+        Write::Start { .. } => Some(Hot::Start),
+        Write::Checkpoint { .. } => Some(Hot::Checkpoint),
+        Write::Metrics { .. } => Some(Hot::Metrics),
+        Write::Finish { .. } => Some(Hot::Finish),
+        Write::End { .. } => Some(Hot::End),
+        _ => None,
+    }
+}
+
+fn jobs(write: &Write) -> Vec<JobId> {
+    match write {
+        Write::Lease(pack) => pack.stages.iter().flatten().map(|(job, _)| *job).collect(),
+        Write::Start { job, .. }
+        | Write::Checkpoint { job, .. }
+        | Write::Metrics { job, .. }
+        | Write::Finish { job, .. }
+        | Write::End { job, .. } => vec![*job],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombola_core::record::JobState;
+    use tombola_spec::{Attempt, LeaseId, WorkerId};
+
+    fn start(job: u64) -> Write {
+        let (worker, lease) = (WorkerId(1), LeaseId(1));
+        Write::Start { job: JobId(job), attempt: Attempt(1), worker, lease, iteration: 0 }
+    }
+
+    fn metrics(job: u64, batch: u32) -> Write {
+        Write::Metrics { job: JobId(job), attempt: Attempt(1), batch, series: Vec::new() }
+    }
+
+    fn revive(job: u64) -> Write {
+        Write::JobState { jobs: vec![JobId(job)], state: JobState::Open, reset: true }
+    }
+
+    fn shape(writes: &[Write]) -> Vec<usize> {
+        let length = |batch: &Batch<'_>| if let Batch::Hot(_, writes) = batch { writes.len() } else { 0 };
+        batches(writes).iter().map(length).collect()
+    }
+
+    #[test]
+    fn interleaved_jobs_share_statements() {
+        let writes = [start(1), metrics(1, 1), start(2), metrics(2, 1), metrics(2, 2), start(3)];
+        assert_eq!(shape(&writes), [3, 3]);
+    }
+
+    #[test]
+    fn writes_about_one_job_keep_their_order() {
+        assert_eq!(shape(&[start(1), metrics(1, 1), start(1), start(2), metrics(1, 2)]), [1, 1, 2, 1]);
+    }
+
+    #[test]
+    fn other_writes_keep_their_place() {
+        assert_eq!(shape(&[start(1), revive(2), start(2)]), [1, 0, 1]);
+    }
+}

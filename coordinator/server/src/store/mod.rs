@@ -1,0 +1,100 @@
+//! Where state lives: SQLite or Postgres behind one trait, in the words of the domain.
+//!
+//! The scheduler hands over [`Write`]s; `steps` turns them into statements, which are shared; `sqlite` and `postgres`
+//! run them. No other room writes SQL, and nothing here decides anything.
+
+mod batch;
+mod cell;
+mod error;
+mod migrate;
+mod postgres;
+mod read;
+mod read_sql;
+mod sql;
+mod sqlite;
+mod steps;
+mod time;
+mod verb;
+
+pub use cell::{Cell, Limits, Table};
+pub use error::{Result, StoreError};
+pub use sql::SqlStore;
+
+use async_trait::async_trait;
+use std::{collections::BTreeMap, sync::Arc};
+use tombola_core::record::{JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
+use tombola_spec::{
+    Digest, Epoch, Fingerprint, JobId, SweepId, TrialId,
+    job::{JobSpec, Output},
+    outcome::Artifact,
+};
+
+/// Outputs of jobs that are done.
+pub type Outputs = BTreeMap<JobId, BTreeMap<Output, Artifact>>;
+
+/// Durable state.
+///
+/// One leader writes: [`Store::lead`] first, then [`Store::commit`] with its epoch. Anyone reads. After
+/// [`StoreError::Unavailable`] the outcome of a commit is unknown: lead again, fold a new snapshot.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Brings the schema up to this build's. Does nothing where it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], [`StoreError::Held`] (SQLite: a leader is at work), [`StoreError::ReadOnly`], …
+    async fn migrate(&self) -> Result<()>;
+
+    /// Becomes leader, or leads on under a new epoch. The connection that writes holds the leadership.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] while another coordinator leads.
+    async fn lead(&self) -> Result<Epoch>;
+
+    /// Applies all writes in one transaction, or none of them. Returns once it is on disk.
+    ///
+    /// Writes name what exists: jobs come before rounds and claims that name them, workers before leases.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if `epoch` is not the leader's, [`StoreError::Conflict`] if a condition of a write
+    /// failed.
+    async fn commit(&self, epoch: Epoch, at: Millis, writes: &[Write]) -> Result<()>;
+
+    /// What a new leader folds. Call it as leader.
+    async fn snapshot(&self) -> Result<Snapshot>;
+
+    /// What these jobs do; unknown ids are left out.
+    async fn job_specs(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, Arc<JobSpec>>>;
+
+    /// Those of these jobs that exist, in any state, with their outputs.
+    async fn find_jobs(&self, fingerprints: &[Fingerprint]) -> Result<Vec<JobRow>>;
+
+    /// Outputs of those of these jobs that are done.
+    async fn outputs(&self, jobs: &[JobId]) -> Result<Outputs>;
+
+    /// All sweeps, by id.
+    async fn sweeps(&self) -> Result<Vec<SweepRow>>;
+
+    /// A sweep by name.
+    async fn sweep(&self, name: &str) -> Result<Option<SweepRow>>;
+
+    /// Trials of a sweep, by number.
+    async fn trials(&self, sweep: SweepId) -> Result<Vec<TrialRow>>;
+
+    /// Rounds of these trials, by trial, branch, copy, round.
+    async fn rounds(&self, trials: &[TrialId]) -> Result<Vec<RoundRow>>;
+
+    /// Protects uploads from garbage collection until `expires`, or until a commit names them.
+    async fn pin(&self, epoch: Epoch, artifacts: &[Digest], expires: Millis) -> Result<()>;
+
+    /// Gives up such a protection.
+    async fn unpin(&self, epoch: Epoch, artifacts: &[Digest]) -> Result<()>;
+
+    /// Every artifact that must be kept: outputs, checkpoints, and pins that have not expired at `now`.
+    async fn kept(&self, now: Millis) -> Result<Vec<Digest>>;
+
+    /// Answers a user's query on a connection that can only read.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`] for mistakes, statements other than queries, and too much time.
+    async fn query(&self, sql: &str, limits: Limits) -> Result<Table>;
+}

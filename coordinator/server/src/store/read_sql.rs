@@ -1,0 +1,141 @@
+//! Our own reads, for both databases. JSON comes back as text, timestamps do not come back at all.
+
+use super::verb::{
+    Expect::Any,
+    Kind::{Int, Text, Time},
+    Verb,
+};
+
+const fn read(
+    what: &'static str,
+    columns: &'static [(&'static str, super::verb::Kind)],
+    sql: &'static str,
+) -> Verb {
+    Verb { what, columns, sql, expect: Any }
+}
+
+pub(super) const SWEEPS: Verb = read("sweeps", &[], "select id, name, source, state from sweeps order by id");
+
+pub(super) const SWEEP: Verb = read(
+    "a sweep",
+    &[("name", Text)],
+    "select s.id, s.name, s.source, s.state from {v} join sweeps s on s.name = v.name",
+);
+
+pub(super) const LIVING_SWEEPS: Verb = read(
+    "living sweeps",
+    &[],
+    "select id, name, source, state from sweeps
+     where state <> 'cancelled' and id in (
+       select c.sweep from jobs j join claims c on c.job = j.id
+       where j.state in ('open', 'leased', 'failed', 'quarantined'))
+     order by id",
+);
+
+pub(super) const TRIALS: Verb = read(
+    "trials",
+    &[("sweep", Int)],
+    "select t.id, t.sweep, t.number, t.key, t.seed, t.repeat, cast(t.axes as text), cast(t.settings as text)
+     from {v} join trials t on t.sweep = v.sweep order by t.number",
+);
+
+pub(super) const ROUNDS: Verb = read(
+    "rounds",
+    &[("trial", Int)],
+    "select r.trial, r.branch, r.kind, r.copy, r.round, r.mask, r.origin, r.start, r.density
+     from {v} join rounds r on r.trial = v.trial order by r.trial, r.branch, r.copy, r.round",
+);
+
+pub(super) const ROUND_TRAINING: Verb = read(
+    "training segments of rounds",
+    &[("trial", Int)],
+    "select x.trial, x.branch, x.copy, x.round, x.job from {v} join round_jobs x on x.trial = v.trial
+     where x.ordinal > 0 order by x.trial, x.branch, x.copy, x.round, x.ordinal",
+);
+
+pub(super) const LIVING_JOBS: Verb = read(
+    "living jobs",
+    &[],
+    "select id from jobs where state in ('open', 'leased', 'failed', 'quarantined')
+       and exists (select 1 from claims c where c.job = jobs.id) order by id",
+);
+
+pub(super) const DONE_PARENTS: Verb = read(
+    "finished parents",
+    &[("job", Int)],
+    "select distinct j.id from {v} join job_parents p on p.job = v.job join jobs j on j.id = p.parent
+     where j.state = 'done'",
+);
+
+pub(super) const JOBS_BY_FINGERPRINT: Verb = read(
+    "jobs by fingerprint",
+    &[("fingerprint", Text)],
+    "select j.id from {v} join jobs j on j.fingerprint = v.fingerprint",
+);
+
+pub(super) const JOBS: Verb = read(
+    "jobs",
+    &[("job", Int)],
+    "select j.id, j.fingerprint, cast(s.spec as text), j.height, j.state, j.attempt, j.tries, j.losses,
+       c.iteration, c.digest, c.bytes
+     from {v} join jobs j on j.id = v.job join job_specs s on s.job = j.id left join checkpoints c on c.job = j.id
+     order by j.id",
+);
+
+pub(super) const PARENTS: Verb = read(
+    "parents",
+    &[("job", Int)],
+    "select p.job, p.parent from {v} join job_parents p on p.job = v.job order by p.job, p.ordinal",
+);
+
+pub(super) const OUTPUTS: Verb = read(
+    "outputs",
+    &[("job", Int)],
+    "select o.job, o.output, o.digest, o.bytes from {v} join outputs o on o.job = v.job",
+);
+
+pub(super) const SPECS: Verb = read(
+    "job specs",
+    &[("job", Int)],
+    "select s.job, cast(s.spec as text) from {v} join job_specs s on s.job = v.job",
+);
+
+pub(super) const CLAIMS: Verb = read(
+    "claims",
+    &[("job", Int)],
+    "select c.sweep, c.job from {v} join claims c on c.job = v.job order by c.sweep, c.job",
+);
+
+pub(super) const PACKS: Verb = read(
+    "leases",
+    &[],
+    "select lease, worker, slot, device, plan, width from packs
+     where lease in (select lease from jobs where state = 'leased') order by lease",
+);
+
+pub(super) const LANES: Verb = read(
+    "lanes",
+    &[("lease", Int)],
+    "select l.lease, l.stage, l.job, l.attempt from {v} join pack_lanes l on l.lease = v.lease
+     order by l.lease, l.stage, l.lane",
+);
+
+pub(super) const DATA: Verb =
+    read("data sets", &[], "select name, digest, cast(shape as text) from data_sets order by name");
+
+pub(super) const WORKERS: Verb = read("workers", &[], "select id, name from workers order by id");
+
+pub(super) const LAST_IDS: Verb = read(
+    "last ids",
+    &[],
+    "select coalesce((select max(id) from sweeps), 0), coalesce((select max(id) from trials), 0),
+       coalesce((select max(id) from jobs), 0), coalesce((select max(id) from workers), 0),
+       coalesce((select max(lease) from packs), 0)",
+);
+
+pub(super) const KEPT: Verb = read(
+    "artifacts in use",
+    &[("now", Time)],
+    "select digest from outputs union select digest from checkpoints
+     union select p.digest from {v} join pins p on p.expires > v.now",
+);

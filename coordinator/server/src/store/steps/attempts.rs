@@ -1,0 +1,191 @@
+//! Rows of writes about attempts.
+
+use super::{Steps, attempts_sql as sql};
+use crate::store::{
+    batch::Hot,
+    verb::{Arg, row},
+};
+use std::collections::BTreeSet;
+use tombola_core::record::Write;
+use tombola_spec::{
+    JobId,
+    outcome::{MaskSummary, Measure, Outcome, Summary, TrainSummary},
+};
+
+/// Adds the statements of one batch.
+pub(super) fn add<'a>(steps: &mut Steps<'a>, kind: Hot, writes: &[&'a Write]) {
+    match kind {
+        Hot::Lease => lease(steps, writes),
+        Hot::Start => start(steps, writes),
+        Hot::Checkpoint => checkpoint(steps, writes),
+        Hot::Metrics => metrics(steps, writes),
+        Hot::Finish => finish(steps, writes),
+        Hot::End => end(steps, writes),
+    }
+}
+
+fn lease<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+    let (mut packs, mut lanes, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
+    for write in writes {
+        let Write::Lease(pack) = write else { continue };
+        let (device, plan) = (pack.device.name(), pack.plan.name());
+        packs.push(row![pack.lease, pack.worker, pack.slot, device, plan, pack.width, steps.now]);
+        for (stage, stage_lanes) in (0u32..).zip(&pack.stages) {
+            for (lane, (job, attempt)) in (0u32..).zip(stage_lanes) {
+                lanes.push(row![pack.lease, stage, lane, *job, *attempt]);
+                jobs.push(row![*job, *attempt, pack.lease]);
+            }
+        }
+    }
+    steps.push(&sql::LEASE, jobs);
+    steps.push(&sql::PACKS, packs);
+    steps.push(&sql::LANES, lanes);
+}
+
+fn start<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+    let mut rows = Vec::new();
+    for write in writes {
+        if let Write::Start { job, attempt, worker: _, lease, iteration } = write {
+            rows.push(row![*job, *attempt, *lease, *iteration, steps.now]);
+        }
+    }
+    steps.push(&sql::START, rows);
+}
+
+fn checkpoint<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+    let (mut rows, mut pins) = (Vec::new(), Vec::new());
+    for write in writes {
+        if let Write::Checkpoint { job, attempt, checkpoint } = write {
+            let artifact = checkpoint.artifact;
+            rows.push(row![
+                *job,
+                *attempt,
+                checkpoint.iteration,
+                artifact.digest,
+                artifact.bytes,
+                steps.now
+            ]);
+            pins.push(row![artifact.digest]);
+        }
+    }
+    steps.push(&sql::CHECKPOINT, rows);
+    steps.push(&sql::UNPIN, pins);
+}
+
+fn metrics<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+    let (mut attempts, mut rows) = (BTreeSet::new(), Vec::new());
+    for write in writes {
+        let Write::Metrics { job, attempt, batch, series } = write else { continue };
+        attempts.insert((*job, *attempt));
+        for (ordinal, series) in (0u32..).zip(series) {
+            let (Some(first), Some(last)) = (series.iterations.first(), series.iterations.last()) else {
+                continue;
+            };
+            rows.push(vec![
+                (*job).into(),
+                (*attempt).into(),
+                (*batch).into(),
+                ordinal.into(),
+                series.name.as_str().into(),
+                series.split.name().into(),
+                (*first).into(),
+                (*last).into(),
+                Arg::Ints(&series.iterations),
+                Arg::Floats(&series.values),
+            ]);
+        }
+    }
+    let attempts = attempts.into_iter().map(|(job, attempt)| row![job, attempt]).collect();
+    steps.push(&sql::METRICS_ALLOWED, attempts);
+    steps.push(&sql::METRICS, rows);
+}
+
+fn end<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+    let (mut attempts, mut jobs) = (Vec::new(), Vec::new());
+    for write in writes {
+        let Write::End { job, attempt, failure, how, next, tries, losses } = write else { continue };
+        let (class, message) = (
+            failure.as_ref().map(|failure| failure.class.name()),
+            failure.as_ref().map(|failure| failure.message.as_str()),
+        );
+        attempts.push(row![*job, *attempt, steps.now, *how, class, message]);
+        jobs.push(row![*job, *attempt, next.name(), *tries, *losses]);
+    }
+    steps.push(&sql::END_ATTEMPT, attempts);
+    steps.push(&sql::END, jobs);
+}
+
+/// The many rows of finished jobs, by statement.
+#[derive(Default)]
+struct Finished<'a> {
+    attempts: Vec<Vec<Arg<'a>>>,
+    jobs: Vec<Vec<Arg<'a>>>,
+    results: Vec<Vec<Arg<'a>>>,
+    outputs: Vec<Vec<Arg<'a>>>,
+    measures: Vec<Vec<Arg<'a>>>,
+    layers: Vec<Vec<Arg<'a>>>,
+    pins: Vec<Vec<Arg<'a>>>,
+    checkpoints: Vec<Vec<Arg<'a>>>,
+}
+
+fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+    let mut all = Finished::default();
+    for write in writes {
+        let Write::Finish { job, attempt, outcome } = write else { continue };
+        all.attempts.push(row![*job, *attempt, steps.now, "done", Arg::Null, Arg::Null]);
+        all.jobs.push(row![*job, *attempt]);
+        all.checkpoints.push(row![*job]);
+        for (output, artifact) in &outcome.outputs {
+            all.outputs.push(row![*job, output.name(), artifact.digest, artifact.bytes]);
+            all.pins.push(row![artifact.digest]);
+        }
+        all.result(*job, outcome);
+    }
+    steps.push(&sql::END_ATTEMPT, all.attempts);
+    steps.push(&sql::FINISH, all.jobs);
+    steps.push(&sql::RESULTS, all.results);
+    steps.push(&sql::OUTPUTS, all.outputs);
+    steps.push(&sql::MEASURES, all.measures);
+    steps.push(&sql::LAYERS, all.layers);
+    steps.push(&sql::UNPIN, all.pins);
+    steps.push(&sql::DROP_CHECKPOINTS, all.checkpoints);
+}
+
+impl<'a> Finished<'a> {
+    fn result(&mut self, job: JobId, outcome: &'a Outcome) {
+        let mut result = row![job];
+        match &outcome.summary {
+            Summary::Train(train) => self.train(job, train, &mut result),
+            Summary::Mask(mask) => self.mask(job, mask, &mut result),
+        }
+        let how = &outcome.provenance;
+        result.extend(row![how.plan.as_str(), how.device.as_str(), how.threads, how.width]);
+        result.extend(row![how.libtorch.as_str(), how.capability.as_str(), how.worker.as_str(), how.data]);
+        self.results.push(result);
+    }
+
+    fn train(&mut self, job: JobId, train: &'a TrainSummary, result: &mut Vec<Arg<'a>>) {
+        let early_stop = train.early_stop.as_ref();
+        result.extend(row![train.iterations, train.flops as f64, train.device_seconds]);
+        result.extend(row![early_stop.map(|stop| stop.iteration), Arg::Null, Arg::Null, Arg::Null]);
+        let mut measures = |at: &'static str, measures: &'a [Measure]| {
+            for measure in measures {
+                let (name, split) = (measure.name.as_str(), measure.split.name());
+                self.measures.push(row![job, at, name, split, measure.value]);
+            }
+        };
+        measures("last", &train.last);
+        measures("early_stop", early_stop.map_or(&[], |stop| &stop.measures));
+    }
+
+    fn mask(&mut self, job: JobId, mask: &'a MaskSummary, result: &mut Vec<Arg<'a>>) {
+        let living: u64 = mask.layers.iter().map(|layer| layer.living).sum();
+        let total: u64 = mask.layers.iter().map(|layer| layer.total).sum();
+        let prunable: u64 = mask.layers.iter().filter(|layer| layer.prunable).map(|layer| layer.total).sum();
+        result.extend(row![Arg::Null, Arg::Null, Arg::Null, Arg::Null, living, total, prunable]);
+        for (ordinal, layer) in (0u32..).zip(&mask.layers) {
+            let name = layer.name.as_str();
+            self.layers.push(row![job, ordinal, name, layer.living, layer.total, layer.prunable]);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Rows of writes about sweeps, their graphs, workers and data sets.
+
+use super::{Steps, graph_sql as sql};
+use crate::store::verb::row;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+use tombola_core::{
+    plan::TrialSettings,
+    record::{JobRow, RoundRow, TrialRow, Write},
+};
+use tombola_spec::{job::JobSpec, worker::WorkerInfo};
+
+/// Adds the statements of one write.
+pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
+    let now = steps.now;
+    match write {
+        Write::AddSweep(sweep) => {
+            let (name, source) = (sweep.name.as_str(), sweep.source.as_str());
+            steps.push(&sql::ADD_SWEEP, vec![row![sweep.id, name, source, sweep.state.name(), now]]);
+        }
+        Write::SweepSource { sweep, source } => {
+            steps.push(&sql::SWEEP_SOURCE, vec![row![*sweep, source.as_str(), now]]);
+        }
+        Write::SweepState { sweep, state } => {
+            steps.push(&sql::SWEEP_STATE, vec![row![*sweep, state.name(), now]]);
+        }
+        Write::AddTrials(trials) => add_trials(steps, trials),
+        Write::AddRounds(rounds) => add_rounds(steps, rounds),
+        Write::AddJobs(jobs) => add_jobs(steps, jobs),
+        Write::Claim { sweep, jobs, shared } => {
+            let shared: HashSet<_> = shared.iter().collect();
+            let claims = jobs.iter().map(|job| row![*sweep, *job, shared.contains(job)]);
+            steps.push(&sql::CLAIM, claims.collect());
+        }
+        Write::Unclaim { sweep } => steps.push(&sql::UNCLAIM, vec![row![*sweep]]),
+        Write::JobState { jobs, state, reset } => {
+            steps.push(&sql::JOB_STATE, jobs.iter().map(|job| row![*job, state.name(), *reset]).collect());
+        }
+        Write::Worker { worker, info } => {
+            let (name, host, version) = (info.name.as_str(), info.host.as_str(), info.version.as_str());
+            let row = row![*worker, name, host, version, worker_json(info), "connected", now];
+            steps.push(&sql::WORKER, vec![row]);
+        }
+        Write::WorkerState { worker, state } => {
+            steps.push(&sql::WORKER_STATE, vec![row![*worker, *state, now]]);
+        }
+        Write::BindData { set, digest, shape } => {
+            let shape = serde_json::to_string(shape).expect("a shape has string keys");
+            steps.push(&sql::BIND_DATA, vec![row![set.as_str(), *digest, shape, now]]);
+            steps.push(&sql::DATA_BOUND, vec![row![set.as_str(), *digest]]);
+        }
+        Write::Lease(_)
+        | Write::Start { .. }
+        | Write::Checkpoint { .. }
+        | Write::Metrics { .. }
+        | Write::Finish { .. }
+        | Write::End { .. } => unreachable!("writes about attempts are batched"),
+    }
+}
+
+fn worker_json(info: &WorkerInfo) -> String {
+    serde_json::to_string(info).expect("a worker's introduction has string keys")
+}
+
+fn add_trials<'a>(steps: &mut Steps<'a>, trials: &'a [TrialRow]) {
+    let mut rows = Vec::new();
+    for trial in trials {
+        let axes = serde_json::to_string(&trial.axes).expect("axes have string keys");
+        let settings = serde_json::to_string(&trial.settings).expect("settings have string keys");
+        let counts = weight_counts(&trial.settings);
+        let mut row = row![trial.id, trial.sweep, trial.number, trial.key.as_str(), trial.seed, trial.repeat];
+        row.extend(row![settings_key(&trial.axes), axes, settings]);
+        row.extend(row![counts.map(|(total, _)| total), counts.map(|(_, prunable)| prunable)]);
+        rows.push(row);
+    }
+    steps.push(&sql::ADD_TRIALS, rows);
+}
+
+/// The axes of a trial without those that only change its noise: what groups the trials of a curve.
+fn settings_key(axes: &BTreeMap<String, Value>) -> String {
+    let noise = |name: &str| matches!(name, "seed" | "seeds" | "repeat");
+    let mut words = Vec::new();
+    for (name, value) in axes.iter().filter(|(name, _)| !noise(name)) {
+        match value {
+            Value::String(text) => words.push(format!("{name}={text}")),
+            other => words.push(format!("{name}={other}")),
+        }
+    }
+    words.join(" ")
+}
+
+/// All weights of a trial's network, and those that its prune rule may cut. `None` for a network this build does not
+/// know.
+fn weight_counts(settings: &TrialSettings) -> Option<(u64, u64)> {
+    let architecture = settings.recipe.architecture().ok()?;
+    let rate = |name: &str| match &settings.prune {
+        Some(line) => line.rule.rates.get(name).copied().unwrap_or(line.rule.rate),
+        None => 1.0,
+    };
+    let weights = architecture.weights();
+    let prunable = weights.iter().filter(|weight| rate(&weight.name) > 0.0);
+    Some((architecture.weight_count(), prunable.map(|weight| weight.len() as u64).sum()))
+}
+
+fn add_rounds<'a>(steps: &mut Steps<'a>, rounds: &'a [RoundRow]) {
+    let (mut rows, mut jobs) = (Vec::new(), Vec::new());
+    for round in rounds {
+        let branch = round.branch.as_str();
+        let mut row = row![round.trial, branch, round.copy, round.round, round.kind.as_str(), round.mask];
+        row.extend(row![round.train.last().copied(), round.origin, round.start.to_string(), round.density]);
+        rows.push(row);
+        let mask = round.mask.iter().map(|job| (0u32, job));
+        for (ordinal, job) in mask.chain((1u32..).zip(&round.train)) {
+            jobs.push(row![round.trial, branch, round.copy, round.round, ordinal, *job]);
+        }
+    }
+    steps.push(&sql::ADD_ROUNDS, rows);
+    steps.push(&sql::ROUND_JOBS, jobs);
+}
+
+fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
+    let (mut rows, mut specs, mut parents) = (Vec::new(), Vec::new(), Vec::new());
+    for job in jobs {
+        let state = job.state.name();
+        rows.push(row![job.id, job.fingerprint, state, job.attempt, job.tries, job.losses, job.height]);
+        let spec = serde_json::to_string(&*job.spec).expect("a job has string keys");
+        specs.push(row![job.id, job.spec.kind(), spec, job.spec.iterations(), last_iteration(&job.spec)]);
+        for (ordinal, parent) in (0u32..).zip(&job.parents) {
+            parents.push(row![job.id, ordinal, *parent]);
+        }
+    }
+    steps.push(&sql::ADD_JOBS, rows);
+    steps.push(&sql::JOB_SPECS, specs);
+    steps.push(&sql::JOB_PARENTS, parents);
+}
+
+/// The iteration of the schedule at which a segment ends.
+fn last_iteration(spec: &JobSpec) -> Option<u64> {
+    match spec {
+        JobSpec::Train(train) => Some(train.to.iterations(train.recipe.iterations_per_epoch())),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn trials_that_differ_in_noise_share_their_settings_key() {
+        let axes = |seed: u64| {
+            let axes =
+                [("seed", json!(seed)), ("prune.rate", json!(0.2)), ("train.optimizer", json!("adam"))];
+            axes.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>()
+        };
+        assert_eq!(settings_key(&axes(1)), "prune.rate=0.2 train.optimizer=adam");
+        assert_eq!(settings_key(&axes(1)), settings_key(&axes(2)));
+    }
+}

@@ -1,0 +1,190 @@
+//! Statements about sweeps, their graphs, workers and data sets. Rare, so simple before fast.
+
+use crate::store::verb::{
+    Expect::{Any, Count, Each},
+    Kind::{Bool, Float, Int, Json, Text, Time},
+    Verb,
+};
+
+pub(super) const ADD_SWEEP: Verb = Verb {
+    what: "a new sweep (its name is taken)",
+    columns: &[("id", Int), ("name", Text), ("source", Text), ("state", Text), ("now", Time)],
+    sql: "insert into sweeps (id, name, source, state, created, changed)
+          select v.id, v.name, v.source, v.state, v.now, v.now from {v} where true on conflict (name) do nothing",
+    expect: Each,
+};
+
+pub(super) const SWEEP_SOURCE: Verb = Verb {
+    what: "a change of a sweep",
+    columns: &[("id", Int), ("source", Text), ("now", Time)],
+    sql: "update sweeps set source = v.source, changed = v.now from {v} where sweeps.id = v.id",
+    expect: Each,
+};
+
+pub(super) const SWEEP_STATE: Verb = Verb {
+    what: "a change of a sweep",
+    columns: &[("id", Int), ("state", Text), ("now", Time)],
+    sql: "update sweeps set state = v.state, changed = v.now from {v} where sweeps.id = v.id",
+    expect: Each,
+};
+
+pub(super) const ADD_TRIALS: Verb = Verb {
+    what: "a new trial",
+    columns: &[
+        ("id", Int),
+        ("sweep", Int),
+        ("number", Int),
+        ("key", Text),
+        ("seed", Int),
+        ("repeat", Int),
+        ("settings_key", Text),
+        ("axes", Json),
+        ("settings", Json),
+        ("total", Int),
+        ("prunable", Int),
+    ],
+    sql: "insert into trials (id, sweep, number, key, seed, repeat, settings_key, axes, settings, total, prunable)
+          select v.id, v.sweep, v.number, v.key, v.seed, v.repeat, v.settings_key, v.axes, v.settings, v.total,
+            v.prunable from {v}",
+    expect: Each,
+};
+
+pub(super) const ADD_ROUNDS: Verb = Verb {
+    what: "a new round",
+    columns: &[
+        ("trial", Int),
+        ("branch", Text),
+        ("copy", Int),
+        ("round", Int),
+        ("kind", Text),
+        ("mask", Int),
+        ("result", Int),
+        ("origin", Int),
+        ("start", Text),
+        ("density", Float),
+    ],
+    sql: "insert into rounds (trial, branch, copy, round, kind, mask, result, origin, start, density)
+          select v.trial, v.branch, v.copy, v.round, v.kind, v.mask, v.result, v.origin, v.start, v.density from {v}",
+    expect: Each,
+};
+
+pub(super) const ROUND_JOBS: Verb = Verb {
+    what: "a job of a round",
+    columns: &[
+        ("trial", Int),
+        ("branch", Text),
+        ("copy", Int),
+        ("round", Int),
+        ("ordinal", Int),
+        ("job", Int),
+    ],
+    sql: "insert into round_jobs (trial, branch, copy, round, ordinal, job)
+          select v.trial, v.branch, v.copy, v.round, v.ordinal, v.job from {v}",
+    expect: Each,
+};
+
+pub(super) const ADD_JOBS: Verb = Verb {
+    what: "a new job (its fingerprint exists)",
+    columns: &[
+        ("id", Int),
+        ("fingerprint", Text),
+        ("state", Text),
+        ("attempt", Int),
+        ("tries", Int),
+        ("losses", Int),
+        ("height", Int),
+    ],
+    sql: "insert into jobs (id, fingerprint, state, attempt, tries, losses, height)
+          select v.id, v.fingerprint, v.state, v.attempt, v.tries, v.losses, v.height from {v} where true
+          on conflict (fingerprint) do nothing",
+    expect: Each,
+};
+
+pub(super) const JOB_SPECS: Verb = Verb {
+    what: "a new job",
+    columns: &[("job", Int), ("kind", Text), ("spec", Json), ("iterations", Int), ("last_iteration", Int)],
+    sql: "insert into job_specs (job, kind, spec, iterations, last_iteration)
+          select v.job, v.kind, v.spec, v.iterations, v.last_iteration from {v}",
+    expect: Each,
+};
+
+pub(super) const JOB_PARENTS: Verb = Verb {
+    what: "a parent of a new job",
+    columns: &[("job", Int), ("ordinal", Int), ("parent", Int)],
+    sql: "insert into job_parents (job, ordinal, parent) select v.job, v.ordinal, v.parent from {v}",
+    expect: Each,
+};
+
+pub(super) const CLAIM: Verb = Verb {
+    what: "a claim",
+    columns: &[("sweep", Int), ("job", Int), ("shared", Bool)],
+    sql: "insert into claims (sweep, job, shared) select v.sweep, v.job, v.shared from {v} where true
+          on conflict (sweep, job) do nothing",
+    expect: Any,
+};
+
+pub(super) const UNCLAIM: Verb = Verb {
+    what: "a claim",
+    columns: &[("sweep", Int)],
+    sql: "delete from claims where sweep in (select v.sweep from {v})",
+    expect: Any,
+};
+
+/// A finished job stays finished: the first result is frozen.
+pub(super) const JOB_STATE: Verb = Verb {
+    what: "a change of an unfinished job",
+    columns: &[("job", Int), ("state", Text), ("reset", Bool)],
+    sql: "update jobs set state = v.state, lease = null,
+            tries = case when v.reset then 0 else jobs.tries end,
+            losses = case when v.reset then 0 else jobs.losses end
+          from {v} where jobs.id = v.job and jobs.state <> 'done'",
+    expect: Each,
+};
+
+pub(super) const WORKER: Verb = Verb {
+    what: "a worker",
+    columns: &[
+        ("id", Int),
+        ("name", Text),
+        ("host", Text),
+        ("version", Text),
+        ("info", Json),
+        ("state", Text),
+        ("now", Time),
+    ],
+    sql: "insert into workers (id, name, host, version, info, state, since)
+          select v.id, v.name, v.host, v.version, v.info, v.state, v.now from {v} where true
+          on conflict (id) do update set name = excluded.name, host = excluded.host, version = excluded.version,
+            info = excluded.info, state = excluded.state, since = excluded.since",
+    expect: Each,
+};
+
+pub(super) const WORKER_STATE: Verb = Verb {
+    what: "a change of a known worker",
+    columns: &[("id", Int), ("state", Text), ("now", Time)],
+    sql: "update workers set state = v.state, since = v.now from {v} where workers.id = v.id",
+    expect: Each,
+};
+
+pub(super) const BIND_DATA: Verb = Verb {
+    what: "a data set",
+    columns: &[("name", Text), ("digest", Text), ("shape", Json), ("now", Time)],
+    sql: "insert into data_sets (name, digest, shape, bound) select v.name, v.digest, v.shape, v.now from {v} where true
+          on conflict (name) do nothing",
+    expect: Any,
+};
+
+pub(super) const DATA_BOUND: Verb = Verb {
+    what: "a data set (its name is bound to another content)",
+    columns: &[("name", Text), ("digest", Text)],
+    sql: "select count(*) from {v} join data_sets d on d.name = v.name and d.digest = v.digest",
+    expect: Count,
+};
+
+pub(in crate::store) const METRIC_KINDS: Verb = Verb {
+    what: "a metric",
+    columns: &[("name", Text), ("unit", Text), ("direction", Text)],
+    sql: "insert into metric_kinds (name, unit, direction) select v.name, v.unit, v.direction from {v} where true
+          on conflict (name) do update set unit = excluded.unit, direction = excluded.direction",
+    expect: Any,
+};

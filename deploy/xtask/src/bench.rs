@@ -1,0 +1,131 @@
+//! `cargo xtask bench`: the benchmarks, each in release mode, with the machine named first.
+
+use std::fs;
+use std::process::Command;
+
+use crate::args::Args;
+use crate::paths::Paths;
+use crate::postgres::Postgres;
+use crate::setup::{self, Wanted};
+use crate::shell::{self, Failure, Result, report, say};
+use crate::tools;
+
+pub(crate) const HELP: &str = "\
+Run the benchmarks, built in release mode. They print figures and fail only if they cannot run.
+
+Usage: cargo xtask bench [scheduler|store|dispatch|engine|all]...
+
+  scheduler  expansion and scheduling at 200,000 jobs
+  store      lease + full commit per second, SQLite and Postgres (a throw-away one)
+  dispatch   latency from a ready job to a warm idle worker
+  engine     a training step against the measured matmul floor
+  all        each of them; so does naming none
+
+The machine is printed first: a figure without it says nothing. Close other programs, and compare ratios.";
+
+/// A benchmark: its name here, its crate, its target, and whether it wants Postgres or libtorch.
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    target: &'static str,
+    postgres: bool,
+    libtorch: bool,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "scheduler",
+        package: "tombola-core",
+        target: "schedule",
+        postgres: false,
+        libtorch: false,
+    },
+    Bench { name: "store", package: "tombola-server", target: "store", postgres: true, libtorch: false },
+    Bench {
+        name: "dispatch",
+        package: "tombola-server",
+        target: "dispatch",
+        postgres: false,
+        libtorch: false,
+    },
+    Bench { name: "engine", package: "tombola-engine", target: "step", postgres: false, libtorch: true },
+];
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let chosen = parse(args)?;
+    let paths = Paths::new()?;
+    if chosen.iter().any(|bench| bench.libtorch) {
+        setup::set_up(&paths, &Wanted { data_is_optional: true, ..Wanted::default() })?;
+    }
+    if chosen.iter().any(|bench| bench.postgres) {
+        tools::require(&[&tools::POSTGRES])?;
+    }
+    name_the_machine();
+    chosen.into_iter().try_for_each(|bench| measure(&paths, bench))
+}
+
+fn parse(mut args: Args) -> Result<Vec<&'static Bench>> {
+    let mut chosen: Vec<&Bench> = Vec::new();
+    let mut all = true;
+    while let Some(word) = args.next() {
+        if word != "all" {
+            let known = BENCHES.iter().find(|bench| bench.name == word);
+            chosen.push(known.ok_or_else(|| args.unknown(&word))?);
+            all = false;
+        }
+    }
+    Ok(if all { BENCHES.iter().collect() } else { chosen })
+}
+
+fn measure(paths: &Paths, bench: &Bench) -> Result<()> {
+    say(&format!("\n== {}", bench.name));
+    let mut cargo = paths.cargo();
+    cargo.args(["bench", "--package", bench.package, "--bench", bench.target]);
+    let postgres = bench.postgres.then(Postgres::start).transpose()?;
+    if let Some(server) = &postgres {
+        cargo.env("TOMBOLA_TEST_POSTGRES", server.url());
+    }
+    shell::run(&mut cargo, "")
+        .map_err(|failure| Failure::Failed(format!("benchmark `{}`: {failure}", bench.name)))
+}
+
+fn name_the_machine() {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    report("processor", &field(&read("/proc/cpuinfo"), "model name"));
+    report("cores", &cores.to_string());
+    report("memory", &field(&read("/proc/meminfo"), "MemTotal"));
+    report("kernel", read("/proc/sys/kernel/osrelease").trim());
+    report("load", read("/proc/loadavg").trim());
+    report("rustc", shell::output(Command::new("rustc").arg("--version")).unwrap_or_default().trim());
+}
+
+/// The value of the first line `name: value`.
+fn field(text: &str, name: &str) -> String {
+    let pairs = text.lines().filter_map(|line| line.split_once(':'));
+    let value = pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned()).next();
+    value.unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(line: &str) -> Vec<&'static str> {
+        let args = Args::new("bench", line.split_whitespace().map(str::to_owned).collect());
+        parse(args).unwrap().into_iter().map(|bench| bench.name).collect()
+    }
+
+    #[test]
+    fn naming_none_or_all_runs_every_benchmark() {
+        assert_eq!(names(""), names("all"));
+        assert_eq!(names("all").len(), BENCHES.len());
+        assert_eq!(names("store engine"), ["store", "engine"]);
+    }
+
+    #[test]
+    fn the_machines_fields_are_read_by_name() {
+        assert_eq!(field("processor\t: 0\nmodel name\t: Xeon\nmodel name\t: Xeon\n", "model name"), "Xeon");
+        assert_eq!(field("", "MemTotal"), "unknown");
+    }
+}

@@ -1,0 +1,100 @@
+//! `cargo xtask test`: all tests, with the servers and packages they need.
+
+use std::process::Command;
+
+use crate::args::Args;
+use crate::paths::Paths;
+use crate::postgres::Postgres;
+use crate::python::Environment;
+use crate::setup::{self, Wanted};
+use crate::shell::{self, Result};
+use crate::stopwatch::Stopwatch;
+use crate::tools;
+
+pub(crate) const HELP: &str = "\
+Set up what the tests need and run all of them.
+
+Usage: cargo xtask test [ARGS]...
+
+ARGS go to `cargo nextest run`: `cargo xtask test -p tombola-core`, `cargo xtask test survives_a_kill`,
+`cargo xtask test -E 'test(/fused/)'`. Without -p, the whole workspace is tested.
+
+What it does: `cargo xtask setup`; a Python environment in ~/.cache/tombola (made once) with stock gRPC, safetensors
+and buf; a build of every binary, since tests start real ones; a throw-away Postgres from this machine's or Debian's
+packages, never as root, gone afterwards; then the tests, by cargo-nextest where it is installed, else by `cargo test`.
+
+The tests find these by TOMBOLA_TEST_POSTGRES, TOMBOLA_TEST_PYTHON and TOMBOLA_TEST_BUF. Plain `cargo nextest run
+--workspace` works too: tests that lack one of them then say so and pass. Here TOMBOLA_TEST_REQUIRE=1 makes that a
+failure.";
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    test(&Paths::new()?, &args.into_rest())
+}
+
+/// Also the last step of `ci`.
+pub(crate) fn test(paths: &Paths, args: &[String]) -> Result<()> {
+    let mut clock = Stopwatch::default();
+    let wanted =
+        Wanted { data_is_optional: true, tools: &[&tools::VENV, &tools::POSTGRES], ..Wanted::default() };
+    let python = clock.time("set-up", || {
+        setup::set_up(paths, &wanted)?;
+        let _lock = paths.lock()?;
+        Environment::ready(paths)
+    })?;
+    clock.time("build", || {
+        // With the tests' own targets, so that features and thus dependencies are resolved once for both.
+        shell::run(paths.cargo().args(["build", "--workspace", "--bins", "--tests"]), "")
+    })?;
+    let postgres = clock.time("Postgres", Postgres::start)?;
+    let outcome = clock.time("tests", || {
+        let mut tests = runner(paths, args);
+        tests.env("TOMBOLA_TEST_REQUIRE", "1").env("TOMBOLA_TEST_POSTGRES", postgres.url());
+        tests
+            .env("TOMBOLA_TEST_PYTHON", python.program("python"))
+            .env("TOMBOLA_TEST_BUF", python.program("buf"));
+        shell::run(&mut tests, "")
+    });
+    drop(postgres);
+    clock.print();
+    outcome
+}
+
+fn runner(paths: &Paths, args: &[String]) -> Command {
+    let mut cargo = paths.cargo();
+    if tools::has_nextest() {
+        cargo.args(["nextest", "run"]);
+    } else {
+        shell::say(
+            "cargo-nextest is not installed (`cargo install --locked cargo-nextest`): running `cargo test`",
+        );
+        cargo.arg("test");
+    }
+    if !names_packages(args) {
+        cargo.arg("--workspace");
+    }
+    cargo.args(args);
+    cargo
+}
+
+/// `--workspace` beside `-p` would win over it.
+fn names_packages(args: &[String]) -> bool {
+    args.iter().any(|arg| {
+        arg.starts_with("-p") || arg.starts_with("--package") || arg.starts_with("--manifest-path")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_whole_workspace_is_tested_unless_packages_are_named() {
+        assert!(names_packages(&words("-p tombola-core")));
+        assert!(names_packages(&words("--package=tombola-core")));
+        assert!(!names_packages(&words("survives_a_kill --no-capture")));
+    }
+}

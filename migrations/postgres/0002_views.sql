@@ -1,0 +1,269 @@
+-- The interface for people and programs that read. Documented in migrations/README.md; same names and columns on both
+-- databases.
+
+create view trial as
+select s.name as sweep, t.number as trial, t.key, t.seed, t.repeat, t.settings_key, t.axes, t.settings,
+       t.total, t.prunable
+from trials t join sweeps s on s.id = t.sweep;
+
+create view sweep_progress as
+select s.name as sweep, s.state,
+       count(c.job) as jobs,
+       count(case when j.state = 'done' then 1 end) as done,
+       count(case when j.state = 'leased' then 1 end) as leased,
+       count(case when j.state = 'open' then 1 end) as open,
+       count(case when j.state = 'failed' then 1 end) as failed,
+       count(case when j.state = 'quarantined' then 1 end) as quarantined,
+       count(case when c.shared then 1 end) as shared,
+       cast(coalesce(sum(p.iterations), 0) as bigint) as iterations,
+       cast(coalesce(sum(case when j.state = 'done' then p.iterations end), 0) as bigint) as iterations_done,
+       s.created, s.changed
+from sweeps s
+left join claims c on c.sweep = s.id
+left join jobs j on j.id = c.job
+left join job_specs p on p.job = c.job
+group by s.id, s.name, s.state, s.created, s.changed;
+
+create view round_result as
+select s.name as sweep, t.number as trial, t.seed, t.repeat, t.settings_key, r.branch, r.kind, r.copy, r.round,
+       (select case min(case j.state when 'failed' then 1 when 'quarantined' then 2 when 'leased' then 3
+                                     when 'open' then 4 when 'unwanted' then 5 else 6 end)
+               when 1 then 'failed' when 2 then 'quarantined' when 3 then 'leased'
+               when 4 then 'open' when 5 then 'unwanted' else 'done' end
+        from round_jobs x join jobs j on j.id = x.job
+        where x.trial = r.trial and x.branch = r.branch and x.copy = r.copy and x.round = r.round) as state,
+       case when r.mask is null then t.total else k.living end as living,
+       t.total, t.prunable,
+       case when r.mask is null then 1.0e0 else cast(k.living as double precision) / t.total end as density,
+       case when r.mask is null then 1.0e0
+            else cast(k.living - t.total + t.prunable as double precision) / nullif(t.prunable, 0)
+       end as density_prunable,
+       r.density as density_planned,
+       (select m.value from measures m where m.job = r.result and m.at = 'last'
+          and m.name = 'loss' and m.split = 'train') as loss_train,
+       (select m.value from measures m where m.job = r.result and m.at = 'last'
+          and m.name = 'loss' and m.split = 'validation') as loss_validation,
+       (select m.value from measures m where m.job = r.result and m.at = 'last'
+          and m.name = 'loss' and m.split = 'test') as loss_test,
+       (select m.value from measures m where m.job = r.result and m.at = 'last'
+          and m.name = 'accuracy' and m.split = 'train') as accuracy_train,
+       (select m.value from measures m where m.job = r.result and m.at = 'last'
+          and m.name = 'accuracy' and m.split = 'validation') as accuracy_validation,
+       (select m.value from measures m where m.job = r.result and m.at = 'last'
+          and m.name = 'accuracy' and m.split = 'test') as accuracy_test,
+       (select m.value from measures m where m.job = r.result and m.at = 'early_stop'
+          and m.name = 'loss' and m.split = 'train') as early_stop_loss_train,
+       (select m.value from measures m where m.job = r.result and m.at = 'early_stop'
+          and m.name = 'loss' and m.split = 'validation') as early_stop_loss_validation,
+       (select m.value from measures m where m.job = r.result and m.at = 'early_stop'
+          and m.name = 'loss' and m.split = 'test') as early_stop_loss_test,
+       (select m.value from measures m where m.job = r.result and m.at = 'early_stop'
+          and m.name = 'accuracy' and m.split = 'train') as early_stop_accuracy_train,
+       (select m.value from measures m where m.job = r.result and m.at = 'early_stop'
+          and m.name = 'accuracy' and m.split = 'validation') as early_stop_accuracy_validation,
+       (select m.value from measures m where m.job = r.result and m.at = 'early_stop'
+          and m.name = 'accuracy' and m.split = 'test') as early_stop_accuracy_test,
+       w.early_stop_iteration,
+       case when w.job is not null then p.last_iteration end as iterations
+from rounds r
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+left join results k on k.job = r.mask
+left join results w on w.job = r.result
+left join job_specs p on p.job = r.result;
+
+create view round_measure as
+select s.name as sweep, t.number as trial, t.seed, t.repeat, t.settings_key, r.branch, r.kind, r.copy, r.round,
+       m.name as metric, m.split, k.unit, k.direction, m.at,
+       case m.at when 'last' then p.last_iteration else w.early_stop_iteration end as iteration, m.value
+from rounds r
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+join measures m on m.job = r.result
+join job_specs p on p.job = r.result
+left join results w on w.job = r.result
+left join metric_kinds k on k.name = m.name;
+
+create view seed_result as
+select s.name as sweep, t.settings_key, r.kind, r.branch, r.round,
+       avg(case when r.mask is null then 1.0e0 else cast(k.living as double precision) / t.total end) as density,
+       t.seed, m.name as metric, m.split, m.at, avg(m.value) as value, count(m.value) as n_runs
+from rounds r
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+join measures m on m.job = r.result
+left join results k on k.job = r.mask
+where m.value is not null
+group by s.name, t.settings_key, r.kind, r.branch, r.round, t.seed, m.name, m.split, m.at;
+
+create view seed_spread as
+select sweep, settings_key, kind, branch, round, metric, split, at,
+       avg(density) as density, avg(value) as mean,
+       stddev_samp(value) as sd,
+       min(value) as min, max(value) as max, count(*) as n_seeds, cast(sum(n_runs) as bigint) as n_runs
+from seed_result
+group by sweep, settings_key, kind, branch, round, metric, split, at;
+
+create view matching as
+select x.sweep, x.settings_key, x.kind, x.branch, x.round, x.density, x.seed, x.metric, x.split, x.at, k.unit,
+       x.value, x.n_runs, own.value as dense_value, d.mean as dense_mean, d.sd as dense_sd,
+       case when d.mean is null or k.direction is null then null
+            when k.direction = 'higher' and x.value >= d.mean - coalesce(d.sd, 0) then 1
+            when k.direction = 'lower' and x.value <= d.mean + coalesce(d.sd, 0) then 1
+            else 0 end as matching
+from seed_result x
+left join seed_result own
+  on own.sweep = x.sweep and own.settings_key = x.settings_key and own.kind = 'ticket' and own.branch = ''
+ and own.round = 0 and own.seed = x.seed and own.metric = x.metric and own.split = x.split and own.at = x.at
+left join seed_spread d
+  on d.sweep = x.sweep and d.settings_key = x.settings_key and d.kind = 'ticket' and d.branch = ''
+ and d.round = 0 and d.metric = x.metric and d.split = x.split and d.at = x.at
+left join metric_kinds k on k.name = x.metric;
+
+create view control_result as
+select sweep, settings_key, kind, round, seed, metric, split, at, avg(value) as value
+from seed_result
+where kind in ('reinit', 'random_mask')
+group by sweep, settings_key, kind, round, seed, metric, split, at;
+
+create view ticket_curve as
+select c.sweep, c.settings_key, c.kind, c.branch, c.round, c.density, c.metric, c.split, c.at, p.unit,
+       c.mean, c.sd, c.min, c.max, c.n_seeds, c.n_runs,
+       p.paired_dense, p.paired_reinit, p.paired_random_mask, p.share_matching
+from seed_spread c
+join (select m.sweep, m.settings_key, m.kind, m.branch, m.round, m.metric, m.split, m.at, m.unit,
+             avg(m.value - m.dense_value) as paired_dense,
+             avg(m.value - i.value) as paired_reinit,
+             avg(m.value - n.value) as paired_random_mask,
+             avg(cast(m.matching as double precision)) as share_matching
+      from matching m
+      left join control_result i
+        on m.kind = 'ticket' and i.kind = 'reinit' and i.sweep = m.sweep and i.settings_key = m.settings_key
+       and i.round = m.round and i.seed = m.seed and i.metric = m.metric and i.split = m.split and i.at = m.at
+      left join control_result n
+        on m.kind = 'ticket' and n.kind = 'random_mask' and n.sweep = m.sweep and n.settings_key = m.settings_key
+       and n.round = m.round and n.seed = m.seed and n.metric = m.metric and n.split = m.split and n.at = m.at
+      group by m.sweep, m.settings_key, m.kind, m.branch, m.round, m.metric, m.split, m.at, m.unit) p
+  on p.sweep = c.sweep and p.settings_key = c.settings_key and p.kind = c.kind and p.branch = c.branch
+ and p.round = c.round and p.metric = c.metric and p.split = c.split and p.at = c.at;
+
+create view layer_density as
+select s.name as sweep, t.number as trial, t.seed, r.branch, r.kind, r.copy, r.round,
+       l.layer, l.name, l.living, l.total, l.prunable, cast(l.living as double precision) / l.total as density
+from rounds r
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+join mask_layers l on l.job = r.mask;
+
+create view metric as
+select s.name as sweep, t.number as trial, t.seed, r.branch, r.kind, r.copy, r.round,
+       b.job, b.attempt, b.name as metric, b.split, k.unit, k.direction, e.iteration, e.value
+from round_jobs r0
+join rounds r on r.trial = r0.trial and r.branch = r0.branch and r.copy = r0.copy and r.round = r0.round
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+join metric_batches b on b.job = r0.job
+cross join lateral unnest(b.iterations, b.points) as e (iteration, value)
+left join metric_kinds k on k.name = b.name
+where r0.ordinal > 0
+  and not exists (
+    select 1 from metric_batches l
+    where l.job = b.job and l.attempt > b.attempt and l.name = b.name and l.split = b.split
+      and l.first_iteration <= e.iteration and l.last_iteration >= e.iteration
+      and e.iteration = any (l.iterations));
+
+create view job_history as
+select a.job, p.kind, j.fingerprint, j.state, a.attempt, w.name as worker, k.slot, k.device, k.plan, k.width,
+       k.granted, a.started, a.ended, a.how, a.from_iteration, a.failure_class, a.message
+from attempts a
+join jobs j on j.id = a.job
+join job_specs p on p.job = a.job
+left join packs k on k.lease = a.lease
+left join workers w on w.id = k.worker;
+
+create view failure as
+select s.name as sweep, t.number as trial, t.seed, r.branch, r.copy, r.round,
+       a.job, p.kind, j.state, a.attempt, a.failure_class as class, a.message, w.name as worker, a.ended
+from attempts a
+join jobs j on j.id = a.job
+join job_specs p on p.job = a.job
+join round_jobs r on r.job = a.job
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+left join packs k on k.lease = a.lease
+left join workers w on w.id = k.worker
+where a.failure_class is not null;
+
+create view worker_status as
+select w.id as worker, w.name, w.host, w.version, w.state, w.since,
+       jsonb_array_length(w.info -> 'slots') as slots,
+       (select count(*) from jobs j join packs k on k.lease = j.lease
+        where j.state = 'leased' and k.worker = w.id) as leased
+from workers w;
+
+create view cost as
+select s.name as sweep, t.number as trial, t.seed, r.branch, r.kind, r.copy, r.round,
+       (with recursive ancestor (job) as (
+          select x.job from round_jobs x
+          where x.trial = r.trial and x.branch = r.branch and x.copy = r.copy and x.round = r.round
+          union
+          select q.parent from job_parents q join ancestor on q.job = ancestor.job)
+        select cast(coalesce(sum(e.iterations), 0) as bigint) from ancestor join results e on e.job = ancestor.job) as standalone_iterations,
+       (with recursive ancestor (job) as (
+          select x.job from round_jobs x
+          where x.trial = r.trial and x.branch = r.branch and x.copy = r.copy and x.round = r.round
+          union
+          select q.parent from job_parents q join ancestor on q.job = ancestor.job)
+        select cast(coalesce(sum(e.flops), 0) as double precision) from ancestor join results e on e.job = ancestor.job) as standalone_flops,
+       (with recursive ancestor (job) as (
+          select x.job from round_jobs x
+          where x.trial = r.trial and x.branch = r.branch and x.copy = r.copy and x.round = r.round
+          union
+          select q.parent from job_parents q join ancestor on q.job = ancestor.job)
+        select cast(coalesce(sum(e.device_seconds), 0) as double precision) from ancestor join results e on e.job = ancestor.job) as standalone_device_seconds,
+       (select cast(coalesce(sum(e.iterations), 0) as bigint)
+        from round_jobs x
+        join claims c on c.sweep = t.sweep and c.job = x.job and not c.shared
+        join results e on e.job = x.job
+        where x.trial = r.trial and x.branch = r.branch and x.copy = r.copy and x.round = r.round
+          and not exists (
+            select 1 from round_jobs y join trials u on u.id = y.trial
+            where y.job = x.job and u.sweep = t.sweep
+              and (y.trial, y.branch, y.copy, y.round) < (x.trial, x.branch, x.copy, x.round))) as marginal_iterations,
+       (select cast(coalesce(sum(e.flops), 0) as double precision)
+        from round_jobs x
+        join claims c on c.sweep = t.sweep and c.job = x.job and not c.shared
+        join results e on e.job = x.job
+        where x.trial = r.trial and x.branch = r.branch and x.copy = r.copy and x.round = r.round
+          and not exists (
+            select 1 from round_jobs y join trials u on u.id = y.trial
+            where y.job = x.job and u.sweep = t.sweep
+              and (y.trial, y.branch, y.copy, y.round) < (x.trial, x.branch, x.copy, x.round))) as marginal_flops,
+       (select cast(coalesce(sum(e.device_seconds), 0) as double precision)
+        from round_jobs x
+        join claims c on c.sweep = t.sweep and c.job = x.job and not c.shared
+        join results e on e.job = x.job
+        where x.trial = r.trial and x.branch = r.branch and x.copy = r.copy and x.round = r.round
+          and not exists (
+            select 1 from round_jobs y join trials u on u.id = y.trial
+            where y.job = x.job and u.sweep = t.sweep
+              and (y.trial, y.branch, y.copy, y.round) < (x.trial, x.branch, x.copy, x.round))) as marginal_device_seconds
+from rounds r
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep;
+
+comment on view trial is 'one row per trial: its settings, seed and weight counts';
+comment on view sweep_progress is 'one row per sweep: jobs by state, iterations wanted and done';
+comment on view round_result is 'one row per trial, branch, copy and round: counts, densities, loss (nat) and accuracy (fraction) at the end and at the early-stopping iteration';
+comment on view round_measure is 'the measures of round_result in long form, any metric, with unit and direction';
+comment on view seed_result is 'one row per seed: measures averaged over copies and repeats of that seed';
+comment on view seed_spread is 'mean, sample standard deviation, min and max between seeds';
+comment on view matching is 'one row per seed: 1 if not worse than the dense mean by more than one dense standard deviation';
+comment on view control_result is 'one row per seed and kind of control, averaged over branches of that kind';
+comment on view ticket_curve is 'one row per settings, branch, round and measure: spread between seeds, paired differences to dense and controls, share matching';
+comment on view layer_density is 'one row per mask and layer: living and all weights';
+comment on view metric is 'every logged point; of an iteration logged by several attempts the highest attempt''s';
+comment on view job_history is 'one row per attempt of a job';
+comment on view failure is 'failed attempts, for each round they belong to';
+comment on view worker_status is 'one row per worker known';
+comment on view cost is 'one row per round: iterations, FLOPs and device-seconds, standalone (all ancestors) and marginal (what this sweep added)';

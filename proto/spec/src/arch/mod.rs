@@ -1,0 +1,158 @@
+//! Architectures as declarative layer lists: names, shapes, exact weight counts and FLOPs, known without libtorch.
+//!
+//! One file per family; a family is one line in [`FAMILIES`]. A family turns a name of open_lth's grammar into layers
+//! and knows nothing of training; the engine interprets the layers and knows nothing of families.
+
+mod lenet;
+
+use crate::SpecError;
+
+/// A network: an input shape and the layers applied in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Architecture {
+    /// The name it was made from.
+    pub name: String,
+    /// Channels, height, width of one input.
+    pub input: [u32; 3],
+    /// Number of outputs (classes).
+    pub outputs: u32,
+    /// Layers in forward order.
+    pub layers: Vec<Layer>,
+}
+
+/// One layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layer {
+    /// `[B, C, H, W]` to `[B, C*H*W]`.
+    Flatten,
+    /// `y = x W^T + b`, weight `[outputs, inputs]` as in PyTorch.
+    Linear {
+        /// PyTorch's module path, such as `fc_layers.0`; parameters are `<name>.weight` and `<name>.bias`.
+        name: String,
+        /// Columns of the weight.
+        inputs: u32,
+        /// Rows of the weight.
+        outputs: u32,
+    },
+    /// Rectifier, elementwise.
+    Relu,
+}
+
+/// One trainable tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// PyTorch's name, such as `fc.weight`.
+    pub name: String,
+    /// PyTorch's shape, such as `[out, in]`.
+    pub shape: Vec<u32>,
+    /// What it is.
+    pub role: Role,
+    /// Inputs of one unit, for initialization.
+    pub fan_in: u32,
+    /// Outputs fed by one input, for initialization.
+    pub fan_out: u32,
+}
+
+impl Parameter {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().map(|&n| n as usize).product()
+    }
+
+    /// Whether there are no elements (never, for a parsed architecture).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a parameter is to pruning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A convolution or linear weight: counted in density, may be pruned.
+    Weight,
+    /// A bias: never pruned, never counted.
+    Bias,
+}
+
+type Family = fn(&str, [u32; 3], u32) -> Option<Result<Vec<Layer>, SpecError>>;
+
+/// The registry. Each entry: the grammar for people, and the parser (`None` = not my family).
+const FAMILIES: &[(&str, Family)] = &[(lenet::GRAMMAR, lenet::layers)];
+
+impl Architecture {
+    /// The architecture a name stands for, on inputs `[C, H, W]` with `outputs` classes.
+    ///
+    /// # Errors
+    /// When no family knows the name; the hint lists the grammars.
+    pub fn parse(name: &str, input: [u32; 3], outputs: u32) -> Result<Self, SpecError> {
+        let layers =
+            FAMILIES.iter().find_map(|(_, family)| family(name, input, outputs)).unwrap_or_else(|| {
+                let grammars: Vec<_> = FAMILIES.iter().map(|(grammar, _)| format!("`{grammar}`")).collect();
+                Err(SpecError::new(
+                    format!("no architecture is called `{name}`"),
+                    format!("known: {}", grammars.join(", ")),
+                ))
+            })?;
+        Ok(Self { name: name.to_owned(), input, outputs, layers })
+    }
+
+    /// Trainable tensors in forward order, weight before bias. This order is the order of the flat buffer.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = Vec::new();
+        for layer in &self.layers {
+            if let Layer::Linear { name, inputs, outputs } = layer {
+                let (fan_in, fan_out) = (*inputs, *outputs);
+                let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+                let shape = vec![*outputs, *inputs];
+                parameters.push(Parameter { name: weight, shape, role: Role::Weight, fan_in, fan_out });
+                parameters.push(Parameter {
+                    name: bias,
+                    shape: vec![*outputs],
+                    role: Role::Bias,
+                    fan_in,
+                    fan_out,
+                });
+            }
+        }
+        parameters
+    }
+
+    /// Convolution and linear weights, in the order of [`Architecture::parameters`].
+    pub fn weights(&self) -> Vec<Parameter> {
+        self.parameters().into_iter().filter(|p| p.role == Role::Weight).collect()
+    }
+
+    /// Number of convolution and linear weights: the denominator of `density`.
+    pub fn weight_count(&self) -> u64 {
+        self.weights().iter().map(|p| p.len() as u64).sum()
+    }
+
+    /// Number of all trainable elements, biases included.
+    pub fn parameter_count(&self) -> u64 {
+        self.parameters().iter().map(|p| p.len() as u64).sum()
+    }
+
+    /// Multiply-adds of one forward pass of one example, dense, convolution and linear layers only (ShrinkBench's
+    /// definition).
+    pub fn multiply_adds(&self) -> u64 {
+        self.weights().iter().map(|p| p.len() as u64).sum()
+    }
+
+    /// Floating-point operations of one training iteration of `batch` examples: forward, and backward at twice the
+    /// forward cost, two operations per multiply-add.
+    pub fn training_flops(&self, batch: u32) -> u64 {
+        6 * self.multiply_adds() * u64::from(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_lists_the_grammars() {
+        let error = Architecture::parse("alexnet", [3, 32, 32], 10).unwrap_err();
+        assert_eq!(error.what, "no architecture is called `alexnet`");
+        assert!(error.hint.contains("mnist_lenet_"), "{}", error.hint);
+    }
+}

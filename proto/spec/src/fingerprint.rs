@@ -1,0 +1,48 @@
+//! A job's identity: a BLAKE3 hash of everything that decides its result.
+//!
+//! Hashed is the job's JSON with sorted keys, plus the versions of the components that compute it. A field added to a
+//! settings struct later must be left out of that JSON at its frozen introduction value (`skip_serializing_if`), so
+//! that results recorded earlier stay valid; the golden tests of `tests/golden.rs` fail if an old job's hash moves.
+
+use crate::{Digest, SpecError, job::JobSpec, version};
+use serde::{Deserialize, Serialize};
+
+/// A job's fingerprint. Two jobs with one fingerprint are one job, inside a sweep and across sweeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub Digest);
+
+impl Fingerprint {
+    /// The fingerprint of a job. The job's inputs are named by their own fingerprints, so the hash covers all
+    /// ancestors.
+    pub fn of(job: &JobSpec) -> Self {
+        let canonical = canonical_json(job);
+        let mut hasher = blake3::Hasher::new_derive_key("tombola job fingerprint v1");
+        hasher.update(canonical.as_bytes());
+        for (component, version) in version::components_of(job) {
+            hasher.update(format!("\n{component}={version}").as_bytes());
+        }
+        Self(Digest(*hasher.finalize().as_bytes()))
+    }
+}
+
+/// The text that is hashed: JSON with sorted keys and shortest round-trip floats.
+pub fn canonical_json(job: &JobSpec) -> String {
+    // `serde_json::Value` keeps its keys sorted; going through it makes the order of struct fields irrelevant.
+    let value = serde_json::to_value(job).expect("a job has string keys and finite numbers only");
+    value.to_string()
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for Fingerprint {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        text.parse().map(Self)
+    }
+}

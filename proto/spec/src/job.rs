@@ -1,0 +1,270 @@
+//! Jobs: the unit of dispatch and of commit, as pure values.
+//!
+//! A job names its inputs by the fingerprints of the jobs that make them, never by digest, so that a whole sweep can
+//! be expanded, fingerprinted and compared with earlier work before anything runs.
+
+use crate::{
+    Fingerprint, SpecError, Steps,
+    arch::Architecture,
+    settings::{Prune, Recipe},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobSpec {
+    /// Train a segment between two anchors.
+    Train(TrainJob),
+    /// Score weights and cut a mask.
+    Prune(PruneJob),
+    /// Draw a random mask with another mask's counts.
+    RandomMask(RandomMaskJob),
+}
+
+/// Train from one anchor to the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainJob {
+    /// Network, data, optimizer, numerics.
+    pub recipe: Arc<Recipe>,
+    /// Where the weights come from.
+    pub start: Start,
+    /// The mask, `None` = dense.
+    pub mask: Option<Input>,
+    /// Key of the data-order stream.
+    pub order: Stream,
+    /// Point of the schedule at which this segment starts.
+    pub from: Steps,
+    /// Point at which it ends.
+    pub to: Steps,
+    /// Whether the optimizer state at `to` is kept ([`Output::State`]), for a segment that another one continues.
+    pub keep_state: bool,
+}
+
+/// Where a segment's weights come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Drawn at random from this stream; also kept as [`Output::Initial`].
+    Init(Stream),
+    /// The end of the segment before: weights, optimizer state and early-stopping record go on as if uncut.
+    Continue(Fingerprint),
+    /// Rewound to the end of that segment: its weights, a fresh optimizer.
+    Rewind(Fingerprint),
+}
+
+/// Key of a random stream, beyond its purpose. Streams of different keys are independent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stream {
+    /// Seed of this purpose (initialization, order, pruning).
+    pub seed: u64,
+    /// Name of the branch, empty on the trial's own line.
+    pub branch: String,
+    /// Copy of the branch, from 0.
+    pub copy: u32,
+    /// The round this noise belongs to.
+    pub round: u32,
+    /// Salt that tells repeats of a whole trial apart (`repeat = n`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeat: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// The shape of a network, enough to know its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Network {
+    /// Name in the grammar of [`crate::arch`].
+    pub name: String,
+    /// Channels, height, width of an input.
+    pub image: [u32; 3],
+    /// Number of classes.
+    pub classes: u32,
+}
+
+impl Network {
+    /// The layer list.
+    ///
+    /// # Errors
+    /// When the name is not in the grammar of any family.
+    pub fn architecture(&self) -> Result<Architecture, SpecError> {
+        Architecture::parse(&self.name, self.image, self.classes)
+    }
+}
+
+/// Score weights, cut a mask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PruneJob {
+    /// The network.
+    pub network: Network,
+    /// Criterion, scope and rates.
+    pub rule: Prune,
+    /// The training job whose [`Output::Weights`] are scored.
+    pub weights: Fingerprint,
+    /// The mask so far, `None` = dense.
+    pub mask: Option<Input>,
+    /// Key of the tie-breaking stream.
+    pub ties: Stream,
+}
+
+/// Draw a random mask with the layer counts of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RandomMaskJob {
+    /// The network.
+    pub network: Network,
+    /// The mask whose counts are kept.
+    pub mask: Input,
+    /// Which counts are kept.
+    pub preserve: Preserve,
+    /// Key of the shuffle's stream.
+    pub stream: Stream,
+}
+
+/// What a random mask keeps of the mask it is drawn after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preserve {
+    /// The number of living weights of each layer (arXiv 1803.03635, Figure 14).
+    PerLayer,
+}
+
+/// An output of another job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Input {
+    /// The job that makes it.
+    pub job: Fingerprint,
+    /// Which of its outputs.
+    pub output: Output,
+}
+
+impl std::fmt::Display for Input {
+    /// `<fingerprint>.<output>`, the key under which a lease names resolved inputs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.job, self.output)
+    }
+}
+
+impl std::str::FromStr for Input {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let (job, output) = text.split_once('.').ok_or_else(|| {
+            SpecError::new(format!("`{text}` is not an input"), "write `<fingerprint>.<output>`")
+        })?;
+        Ok(Self { job: job.parse()?, output: output.parse()? })
+    }
+}
+
+/// What a job can leave behind, each a safetensors artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Weights drawn at initialization, before masking.
+    Initial,
+    /// Weights at the end of the segment, masked entries zero.
+    Weights,
+    /// Optimizer state and early-stopping record at the end of the segment.
+    State,
+    /// A mask: one `u8` tensor of 0 and 1 per weight tensor.
+    Mask,
+}
+
+impl Output {
+    /// Every output, in stored order.
+    pub const ALL: [Self; 4] = [Self::Initial, Self::Weights, Self::State, Self::Mask];
+
+    /// Its name in SQL, on the wire and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Weights => "weights",
+            Self::State => "state",
+            Self::Mask => "mask",
+        }
+    }
+}
+
+impl std::fmt::Display for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Output {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        Self::ALL.into_iter().find(|output| output.name() == text).ok_or_else(|| {
+            SpecError::new(format!("`{text}` is not an output"), "outputs: initial, weights, state, mask")
+        })
+    }
+}
+
+impl JobSpec {
+    /// `train`, `prune` or `random_mask`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Train(_) => "train",
+            Self::Prune(_) => "prune",
+            Self::RandomMask(_) => "random_mask",
+        }
+    }
+
+    /// Outputs of other jobs this job reads.
+    pub fn inputs(&self) -> Vec<Input> {
+        match self {
+            Self::Train(job) => job.start.inputs().into_iter().chain(job.mask).collect(),
+            Self::Prune(job) => {
+                let weights = Input { job: job.weights, output: Output::Weights };
+                [weights].into_iter().chain(job.mask).collect()
+            }
+            Self::RandomMask(job) => vec![job.mask],
+        }
+    }
+
+    /// Outputs this job leaves behind.
+    pub fn outputs(&self) -> Vec<Output> {
+        match self {
+            Self::Train(job) => {
+                let initial = matches!(job.start, Start::Init(_)).then_some(Output::Initial);
+                let state = job.keep_state.then_some(Output::State);
+                initial.into_iter().chain([Output::Weights]).chain(state).collect()
+            }
+            Self::Prune(_) | Self::RandomMask(_) => vec![Output::Mask],
+        }
+    }
+
+    /// Iterations this job trains (0 for masks).
+    pub fn iterations(&self) -> u64 {
+        match self {
+            Self::Train(job) => {
+                let per_epoch = job.recipe.iterations_per_epoch();
+                job.to.iterations(per_epoch).saturating_sub(job.from.iterations(per_epoch))
+            }
+            Self::Prune(_) | Self::RandomMask(_) => 0,
+        }
+    }
+
+    /// The data set this job reads, if any.
+    pub fn data_set(&self) -> Option<&str> {
+        match self {
+            Self::Train(job) => Some(&job.recipe.data.set),
+            Self::Prune(_) | Self::RandomMask(_) => None,
+        }
+    }
+}
+
+impl Start {
+    fn inputs(&self) -> Vec<Input> {
+        let output_of = |job: &Fingerprint, output| Input { job: *job, output };
+        match self {
+            Self::Init(_) => Vec::new(),
+            Self::Continue(job) => vec![output_of(job, Output::Weights), output_of(job, Output::State)],
+            Self::Rewind(job) => vec![output_of(job, Output::Weights)],
+        }
+    }
+}

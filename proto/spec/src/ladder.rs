@@ -1,0 +1,95 @@
+//! Density ladders: how many weights live after each prune step, exactly, before anything runs.
+//!
+//! The engine's selector cuts by the same [`cut`], so that what a plan predicts is what a mask has.
+
+use crate::{arch::Architecture, settings::Prune, settings::Scope};
+
+/// How many of `alive` weights a prune step at `rate` removes: the nearest integer, half up, never all of a layer's
+/// weights unless the rate is 1.
+pub fn cut(alive: u64, rate: f64) -> u64 {
+    let wanted = (alive as f64 * rate + 0.5).floor() as u64;
+    if rate < 1.0 { wanted.min(alive.saturating_sub(1)) } else { wanted.min(alive) }
+}
+
+/// Living weights of all weight tensors together after 0, 1, …, `rounds` prune steps.
+pub fn living(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<u64> {
+    let mut pools = pools(architecture, prune);
+    let mut ladder = vec![pools.iter().map(|(alive, _)| alive).sum()];
+    for _ in 0..rounds {
+        for (alive, rate) in &mut pools {
+            *alive -= cut(*alive, *rate);
+        }
+        ladder.push(pools.iter().map(|(alive, _)| alive).sum());
+    }
+    ladder
+}
+
+/// `living / all` for each entry of [`living`].
+pub fn densities(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<f64> {
+    let all = architecture.weight_count() as f64;
+    living(architecture, prune, rounds).into_iter().map(|alive| alive as f64 / all).collect()
+}
+
+/// Groups of weights that are ranked together, with their rate: (living weights, rate). Tensors with a rate of their
+/// own are each a group; the rest is one group (global) or one each (per layer).
+fn pools(architecture: &Architecture, prune: &Prune) -> Vec<(u64, f64)> {
+    let mut pools = Vec::new();
+    let mut shared = 0;
+    for weight in architecture.weights() {
+        let count = weight.len() as u64;
+        match (prune.rates.get(&weight.name), prune.scope) {
+            (Some(&rate), _) => pools.push((count, rate)),
+            (None, Scope::PerLayer) => pools.push((count, prune.rate)),
+            (None, Scope::Global) => shared += count,
+        }
+    }
+    if shared > 0 {
+        pools.push((shared, prune.rate));
+    }
+    pools
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Criterion;
+
+    fn lenet() -> Architecture {
+        Architecture::parse("mnist_lenet_300_100", [1, 28, 28], 10).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_ladder(scope: Scope, output: Option<f64>, percent: &[f64]) {
+        let rates = output.map(|rate| ("fc.weight".to_owned(), rate)).into_iter().collect();
+        let prune = Prune { criterion: Criterion::Magnitude, scope, rate: 0.2, rates };
+        let got = densities(&lenet(), &prune, percent.len() as u32 - 1);
+        for (round, (got, want)) in got.iter().zip(percent).enumerate() {
+            // Half a unit of the published last digit, plus one weight of rounding per layer and round.
+            assert!((100.0 * got - want).abs() < 0.02, "round {round}: {got} against {want} %");
+        }
+    }
+
+    /// science.md 1.5, the LeNet row.
+    #[test]
+    fn lenets_ladder_is_the_published_one() {
+        let percent = [
+            100.0, 80.04, 64.06, 51.28, 41.05, 32.87, 26.32, 21.07, 16.88, 13.52, 10.83, 8.68, 6.95, 5.57,
+            4.47, 3.58, 2.87, 2.31, 1.85, 1.49, 1.19,
+        ];
+        assert_ladder(Scope::PerLayer, Some(0.1), &percent);
+    }
+
+    /// science.md 1.5, the all-global row.
+    #[test]
+    fn a_global_ladder_is_a_geometric_one() {
+        let percent = [100.0, 80.0, 64.0, 51.2, 41.0, 32.8, 26.2, 21.0, 16.8, 13.4, 10.7, 8.59, 6.87, 5.50];
+        let percent: Vec<f64> =
+            percent.iter().enumerate().map(|(n, _)| 100.0 * 0.8f64.powi(n as i32)).collect();
+        assert_ladder(Scope::Global, None, &percent);
+    }
+
+    #[test]
+    fn a_rate_below_one_never_empties_a_layer() {
+        assert_eq!((cut(1, 0.9), cut(10, 0.25), cut(10, 1.0), cut(0, 0.5)), (0, 3, 10, 0));
+    }
+}

@@ -1,0 +1,26 @@
+//! The words both sides of Tombola share, and nothing else.
+//!
+//! Ids, steps, settings, jobs and their results, architectures as layer lists, density ladders, fingerprints,
+//! component versions. Pure data and arithmetic: no files, clocks, randomness, network, SQL or libtorch, so that the
+//! coordinator knows weights, FLOPs, memory and density ladders without training anything.
+
+pub mod arch;
+pub mod data;
+pub mod digest;
+pub mod error;
+pub mod fingerprint;
+pub mod ids;
+pub mod job;
+pub mod ladder;
+pub mod outcome;
+pub mod settings;
+pub mod slot;
+pub mod step;
+pub mod version;
+pub mod worker;
+
+pub use digest::Digest;
+pub use error::SpecError;
+pub use fingerprint::Fingerprint;
+pub use ids::{Attempt, Epoch, JobId, LeaseId, SweepId, TrialId, WorkerId};
+pub use step::Steps;

@@ -1,0 +1,237 @@
+//! What a finished or failed job reports.
+
+use crate::{Digest, job::Output};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The result of a finished job; frozen by its first commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Uploaded artifacts.
+    pub outputs: BTreeMap<Output, Artifact>,
+    /// What was learned.
+    pub summary: Summary,
+    /// How it was computed.
+    pub provenance: Provenance,
+}
+
+/// A stored artifact's name and size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// BLAKE3 of the bytes.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// What a job of each kind learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Summary {
+    /// Of a training segment.
+    Train(TrainSummary),
+    /// Of a prune step or a random mask.
+    Mask(MaskSummary),
+}
+
+/// Figures of a training segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainSummary {
+    /// Every measure at the end of the segment.
+    pub last: Vec<Measure>,
+    /// The early-stopping iteration over the whole run so far (segments continued included): the evaluation with the
+    /// least validation loss, found in hindsight (arXiv 1803.03635, section 2). `None` without a validation split.
+    pub early_stop: Option<EarlyStop>,
+    /// Iterations trained by this job, resumed parts included once.
+    pub iterations: u64,
+    /// Floating-point operations executed (dense arithmetic counts dense).
+    pub flops: u64,
+    /// Seconds on the device, all attempts that contributed included.
+    pub device_seconds: f64,
+}
+
+/// An evaluation chosen in hindsight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStop {
+    /// Iterations trained when it was made, from the start of the schedule.
+    pub iteration: u64,
+    /// Every measure of that evaluation.
+    pub measures: Vec<Measure>,
+}
+
+/// One measured value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Name, one of [`METRICS`].
+    pub name: String,
+    /// What it was measured on.
+    pub split: Split,
+    /// The value, in the metric's unit.
+    pub value: f64,
+}
+
+/// What a metric was measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Batches trained on.
+    Train,
+    /// The held-out part of the training set.
+    Validation,
+    /// The test set: logged, never read by any decision.
+    Test,
+}
+
+impl Split {
+    /// Its name in SQL and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl std::str::FromStr for Split {
+    type Err = crate::SpecError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Train, Self::Validation, Self::Test].into_iter().find(|split| split.name() == text).ok_or_else(
+            || crate::SpecError::new(format!("`{text}` is not a split"), "splits: train, validation, test"),
+        )
+    }
+}
+
+/// Whether small or large values are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Losses, errors.
+    Lower,
+    /// Accuracies, rewards.
+    Higher,
+}
+
+/// Metrics known so far: name, unit, direction. A new metric is one line here.
+pub const METRICS: &[(&str, &str, Direction)] =
+    &[("loss", "nat", Direction::Lower), ("accuracy", "fraction", Direction::Higher)];
+
+/// A mask's counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskSummary {
+    /// One entry per weight tensor, in the order of the architecture.
+    pub layers: Vec<LayerCount>,
+}
+
+/// Living weights of one tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerCount {
+    /// Parameter name.
+    pub name: String,
+    /// Weights that live.
+    pub living: u64,
+    /// All weights.
+    pub total: u64,
+    /// Whether the prune rule may cut this tensor (false: its rate is 0).
+    pub prunable: bool,
+}
+
+/// How a result was computed: enough to compute the same bits again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Execution plan: `cpu-lanes` or `fused`; `rust` for masks.
+    pub plan: String,
+    /// Device, such as `cpu` or `cuda:0 NVIDIA H200`.
+    pub device: String,
+    /// Intra-op threads.
+    pub threads: u32,
+    /// Width of the pack.
+    pub width: u32,
+    /// libtorch version.
+    pub libtorch: String,
+    /// CPU capability libtorch dispatches to, such as `AVX512`.
+    pub capability: String,
+    /// Version of the worker's build.
+    pub worker: String,
+    /// BLAKE3 of the data set read, if any.
+    pub data: Option<Digest>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure, which decides what happens next.
+    pub class: FailureClass,
+    /// First line for people.
+    pub message: String,
+}
+
+/// Kinds of failure, by the reaction they need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// The settings cannot work: never retried blindly.
+    User,
+    /// Loss or weights became NaN or infinite: never retried (the same seeds give the same NaN).
+    NotFinite,
+    /// The device's memory is too small for the pack: retried in smaller packs.
+    OutOfMemory,
+    /// This worker lacks the data set, or holds another content: retried on another worker.
+    DataMissing,
+    /// The slot's process died: retried; packs are bisected.
+    Crashed,
+    /// Disk full, artifact store unreachable and the like: retried, not charged.
+    Infrastructure,
+    /// A fault of Tombola itself: retried, charged.
+    Internal,
+}
+
+impl FailureClass {
+    /// Every class.
+    pub const ALL: [Self; 7] = [
+        Self::User,
+        Self::NotFinite,
+        Self::OutOfMemory,
+        Self::DataMissing,
+        Self::Crashed,
+        Self::Infrastructure,
+        Self::Internal,
+    ];
+
+    /// Its name in SQL and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::NotFinite => "not_finite",
+            Self::OutOfMemory => "out_of_memory",
+            Self::DataMissing => "data_missing",
+            Self::Crashed => "crashed",
+            Self::Infrastructure => "infrastructure",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl std::str::FromStr for FailureClass {
+    type Err = crate::SpecError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|class| class.name() == text)
+            .ok_or_else(|| crate::SpecError::new(format!("`{text}` is not a failure class"), ""))
+    }
+}
+
+/// Points of one metric, logged in order of iterations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Metric name.
+    pub name: String,
+    /// What it was measured on.
+    pub split: Split,
+    /// Iterations from the start of the schedule, increasing.
+    pub iterations: Vec<u64>,
+    /// Values; as many as iterations.
+    pub values: Vec<f64>,
+}

@@ -1,0 +1,196 @@
+//! Resolved settings of a training run: every field has a value, nothing is left to a default further down.
+
+use crate::{SpecError, Steps, arch::Architecture, data::DataShape};
+use serde::{Deserialize, Serialize};
+
+/// What is trained, on what, and how. Shared by all jobs of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The network.
+    pub model: Model,
+    /// The data set and its split.
+    pub data: Data,
+    /// Optimizer and schedule.
+    pub train: Train,
+    /// Number format of the arithmetic.
+    pub dtype: Dtype,
+}
+
+/// The network and how it is initialized.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    /// open_lth's name grammar, such as `mnist_lenet_300_100`.
+    pub name: String,
+    /// Distribution of the weights at initialization.
+    pub init: Init,
+    /// Distribution of the biases at initialization.
+    pub bias_init: BiasInit,
+}
+
+/// Weight initialization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// N(0, 2 / (fan_in + fan_out)): the lottery ticket paper's (arXiv 1803.03635, Figure 2).
+    GlorotNormal,
+    /// N(0, 2 / fan_in): open_lth's and SynFlow's default.
+    KaimingNormal,
+}
+
+/// Bias initialization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BiasInit {
+    /// All zero.
+    Zero,
+    /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default.
+    Uniform,
+}
+
+/// A data set, its shape and its split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    /// Name of the set: a folder under the worker's data folder.
+    pub set: String,
+    /// Shape, from the registry or declared in the sweep file.
+    pub shape: DataShape,
+    /// Training examples held out for validation.
+    pub validation: u32,
+    /// Seed of the train / validation split.
+    pub split_seed: u64,
+}
+
+impl Data {
+    /// Examples trained on.
+    pub fn train_examples(&self) -> u32 {
+        self.shape.train.saturating_sub(self.validation)
+    }
+}
+
+/// Optimizer and schedule of a training run. Its length is not here: a job says from where to where it trains, so that
+/// runs of different lengths share their beginning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Train {
+    /// Examples per iteration. The last partial batch of an epoch is dropped.
+    pub batch: u32,
+    /// Update rule.
+    pub optimizer: Optimizer,
+    /// Base learning rate.
+    pub lr: f64,
+    /// L2 penalty added to the gradient (of biases too, as PyTorch does).
+    pub decay: f64,
+    /// The learning rate is multiplied by `gamma` at each of these points.
+    pub milestones: Vec<Steps>,
+    /// Factor at milestones.
+    pub gamma: f64,
+    /// Linear warm-up from 0: lr * min(1, it / warmup). Zero = none.
+    pub warmup: Steps,
+    /// Evaluate on validation and test every so often (and at start and end).
+    pub eval_every: Steps,
+    /// Whether rounds see the same batches.
+    pub order: Order,
+}
+
+impl Train {
+    /// Iterations per epoch on `examples` training examples.
+    pub fn iterations_per_epoch(&self, examples: u32) -> u64 {
+        u64::from(examples / self.batch.max(1))
+    }
+
+    /// Learning rate at iteration `it` (0-based, before the update): science.md 7.5, open_lth's rule.
+    pub fn lr_at(&self, it: u64, per_epoch: u64) -> f64 {
+        let passed = self.milestones.iter().filter(|m| m.iterations(per_epoch) <= it).count();
+        let warmup = self.warmup.iterations(per_epoch);
+        let ramp = if warmup == 0 { 1.0 } else { (it as f64 / warmup as f64).min(1.0) };
+        self.lr * self.gamma.powi(passed as i32) * ramp
+    }
+}
+
+/// Update rule, with its own constants.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "name")]
+pub enum Optimizer {
+    /// Stochastic gradient descent with heavy-ball or Nesterov momentum (PyTorch's form).
+    Sgd {
+        /// Momentum; 0 = none.
+        momentum: f64,
+        /// Nesterov's look-ahead.
+        nesterov: bool,
+    },
+    /// Adam with bias correction (PyTorch's form).
+    Adam {
+        /// Decay of the first moment.
+        beta1: f64,
+        /// Decay of the second moment.
+        beta2: f64,
+        /// Added to the denominator.
+        eps: f64,
+    },
+}
+
+/// Training noise between rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Each round draws its own data order.
+    Fresh,
+    /// Every round of a trial sees the batches in the same order.
+    Same,
+}
+
+/// Number format of training arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtype {
+    /// 32-bit floats.
+    F32,
+    /// 64-bit floats, for tests of exactness.
+    F64,
+}
+
+/// One prune step's rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prune {
+    /// What ranks the weights.
+    pub criterion: Criterion,
+    /// Whether layers are cut together.
+    pub scope: Scope,
+    /// Fraction of the living weights removed per round, 0..1.
+    pub rate: f64,
+    /// Parameters cut on their own, each at its own rate (0 = never pruned); the rest follows `scope` and `rate`.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub rates: std::collections::BTreeMap<String, f64>,
+}
+
+/// Names of criteria. The engine has one file for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criterion {
+    /// |weight| after training: small ones go (arXiv 1803.03635, section 1).
+    Magnitude,
+}
+
+/// Over what the weights are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Each layer loses its own fraction.
+    PerLayer,
+    /// One ranking over all layers.
+    Global,
+}
+
+impl Recipe {
+    /// The layer list of this recipe's model on this recipe's data.
+    ///
+    /// # Errors
+    /// When the name is not in the grammar of any family.
+    pub fn architecture(&self) -> Result<Architecture, SpecError> {
+        Architecture::parse(&self.model.name, self.data.shape.image, self.data.shape.classes)
+    }
+
+    /// Iterations per epoch of this recipe.
+    pub fn iterations_per_epoch(&self) -> u64 {
+        self.train.iterations_per_epoch(self.data.train_examples())
+    }
+}

@@ -1,0 +1,145 @@
+//! The pipe between an agent and the engine child of a slot: one JSON value per line, both ways.
+//!
+//! The child reads [`Request`]s on its standard input and writes [`Event`]s on its standard output; its standard error
+//! is its log. It trains whole stages, knows no leases and no network, and writes files only under the stage's folder.
+
+use crate::{
+    Attempt, Digest, JobId,
+    job::{JobSpec, Output},
+    outcome::{Failure, Provenance, Series, Summary},
+    worker::{DataInfo, DeviceKind, Plan},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// What an agent asks of an engine child.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// Run a stage; events follow until [`Event::StageDone`]. One stage at a time.
+    Run(Stage),
+    /// Stop this job of the running stage; it becomes a ghost lane, its neighbours go on unmoved.
+    Cancel {
+        /// The job.
+        job: JobId,
+    },
+    /// Write a checkpoint of every lane now and end the stage there (drain); each lane ends with a `Checkpoint` event.
+    Yield,
+    /// Leave after the running stage.
+    Exit,
+}
+
+/// Jobs of one kind run together: the lanes of a pack, or a single mask job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stage {
+    /// The lanes, in order.
+    pub jobs: Vec<StageJob>,
+    /// Width of the pack: at least the number of jobs; the rest are ghosts.
+    pub width: u32,
+    /// How lanes are executed.
+    pub plan: Plan,
+    /// A folder for this stage's outputs and checkpoints; exists and is empty or holds an earlier attempt's files.
+    pub folder: PathBuf,
+}
+
+/// One job of a stage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StageJob {
+    /// The job.
+    pub job: JobId,
+    /// Which try this is.
+    pub attempt: Attempt,
+    /// What to do.
+    pub spec: JobSpec,
+    /// Files of the inputs, by [`crate::job::Input`]'s text.
+    pub inputs: BTreeMap<String, PathBuf>,
+    /// A checkpoint of this job to go on from.
+    pub resume: Option<PathBuf>,
+}
+
+/// What an engine child says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// First line: the child works.
+    Ready {
+        /// Kind of device it runs on.
+        device: DeviceKind,
+        /// Device name for people.
+        name: String,
+        /// Device memory, bytes; 0 = unknown.
+        memory: u64,
+        /// libtorch version.
+        libtorch: String,
+        /// Data sets found, by name.
+        data: Vec<DataInfo>,
+        /// Data sets that are there but unusable: name and reason.
+        unusable: Vec<(String, String)>,
+    },
+    /// First line instead of `Ready`: the child cannot work (no driver, libraries missing) and leaves.
+    Unable {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The job's first iteration begins.
+    Started {
+        /// The job.
+        job: JobId,
+        /// Iteration it starts at (later than its `from` when resumed).
+        iteration: u64,
+    },
+    /// Still at work; at least every second.
+    Progress {
+        /// The job.
+        job: JobId,
+        /// Iterations done, from the start of the schedule.
+        iteration: u64,
+    },
+    /// Points logged since the last such event.
+    Metrics {
+        /// The job.
+        job: JobId,
+        /// The points.
+        series: Vec<Series>,
+    },
+    /// A checkpoint is complete on disk (written to a temporary name, synced, renamed).
+    Checkpoint {
+        /// The job.
+        job: JobId,
+        /// Iterations done when it was taken.
+        iteration: u64,
+        /// The file.
+        file: PathBuf,
+    },
+    /// The job is done; its outputs are complete on disk.
+    Finished {
+        /// The job.
+        job: JobId,
+        /// Files and their digests.
+        outputs: BTreeMap<Output, OutputFile>,
+        /// What was learned.
+        summary: Summary,
+        /// How.
+        provenance: Provenance,
+    },
+    /// The job failed; its neighbours go on.
+    Failed {
+        /// The job.
+        job: JobId,
+        /// Why.
+        failure: Failure,
+    },
+    /// Every lane of the stage has ended one way or another.
+    StageDone,
+}
+
+/// An output on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputFile {
+    /// The file.
+    pub file: PathBuf,
+    /// BLAKE3 of its bytes.
+    pub digest: Digest,
+    /// Its length.
+    pub bytes: u64,
+}

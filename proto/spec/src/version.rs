@@ -1,0 +1,24 @@
+//! Versions: of the wire protocol, and of each component whose change would change results.
+
+use crate::job::JobSpec;
+
+/// Version of the worker protocol this build speaks. A worker of another version is refused with a clear error.
+pub const PROTOCOL: u32 = 1;
+/// Version of the stored state (database schema and artifact formats) this build writes.
+pub const STATE: u32 = 1;
+
+/// Raised when the random streams (`engine::random`) give other numbers for the same key.
+pub const RANDOM: u32 = 1;
+/// Raised when training arithmetic changes results (beyond rounding of a plan, which is recorded as provenance).
+pub const TRAINING: u32 = 1;
+/// Raised when a criterion or the selector picks other weights for the same input.
+pub const SELECTION: u32 = 1;
+
+/// The components that decide a job's result, by name; part of its fingerprint.
+pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
+    match job {
+        JobSpec::Train(_) => vec![("random", RANDOM), ("training", TRAINING)],
+        JobSpec::Prune(_) => vec![("random", RANDOM), ("selection", SELECTION)],
+        JobSpec::RandomMask(_) => vec![("random", RANDOM)],
+    }
+}

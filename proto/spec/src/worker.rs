@@ -1,0 +1,108 @@
+//! What a worker says of itself: devices, slots, data sets.
+
+use crate::{Digest, data::DataShape};
+use serde::{Deserialize, Serialize};
+
+/// A worker's introduction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// Name for people, unique per coordinator while connected (host name and a number by default).
+    pub name: String,
+    /// Host name.
+    pub host: String,
+    /// Version of the worker's build.
+    pub version: String,
+    /// Versions of the components that decide results ([`crate::version`]), by name.
+    pub components: std::collections::BTreeMap<String, u32>,
+    /// Its slots.
+    pub slots: Vec<SlotInfo>,
+    /// Data sets it holds.
+    pub data: Vec<DataInfo>,
+}
+
+/// One slot: one engine child on one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// CPU or GPU.
+    pub device: DeviceKind,
+    /// Device index among its kind.
+    pub index: u32,
+    /// Device name for people.
+    pub name: String,
+    /// Memory of the device, bytes; 0 = unknown.
+    pub memory: u64,
+    /// Widest pack it takes.
+    pub lanes: u32,
+}
+
+/// A kind of device; packs and plans depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// Processor cores: one thread per lane.
+    Cpu,
+    /// An NVIDIA GPU: lanes fused.
+    Cuda,
+}
+
+impl DeviceKind {
+    /// Its name in SQL, on the wire and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// The execution plan packs on this kind of device run under. Chosen from the device kind alone, never from load,
+    /// because it is part of a result's provenance.
+    pub fn plan(self) -> Plan {
+        match self {
+            Self::Cpu => Plan::CpuLanes,
+            Self::Cuda => Plan::Fused,
+        }
+    }
+}
+
+impl std::str::FromStr for DeviceKind {
+    type Err = crate::SpecError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda),
+            _ => Err(crate::SpecError::new(format!("`{text}` is not a device"), "devices: `cpu`, `cuda`")),
+        }
+    }
+}
+
+/// How the lanes of a pack are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Plan {
+    /// One thread per lane, one intra-op thread each.
+    CpuLanes,
+    /// All lanes in one set of kernels; on a CPU the oracle of `CpuLanes`.
+    Fused,
+}
+
+impl Plan {
+    /// Its name in SQL and provenance.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CpuLanes => "cpu-lanes",
+            Self::Fused => "fused",
+        }
+    }
+}
+
+/// A data set a worker holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// Its name, as in a sweep file.
+    pub set: String,
+    /// BLAKE3 over shapes, images and labels.
+    pub digest: Digest,
+    /// Its shape.
+    pub shape: DataShape,
+}

@@ -1,0 +1,172 @@
+//! What an agent is told when it starts. Reading files, environment and flags is the binary's business.
+
+use crate::error::{AgentError, Result};
+use std::{path::PathBuf, str::FromStr, time::Duration};
+use tombola_spec::worker::DeviceKind;
+
+/// Lanes of a GPU slot that does not say: small networks saturate a GPU near here (reference engine.md, section B).
+const GPU_LANES: u32 = 32;
+
+/// Everything an agent needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Addresses of the coordinator and its standbys, tried in turn, such as `http://127.0.0.1:7700`.
+    pub coordinators: Vec<String>,
+    /// Name for people, unique while connected.
+    pub name: String,
+    /// The worker's folder: identity, cache, spool, engines' files. One worker at a time.
+    pub folder: PathBuf,
+    /// Its slots.
+    pub slots: Vec<SlotSpec>,
+    /// Protocol version to introduce itself with: [`tombola_spec::version::PROTOCOL`], except in tests.
+    pub protocol: u32,
+    /// Sizes and times.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// The usual options of a worker called `name` with these coordinators, folder and slots.
+    pub fn new(coordinators: Vec<String>, name: &str, folder: PathBuf, slots: Vec<SlotSpec>) -> Self {
+        let protocol = tombola_spec::version::PROTOCOL;
+        Self { coordinators, name: name.to_owned(), folder, slots, protocol, limits: Limits::default() }
+    }
+}
+
+/// Sizes and times an operator may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Unacknowledged reports kept while the coordinator is away, bytes; beyond it engines checkpoint and wait.
+    pub spool_bytes: u64,
+    /// Artifacts kept for later, bytes; the least recently used go first.
+    pub cache_bytes: u64,
+    /// An engine whose training does not advance for so long is killed.
+    pub stuck_after: Duration,
+    /// A draining worker leaves after so long, whatever is still open.
+    pub drain_within: Duration,
+    /// First pause before connecting again; doubles up to [`Limits::longest_pause`].
+    pub first_pause: Duration,
+    /// Longest pause before connecting again.
+    pub longest_pause: Duration,
+    /// Points of metrics are sent at most so often per job.
+    pub metrics_every: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            spool_bytes: 256 << 20,
+            cache_bytes: 10 << 30,
+            stuck_after: Duration::from_secs(600),
+            drain_within: Duration::from_secs(60),
+            first_pause: Duration::from_millis(50),
+            longest_pause: Duration::from_secs(2),
+            metrics_every: Duration::from_millis(500),
+        }
+    }
+}
+
+/// A slot to run: one engine on one device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotSpec {
+    /// CPU or GPU.
+    pub device: DeviceKind,
+    /// Device index among its kind.
+    pub index: u32,
+    /// Widest pack it takes.
+    pub lanes: u32,
+}
+
+impl SlotSpec {
+    /// Reads a list of slots, comma-separated: `[COUNTx]cpu[=LANES]` or `cuda:INDEX[=LANES]`. A CPU slot that does not
+    /// say gets `lanes`, else its share of `cores`; a GPU slot gets `lanes`, else 32.
+    ///
+    /// # Errors
+    /// When an entry is not of that form, names no slots or no lanes.
+    pub fn parse_list(text: &str, lanes: Option<u32>, cores: u32) -> Result<Vec<Self>> {
+        let entries = text.split(',').map(|entry| entry.trim().parse()).collect::<Result<Vec<Entry>>>()?;
+        let cpus: u32 = entries.iter().filter(|entry| entry.device == DeviceKind::Cpu).map(|e| e.count).sum();
+        let mut slots = Vec::new();
+        for entry in entries {
+            let usual = match entry.device {
+                DeviceKind::Cpu => (cores / cpus.max(1)).max(1),
+                DeviceKind::Cuda => GPU_LANES,
+            };
+            let lanes = entry.lanes.or(lanes).unwrap_or(usual);
+            if lanes == 0 {
+                return Err(setting("a slot has at least one lane", "leave the number out for the usual one"));
+            }
+            slots.extend((0..entry.count).map(|_| Self { device: entry.device, index: entry.index, lanes }));
+        }
+        Ok(slots)
+    }
+}
+
+struct Entry {
+    device: DeviceKind,
+    index: u32,
+    count: u32,
+    lanes: Option<u32>,
+}
+
+impl FromStr for Entry {
+    type Err = AgentError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || {
+            let hint = "write `cpu`, `2xcpu`, `cpu=4` (4 lanes) or `cuda:0=32` (GPU 0, 32 lanes), separated by commas";
+            setting(&format!("`{text}` is not a slot"), hint)
+        };
+        let number = |digits: &str| digits.parse::<u32>().map_err(|_| wrong());
+        let (place, lanes) = match text.split_once('=') {
+            Some((place, lanes)) => (place, Some(number(lanes)?)),
+            None => (text, None),
+        };
+        if let Some(index) = place.strip_prefix("cuda") {
+            let index = index.strip_prefix(':').map_or(Ok(0), number)?;
+            return Ok(Self { device: DeviceKind::Cuda, index, count: 1, lanes });
+        }
+        let count = match place.strip_suffix("cpu").ok_or_else(wrong)? {
+            "" => 1,
+            count => number(count.strip_suffix('x').ok_or_else(wrong)?)?,
+        };
+        if !(1..=1024).contains(&count) {
+            return Err(wrong());
+        }
+        Ok(Self { device: DeviceKind::Cpu, index: 0, count, lanes })
+    }
+}
+
+fn setting(what: &str, hint: &str) -> AgentError {
+    AgentError::Setting { what: what.to_owned(), hint: hint.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu(lanes: u32) -> SlotSpec {
+        SlotSpec { device: DeviceKind::Cpu, index: 0, lanes }
+    }
+
+    fn cuda(index: u32, lanes: u32) -> SlotSpec {
+        SlotSpec { device: DeviceKind::Cuda, index, lanes }
+    }
+
+    #[test]
+    fn slots_are_written_as_a_list() {
+        let read = |text: &str, lanes| SlotSpec::parse_list(text, lanes, 8).unwrap();
+        assert_eq!(read("cpu", None), [cpu(8)]);
+        assert_eq!(read("cpu", Some(1)), [cpu(1)]);
+        assert_eq!(read("2xcpu", None), [cpu(4), cpu(4)]);
+        assert_eq!(read("cpu=2, cuda:1, cuda=64", None), [cpu(2), cuda(1, 32), cuda(0, 64)]);
+        assert_eq!(SlotSpec::parse_list("4xcpu", None, 2).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_slot_that_means_nothing_is_refused_with_a_hint() {
+        for text in ["", "gpu", "cpu:1", "0xcpu", "cpu=", "cpu=0", "cuda:x", "-1xcpu", "cpu,,cpu", "9999xcpu"] {
+            let error = SlotSpec::parse_list(text, None, 2).unwrap_err().to_string();
+            assert!(error.contains("hint: "), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The worker's agent: keeps the session with the coordinator, feeds the engine of each slot, and loses nothing.
+//!
+//! It never trains: engines run behind [`executor::Executor`], in processes of their own. `session` decides (its
+//! `state` is pure) and talks to the coordinator; `slot` drives one engine; `artifacts` moves bytes; `spool` keeps
+//! reports until they are acknowledged. It may see neither SQL nor libtorch.
+
+pub mod artifacts;
+pub mod config;
+pub mod error;
+pub mod executor;
+pub mod fake;
+mod session;
+mod slot;
+mod spool;
+
+pub use config::{Limits, Options, SlotSpec};
+pub use error::{AgentError, Result};
+pub use session::{Exit, Inventory, Stop, inventory, run};

@@ -1,0 +1,470 @@
+//! The decisions of an agent: one input in, actions out. Pure: no clock, no files, no network.
+//!
+//! What must hold: nothing about an attempt is forgotten before it is acknowledged, fenced or the coordinator's memory
+//! is another; nothing is reported before its artifacts are uploaded; whatever is held is said in every Hello.
+
+use super::{
+    leases::{Running, SlotLeases},
+    message::{Fact, FromCoordinator, Held, Lease, Report, ToCoordinator},
+    outbox::Outbox,
+};
+use crate::slot::{Order, StageRun, Told};
+use std::{collections::BTreeSet, time::Duration};
+use tombola_spec::{
+    Attempt, JobId, LeaseId, WorkerId,
+    outcome::{Artifact, Failure, FailureClass},
+};
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A link is open; a Hello is due.
+    Opened,
+    /// The link is gone.
+    Closed,
+    /// The coordinator says something.
+    Message(FromCoordinator),
+    /// A slot says something.
+    Slot(usize, Told),
+    /// The artifacts of this report are with the coordinator.
+    Uploaded(u64),
+    /// They are not yet; try again later.
+    UploadFailed(u64),
+    /// They are gone from this worker.
+    ArtifactsLost(u64, String),
+    /// The operator wants the worker to drain and leave.
+    Drain,
+    /// Time passed; monotonic time since start.
+    Tick(Duration),
+}
+
+/// Something to do.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Action {
+    /// Say this to the coordinator.
+    Send(ToCoordinator),
+    /// Tell a slot.
+    Order(usize, Order),
+    /// Have these artifacts at hand soon.
+    Fetch(Vec<Artifact>),
+    /// Upload these, which this report needs.
+    Upload(u64, Vec<Artifact>),
+    /// Write this report down.
+    Record(Report),
+    /// Reports were acknowledged or dropped: the spool may shrink.
+    Sweep,
+    /// Keep this identity for the next start.
+    Remember(WorkerId),
+    /// Leave.
+    Exit(Exit),
+}
+
+/// Why an agent leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything is given back.
+    Drained,
+    /// Draining took too long; the spool holds what was not handed in.
+    Late,
+    /// The operator was in a hurry.
+    Stopped,
+    /// The coordinator does not want this worker, and never will as it is.
+    Refused(String),
+    /// An engine cannot work any more.
+    Broken(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down,
+    /// Hello is said, Welcome is not heard.
+    Greeting,
+    Up,
+}
+
+/// Limits that decide.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) spool_bytes: u64,
+    pub(crate) drain_within: Duration,
+}
+
+/// Everything an agent remembers.
+#[derive(Debug)]
+pub(crate) struct State {
+    rules: Rules,
+    worker: Option<WorkerId>,
+    link: Link,
+    slots: Vec<SlotLeases>,
+    outbox: Outbox,
+    /// The spool is full: engines have been told to checkpoint, and wait.
+    paused: bool,
+    draining: Option<Exit>,
+    drained_since: Option<Duration>,
+    actions: Vec<Action>,
+}
+
+impl State {
+    /// A fresh agent with what an earlier process left: its identity and the reports never acknowledged. Attempts that
+    /// process did not end are ended here: their engines died with it.
+    pub(crate) fn new(slots: usize, rules: Rules, worker: Option<WorkerId>, spooled: Vec<Report>) -> Self {
+        let ended: BTreeSet<_> =
+            spooled.iter().filter(|report| report.fact.is_last()).map(|report| (report.job, report.attempt)).collect();
+        let mut outbox = Outbox::new(spooled);
+        for held in outbox.held() {
+            if !ended.contains(&(held.job, held.attempt)) {
+                let message = "the worker was restarted while it ran this job".to_owned();
+                let fact = Fact::Failed(Failure { class: FailureClass::Infrastructure, message });
+                outbox.add(about(held, fact));
+            }
+        }
+        Self {
+            rules,
+            worker,
+            link: Link::Down,
+            slots: (0..slots).map(|_| SlotLeases::default()).collect(),
+            outbox,
+            paused: false,
+            draining: None,
+            drained_since: None,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Every report that is not acknowledged, oldest first.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.outbox.reports()
+    }
+
+    /// Bytes of those reports, as spooled.
+    pub(crate) fn report_bytes(&self) -> u64 {
+        self.outbox.bytes()
+    }
+
+    /// Whether the coordinator hears us.
+    pub(crate) fn is_up(&self) -> bool {
+        self.link == Link::Up
+    }
+
+    /// Handles one input.
+    pub(crate) fn handle(&mut self, input: Input) -> Vec<Action> {
+        match input {
+            Input::Opened => self.opened(),
+            Input::Closed => self.closed(),
+            Input::Message(message) => self.message(message),
+            Input::Slot(slot, told) => self.told(slot, told),
+            Input::Uploaded(sequence) => self.outbox.uploaded(sequence),
+            Input::UploadFailed(sequence) => self.outbox.upload_failed(sequence),
+            Input::ArtifactsLost(sequence, why) => self.outbox.artifacts_lost(sequence, &why),
+            Input::Drain => self.drain(Exit::Drained),
+            Input::Tick(now) => self.tick(now),
+        }
+        self.watch_the_spool();
+        self.begin_stages();
+        self.send_reports();
+        self.leave_if_drained();
+        std::mem::take(&mut self.actions)
+    }
+
+    fn opened(&mut self) {
+        self.link = Link::Greeting;
+        let mut held: BTreeSet<Held> = self.outbox.held();
+        for (slot, leases) in self.slots.iter().enumerate() {
+            let said = |held: &BTreeSet<Held>, new: &Held| held.iter().any(|h| (h.job, h.attempt) == (new.job, new.attempt));
+            let new: Vec<_> = leases.held(slot as u32).into_iter().filter(|new| !said(&held, new)).collect();
+            held.extend(new);
+        }
+        let held = held.into_iter().collect();
+        self.send(ToCoordinator::Hello { worker: self.worker, held });
+    }
+
+    fn closed(&mut self) {
+        self.link = Link::Down;
+        self.outbox.link_down();
+    }
+
+    fn message(&mut self, message: FromCoordinator) {
+        match message {
+            FromCoordinator::Welcome(worker) => self.welcome(worker),
+            FromCoordinator::Refused { message, retry } => {
+                if !retry {
+                    self.actions.push(Action::Exit(Exit::Refused(message)));
+                }
+            }
+            FromCoordinator::Lease(lease) => self.lease(lease),
+            FromCoordinator::Unreadable { lease, slot, jobs, why } => {
+                let message = format!("the lease {lease} cannot be understood: {why}");
+                for (job, attempt) in jobs {
+                    let failure = Failure { class: FailureClass::Internal, message: message.clone() };
+                    self.record(Held { lease, slot, job, attempt, started: false }, Fact::Failed(failure));
+                }
+            }
+            FromCoordinator::Recall(lease) => self.recall(lease),
+            FromCoordinator::Ack(sequence) => {
+                self.outbox.acknowledge(sequence);
+                self.actions.push(Action::Sweep);
+            }
+            FromCoordinator::Fenced(attempts) => {
+                attempts.into_iter().for_each(|(job, attempt)| self.fence(job, attempt));
+                self.actions.push(Action::Sweep);
+            }
+            FromCoordinator::Cancel(job, attempt) => self.drop_attempt(job, attempt),
+            FromCoordinator::Drain => self.drain(Exit::Drained),
+        }
+    }
+
+    /// Another id than ours means another memory: what we hold means nothing there, or worse, something else.
+    fn welcome(&mut self, worker: WorkerId) {
+        self.link = Link::Up;
+        if self.worker.is_some_and(|ours| ours != worker) {
+            for (slot, leases) in self.slots.iter_mut().enumerate() {
+                let running: Vec<_> = leases.begun().filter(|job| !job.over).map(|job| job.leased.job).collect();
+                self.actions.extend(running.into_iter().map(|job| Action::Order(slot, Order::Cancel(job))));
+                leases.clear();
+            }
+            self.outbox.clear();
+            self.actions.push(Action::Sweep);
+        }
+        if self.worker != Some(worker) {
+            self.worker = Some(worker);
+            self.actions.push(Action::Remember(worker));
+        }
+    }
+
+    fn lease(&mut self, lease: Lease) {
+        if self.slots.iter().any(|slot| slot.holds(lease.id)) {
+            return;
+        }
+        let jobs: Vec<_> = lease.stages.iter().flatten().map(|job| (job.job, job.attempt)).collect();
+        let impossible = lease.slot as usize >= self.slots.len();
+        if impossible || self.draining.is_some() {
+            let jobs = jobs.into_iter().map(|(job, _)| job).collect();
+            return self.send(ToCoordinator::Returned { lease: lease.id, jobs });
+        }
+        for (job, attempt) in jobs {
+            match self.slots.iter().find_map(|slot| slot.attempt_of(job)) {
+                Some(held) if held == attempt => return,
+                Some(older) => self.fence(job, older),
+                None => {}
+            }
+        }
+        let needs = |job: &super::message::LeasedJob| job.inputs.values().copied().chain(job.resume).collect::<Vec<_>>();
+        let needed: Vec<Artifact> = lease.stages.iter().flatten().flat_map(needs).collect();
+        if !needed.is_empty() {
+            self.actions.push(Action::Fetch(needed));
+        }
+        self.slots[lease.slot as usize].push(lease);
+    }
+
+    fn recall(&mut self, lease: LeaseId) {
+        let mut jobs = Vec::new();
+        for slot in &mut self.slots {
+            jobs.extend(slot.recall(Some(lease)).into_iter().flat_map(|(_, jobs)| jobs));
+        }
+        self.send(ToCoordinator::Returned { lease, jobs });
+    }
+
+    /// An attempt that is not ours any more: its work and its reports are dropped.
+    fn fence(&mut self, job: JobId, attempt: Attempt) {
+        self.outbox.fence(job, attempt);
+        self.drop_attempt(job, attempt);
+    }
+
+    fn drop_attempt(&mut self, job: JobId, attempt: Attempt) {
+        for (slot, leases) in self.slots.iter_mut().enumerate() {
+            if leases.drop_attempt(job, attempt) {
+                self.actions.push(Action::Order(slot, Order::Cancel(job)));
+            }
+        }
+    }
+
+    /// Takes nothing new, has running stages checkpointed, gives everything back.
+    fn drain(&mut self, exit: Exit) {
+        if self.draining.is_some() {
+            return;
+        }
+        self.draining = Some(exit);
+        let mut returned = Vec::new();
+        for (slot, leases) in self.slots.iter_mut().enumerate() {
+            returned.extend(leases.recall(None).into_iter().filter(|(_, jobs)| !jobs.is_empty()));
+            if leases.busy {
+                self.actions.push(Action::Order(slot, Order::Yield));
+            }
+        }
+        self.give_back(returned);
+        for slot in 0..self.slots.len() {
+            if !self.slots[slot].busy {
+                self.end_begun(slot);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        self.outbox.rested();
+        if self.draining.is_some() {
+            let since = *self.drained_since.get_or_insert(now);
+            if now.saturating_sub(since) >= self.rules.drain_within {
+                self.actions.push(Action::Exit(Exit::Late));
+            }
+        }
+    }
+
+    /// A full spool: engines checkpoint and wait until half of it is gone.
+    fn watch_the_spool(&mut self) {
+        let bytes = self.outbox.bytes();
+        if !self.paused && bytes >= self.rules.spool_bytes {
+            self.paused = true;
+            let busy = self.slots.iter().enumerate().filter(|(_, slot)| slot.busy);
+            self.actions.extend(busy.map(|(slot, _)| Action::Order(slot, Order::Yield)));
+        } else if self.paused && bytes < self.rules.spool_bytes / 2 {
+            self.paused = false;
+        }
+    }
+
+    fn begin_stages(&mut self) {
+        if self.paused || self.draining.is_some() {
+            return;
+        }
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].busy {
+                continue;
+            }
+            let next = self.slots[slot].next_stage();
+            self.give_back(next.orphans);
+            self.actions.extend(next.run.map(|run: StageRun| Action::Order(slot, Order::Run(run))));
+        }
+    }
+
+    fn send_reports(&mut self) {
+        if self.link != Link::Up {
+            return;
+        }
+        let due = self.outbox.due();
+        self.actions.extend(due.uploads.into_iter().map(|(sequence, artifacts)| Action::Upload(sequence, artifacts)));
+        let reports = due.reports.into_iter().map(|report| Action::Send(ToCoordinator::Report(report)));
+        self.actions.extend(reports);
+    }
+
+    fn leave_if_drained(&mut self) {
+        let Some(exit) = &self.draining else { return };
+        if self.outbox.is_empty() && self.slots.iter().all(SlotLeases::is_empty) {
+            let exit = Action::Exit(exit.clone());
+            self.send(ToCoordinator::Leaving);
+            self.actions.push(exit);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, returned: Vec<(LeaseId, Vec<JobId>)>) {
+        for (lease, jobs) in returned {
+            self.send(ToCoordinator::Returned { lease, jobs });
+        }
+    }
+
+    /// Says something if there is a link. What is not said is in the next Hello: there, what is not held is given back.
+    fn send(&mut self, message: ToCoordinator) {
+        if self.link != Link::Down {
+            self.actions.push(Action::Send(message));
+        }
+    }
+
+    pub(super) fn record(&mut self, held: Held, fact: Fact) {
+        let report = self.outbox.add(about(held, fact));
+        self.actions.push(Action::Record(report));
+    }
+}
+
+/// A report without its number.
+fn about(held: Held, fact: Fact) -> Report {
+    let Held { lease, slot, job, attempt, .. } = held;
+    Report { sequence: 0, lease, slot, job, attempt, fact }
+}
+
+/// What slots say.
+mod told {
+    use super::{Exit, Fact, Failure, FailureClass, Held, Running, State, Told};
+    use tombola_spec::JobId;
+
+    impl State {
+        pub(super) fn told(&mut self, slot: usize, told: Told) {
+            match told {
+                Told::Started { job, iteration } => {
+                    let first = |running: &mut Running| {
+                        (!std::mem::replace(&mut running.started, true)).then_some(Fact::Started { iteration })
+                    };
+                    self.fact(slot, job, first);
+                }
+                Told::Metrics { job, series } => self.fact(slot, job, |running| {
+                    running.batches += 1;
+                    Some(Fact::Metrics { batch: running.batches, series })
+                }),
+                Told::Checkpoint { job, iteration, artifact } => self.fact(slot, job, |running| {
+                    running.leased.resume = Some(artifact);
+                    Some(Fact::Checkpoint { iteration, artifact })
+                }),
+                Told::Finished { job, outcome } => {
+                    if self.slots[slot].running(job).is_some() {
+                        self.slots[slot].made(job, &outcome);
+                    }
+                    self.fact(slot, job, |running| {
+                        running.over = true;
+                        Some(Fact::Finished(outcome))
+                    });
+                }
+                Told::Failed { job, failure } => self.fact(slot, job, |running| {
+                    running.over = true;
+                    Some(Fact::Failed(failure))
+                }),
+                Told::Ended => self.stage_ended(slot),
+                Told::Broken(message) => self.drain(Exit::Broken(message)),
+            }
+        }
+
+        /// Records what `make` says of a running job; nothing is recorded of jobs that are over.
+        fn fact(&mut self, slot: usize, job: JobId, make: impl FnOnce(&mut Running) -> Option<Fact>) {
+            let Some(running) = self.slots[slot].running(job) else { return };
+            let held = held(slot, running);
+            if let Some(fact) = make(running) {
+                self.record(held, fact);
+            }
+        }
+
+        fn stage_ended(&mut self, slot: usize) {
+            self.slots[slot].busy = false;
+            let waits_for_the_spool = self.paused && self.draining.is_none();
+            if !waits_for_the_spool {
+                self.end_begun(slot);
+            }
+        }
+
+        /// Ends every job of a stage that has ended without a word about it: given back when draining, else a fault.
+        pub(super) fn end_begun(&mut self, slot: usize) {
+            let draining = self.draining.is_some();
+            let (mut facts, mut returned) = (Vec::new(), Vec::new());
+            for running in self.slots[slot].begun().filter(|running| !running.over) {
+                running.over = true;
+                let message = "the engine ended the stage without a result of this job".to_owned();
+                match (draining, running.started) {
+                    (true, true) => facts.push((held(slot, running), Fact::GivenBack)),
+                    (true, false) => returned.push((running.lease, vec![running.leased.job])),
+                    (false, _) => {
+                        let failure = Failure { class: FailureClass::Internal, message };
+                        facts.push((held(slot, running), Fact::Failed(failure)));
+                    }
+                }
+            }
+            self.slots[slot].drop_finished();
+            facts.into_iter().for_each(|(held, fact)| self.record(held, fact));
+            self.give_back(returned);
+        }
+    }
+
+    fn held(slot: usize, running: &Running) -> Held {
+        Held {
+            lease: running.lease,
+            slot: slot as u32,
+            job: running.leased.job,
+            attempt: running.leased.attempt,
+            started: running.started,
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Reports not yet acknowledged, on disk: they survive reconnects and restarts of the agent.
+//!
+//! One file of records, each `length: u32 | BLAKE3 of the rest, first 8 bytes | lease: u64 | slot: u32 | report`, after
+//! a line that names the format. A torn last record (power loss) is cut off. Nothing is dropped here: who writes keeps
+//! an eye on [`Spool::bytes`]. While the link is up, records are written but not synced: the coordinator is about to
+//! have them.
+
+use crate::{
+    error::{AgentError, Result},
+    session::{
+        convert::{read_fact, write_report},
+        message::Report,
+    },
+};
+use prost::Message;
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+use tombola_spec::{Attempt, JobId, LeaseId};
+use tombola_wire::v1;
+
+/// Names the format, so that a newer one is met with a clear error.
+const HEADER: &[u8] = b"tombola spool 1\n";
+/// Bytes of a record before its report: length, check, lease, slot.
+const PREFIX: usize = 4 + 8 + 8 + 4;
+/// A file whose records are mostly acknowledged is rewritten once it is so much longer than what is still needed.
+const SLACK: u64 = 4 << 20;
+
+/// The spool file, open for appending.
+pub(crate) struct Spool {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl Spool {
+    /// Opens the spool of a worker's folder, with the reports that were never acknowledged, in order.
+    ///
+    /// # Errors
+    /// When the file cannot be used or was written by a newer worker.
+    pub(crate) fn open(folder: &Path) -> Result<(Self, Vec<Report>)> {
+        let path = folder.join("spool");
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).truncate(false).read(true).write(true).open(&path).map_err(AgentError::file(&path))?;
+        let mut held = Vec::new();
+        file.read_to_end(&mut held).map_err(AgentError::file(&path))?;
+        let (reports, good) = if held.len() < HEADER.len() && HEADER.starts_with(&held) {
+            (Vec::new(), 0)
+        } else {
+            let records = held.strip_prefix(HEADER).ok_or_else(|| foreign(&path))?;
+            let (reports, length) = read_records(records, &path)?;
+            (reports, HEADER.len() + length)
+        };
+        let mut spool = Self { path, file, bytes: 0 };
+        spool.cut_to(good as u64)?;
+        Ok((spool, reports))
+    }
+
+    /// Bytes of the file: what is still needed and what is not yet swept.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Appends a report; `sync` makes it survive a power loss too.
+    ///
+    /// # Errors
+    /// When the disk is full or broken; the file ends as before.
+    pub(crate) fn append(&mut self, report: &Report, sync: bool) -> Result<()> {
+        let record = encode(report);
+        let mut written = self.file.write_all(&record);
+        if sync {
+            written = written.and_then(|()| self.file.sync_data());
+        }
+        match written {
+            Ok(()) => self.bytes += record.len() as u64,
+            Err(error) => {
+                self.cut_to(self.bytes)?;
+                return Err(AgentError::file(&self.path)(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything appended so far survive a power loss.
+    ///
+    /// # Errors
+    /// When the disk is broken.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.file.sync_data().map_err(AgentError::file(&self.path))
+    }
+
+    /// Forgets every report but these. Cheap when called often: a file is rewritten only once it is mostly waste.
+    ///
+    /// # Errors
+    /// When the disk is full or broken.
+    pub(crate) fn keep<'a>(&mut self, needed: impl Iterator<Item = &'a Report>, needed_bytes: u64) -> Result<()> {
+        let mut needed = needed.peekable();
+        if needed.peek().is_none() {
+            return if self.bytes > HEADER.len() as u64 { self.cut_to(HEADER.len() as u64) } else { Ok(()) };
+        }
+        if self.bytes < 2 * needed_bytes + SLACK {
+            return Ok(());
+        }
+        let fresh = self.path.with_extension("new");
+        let fail = AgentError::file(&fresh);
+        let rewrite = || -> std::io::Result<(File, u64)> {
+            let mut file = File::create(&fresh)?;
+            file.write_all(HEADER)?;
+            let mut bytes = HEADER.len() as u64;
+            for report in needed {
+                let record = encode(report);
+                file.write_all(&record)?;
+                bytes += record.len() as u64;
+            }
+            file.sync_data()?;
+            std::fs::rename(&fresh, &self.path)?;
+            Ok((file, bytes))
+        };
+        (self.file, self.bytes) = rewrite().map_err(fail)?;
+        Ok(())
+    }
+
+    fn cut_to(&mut self, length: u64) -> Result<()> {
+        let mut cut = || -> std::io::Result<u64> {
+            self.file.set_len(length)?;
+            self.file.seek(SeekFrom::Start(length))?;
+            if length == 0 {
+                self.file.write_all(HEADER)?;
+            }
+            Ok(length.max(HEADER.len() as u64))
+        };
+        self.bytes = cut().map_err(AgentError::file(&self.path))?;
+        Ok(())
+    }
+}
+
+/// Bytes a report takes in the spool.
+pub(crate) fn size_of(report: &Report) -> u64 {
+    encode(report).len() as u64
+}
+
+fn encode(report: &Report) -> Vec<u8> {
+    let mut body = report.lease.0.to_le_bytes().to_vec();
+    body.extend(report.slot.to_le_bytes());
+    body.extend(write_report(report.clone()).encode_to_vec());
+    let mut record = (body.len() as u32).to_le_bytes().to_vec();
+    record.extend(&blake3::hash(&body).as_bytes()[..8]);
+    record.extend(body);
+    record
+}
+
+/// The whole records of `bytes`, and how many bytes they are.
+fn read_records(bytes: &[u8], path: &Path) -> Result<(Vec<Report>, usize)> {
+    let (mut reports, mut at) = (Vec::new(), 0);
+    while let Some(body) = next_body(&bytes[at..]) {
+        let report = decode(body).ok_or_else(|| foreign(path))?;
+        reports.push(report);
+        at += 12 + body.len();
+    }
+    Ok((reports, at))
+}
+
+/// The body of the first record, if it is whole.
+fn next_body(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (check, rest) = rest.split_first_chunk::<8>()?;
+    let body = rest.get(..u32::from_le_bytes(*length) as usize)?;
+    (body.len() + 12 >= PREFIX && blake3::hash(body).as_bytes().starts_with(check)).then_some(body)
+}
+
+fn decode(body: &[u8]) -> Option<Report> {
+    let (lease, rest) = body.split_first_chunk::<8>()?;
+    let (slot, rest) = rest.split_first_chunk::<4>()?;
+    let wire = v1::Report::decode(rest).ok()?;
+    let (sequence, job, attempt) = (wire.sequence, JobId(wire.job), Attempt(wire.attempt));
+    let (lease, slot) = (LeaseId(u64::from_le_bytes(*lease)), u32::from_le_bytes(*slot));
+    Some(Report { sequence, lease, slot, job, attempt, fact: read_fact(wire).ok()? })
+}
+
+fn foreign(path: &Path) -> AgentError {
+    AgentError::Spool {
+        path: path.to_owned(),
+        what: "it has another format".to_owned(),
+        hint: "it may be of a newer version: start that one once to hand its reports in, or move the file away",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::message::Fact;
+    use tombola_spec::outcome::{Series, Split};
+
+    fn report(sequence: u64, fact: Fact) -> Report {
+        Report { sequence, lease: LeaseId(3), slot: 1, job: JobId(7), attempt: Attempt(2), fact }
+    }
+
+    fn started(sequence: u64) -> Report {
+        report(sequence, Fact::Started { iteration: 40 })
+    }
+
+    #[test]
+    fn reports_survive_a_restart_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let series = vec![Series { name: "loss".into(), split: Split::Train, iterations: vec![1, 2], values: vec![0.5, f64::INFINITY] }];
+        let written = [started(4), report(5, Fact::Metrics { batch: 1, series }), report(6, Fact::GivenBack)];
+        let (mut spool, reports) = Spool::open(folder.path()).unwrap();
+        assert!(reports.is_empty());
+        for report in &written {
+            spool.append(report, true).unwrap();
+        }
+        drop(spool);
+        assert_eq!(Spool::open(folder.path()).unwrap().1, written);
+    }
+
+    #[test]
+    fn a_torn_record_is_cut_off_and_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path()).unwrap();
+        spool.append(&started(1), false).unwrap();
+        let whole = spool.bytes();
+        spool.append(&started(2), false).unwrap();
+        spool.file.set_len(whole + 9).unwrap();
+        let (mut spool, reports) = Spool::open(folder.path()).unwrap();
+        assert_eq!((reports, spool.bytes()), (vec![started(1)], whole));
+        spool.append(&started(3), false).unwrap();
+        assert_eq!(Spool::open(folder.path()).unwrap().1, [started(1), started(3)]);
+    }
+
+    #[test]
+    fn acknowledged_reports_leave_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path()).unwrap();
+        let empty = spool.bytes();
+        spool.append(&started(1), false).unwrap();
+        spool.keep(std::iter::empty(), 0).unwrap();
+        assert_eq!(spool.bytes(), empty);
+        let long = report(2, Fact::Failed(tombola_spec::outcome::Failure {
+            class: tombola_spec::outcome::FailureClass::User,
+            message: "x".repeat(SLACK as usize),
+        }));
+        spool.append(&long, false).unwrap();
+        spool.append(&started(3), false).unwrap();
+        spool.keep([started(3)].iter(), size_of(&started(3))).unwrap();
+        spool.append(&started(4), false).unwrap();
+        assert_eq!(Spool::open(folder.path()).unwrap().1, [started(3), started(4)]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_spool_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("spool"), "tombola spool 2\nwhatever").unwrap();
+        let error = Spool::open(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("another format") && error.contains("newer version"), "{error}");
+        assert!(std::fs::read_to_string(folder.path().join("spool")).unwrap().ends_with("whatever"));
+    }
+}

@@ -1,0 +1,193 @@
+//! The device of a slot: opening it, naming it.
+//!
+//! The binary is linked against libtorch for CPUs alone. A GPU slot loads `libtorch_cuda` first thing in its process:
+//! any question about CUDA asked before that makes libtorch remember for good that there is none.
+
+use crate::error::{EngineError, Result};
+use std::{
+    ffi::{CStr, CString, c_char, c_int, c_void},
+    path::{Path, PathBuf},
+};
+use tombola_spec::worker::DeviceKind;
+
+/// The libtorch this engine is built for; tch pins it.
+pub const LIBTORCH: &str = "2.11.0";
+
+/// Names a folder that holds `libtorch_cuda.so`, for hosts whose CUDA libraries are not where set-up left them.
+const CUDA_FOLDER: &str = "TOMBOLA_CUDA_LIBS";
+
+/// An opened device.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// CPU or GPU.
+    pub kind: DeviceKind,
+    /// Index among its kind.
+    pub index: u32,
+    /// Name for people.
+    pub name: String,
+    /// Its memory, bytes; 0 = unknown.
+    pub memory: u64,
+    pub(crate) torch: tch::Device,
+}
+
+impl Device {
+    /// Opens a device and checks that it computes. For a GPU, this must be the first use of libtorch in the process.
+    ///
+    /// # Errors
+    /// When CUDA's libraries, a driver or the device are missing; the message says what to do.
+    pub fn open(kind: DeviceKind, index: u32) -> Result<Self> {
+        match kind {
+            DeviceKind::Cpu => {
+                Ok(Self { kind, index, name: processor(), memory: host_memory(), torch: tch::Device::Cpu })
+            }
+            DeviceKind::Cuda => Self::open_cuda(index),
+        }
+    }
+
+    fn open_cuda(index: u32) -> Result<Self> {
+        load(&cuda_library())?;
+        let (name, memory) = driver::describe(index)?;
+        let torch = tch::Device::Cuda(index as usize);
+        let probe = tch::Tensor::f_zeros([1], (tch::Kind::Float, torch));
+        if let Err(error) = probe {
+            return Err(unusable(&format!("GPU {index} does not compute: {}", EngineError::from(error))));
+        }
+        Ok(Self { kind: DeviceKind::Cuda, index, name, memory, torch })
+    }
+
+    /// What provenance says: `cpu`, or `cuda:0 NVIDIA H200`.
+    pub fn provenance(&self) -> String {
+        match self.kind {
+            DeviceKind::Cpu => "cpu".to_owned(),
+            DeviceKind::Cuda => format!("cuda:{} {}", self.index, self.name),
+        }
+    }
+}
+
+fn unusable(what: &str) -> EngineError {
+    EngineError::Device(what.to_owned())
+}
+
+impl From<tch::TchError> for EngineError {
+    fn from(error: tch::TchError) -> Self {
+        match error {
+            tch::TchError::Torch(message) => Self::torch(&message),
+            other => Self::torch(&other.to_string()),
+        }
+    }
+}
+
+/// Where `libtorch_cuda.so` is: the folder in [`CUDA_FOLDER`], else the folder that set-up noted beside the libtorch
+/// this was built with, else wherever the loader finds it.
+fn cuda_library() -> PathBuf {
+    let library = "libtorch_cuda.so";
+    let noted = || {
+        let text = std::fs::read_to_string(Path::new(env!("TOMBOLA_LIBTORCH")).join("cuda-libs")).ok()?;
+        Some(PathBuf::from(text.trim()))
+    };
+    let folder = std::env::var_os(CUDA_FOLDER).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    folder.or_else(noted).map_or_else(|| PathBuf::from(library), |folder| folder.join(library))
+}
+
+fn load(library: &Path) -> Result<()> {
+    open_library(library).map(|_| ()).map_err(|message| {
+        unusable(&format!(
+            "cannot load CUDA's libraries: {message}; hint: install the CUDA build of libtorch {LIBTORCH} with its \
+             nvidia libraries and name the folder of `libtorch_cuda.so` in {CUDA_FOLDER}, or declare the slot `cpu`"
+        ))
+    })
+}
+
+/// `dlopen` with everything resolved and visible; the loader's message on failure.
+#[expect(unsafe_code, reason = "libraries are loaded by their C interface")]
+fn open_library(library: &Path) -> std::result::Result<*mut c_void, String> {
+    use std::os::unix::ffi::OsStrExt;
+    let path =
+        CString::new(library.as_os_str().as_bytes()).map_err(|_| "a path with a zero byte".to_owned())?;
+    // SAFETY: `path` is a C string; the libraries loaded here only register themselves when opened. `dlerror` gives
+    // a C string that is valid until this thread's next call.
+    unsafe {
+        let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
+        if !handle.is_null() {
+            return Ok(handle);
+        }
+        let message = libc::dlerror();
+        let message = if message.is_null() { c"unknown error" } else { CStr::from_ptr(message) };
+        Err(message.to_string_lossy().into_owned())
+    }
+}
+
+/// The processor's name.
+fn processor() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name =
+        info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |name| name.trim().to_owned())
+}
+
+/// The host's memory, bytes; 0 = unknown.
+fn host_memory() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib =
+        info.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok());
+    kib.map_or(0, |kib: u64| kib * 1024)
+}
+
+/// CUDA's driver interface, for what tch does not tell: a GPU's name and memory.
+mod driver {
+    use super::{CStr, Path, Result, c_char, c_int, c_void, open_library, unusable};
+
+    type Init = unsafe extern "C" fn(flags: u32) -> c_int;
+    type Get = unsafe extern "C" fn(device: *mut c_int, ordinal: c_int) -> c_int;
+    type Name = unsafe extern "C" fn(name: *mut c_char, length: c_int, device: c_int) -> c_int;
+    type Memory = unsafe extern "C" fn(bytes: *mut usize, device: c_int) -> c_int;
+
+    /// Name and memory in bytes of GPU `index`.
+    #[expect(unsafe_code, reason = "the driver is loaded at run time and has a C interface only")]
+    pub(super) fn describe(index: u32) -> Result<(String, u64)> {
+        let no_driver = |message: &str| {
+            unusable(&format!(
+                "no NVIDIA driver: {message}; hint: install the driver (`nvidia-smi` must list a GPU), or declare \
+                 the slot `cpu`"
+            ))
+        };
+        let driver = open_library(Path::new("libcuda.so.1")).map_err(|message| no_driver(&message))?;
+        // SAFETY: the four functions have these signatures in every version of the driver; `name` holds as many bytes
+        // as it is said to, and is ended by a zero.
+        unsafe {
+            let init: Init = symbol(driver, c"cuInit")?;
+            let get: Get = symbol(driver, c"cuDeviceGet")?;
+            let name_of: Name = symbol(driver, c"cuDeviceGetName")?;
+            let memory_of: Memory = symbol(driver, c"cuDeviceTotalMem_v2")?;
+            match init(0) {
+                0 => {}
+                code => return Err(no_driver(&format!("it does not start (error {code})"))),
+            }
+            let (mut device, mut name, mut memory) = (0, [0 as c_char; 256], 0);
+            if get(&raw mut device, index as c_int) != 0 {
+                return Err(unusable(&format!(
+                    "there is no GPU {index}; hint: `nvidia-smi` lists them, CUDA_VISIBLE_DEVICES hides some"
+                )));
+            }
+            name_of(name.as_mut_ptr(), 255, device);
+            memory_of(&raw mut memory, device);
+            Ok((CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned(), memory as u64))
+        }
+    }
+
+    /// A function of the driver.
+    ///
+    /// # Safety
+    /// `F` must be the function's type.
+    #[expect(unsafe_code, reason = "see `describe`")]
+    unsafe fn symbol<F: Copy>(library: *mut c_void, name: &CStr) -> Result<F> {
+        // SAFETY: `library` is an open library and `name` a C string; a function pointer has the size of a pointer.
+        unsafe {
+            let address = libc::dlsym(library, name.as_ptr());
+            if address.is_null() {
+                return Err(unusable(&format!("the NVIDIA driver has no `{}`", name.to_string_lossy())));
+            }
+            Ok(std::mem::transmute_copy::<*mut c_void, F>(&address))
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Masks: which weights live.
+//!
+//! One byte per weight, 1 = living, in the order of `Architecture::weights`. A living weight may be 0, so a mask is
+//! never derived from weights.
+
+use crate::{
+    checkpoint::{FileKind, Saved, TensorFile},
+    error::{EngineError, Result},
+};
+use std::path::Path;
+use tombola_spec::{
+    arch::Architecture,
+    outcome::{LayerCount, MaskSummary},
+};
+
+/// Key under which a mask file notes the tensors its prune rule may cut.
+const PRUNABLE: &str = "prunable";
+
+/// A mask over all convolution and linear weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mask {
+    /// One entry per weight tensor, in the order of the architecture.
+    pub layers: Vec<MaskLayer>,
+}
+
+/// The mask of one weight tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaskLayer {
+    /// Parameter name.
+    pub name: String,
+    /// PyTorch's shape.
+    pub shape: Vec<usize>,
+    /// 1 = living, 0 = pruned, row-major; nothing else.
+    pub bits: Vec<u8>,
+    /// Whether the prune rule that made the mask may cut this tensor; a dense mask's tensors all are.
+    pub prunable: bool,
+}
+
+impl MaskLayer {
+    /// Living weights.
+    pub fn living(&self) -> u64 {
+        self.bits.iter().map(|&bit| u64::from(bit)).sum()
+    }
+}
+
+impl Mask {
+    /// The mask with which every weight lives.
+    pub fn dense(architecture: &Architecture) -> Self {
+        let layers = architecture.weights().into_iter().map(|weight| MaskLayer {
+            bits: vec![1; weight.len()],
+            shape: weight.shape.iter().map(|&n| n as usize).collect(),
+            name: weight.name,
+            prunable: true,
+        });
+        Self { layers: layers.collect() }
+    }
+
+    /// Living weights of each tensor.
+    pub fn counts(&self) -> MaskSummary {
+        let count = |layer: &MaskLayer| LayerCount {
+            name: layer.name.clone(),
+            living: layer.living(),
+            total: layer.bits.len() as u64,
+            prunable: layer.prunable,
+        };
+        MaskSummary { layers: self.layers.iter().map(count).collect() }
+    }
+
+    /// The bits of a parameter; `None` for one that is never masked (a bias).
+    pub fn bits(&self, parameter: &str) -> Option<&[u8]> {
+        self.layers.iter().find(|layer| layer.name == parameter).map(|layer| layer.bits.as_slice())
+    }
+
+    /// Checks that the mask has this architecture's tensors, in order, and no values but 0 and 1.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn check(&self, architecture: &Architecture) -> Result<()> {
+        let weights = architecture.weights();
+        let shapes_fit = weights.len() == self.layers.len()
+            && weights.iter().zip(&self.layers).all(|(weight, layer)| {
+                let shape = weight.shape.iter().map(|&n| n as usize);
+                weight.name == layer.name
+                    && shape.eq(layer.shape.iter().copied())
+                    && weight.len() == layer.bits.len()
+            });
+        if !shapes_fit {
+            return Err(EngineError::Settings(format!("the mask is not one of `{}`", architecture.name)));
+        }
+        match self
+            .layers
+            .iter()
+            .find_map(|layer| Some((&layer.name, layer.bits.iter().find(|&&bit| bit > 1)?)))
+        {
+            Some((name, value)) => {
+                Err(EngineError::Settings(format!("mask `{name}` holds {value}, not only 0 and 1")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the mask: one `u8` tensor per weight tensor, under PyTorch's names.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, architecture: &Architecture, path: &Path) -> Result<Saved> {
+        self.check(architecture)?;
+        let mut file = TensorFile::new(FileKind::Mask, &architecture.name);
+        for layer in &self.layers {
+            file.put(&layer.name, &layer.shape, layer.bits.as_slice())?;
+        }
+        let prunable = self.layers.iter().filter(|layer| layer.prunable).map(|layer| layer.name.as_str());
+        file.put_note(PRUNABLE, &prunable.collect::<Vec<_>>())?;
+        file.save(path)
+    }
+
+    /// Reads a mask of this architecture.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is about another network, or holds values other than 0 and 1.
+    pub fn load(architecture: &Architecture, path: &Path) -> Result<Self> {
+        let file = TensorFile::load(path, FileKind::Mask)?;
+        file.expect_network(&architecture.name)?;
+        let prunable: Vec<String> = file.needed_note(PRUNABLE)?;
+        let mut mask = Self::dense(architecture);
+        for layer in &mut mask.layers {
+            layer.shape = file.shape(&layer.name)?.to_vec();
+            layer.bits = file.u8s(&layer.name)?.to_vec();
+            layer.prunable = prunable.contains(&layer.name);
+        }
+        mask.check(architecture).map_err(|error| file.wrong(format!("cannot be used: {error}")))?;
+        Ok(mask)
+    }
+}

@@ -1,0 +1,97 @@
+//! Networks as libtorch computes them: interprets layer lists of `spec::arch`.
+//!
+//! Knows nothing of families, optimizers, masks or plans. A new kind of layer is one arm in [`forward`], which must
+//! take the number of lanes from its parameters: with a leading lane dimension all lanes are computed at once.
+
+mod forward;
+mod layout;
+mod loss;
+
+pub(crate) use forward::forward;
+pub(crate) use layout::Layout;
+pub(crate) use loss::{losses, tally};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::initial_weights;
+    use tch::{Device, Kind, Tensor};
+    use tombola_spec::{
+        arch::Architecture,
+        job::Stream,
+        settings::{BiasInit, Init},
+    };
+
+    fn network() -> Architecture {
+        Architecture::parse("mnist_lenet_6_5", [1, 3, 3], 4).unwrap()
+    }
+
+    fn weights(seed: u64) -> Vec<f64> {
+        let stream = Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 };
+        let parameters = network().parameters();
+        let drawn = initial_weights(&parameters, Init::KaimingNormal, BiasInit::Uniform, &stream);
+        drawn.concat().into_iter().map(f64::from).collect()
+    }
+
+    fn batch() -> (Tensor, Tensor) {
+        let pixels: Vec<f64> = (0..7 * 9).map(|n| f64::from(n * 37 % 19) / 9.0 - 1.0).collect();
+        (Tensor::from_slice(&pixels).view([7, 1, 3, 3]), Tensor::from_slice(&[0i64, 1, 2, 3, 0, 1, 2]))
+    }
+
+    fn loss(weights: &[f64]) -> f64 {
+        let layout = Layout::of(&network());
+        let views = layout.views(&Tensor::from_slice(weights)).unwrap();
+        let (images, labels) = batch();
+        let logits = forward(&network().layers, &views, &images).unwrap();
+        losses(&logits, &labels).unwrap().double_value(&[])
+    }
+
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let layout = Layout::of(&network());
+        let mut at = weights(1);
+        let leaves = layout.leaves(&Tensor::from_slice(&at)).unwrap();
+        let (images, labels) = batch();
+        let total = losses(&forward(&network().layers, &leaves, &images).unwrap(), &labels).unwrap();
+        let grads = Tensor::f_run_backward(&[&total], &leaves, false, false).unwrap();
+        let grads: Vec<f64> =
+            grads.iter().flat_map(|grad| Vec::<f64>::try_from(grad.flatten(0, -1)).unwrap()).collect();
+        let step = 1e-5;
+        for index in 0..at.len() {
+            let here = at[index];
+            at[index] = here + step;
+            let above = loss(&at);
+            at[index] = here - step;
+            let below = loss(&at);
+            at[index] = here;
+            let difference = (above - below) / (2.0 * step);
+            assert!(
+                (difference - grads[index]).abs() < 1e-8,
+                "{index}: {difference} against {}",
+                grads[index]
+            );
+        }
+    }
+
+    #[test]
+    fn lanes_are_computed_as_if_alone() {
+        let layout = Layout::of(&network());
+        let (a, b) = (weights(1), weights(2));
+        let both = Tensor::from_slice(&[a.clone(), b.clone()].concat()).view([2, -1]);
+        let (images, labels) = batch();
+        let (images, labels) = (Tensor::stack(&[&images, &images], 0), Tensor::stack(&[&labels, &labels], 0));
+        let logits = forward(&network().layers, &layout.views(&both).unwrap(), &images).unwrap();
+        let lanes = Vec::<f64>::try_from(losses(&logits, &labels).unwrap()).unwrap();
+        assert!((lanes[0] - loss(&a)).abs() < 1e-14 && (lanes[1] - loss(&b)).abs() < 1e-14, "{lanes:?}");
+    }
+
+    #[test]
+    fn an_untrained_guess_costs_the_logarithm_of_the_classes() {
+        let logits = Tensor::zeros([5, 4], (Kind::Double, Device::Cpu));
+        let labels = Tensor::from_slice(&[0i64, 0, 0, 3, 2]);
+        assert!((losses(&logits, &labels).unwrap().double_value(&[]) - 4f64.ln()).abs() < 1e-15);
+        let (sum, right) = tally(&logits, &labels).unwrap();
+        assert!((sum.double_value(&[]) - 5.0 * 4f64.ln()).abs() < 1e-14);
+        assert_eq!(right.int64_value(&[]), 3);
+    }
+}

@@ -1,0 +1,230 @@
+//! Optimizers: PyTorch's formulas, masked, with state that can be saved.
+//!
+//! An update rule is one file with two forms: a [`simd::Kernel`] over raw memory for one lane on a CPU, and in-place
+//! tensor operations for all lanes of a fused pack. Both mask the gradient, so that a masked weight and its state,
+//! once exactly zero, stay exactly zero.
+
+mod adam;
+mod sgd;
+pub(crate) mod simd;
+
+use crate::error::Result;
+use simd::Real;
+use tch::Tensor;
+use tombola_spec::settings::{Optimizer, Train};
+
+/// How weights are updated from gradients.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rule {
+    optimizer: Optimizer,
+    /// L2 penalty added to the gradient.
+    decay: f64,
+}
+
+/// What differs from update to update and from lane to lane.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Pace {
+    /// What the direction is multiplied by: the learning rate, for Adam over its first moment's bias correction.
+    pub(crate) rate: f64,
+    /// One over the square root of the second moment's bias correction; 1 where there is none.
+    pub(crate) lift: f64,
+}
+
+/// Memory of one parameter (or one flat buffer) of a lane; slices of equal length.
+pub(crate) struct Memory<'a, T> {
+    /// Weights.
+    pub(crate) weights: &'a mut [T],
+    /// Gradients.
+    pub(crate) grads: &'a [T],
+    /// Mask of 0 and 1; `None` = dense.
+    pub(crate) mask: Option<&'a [T]>,
+    /// State buffers, in the order of [`Rule::buffers`].
+    pub(crate) state: Vec<&'a mut [T]>,
+}
+
+/// Tensors of a fused pack, each `[B, P]`.
+pub(crate) struct Fused<'a> {
+    /// Weights.
+    pub(crate) weights: &'a mut Tensor,
+    /// Gradients; overwritten.
+    pub(crate) grads: Tensor,
+    /// Mask of 0 and 1; `None` = all lanes dense.
+    pub(crate) mask: Option<&'a Tensor>,
+    /// State buffers, in the order of [`Rule::buffers`].
+    pub(crate) state: &'a mut [Tensor],
+}
+
+/// [`Pace`] of all lanes, each `[B, 1]`.
+pub(crate) struct Paces {
+    /// Minus [`Pace::rate`].
+    pub(crate) minus_rate: Tensor,
+    /// [`Pace::lift`].
+    pub(crate) lift: Tensor,
+}
+
+impl Rule {
+    /// The rule of a recipe.
+    pub(crate) fn of(train: &Train) -> Self {
+        Self { optimizer: train.optimizer, decay: train.decay }
+    }
+
+    /// PyTorch's names of the state buffers.
+    pub(crate) fn buffers(&self) -> &'static [&'static str] {
+        match self.optimizer {
+            Optimizer::Sgd { momentum, .. } if momentum == 0.0 => &[],
+            Optimizer::Sgd { .. } => &["momentum_buffer"],
+            Optimizer::Adam { .. } => &["exp_avg", "exp_avg_sq"],
+        }
+    }
+
+    /// The pace of the `update`-th update (from 1) since the optimizer was fresh, at learning rate `lr`.
+    pub(crate) fn pace(&self, lr: f64, update: u64) -> Pace {
+        match self.optimizer {
+            Optimizer::Sgd { .. } => Pace { rate: lr, lift: 1.0 },
+            Optimizer::Adam { beta1, beta2, .. } => adam::pace(lr, beta1, beta2, update),
+        }
+    }
+
+    /// One update of one lane's memory.
+    pub(crate) fn update<T: Real>(&self, pace: Pace, memory: Memory<'_, T>) {
+        match self.optimizer {
+            Optimizer::Sgd { momentum, nesterov } => {
+                sgd::update(momentum, nesterov, self.decay, pace, memory)
+            }
+            Optimizer::Adam { beta1, beta2, eps } => {
+                adam::update([beta1, beta2, eps], self.decay, pace, memory)
+            }
+        }
+    }
+
+    /// One update of all lanes of a fused pack. The caller holds a `no_grad_guard`.
+    pub(crate) fn update_fused(&self, paces: &Paces, mut pack: Fused<'_>) -> Result<()> {
+        if let Some(mask) = pack.mask {
+            let _ = pack.grads.f_mul_(mask)?;
+        }
+        if self.decay != 0.0 {
+            let pull = pack.weights.f_mul_scalar(self.decay)?;
+            let _ = pack.grads.f_add_(&pull)?;
+        }
+        match self.optimizer {
+            Optimizer::Sgd { momentum, nesterov } => sgd::update_fused(momentum, nesterov, paces, pack),
+            Optimizer::Adam { beta1, beta2, eps } => adam::update_fused([beta1, beta2, eps], paces, pack),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombola_spec::{Steps, settings::Order};
+
+    /// One weight's life, written straight from the documentation of `torch.optim`.
+    fn scalar(optimizer: Optimizer, lr: f64, decay: f64, mut weight: f64, grads: &[f64]) -> f64 {
+        let (mut first, mut second) = (0.0, 0.0);
+        for (t, grad) in grads.iter().enumerate() {
+            let g = grad + decay * weight;
+            match optimizer {
+                Optimizer::Sgd { momentum, nesterov } => {
+                    first = if t == 0 { g } else { momentum * first + g };
+                    let step = if nesterov { g + momentum * first } else { first };
+                    weight -= lr * if momentum == 0.0 { g } else { step };
+                }
+                Optimizer::Adam { beta1, beta2, eps } => {
+                    first = beta1 * first + (1.0 - beta1) * g;
+                    second = beta2 * second + (1.0 - beta2) * g.powi(2);
+                    let unbiased = first / (1.0 - beta1.powf((t + 1) as f64));
+                    let variance = second / (1.0 - beta2.powf((t + 1) as f64));
+                    weight -= lr * unbiased / (variance.sqrt() + eps);
+                }
+            }
+        }
+        weight
+    }
+
+    fn rule(optimizer: Optimizer, decay: f64) -> Rule {
+        Rule::of(&Train {
+            batch: 1,
+            optimizer,
+            lr: 0.0,
+            decay,
+            milestones: Vec::new(),
+            gamma: 1.0,
+            warmup: Steps::ZERO,
+            eval_every: Steps::ZERO,
+            order: Order::Fresh,
+        })
+    }
+
+    const OPTIMIZERS: [Optimizer; 4] = [
+        Optimizer::Sgd { momentum: 0.0, nesterov: false },
+        Optimizer::Sgd { momentum: 0.9, nesterov: false },
+        Optimizer::Sgd { momentum: 0.8, nesterov: true },
+        Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+    ];
+
+    /// Enough weights for whole vectors and a rest.
+    const COUNT: usize = 37;
+
+    fn grads(step: usize) -> Vec<f64> {
+        (0..COUNT).map(|index| ((index * 31 + step * 17) % 23) as f64 / 11.0 - 1.0).collect()
+    }
+
+    fn start() -> Vec<f64> {
+        (0..COUNT).map(|index| index as f64 / 10.0 - 1.8).collect()
+    }
+
+    fn expected(optimizer: Optimizer, index: usize) -> f64 {
+        let own: Vec<f64> = (0..20).map(|step| grads(step)[index]).collect();
+        scalar(optimizer, 0.01, 0.1, start()[index], &own)
+    }
+
+    #[test]
+    fn updates_of_raw_memory_are_pytorchs() {
+        for optimizer in OPTIMIZERS {
+            let rule = rule(optimizer, 0.1);
+            let (mut weights, mut state) = (start(), vec![vec![0.0; COUNT]; rule.buffers().len()]);
+            for step in 0..20 {
+                let memory = Memory {
+                    weights: &mut weights,
+                    grads: &grads(step),
+                    mask: None,
+                    state: state.iter_mut().map(Vec::as_mut_slice).collect(),
+                };
+                rule.update(rule.pace(0.01, step as u64 + 1), memory);
+            }
+            for (index, weight) in weights.iter().enumerate() {
+                let wanted = expected(optimizer, index);
+                assert!((weight - wanted).abs() < 1e-13, "{optimizer:?} {index}: {weight} against {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn updates_of_fused_lanes_are_pytorchs_at_each_lanes_own_pace() {
+        let _guard = tch::no_grad_guard();
+        for optimizer in OPTIMIZERS {
+            let rule = rule(optimizer, 0.1);
+            let flat = Tensor::from_slice(&start()).view([1, -1]);
+            let mut weights = Tensor::cat(&[&flat, &flat], 0);
+            let mut state: Vec<_> = rule.buffers().iter().map(|_| weights.zeros_like()).collect();
+            for step in 0..20 {
+                // The second lane stands still.
+                let paces = [rule.pace(0.01, step as u64 + 1), Pace { rate: 0.0, lift: 1.0 }];
+                let column = |values: [f64; 2]| Tensor::from_slice(&values).view([2, 1]);
+                let paces = Paces {
+                    minus_rate: column(paces.map(|pace| -pace.rate)),
+                    lift: column(paces.map(|pace| pace.lift)),
+                };
+                let grads = Tensor::from_slice(&grads(step)).view([1, -1]);
+                let grads = Tensor::cat(&[&grads, &grads], 0);
+                let pack = Fused { weights: &mut weights, grads, mask: None, state: &mut state };
+                rule.update_fused(&paces, pack).unwrap();
+            }
+            for index in 0..COUNT {
+                let (moved, wanted) = (weights.double_value(&[0, index as i64]), expected(optimizer, index));
+                assert!((moved - wanted).abs() < 1e-13, "{optimizer:?} {index}: {moved} against {wanted}");
+                assert_eq!(weights.double_value(&[1, index as i64]), start()[index]);
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A data set on a device, whole: normalized images and labels, split once and for all.
+
+use super::Part;
+use crate::error::Result;
+use tch::{Device, Tensor};
+
+/// Examples evaluated at a time. Fixed, because the sums depend on it in the last bit.
+const EVALUATED_TOGETHER: i64 = 1000;
+
+/// Images and labels of all parts.
+pub(crate) struct Examples {
+    /// Images trained on and held out, `[N, C, H, W]`; batches name its rows.
+    images: Tensor,
+    /// Their labels, `[N]`.
+    labels: Tensor,
+    validation: (Tensor, Tensor),
+    test: (Tensor, Tensor),
+}
+
+impl Examples {
+    /// Images and labels of train and test, on one device; `validation` are the rows of train held out.
+    pub(crate) fn new(train: (Tensor, Tensor), test: (Tensor, Tensor), validation: &[i64]) -> Result<Self> {
+        let (images, labels) = train;
+        let rows = Tensor::f_from_slice(validation)?.f_to(images.device())?;
+        let validation = (images.f_index_select(0, &rows)?, labels.f_index_select(0, &rows)?);
+        Ok(Self { images, labels, validation, test })
+    }
+
+    /// Where the examples lie.
+    pub(crate) fn device(&self) -> Device {
+        self.images.device()
+    }
+
+    /// Images and labels of `rows`, `[n]`.
+    pub(crate) fn batch(&self, rows: &Tensor) -> Result<(Tensor, Tensor)> {
+        Ok((self.images.f_index_select(0, rows)?, self.labels.f_index_select(0, rows)?))
+    }
+
+    /// Images and labels of a part, a few at a time; nothing if the part is empty.
+    pub(crate) fn slices(&self, part: Part) -> impl Iterator<Item = Result<(Tensor, Tensor)>> {
+        let (images, labels) = match part {
+            Part::Validation => &self.validation,
+            Part::Test => &self.test,
+        };
+        let count = labels.size()[0];
+        (0..count).step_by(EVALUATED_TOGETHER as usize).map(move |from| {
+            let length = EVALUATED_TOGETHER.min(count - from);
+            Ok((images.f_narrow(0, from, length)?, labels.f_narrow(0, from, length)?))
+        })
+    }
+
+    /// Number of examples of a part.
+    pub(crate) fn count(&self, part: Part) -> i64 {
+        match part {
+            Part::Validation => self.validation.1.size()[0],
+            Part::Test => self.test.1.size()[0],
+        }
+    }
+}

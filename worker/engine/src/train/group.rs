@@ -1,0 +1,81 @@
+//! Lanes computed together: one of its own thread on a CPU, all alike at once when fused.
+
+use super::{CheckpointRule, Link, checkpoints::Checkpoints, lane::Lane, outputs::Origin, segment::Segment};
+use crate::{
+    error::Result,
+    optim::Rule,
+    plan::{Common, Fused, LaneStart, Lone, Pack},
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tombola_spec::{
+    outcome::{Failure, FailureClass},
+    settings::Recipe,
+    slot::Event,
+    worker::Plan,
+};
+
+/// Lanes of equal network, data, batch, numerics and optimizer.
+pub(super) struct Group {
+    /// What they have in common.
+    pub(super) common: Common,
+    /// The jobs.
+    pub(super) lanes: Vec<Lane>,
+    /// What they start from, in the same order.
+    pub(super) starts: Vec<LaneStart>,
+    /// Lanes of the pack, ghosts included.
+    pub(super) width: usize,
+    /// How they are computed.
+    pub(super) origin: Origin,
+}
+
+impl Group {
+    /// Whether a lane of `recipe` can be fused with these.
+    pub(super) fn takes(&self, recipe: &Recipe) -> bool {
+        let alike = |lane: &Lane| {
+            let mine = &lane.spec.recipe;
+            (&mine.model.name, &mine.data, mine.dtype) == (&recipe.model.name, &recipe.data, recipe.dtype)
+                && mine.train.batch == recipe.train.batch
+        };
+        self.lanes.first().is_some_and(alike) && self.common.rule == Rule::of(&recipe.train)
+    }
+
+    /// Trains the lanes to their ends. Whatever happens, each ends with an event, unless it was cancelled or the stage
+    /// halted.
+    pub(super) fn train(self, plan: Plan, checkpoints: CheckpointRule, link: &dyn Link) {
+        let Self { common, mut lanes, starts, width, origin } = self;
+        let rule = common.rule;
+        let trained = guarded(|| {
+            let mut pack: Box<dyn Pack> = match plan {
+                Plan::CpuLanes => {
+                    let start = starts.into_iter().next().expect("a group is made with its first lane");
+                    Box::new(Lone::new(common, start)?)
+                }
+                Plan::Fused => Box::new(Fused::new(common, &starts, width)?),
+            };
+            let checkpoints = Checkpoints::new(checkpoints);
+            let (pack, lanes, origin) = (pack.as_mut(), &mut lanes[..], &origin);
+            Segment { pack, lanes, rule, checkpoints, origin, link }.run()
+        });
+        if let Err(failure) = trained {
+            for lane in lanes.iter().filter(|lane| !lane.ended) {
+                link.emit(Event::Failed { job: lane.job, failure: failure.clone() });
+            }
+        }
+    }
+}
+
+/// Runs `work`; a panic becomes a failure.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> std::result::Result<T, Failure> {
+    // What a panic leaves half done is dropped by the caller, never used again.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| error.failure()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+            let first = text.lines().next().unwrap_or_default();
+            let message =
+                format!("the engine panicked: {first}; hint: this is a fault of Tombola, please report it");
+            Err(Failure { class: FailureClass::Internal, message })
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One job being trained: where it is in its schedule, and which examples come next.
+
+use super::history::{Evaluation, History};
+use crate::{
+    data::batches,
+    optim::{Pace, Rule},
+    plan::Score,
+};
+use std::{path::PathBuf, sync::Arc};
+use tombola_spec::{JobId, job::TrainJob};
+
+/// A job in training.
+pub(crate) struct Lane {
+    /// The job.
+    pub(crate) job: JobId,
+    /// What it trains.
+    pub(crate) spec: TrainJob,
+    /// Where its files go.
+    pub(crate) folder: PathBuf,
+    /// Rows of the training images that are trained on.
+    pub(crate) train_rows: Arc<Vec<u32>>,
+    /// Iterations done, from the start of the schedule.
+    pub(crate) iteration: u64,
+    /// Updates since the optimizer was fresh.
+    pub(crate) updates: u64,
+    /// Evaluations.
+    pub(crate) history: History,
+    /// Seconds on the device so far, earlier attempts included.
+    pub(crate) seconds: f64,
+    /// Iteration of the last checkpoint written or resumed from.
+    pub(crate) saved: u64,
+    /// Whether it is done with, one way or another; its lane is a ghost.
+    pub(crate) ended: bool,
+    epoch: Option<(u64, Vec<u32>)>,
+}
+
+impl Lane {
+    /// A lane at the beginning of its segment.
+    pub(crate) fn new(job: JobId, spec: TrainJob, folder: PathBuf, train_rows: Arc<Vec<u32>>) -> Self {
+        let mut lane = Self {
+            job,
+            folder,
+            train_rows,
+            iteration: 0,
+            updates: 0,
+            history: History::default(),
+            seconds: 0.0,
+            saved: 0,
+            ended: false,
+            epoch: None,
+            spec,
+        };
+        lane.iteration = lane.from();
+        lane.saved = lane.iteration;
+        lane
+    }
+
+    fn per_epoch(&self) -> u64 {
+        self.spec.recipe.iterations_per_epoch()
+    }
+
+    /// First iteration of the segment.
+    pub(crate) fn from(&self) -> u64 {
+        self.spec.from.iterations(self.per_epoch())
+    }
+
+    /// End of the segment.
+    pub(crate) fn to(&self) -> u64 {
+        self.spec.to.iterations(self.per_epoch())
+    }
+
+    /// Whether the segment is trained to its end.
+    pub(crate) fn complete(&self) -> bool {
+        self.iteration >= self.to()
+    }
+
+    /// Iterations until the next evaluation or the end.
+    pub(crate) fn until_stop(&self) -> u64 {
+        let end = self.to().saturating_sub(self.iteration);
+        match self.eval_every() {
+            0 => end,
+            every => end.min(every - self.iteration % every),
+        }
+    }
+
+    fn eval_every(&self) -> u64 {
+        self.spec.recipe.train.eval_every.iterations(self.per_epoch())
+    }
+
+    fn due_by_schedule(&self) -> bool {
+        let every = self.eval_every();
+        every != 0 && self.iteration.is_multiple_of(every)
+    }
+
+    /// Whether an evaluation belongs here that has not been made.
+    pub(crate) fn due(&self) -> bool {
+        let here = self.iteration == self.from() || self.complete() || self.due_by_schedule();
+        here && self.history.points.last().is_none_or(|last| last.iteration < self.iteration)
+    }
+
+    /// Takes note of an evaluation made now.
+    pub(crate) fn evaluated(&mut self, loss_sum: f64, validation: Option<Score>, test: Option<Score>) {
+        let train = (self.history.since > 0).then(|| loss_sum / self.history.since as f64);
+        self.history.loss_sum = loss_sum;
+        let due = self.due_by_schedule();
+        self.history.add(Evaluation::new(self.iteration, train, validation, test), due);
+    }
+
+    /// Appends the examples of the next update to `rows`, tells its pace, and steps on.
+    pub(crate) fn next(&mut self, rule: &Rule, rows: &mut Vec<i64>) -> Pace {
+        let per_epoch = self.per_epoch().max(1);
+        let (epoch, step) = (self.iteration / per_epoch, (self.iteration % per_epoch) as usize);
+        if self.epoch.as_ref().is_none_or(|(drawn, _)| *drawn != epoch) {
+            self.epoch = Some((epoch, batches(&self.spec.order, epoch, &self.train_rows)));
+        }
+        let batch = self.spec.recipe.train.batch as usize;
+        let order = self.epoch.as_ref().map_or(&[][..], |(_, order)| order);
+        rows.extend(order[step * batch..(step + 1) * batch].iter().map(|&row| i64::from(row)));
+        let pace = rule.pace(self.spec.recipe.train.lr_at(self.iteration, per_epoch), self.updates + 1);
+        self.iteration += 1;
+        self.updates += 1;
+        self.history.since += 1;
+        pace
+    }
+}

@@ -1,0 +1,92 @@
+//! The data set in memory, as tensors on the device. One at a time: jobs of one sweep mostly read the same.
+
+use crate::{
+    data::DataSet,
+    error::Result,
+    plan::{Examples, kind_of},
+};
+use std::{path::PathBuf, sync::Arc};
+use tch::{Device, Kind, Tensor};
+use tombola_spec::{
+    Digest,
+    settings::{Data, Dtype, Recipe},
+};
+
+/// The data set last used.
+pub(super) struct Library {
+    folder: PathBuf,
+    device: Device,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    data: Data,
+    dtype: Dtype,
+    digest: Digest,
+    train: (Tensor, Tensor),
+    test: (Tensor, Tensor),
+}
+
+/// A data set as a recipe splits it.
+pub(super) struct Material {
+    /// Images and labels.
+    pub(super) examples: Examples,
+    /// Rows of the training images that are trained on.
+    pub(super) train_rows: Arc<Vec<u32>>,
+    /// BLAKE3 of the data set.
+    pub(super) digest: Digest,
+}
+
+impl Library {
+    /// An empty library over the data sets in `folder`.
+    pub(super) fn new(folder: PathBuf, device: Device) -> Self {
+        Self { folder, device, loaded: None }
+    }
+
+    /// The data of a recipe.
+    ///
+    /// # Errors
+    /// When the set is missing, damaged or not what the recipe says, or memory runs out.
+    pub(super) fn material(&mut self, recipe: &Recipe) -> Result<Material> {
+        let data = &recipe.data;
+        let fits = |loaded: &Loaded| {
+            loaded.data.set == data.set && loaded.data.shape == data.shape && loaded.dtype == recipe.dtype
+        };
+        // The old set is dropped before another is loaded: two at once may not fit.
+        let loaded = match self.loaded.take().filter(fits) {
+            Some(loaded) => loaded,
+            None => self.load(recipe)?,
+        };
+        let loaded = self.loaded.insert(loaded);
+        let split = crate::data::split(data.shape.train, data.validation, data.split_seed)?;
+        let validation: Vec<i64> = split.validation.iter().map(|&row| i64::from(row)).collect();
+        let share = |(images, labels): &(Tensor, Tensor)| (images.shallow_clone(), labels.shallow_clone());
+        let examples = Examples::new(share(&loaded.train), share(&loaded.test), &validation)?;
+        Ok(Material { examples, train_rows: Arc::new(split.train), digest: loaded.digest })
+    }
+
+    fn load(&self, recipe: &Recipe) -> Result<Loaded> {
+        let data = &recipe.data;
+        let set = DataSet::open(&self.folder, &data.set)?;
+        set.check(data)?;
+        let part = |pixels: &[u8], labels: &[u8]| self.tensors(pixels, labels, recipe);
+        Ok(Loaded {
+            data: data.clone(),
+            dtype: recipe.dtype,
+            digest: set.digest,
+            train: part(&set.train_images, &set.train_labels)?,
+            test: part(&set.test_images, &set.test_labels)?,
+        })
+    }
+
+    /// Normalized images `[N, C, H, W]` and labels `[N]` on the device.
+    fn tensors(&self, pixels: &[u8], labels: &[u8], recipe: &Recipe) -> Result<(Tensor, Tensor)> {
+        let shape = recipe.data.shape;
+        let [channels, height, width] = shape.image.map(i64::from);
+        let pixels = Tensor::f_from_slice(pixels)?.f_view((labels.len() as i64, channels, height, width))?;
+        let mut images = pixels.f_to(self.device)?.f_to_kind(kind_of(recipe.dtype))?;
+        let _ = images.f_mul_scalar_(1.0 / (255.0 * shape.std))?.f_add_scalar_(-shape.mean / shape.std)?;
+        let labels = Tensor::f_from_slice(labels)?.f_to(self.device)?.f_to_kind(Kind::Int64)?;
+        Ok((images, labels))
+    }
+}

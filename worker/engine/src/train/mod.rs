@@ -1,0 +1,47 @@
+//! Training: runs the lanes of a stage from anchor to anchor, whatever the plan.
+//!
+//! Decides when to evaluate, checkpoint and end; reads inputs and writes outputs. Knows no kernels (that is `plan`'s)
+//! and no pipes (it speaks through [`Link`]).
+
+mod checkpoints;
+mod exact;
+mod group;
+mod history;
+mod lane;
+mod library;
+mod outputs;
+mod prepare;
+mod segment;
+mod stage;
+mod values;
+
+pub use checkpoints::CheckpointRule;
+pub use stage::Engine;
+
+use tombola_spec::{JobId, slot::Event};
+
+/// What a running stage tells, and is told. Called from the lanes' threads.
+pub trait Link: Sync {
+    /// Something happened.
+    fn emit(&self, event: Event);
+
+    /// Iterations done so far by a job, from the start of the schedule.
+    fn progress(&self, job: JobId, iteration: u64);
+
+    /// Whether this job is to be stopped.
+    fn cancelled(&self, job: JobId) -> bool;
+
+    /// Whether the whole stage is to be stopped, and how.
+    fn halt(&self) -> Halt;
+}
+
+/// How a stage is to be stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// Not at all.
+    No,
+    /// Checkpoint every lane, then stop.
+    Yield,
+    /// Stop at once.
+    Leave,
+}

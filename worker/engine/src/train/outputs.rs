@@ -1,0 +1,159 @@
+//! What a lane leaves on disk: checkpoints on the way, outputs and summary at the end.
+
+use super::{
+    history::{Evaluation, History},
+    lane::Lane,
+    values,
+};
+use crate::{
+    checkpoint::{FileKind, TensorFile},
+    error::{EngineError, Result},
+    init::initial_weights,
+    nn::Layout,
+    optim::Rule,
+    plan::{Snapshot, kind_of},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+use tch::{Kind, Tensor};
+use tombola_spec::{
+    JobId,
+    arch::Architecture,
+    job::{JobSpec, Output, Start, Stream},
+    outcome::{Provenance, Summary, TrainSummary},
+    settings::Recipe,
+    slot::{Event, OutputFile},
+};
+
+/// Key of the [`Record`] in a file's notes.
+pub(super) const RECORD: &str = "record";
+
+/// Where a lane is, beside its tensors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// Iterations done, from the start of the schedule.
+    pub(super) iteration: u64,
+    /// Updates since the optimizer was fresh.
+    pub(super) updates: u64,
+    /// Evaluations.
+    pub(super) history: History,
+    /// Seconds on the device so far. Zero at a cut: equal results are equal bytes.
+    pub(super) seconds: f64,
+}
+
+/// How the lanes of a group are computed.
+pub(crate) struct Origin(pub(crate) Provenance);
+
+/// Writes a checkpoint.
+pub(super) fn checkpoint(lane: &Lane, snapshot: &Snapshot, rule: &Rule) -> Result<Event> {
+    let architecture = lane.spec.recipe.architecture()?;
+    let layout = Layout::of(&architecture);
+    let mut file = TensorFile::new(FileKind::Checkpoint, &architecture.name);
+    values::put(&mut file, &layout, &snapshot.weights, None)?;
+    put_state(&mut file, &layout, snapshot, rule)?;
+    let history = lane.history.clone();
+    let record = Record { iteration: lane.iteration, updates: lane.updates, history, seconds: lane.seconds };
+    file.put_note(RECORD, &record)?;
+    let path = lane.folder.join(format!("{}.checkpoint.safetensors", lane.job));
+    file.save(&path)?;
+    Ok(Event::Checkpoint { job: lane.job, iteration: lane.iteration, file: path })
+}
+
+/// Writes the outputs of a lane that is trained to its end.
+pub(super) fn finish(lane: &Lane, snapshot: &Snapshot, rule: &Rule, origin: &Origin) -> Result<Event> {
+    let recipe = &lane.spec.recipe;
+    let architecture = recipe.architecture()?;
+    let layout = Layout::of(&architecture);
+    if snapshot.weights.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+        let what = format!("a weight at iteration {}", lane.iteration);
+        return Err(EngineError::NotFinite { what });
+    }
+    let mut outputs = BTreeMap::new();
+    for output in JobSpec::Train(lane.spec.clone()).outputs() {
+        let file = match (output, &lane.spec.start) {
+            (Output::Initial, Start::Init(stream)) => {
+                let weights = initial(recipe, &architecture, stream)?;
+                weights_file(FileKind::Initial, &architecture, &layout, &weights)?
+            }
+            (Output::Weights, _) => {
+                weights_file(FileKind::Weights, &architecture, &layout, &snapshot.weights)?
+            }
+            (Output::State, _) => state_file(lane, &architecture, &layout, snapshot, rule)?,
+            // A training job names no other output.
+            _ => continue,
+        };
+        outputs.insert(output, save(&file, &output_path(&lane.folder, lane.job, output))?);
+    }
+    let iterations = lane.to().saturating_sub(lane.from());
+    let summary = TrainSummary {
+        last: lane.history.points.last().map(Evaluation::measures).unwrap_or_default(),
+        early_stop: lane.history.early_stop(),
+        iterations,
+        flops: architecture.training_flops(recipe.train.batch) * iterations,
+        device_seconds: lane.seconds,
+    };
+    Ok(Event::Finished {
+        job: lane.job,
+        outputs,
+        summary: Summary::Train(summary),
+        provenance: origin.0.clone(),
+    })
+}
+
+/// Where an output of a job goes.
+pub(super) fn output_path(folder: &Path, job: JobId, output: Output) -> PathBuf {
+    folder.join(format!("{job}.{output}.safetensors"))
+}
+
+/// Weights of `recipe` drawn from `stream`, before masking, `[P]`.
+pub(super) fn initial(recipe: &Recipe, architecture: &Architecture, stream: &Stream) -> Result<Tensor> {
+    let model = &recipe.model;
+    let drawn = initial_weights(&architecture.parameters(), model.init, model.bias_init, stream);
+    values::flatten(&drawn, kind_of(recipe.dtype))
+}
+
+/// The optimizer state in a file of [`FileKind::State`] or [`FileKind::Checkpoint`].
+pub(super) fn get_state(file: &TensorFile, layout: &Layout, kind: Kind, rule: &Rule) -> Result<Vec<Tensor>> {
+    rule.buffers().iter().map(|buffer| values::get(file, layout, kind, Some(buffer))).collect()
+}
+
+fn put_state(file: &mut TensorFile, layout: &Layout, snapshot: &Snapshot, rule: &Rule) -> Result<()> {
+    let mut buffers = rule.buffers().iter().zip(&snapshot.state);
+    buffers.try_for_each(|(buffer, state)| values::put(file, layout, state, Some(buffer)))
+}
+
+fn weights_file(
+    kind: FileKind,
+    network: &Architecture,
+    layout: &Layout,
+    weights: &Tensor,
+) -> Result<TensorFile> {
+    let mut file = TensorFile::new(kind, &network.name);
+    values::put(&mut file, layout, weights, None)?;
+    Ok(file)
+}
+
+fn state_file(
+    lane: &Lane,
+    network: &Architecture,
+    layout: &Layout,
+    snapshot: &Snapshot,
+    rule: &Rule,
+) -> Result<TensorFile> {
+    let mut file = TensorFile::new(FileKind::State, &network.name);
+    put_state(&mut file, layout, snapshot, rule)?;
+    let history = lane.history.carried();
+    file.put_note(
+        RECORD,
+        &Record { iteration: lane.iteration, updates: lane.updates, history, seconds: 0.0 },
+    )?;
+    Ok(file)
+}
+
+fn save(file: &TensorFile, path: &Path) -> Result<OutputFile> {
+    let saved = file.save(path)?;
+    Ok(OutputFile { file: path.to_owned(), digest: saved.digest, bytes: saved.bytes })
+}

@@ -1,0 +1,148 @@
+//! What a lane starts from: its inputs read, checked and masked.
+
+use super::{
+    lane::Lane,
+    outputs::{self, RECORD, Record},
+    values,
+};
+use crate::{
+    checkpoint::{FileKind, TensorFile},
+    error::{EngineError, Result},
+    mask::Mask,
+    nn::Layout,
+    optim::Rule,
+    plan::{LaneStart, Snapshot, kind_of},
+};
+use std::path::Path;
+use tch::{Kind, Tensor};
+use tombola_spec::{
+    Fingerprint,
+    arch::Architecture,
+    job::{Input, Output, Start},
+    slot::StageJob,
+};
+
+/// Reads the inputs of `job` into `lane`, which stands at the beginning of its segment.
+///
+/// # Errors
+/// When the settings cannot work, or an input is missing or unreadable.
+pub(super) fn prepare(job: &StageJob, lane: &mut Lane) -> Result<LaneStart> {
+    check(lane)?;
+    let architecture = lane.spec.recipe.architecture()?;
+    let inputs = Inputs {
+        layout: Layout::of(&architecture),
+        kind: kind_of(lane.spec.recipe.dtype),
+        rule: Rule::of(&lane.spec.recipe.train),
+        architecture,
+        job,
+    };
+    let mask = match &lane.spec.mask {
+        Some(input) => Some(inputs.mask(input)?),
+        None => None,
+    };
+    // A checkpoint that cannot be read costs time, not the job: it starts over.
+    let resumed = job.resume.as_deref().and_then(|file| inputs.resume(file, lane).ok());
+    let memory = match resumed {
+        Some(memory) => memory,
+        None => inputs.start(lane)?,
+    };
+    lane.saved = lane.iteration;
+    let memory = match &mask {
+        Some(mask) => masked(&memory, mask)?,
+        None => memory,
+    };
+    Ok(LaneStart { memory, mask })
+}
+
+fn check(lane: &Lane) -> Result<()> {
+    let recipe = &lane.spec.recipe;
+    let (batch, examples) = (recipe.train.batch, recipe.data.train_examples());
+    if batch == 0 || batch > examples {
+        let message = format!("a batch of {batch} cannot be drawn from {examples} training examples");
+        return Err(EngineError::Settings(format!("{message}; hint: make `batch` smaller")));
+    }
+    if lane.to() < lane.from() {
+        let (from, to) = (lane.spec.from, lane.spec.to);
+        return Err(EngineError::Settings(format!("the segment from {from} to {to} runs backwards")));
+    }
+    Ok(())
+}
+
+struct Inputs<'a> {
+    architecture: Architecture,
+    layout: Layout,
+    kind: Kind,
+    rule: Rule,
+    job: &'a StageJob,
+}
+
+impl Inputs<'_> {
+    fn file(&self, job: Fingerprint, output: Output, kind: FileKind) -> Result<TensorFile> {
+        let file = TensorFile::load(self.path(&Input { job, output })?, kind)?;
+        file.expect_network(&self.architecture.name)?;
+        Ok(file)
+    }
+
+    fn path(&self, input: &Input) -> Result<&Path> {
+        let path = self.job.inputs.get(&input.to_string());
+        path.map(|path| path.as_path()).ok_or_else(|| {
+            EngineError::Settings(format!("the input `{input}` of {} was not given", self.job.job))
+        })
+    }
+
+    fn mask(&self, input: &Input) -> Result<Tensor> {
+        let mask = Mask::load(&self.architecture, self.path(input)?)?;
+        values::mask_of(&mask, &self.layout, self.kind)
+    }
+
+    fn start(&self, lane: &mut Lane) -> Result<Snapshot> {
+        match lane.spec.start.clone() {
+            Start::Init(stream) => {
+                self.fresh(outputs::initial(&lane.spec.recipe, &self.architecture, &stream)?)
+            }
+            Start::Rewind(job) => self.fresh(self.weights(job)?),
+            Start::Continue(job) => {
+                let file = self.file(job, Output::State, FileKind::State)?;
+                let record: Record = file.needed_note(RECORD)?;
+                let state = outputs::get_state(&file, &self.layout, self.kind, &self.rule)?;
+                (lane.updates, lane.history) = (record.updates, record.history);
+                Ok(Snapshot { weights: self.weights(job)?, state })
+            }
+        }
+    }
+
+    fn weights(&self, job: Fingerprint) -> Result<Tensor> {
+        let file = self.file(job, Output::Weights, FileKind::Weights)?;
+        values::get(&file, &self.layout, self.kind, None)
+    }
+
+    /// Weights with a fresh optimizer.
+    fn fresh(&self, weights: Tensor) -> Result<Snapshot> {
+        let state = self.rule.buffers().iter().map(|_| Ok(weights.f_zeros_like()?));
+        Ok(Snapshot { state: state.collect::<Result<_>>()?, weights })
+    }
+
+    fn resume(&self, path: &Path, lane: &mut Lane) -> Result<Snapshot> {
+        let file = TensorFile::load(path, FileKind::Checkpoint)?;
+        file.expect_network(&self.architecture.name)?;
+        let record: Record = file.needed_note(RECORD)?;
+        if !(lane.from()..=lane.to()).contains(&record.iteration) {
+            return Err(
+                file.wrong(format!("is about iteration {}, outside of the segment", record.iteration))
+            );
+        }
+        let weights = values::get(&file, &self.layout, self.kind, None)?;
+        let state = outputs::get_state(&file, &self.layout, self.kind, &self.rule)?;
+        (lane.iteration, lane.updates) = (record.iteration, record.updates);
+        (lane.history, lane.seconds) = (record.history, record.seconds);
+        Ok(Snapshot { weights, state })
+    }
+}
+
+/// The same with masked entries exactly 0.0: from there on the optimizer keeps them so.
+fn masked(memory: &Snapshot, mask: &Tensor) -> Result<Snapshot> {
+    // Adding zero turns the -0.0 of a negative weight times zero into 0.0.
+    let masked = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.f_mul(mask)?.f_add_scalar(0.0)?) };
+    let state = memory.state.iter().map(masked).collect::<Result<_>>()?;
+    Ok(Snapshot { weights: masked(&memory.weights)?, state })
+}

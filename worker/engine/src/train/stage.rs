@@ -1,0 +1,175 @@
+//! Runs a stage: loads data, prepares lanes, groups them by plan, does mask jobs.
+
+use super::{
+    CheckpointRule, Link,
+    group::{Group, guarded},
+    lane::Lane,
+    library::Library,
+    outputs::{self, Origin},
+    prepare::prepare,
+};
+use crate::{
+    device::{Device, LIBTORCH},
+    error::{EngineError, Result},
+    nn::Layout,
+    optim::{Rule, simd},
+    plan::{Common, kind_of},
+    prune::{run_prune, run_random_mask},
+};
+use std::{path::PathBuf, thread};
+use tombola_spec::{
+    Digest,
+    job::{Input, JobSpec, Output, TrainJob},
+    outcome::{Provenance, Summary},
+    slot::{Event, OutputFile, Stage, StageJob},
+    worker::Plan,
+};
+
+/// An engine on a device: runs one stage at a time.
+pub struct Engine {
+    device: Device,
+    threads: u32,
+    checkpoints: CheckpointRule,
+    library: Library,
+}
+
+impl Engine {
+    /// An engine that finds its data sets in `data_folder` and gives each lane `threads` intra-op threads.
+    pub fn new(device: Device, data_folder: PathBuf, threads: u32, checkpoints: CheckpointRule) -> Self {
+        let library = Library::new(data_folder, device.torch);
+        Self { device, threads, checkpoints, library }
+    }
+
+    /// Runs a stage to its end. Every job ends with an event to `link`, except the cancelled ones.
+    pub fn run(&mut self, stage: &Stage, link: &dyn Link) {
+        tch::set_num_threads(self.threads as i32);
+        let mut groups = Vec::new();
+        for job in &stage.jobs {
+            let done = guarded(|| match &job.spec {
+                JobSpec::Train(spec) => self.admit(stage, job, spec, &mut groups),
+                JobSpec::Prune(_) | JobSpec::RandomMask(_) => {
+                    link.emit(Event::Started { job: job.job, iteration: 0 });
+                    link.emit(self.make_mask(stage, job)?);
+                    Ok(())
+                }
+            });
+            if let Err(failure) = done {
+                link.emit(Event::Failed { job: job.job, failure });
+            }
+        }
+        self.train(stage, groups, link);
+    }
+
+    /// Whether the device still computes. A kernel fault leaves a process unable to use its GPU ever again.
+    ///
+    /// # Errors
+    /// When it does not: the process should leave.
+    pub fn check(&self) -> Result<()> {
+        let probe = || -> Result<f64> {
+            Ok(tch::Tensor::f_zeros([1], (tch::Kind::Float, self.device.torch))?.f_double_value(&[0])?)
+        };
+        let broken = |error| EngineError::Device(format!("the device no longer computes: {error}"));
+        probe().map(|_| ()).map_err(broken)
+    }
+
+    /// Loads what a job needs and finds its place among the lanes.
+    fn admit(
+        &mut self,
+        stage: &Stage,
+        job: &StageJob,
+        spec: &TrainJob,
+        groups: &mut Vec<Group>,
+    ) -> Result<()> {
+        let recipe = &spec.recipe;
+        let material = self.library.material(recipe)?;
+        let mut lane = Lane::new(job.job, spec.clone(), stage.folder.clone(), material.train_rows);
+        let start = prepare(job, &mut lane)?;
+        if let Some(group) = groups.iter_mut().find(|group| stage.plan == Plan::Fused && group.takes(recipe))
+        {
+            group.lanes.push(lane);
+            group.starts.push(start);
+            return Ok(());
+        }
+        let architecture = recipe.architecture()?;
+        groups.push(Group {
+            common: Common {
+                layout: Layout::of(&architecture),
+                architecture,
+                rule: Rule::of(&recipe.train),
+                examples: material.examples,
+                kind: kind_of(recipe.dtype),
+            },
+            lanes: vec![lane],
+            starts: vec![start],
+            width: 1,
+            origin: Origin(self.provenance(stage.plan.name(), stage.width, Some(material.digest))),
+        });
+        Ok(())
+    }
+
+    /// Fused groups one after another, lanes on threads all at once.
+    fn train(&self, stage: &Stage, mut groups: Vec<Group>, link: &dyn Link) {
+        let (plan, checkpoints, threads) = (stage.plan, self.checkpoints, self.threads as i32);
+        match plan {
+            Plan::Fused => {
+                // Ghosts fill a pack up to its width. A stage of unlike lanes is no pack, but is done all the same.
+                let width = if groups.len() == 1 { stage.width as usize } else { 1 };
+                for mut group in groups {
+                    group.width = width.max(group.lanes.len());
+                    group.origin.0.width = group.width as u32;
+                    group.train(plan, checkpoints, link);
+                }
+            }
+            Plan::CpuLanes => thread::scope(|scope| {
+                for group in groups.drain(..) {
+                    scope.spawn(move || {
+                        // The setting is per thread.
+                        tch::set_num_threads(threads);
+                        group.train(plan, checkpoints, link);
+                    });
+                }
+            }),
+        }
+    }
+
+    fn make_mask(&self, stage: &Stage, job: &StageJob) -> Result<Event> {
+        let path = |input: Input| {
+            let path = job.inputs.get(&input.to_string());
+            path.ok_or_else(|| {
+                EngineError::Settings(format!("the input `{input}` of {} was not given", job.job))
+            })
+        };
+        let (network, mask) = match &job.spec {
+            JobSpec::Prune(spec) => {
+                let weights = path(Input { job: spec.weights, output: Output::Weights })?;
+                let mask = spec.mask.map(path).transpose()?;
+                (&spec.network, run_prune(spec, weights, mask.map(PathBuf::as_path))?)
+            }
+            JobSpec::RandomMask(spec) => (&spec.network, run_random_mask(spec, path(spec.mask)?)?),
+            JobSpec::Train(_) => {
+                return Err(EngineError::Settings("a training job makes no mask".to_owned()));
+            }
+        };
+        let file = outputs::output_path(&stage.folder, job.job, Output::Mask);
+        let saved = mask.save(&network.architecture()?, &file)?;
+        Ok(Event::Finished {
+            job: job.job,
+            outputs: [(Output::Mask, OutputFile { file, digest: saved.digest, bytes: saved.bytes })].into(),
+            summary: Summary::Mask(mask.counts()),
+            provenance: self.provenance("rust", 1, None),
+        })
+    }
+
+    fn provenance(&self, plan: &str, width: u32, data: Option<Digest>) -> Provenance {
+        Provenance {
+            plan: plan.to_owned(),
+            device: self.device.provenance(),
+            threads: self.threads,
+            width,
+            libtorch: LIBTORCH.to_owned(),
+            capability: simd::capability().to_owned(),
+            worker: env!("CARGO_PKG_VERSION").to_owned(),
+            data,
+        }
+    }
+}

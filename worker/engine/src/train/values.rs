@@ -1,0 +1,70 @@
+//! Between flat buffers and files: which tensor of a file is which part of a lane's memory.
+
+use crate::{
+    checkpoint::{TensorFile, Values},
+    error::Result,
+    mask::Mask,
+    nn::Layout,
+};
+use tch::{Kind, Tensor};
+
+/// Puts every parameter of `flat` `[P]` into `file` as `<name>`, or `<name>.<suffix>`.
+pub(super) fn put(file: &mut TensorFile, layout: &Layout, flat: &Tensor, suffix: Option<&str>) -> Result<()> {
+    for entry in &layout.entries {
+        let part = flat.f_narrow(0, entry.offset as i64, entry.len as i64)?;
+        // Adding zero turns -0.0 into 0.0: equal weights are equal bytes.
+        let values = match flat.f_kind()? {
+            Kind::Double => {
+                Values::F64(elements::<f64>(&part)?.into_iter().map(|value| value + 0.0).collect())
+            }
+            _ => Values::F32(elements::<f32>(&part)?.into_iter().map(|value| value + 0.0).collect()),
+        };
+        let shape: Vec<usize> = entry.shape.iter().map(|&n| n as usize).collect();
+        file.put(&name(&entry.name, suffix), &shape, values)?;
+    }
+    Ok(())
+}
+
+/// The inverse of [`put`], converted to `kind`.
+pub(super) fn get(file: &TensorFile, layout: &Layout, kind: Kind, suffix: Option<&str>) -> Result<Tensor> {
+    let mut flat: Vec<f64> = Vec::with_capacity(layout.len);
+    for entry in &layout.entries {
+        let name = name(&entry.name, suffix);
+        let shape = file.shape(&name)?;
+        if !shape.iter().map(|&n| n as i64).eq(entry.shape.iter().copied()) {
+            return Err(file.wrong(format!("has `{name}` of shape {shape:?}, not {:?}", entry.shape)));
+        }
+        // Through f64 nothing is lost.
+        match file.values(&name)? {
+            Values::F64(values) => flat.extend(values),
+            _ => flat.extend(file.f32s(&name)?.iter().map(|&value| f64::from(value))),
+        }
+    }
+    Ok(Tensor::f_from_slice(&flat)?.f_to_kind(kind)?)
+}
+
+/// Parameters drawn one by one, as one flat buffer.
+pub(super) fn flatten(parameters: &[Vec<f32>], kind: Kind) -> Result<Tensor> {
+    Ok(Tensor::f_from_slice(&parameters.concat())?.f_to_kind(kind)?)
+}
+
+/// A mask over all parameters as floats; biases live.
+pub(super) fn mask_of(mask: &Mask, layout: &Layout, kind: Kind) -> Result<Tensor> {
+    let mut flat = vec![1u8; layout.len];
+    for entry in &layout.entries {
+        if let Some(bits) = mask.bits(&entry.name) {
+            flat[entry.offset..entry.offset + entry.len].copy_from_slice(bits);
+        }
+    }
+    Ok(Tensor::f_from_slice(&flat)?.f_to_kind(kind)?)
+}
+
+fn elements<T: tch::kind::Element + Default + Copy>(tensor: &Tensor) -> Result<Vec<T>> {
+    let mut values = vec![T::default(); tensor.numel()];
+    tensor.f_copy_data(&mut values, tensor.numel())?;
+    Ok(values)
+}
+
+fn name(parameter: &str, suffix: Option<&str>) -> String {
+    suffix.map_or_else(|| parameter.to_owned(), |suffix| format!("{parameter}.{suffix}"))
+}

@@ -1,0 +1,113 @@
+//! The fused plan is the oracle of the lanes: same numbers, and lanes that never touch each other.
+
+mod rig;
+
+use rig::{ADAM, NESTEROV, PLAIN, Recorder, Rig, SGD, distance, edit, edit_recipe, job, recipe, with_mask};
+use tombola_spec::{
+    Steps,
+    job::Output,
+    outcome::{FailureClass, Split},
+    settings::{Dtype, Optimizer},
+    slot::StageJob,
+    worker::Plan,
+};
+
+/// Three unlike lanes: their own initialization, order, mask (one dense), learning rate and schedule.
+fn unlike_lanes(rig: &Rig, optimizer: Optimizer, dtype: Dtype) -> Vec<StageJob> {
+    let mut jobs: Vec<StageJob> = (1..=3).map(|number| job(number, recipe(optimizer), 60)).collect();
+    for (index, job) in jobs.iter_mut().enumerate() {
+        edit_recipe(job, |recipe| {
+            recipe.dtype = dtype;
+            recipe.train.lr *= 1.0 + index as f64;
+            recipe.train.milestones = vec![Steps::its(20 + 7 * index as u32)];
+        });
+    }
+    jobs[1] = with_mask(jobs[1].clone(), &rig.mask(0.5, 1));
+    jobs[2] = with_mask(jobs[2].clone(), &rig.mask(0.1, 2));
+    jobs
+}
+
+#[test]
+fn fused_lanes_equal_plain_lanes_in_f64() {
+    let rig = Rig::new();
+    for optimizer in [PLAIN, SGD, NESTEROV, ADAM] {
+        let jobs = unlike_lanes(&rig, optimizer, Dtype::F64);
+        let (plain, fused) = (rig.run(Plan::CpuLanes, jobs.clone()), rig.run(Plan::Fused, jobs));
+        for lane in 1..=3 {
+            for output in [Output::Initial, Output::Weights, Output::State] {
+                let apart = distance(&plain.tensors(lane, output), &fused.tensors(lane, output));
+                assert!(apart <= 1e-12, "{optimizer:?} lane {lane} {output}: {apart:e}");
+            }
+            for split in [Split::Train, Split::Validation, Split::Test] {
+                let (a, b) = (plain.points(lane, "loss", split), fused.points(lane, "loss", split));
+                assert!(a.iter().all(|(iteration, loss)| (loss - b[iteration]).abs() < 1e-11), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(fused.provenance(1).plan, "fused");
+        assert_eq!((plain.provenance(1).plan.as_str(), plain.provenance(1).width), ("cpu-lanes", 3));
+    }
+}
+
+#[test]
+fn lanes_of_other_lengths_end_as_ghosts_and_move_nobody() {
+    let rig = Rig::new();
+    let jobs = unlike_lanes(&rig, ADAM, Dtype::F32);
+    let mut shorter = jobs.clone();
+    edit(&mut shorter[0], |spec| spec.to = Steps::its(25));
+    let (even, uneven) = (rig.run(Plan::Fused, jobs), rig.run(Plan::Fused, shorter));
+    assert_eq!(uneven.summary(1).iterations, 25);
+    assert_eq!(even.digests(2), uneven.digests(2));
+    assert_eq!(even.digests(3), uneven.digests(3));
+}
+
+#[test]
+fn a_lane_that_becomes_nan_fails_alone() {
+    let rig = Rig::new();
+    let jobs = unlike_lanes(&rig, SGD, Dtype::F32);
+    let mut wild = jobs.clone();
+    edit_recipe(&mut wild[1], |recipe| recipe.train.lr = 1e30);
+    let (calm, wild) = (rig.run(Plan::Fused, jobs), rig.run(Plan::Fused, wild));
+    assert_eq!(wild.failure(2).expect("a failure").class, FailureClass::NotFinite);
+    assert!(!wild.has_finished(2));
+    for lane in [1, 3] {
+        assert_eq!(calm.digests(lane), wild.digests(lane));
+    }
+}
+
+#[test]
+fn a_cancelled_lane_becomes_a_ghost() {
+    let rig = Rig::new();
+    let jobs = unlike_lanes(&rig, ADAM, Dtype::F32);
+    let whole = rig.run(Plan::Fused, jobs.clone());
+    let stage = rig.stage(Plan::Fused, jobs);
+    let cut = rig.run_with(&stage, &Recorder::cancel_at(2, 20), 1, None);
+    assert!(!cut.has_finished(2) && cut.failure(2).is_none());
+    for lane in [1, 3] {
+        assert_eq!(whole.digests(lane), cut.digests(lane));
+    }
+}
+
+#[test]
+fn a_short_pack_is_padded_with_ghosts() {
+    let rig = Rig::new();
+    let jobs = unlike_lanes(&rig, ADAM, Dtype::F64);
+    let plain = rig.run(Plan::CpuLanes, jobs.clone());
+    let mut stage = rig.stage(Plan::Fused, jobs);
+    stage.width = 8;
+    let padded = rig.run_with(&stage, &Recorder::default(), 1, None);
+    assert_eq!(padded.provenance(3).width, 8);
+    let apart = distance(&plain.tensors(3, Output::Weights), &padded.tensors(3, Output::Weights));
+    assert!(apart <= 1e-12, "{apart:e}");
+}
+
+#[test]
+fn lanes_of_other_optimizers_are_trained_apart_in_one_stage() {
+    let rig = Rig::new();
+    let alone = [
+        rig.run(Plan::Fused, vec![job(1, recipe(SGD), 30)]),
+        rig.run(Plan::Fused, vec![job(2, recipe(ADAM), 30)]),
+    ];
+    let both = rig.run(Plan::Fused, vec![job(1, recipe(SGD), 30), job(2, recipe(ADAM), 30)]);
+    assert_eq!(both.digests(1), alone[0].digests(1));
+    assert_eq!(both.digests(2), alone[1].digests(2));
+}

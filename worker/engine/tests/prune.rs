@@ -1,0 +1,240 @@
+//! Prune steps and masks: exact counts, ties, scopes, and the published ladder.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
+
+use tombola_engine::{
+    EngineError,
+    checkpoint::{FileKind, TensorFile},
+    init::initial_weights,
+    mask::Mask,
+    prune::{prune, random_mask, run_prune, run_random_mask},
+};
+use tombola_spec::{
+    Digest, Fingerprint,
+    arch::Architecture,
+    job::{Input, Network, Output, Preserve, PruneJob, RandomMaskJob, Stream},
+    ladder,
+    outcome::FailureClass,
+    settings::{BiasInit, Criterion, Init, Prune, Scope},
+};
+
+fn stream(seed: u64) -> Stream {
+    Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 }
+}
+
+fn rule(scope: Scope, rate: f64, rates: &[(&str, f64)]) -> Prune {
+    let rates = rates.iter().map(|&(name, rate)| (name.to_owned(), rate)).collect();
+    Prune { criterion: Criterion::Magnitude, scope, rate, rates }
+}
+
+fn lenet() -> Architecture {
+    Architecture::parse("mnist_lenet_300_100", [1, 28, 28], 10).unwrap()
+}
+
+/// 6 inputs, 4 hidden, 3 classes: weights `fc_layers.0.weight` `[4, 6]` and `fc.weight` `[3, 4]`.
+fn tiny() -> Architecture {
+    Architecture::parse("mnist_lenet_4", [1, 2, 3], 3).unwrap()
+}
+
+fn weights(architecture: &Architecture, seed: u64) -> Vec<Vec<f32>> {
+    initial_weights(&architecture.weights(), Init::GlorotNormal, BiasInit::Zero, &stream(seed))
+}
+
+fn living(mask: &Mask) -> u64 {
+    mask.layers.iter().map(|layer| layer.living()).sum()
+}
+
+/// science.md 1.5, the LeNet row, with weights that move every round as training would move them.
+#[test]
+fn twenty_prune_steps_of_lenet_walk_down_the_published_ladder() {
+    let published = [
+        100.0, 80.04, 64.06, 51.28, 41.05, 32.87, 26.32, 21.07, 16.88, 13.52, 10.83, 8.68, 6.95, 5.57, 4.47,
+        3.58, 2.87, 2.31, 1.85, 1.49, 1.19,
+    ];
+    let (lenet, rule) = (lenet(), rule(Scope::PerLayer, 0.2, &[("fc.weight", 0.1)]));
+    let planned = ladder::living(&lenet, &rule, 20);
+    let mut mask = Mask::dense(&lenet);
+    for (round, (percent, planned)) in published.into_iter().zip(planned).enumerate() {
+        let density = 100.0 * living(&mask) as f64 / lenet.weight_count() as f64;
+        assert!((density - percent).abs() < 0.02, "round {round}: {density} against {percent} %");
+        assert_eq!(living(&mask), planned, "round {round}: the plan predicts the mask exactly");
+        let before = mask.clone();
+        mask = prune(&lenet, &rule, &weights(&lenet, round as u64), Some(&mask), &stream(1)).unwrap();
+        assert_subset(&mask, &before);
+    }
+}
+
+#[track_caller]
+fn assert_subset(after: &Mask, before: &Mask) {
+    for (after, before) in after.layers.iter().zip(&before.layers) {
+        assert!(after.bits.iter().zip(&before.bits).all(|(a, b)| a <= b), "a dead weight came back");
+    }
+}
+
+#[test]
+fn global_pruning_keeps_the_large_weights_wherever_they_are() {
+    let tiny = tiny();
+    // All weights of the first layer are smaller than all of the second.
+    let weights = vec![(1..=24).map(|n| n as f32 * 0.01).collect(), (1..=12).map(|n| -(n as f32)).collect()];
+    let global = prune(&tiny, &rule(Scope::Global, 0.5, &[]), &weights, None, &stream(1)).unwrap();
+    assert_eq!(global.counts().layers.iter().map(|layer| layer.living).collect::<Vec<_>>(), [6, 12]);
+    assert!(global.layers[0].bits.iter().rev().take(6).all(|&bit| bit == 1), "the largest six live");
+    let per_layer = prune(&tiny, &rule(Scope::PerLayer, 0.5, &[]), &weights, None, &stream(1)).unwrap();
+    assert_eq!(per_layer.counts().layers.iter().map(|layer| layer.living).collect::<Vec<_>>(), [12, 6]);
+}
+
+#[test]
+fn a_tensor_with_its_own_rate_is_left_out_of_the_global_ranking() {
+    let tiny = tiny();
+    let weights = weights(&tiny, 1);
+    let mask =
+        prune(&tiny, &rule(Scope::Global, 0.5, &[("fc.weight", 0.0)]), &weights, None, &stream(1)).unwrap();
+    let counts = mask.counts().layers;
+    assert_eq!((counts[0].living, counts[0].prunable), (12, true));
+    assert_eq!((counts[1].living, counts[1].prunable), (12, false));
+}
+
+#[test]
+fn only_living_weights_count_and_dead_zeros_do_not_drag_the_threshold_down() {
+    let tiny = tiny();
+    let mut weights = weights(&tiny, 2);
+    let rule = rule(Scope::PerLayer, 0.25, &[]);
+    let first = prune(&tiny, &rule, &weights, None, &stream(1)).unwrap();
+    for (tensor, layer) in weights.iter_mut().zip(&first.layers) {
+        // Dead weights as training leaves them, and one that is not: neither may matter.
+        tensor
+            .iter_mut()
+            .zip(&layer.bits)
+            .filter(|(_, bit)| **bit == 0)
+            .for_each(|(weight, _)| *weight = 0.0);
+        if let Some(dead) = layer.bits.iter().position(|&bit| bit == 0) {
+            tensor[dead] = f32::NAN;
+        }
+    }
+    let second = prune(&tiny, &rule, &weights, Some(&first), &stream(1)).unwrap();
+    assert_subset(&second, &first);
+    let counts = |mask: &Mask| mask.layers.iter().map(|layer| layer.living()).collect::<Vec<_>>();
+    assert_eq!((counts(&first), counts(&second)), (vec![18, 9], vec![13, 7]));
+}
+
+#[test]
+fn ties_are_cut_to_the_exact_count_and_always_the_same_way() {
+    let lenet = lenet();
+    let equal: Vec<Vec<f32>> = lenet.weights().iter().map(|weight| vec![0.5; weight.len()]).collect();
+    let rule = rule(Scope::Global, 0.2, &[]);
+    let mask = prune(&lenet, &rule, &equal, None, &stream(1)).unwrap();
+    assert_eq!(living(&mask), 212_960);
+    assert_eq!(prune(&lenet, &rule, &equal, None, &stream(1)).unwrap(), mask);
+    assert_ne!(prune(&lenet, &rule, &equal, None, &stream(2)).unwrap(), mask, "the seed decides");
+    // No tensor and no end of a tensor is favoured.
+    for layer in mask.layers {
+        let half = &layer.bits[..layer.bits.len() / 2];
+        let density = half.iter().map(|&bit| f64::from(bit)).sum::<f64>() / half.len() as f64;
+        assert!((density - 0.8).abs() < 0.08, "{}: {density}", layer.name);
+    }
+}
+
+#[test]
+fn weights_of_both_zeros_and_both_signs_are_tied() {
+    let tiny = tiny();
+    let signs = |sign: f32| vec![vec![0.0 * sign; 24], vec![sign; 12]];
+    let rule = rule(Scope::PerLayer, 0.5, &[]);
+    let plus = prune(&tiny, &rule, &signs(1.0), None, &stream(1)).unwrap();
+    assert_eq!(prune(&tiny, &rule, &signs(-1.0), None, &stream(1)).unwrap(), plus);
+}
+
+#[test]
+fn weights_that_are_not_finite_end_the_job_as_such() {
+    let tiny = tiny();
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut weights = weights(&tiny, 1);
+        weights[1][3] = bad;
+        let error = prune(&tiny, &rule(Scope::PerLayer, 0.2, &[]), &weights, None, &stream(1)).unwrap_err();
+        assert_eq!(error.class(), FailureClass::NotFinite);
+        assert!(error.to_string().contains("`fc.weight`"), "{error}");
+    }
+}
+
+#[test]
+fn impossible_rules_are_refused() {
+    let (tiny, dense) = (tiny(), weights(&tiny(), 1));
+    for (rule, says) in [
+        (rule(Scope::Global, 1.5, &[]), "`1.5`"),
+        (rule(Scope::Global, f64::NAN, &[]), "`NaN`"),
+        (rule(Scope::Global, 0.2, &[("fc.weight", -0.1)]), "`-0.1`"),
+        (rule(Scope::Global, 0.2, &[("conv.weight", 0.1)]), "`conv.weight`"),
+        (rule(Scope::Global, 0.2, &[("fc.bias", 0.1)]), "`fc.bias`"),
+    ] {
+        let error = prune(&tiny, &rule, &dense, None, &stream(1)).unwrap_err();
+        assert!(matches!(&error, EngineError::Settings(text) if text.contains(says)), "{error}");
+    }
+    let error = prune(&lenet(), &rule(Scope::Global, 0.2, &[]), &dense, None, &stream(1)).unwrap_err();
+    assert_eq!(error.class(), FailureClass::User);
+}
+
+#[test]
+fn a_random_mask_keeps_each_layers_count_and_nothing_else() {
+    let lenet = lenet();
+    let rule = rule(Scope::PerLayer, 0.5, &[("fc.weight", 0.0)]);
+    let ticket = prune(&lenet, &rule, &weights(&lenet, 1), None, &stream(1)).unwrap();
+    let drawn = random_mask(&ticket, Preserve::PerLayer, &stream(3));
+    assert_eq!(drawn.counts(), ticket.counts());
+    assert_eq!(random_mask(&ticket, Preserve::PerLayer, &stream(3)), drawn);
+    let both =
+        drawn.layers[0].bits.iter().zip(&ticket.layers[0].bits).filter(|(a, b)| **a == 1 && **b == 1).count();
+    let share = both as f64 / ticket.layers[0].living() as f64;
+    assert!((share - 0.5).abs() < 0.01, "chance overlap of two half-dense masks: {share}");
+}
+
+fn network(architecture: &Architecture) -> Network {
+    Network { name: architecture.name.clone(), image: architecture.input, classes: architecture.outputs }
+}
+
+#[test]
+fn prune_and_random_mask_jobs_run_from_files_to_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let tiny = tiny();
+    let (weights, some_job) = (weights(&tiny, 1), Fingerprint(Digest::of(b"job")));
+    let mut file = TensorFile::new(FileKind::Weights, &tiny.name);
+    file.put("fc_layers.0.weight", &[4, 6], weights[0].as_slice()).unwrap();
+    file.put("fc.weight", &[3, 4], weights[1].iter().map(|&x| f64::from(x)).collect::<Vec<_>>()).unwrap();
+    file.save(&path("weights")).unwrap();
+
+    let rule = rule(Scope::Global, 0.25, &[]);
+    let job = PruneJob { network: network(&tiny), rule, weights: some_job, mask: None, ties: stream(1) };
+    let first = run_prune(&job, &path("weights"), None).unwrap();
+    first.save(&tiny, &path("mask")).unwrap();
+    assert_eq!(Mask::load(&tiny, &path("mask")).unwrap(), first);
+    let second = run_prune(&job, &path("weights"), Some(&path("mask"))).unwrap();
+    assert_eq!((living(&first), living(&second)), (27, 20));
+
+    let mask = Input { job: some_job, output: Output::Mask };
+    let job =
+        RandomMaskJob { network: network(&tiny), mask, preserve: Preserve::PerLayer, stream: stream(4) };
+    assert_eq!(run_random_mask(&job, &path("mask")).unwrap().counts(), first.counts());
+}
+
+#[test]
+fn a_mask_of_another_network_or_with_other_values_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask");
+    let tiny = tiny();
+    Mask::dense(&tiny).save(&tiny, &path).unwrap();
+    let error = Mask::load(&lenet(), &path).unwrap_err();
+    assert!(
+        error.to_string().ends_with("is about the network `mnist_lenet_4`, not `mnist_lenet_300_100`"),
+        "{error}"
+    );
+
+    let mut wrong = Mask::dense(&tiny);
+    wrong.layers[1].bits[5] = 2;
+    assert!(wrong.save(&tiny, &path).unwrap_err().to_string().contains("`fc.weight` holds 2"));
+
+    let mut file = TensorFile::new(FileKind::Mask, &tiny.name);
+    file.put("fc_layers.0.weight", &[4, 6], vec![1u8; 24]).unwrap();
+    file.put("fc.weight", &[3, 4], vec![7u8; 12]).unwrap();
+    file.put_note("prunable", &["fc.weight"]).unwrap();
+    file.save(&path).unwrap();
+    assert!(Mask::load(&tiny, &path).unwrap_err().to_string().contains("`fc.weight` holds 7"));
+}

@@ -1,0 +1,369 @@
+//! The rig of the engine's scenario tests: a small data set that can be learned, recipes, and a link that records.
+#![allow(dead_code, reason = "each test binary uses a part of the rig")]
+#![allow(unreachable_pub, reason = "the rig is a module of each test binary")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+use tempfile::TempDir;
+use tombola_engine::{
+    checkpoint::{FileKind, TensorFile},
+    device::Device,
+    mask::Mask,
+    random::{Purpose, Random},
+    train::{CheckpointRule, Engine, Halt, Link},
+};
+use tombola_spec::{
+    Attempt, Digest, Fingerprint, JobId, Steps,
+    data::DataShape,
+    job::{Input, JobSpec, Output, Start, Stream, TrainJob},
+    outcome::{Failure, Provenance, Series, Split, Summary, TrainSummary},
+    settings::{BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
+    slot::{Event, OutputFile, Stage, StageJob},
+    worker::{DeviceKind, Plan},
+};
+
+pub const NETWORK: &str = "mnist_lenet_16_8";
+pub const SGD: Optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: false };
+pub const NESTEROV: Optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: true };
+pub const PLAIN: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+pub const ADAM: Optimizer = Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+pub const PLANS: [Plan; 2] = [Plan::CpuLanes, Plan::Fused];
+
+const TRAIN: u32 = 600;
+const TEST: u32 = 200;
+const SIDE: u32 = 8;
+const CLASSES: u32 = 4;
+
+/// A data folder, a folder for stages, an engine.
+pub struct Rig {
+    folder: TempDir,
+    stages: Mutex<u32>,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let set = folder.path().join("data/tiny");
+        fs::create_dir_all(&set).unwrap();
+        write_part(&set, "train", TRAIN, 1);
+        write_part(&set, "t10k", TEST, 2);
+        Self { folder, stages: Mutex::new(0) }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// A new empty folder for a stage.
+    pub fn stage_folder(&self) -> PathBuf {
+        let mut stages = self.stages.lock().unwrap();
+        *stages += 1;
+        let folder = self.folder.path().join(format!("stage-{stages}"));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    pub fn stage(&self, plan: Plan, jobs: Vec<StageJob>) -> Stage {
+        Stage { width: jobs.len() as u32, jobs, plan, folder: self.stage_folder() }
+    }
+
+    /// Runs a stage on one thread without checkpoints.
+    pub fn run(&self, plan: Plan, jobs: Vec<StageJob>) -> Outcomes {
+        self.run_with(&self.stage(plan, jobs), &Recorder::default(), 1, None)
+    }
+
+    pub fn run_with(&self, stage: &Stage, link: &Recorder, threads: u32, every: Option<u64>) -> Outcomes {
+        let device = Device::open(DeviceKind::Cpu, 0).unwrap();
+        let rule = CheckpointRule { every_iterations: every, ..CheckpointRule::default() };
+        Engine::new(device, self.data(), threads, rule).run(stage, link);
+        Outcomes(std::mem::take(&mut *link.events.lock().unwrap()))
+    }
+
+    /// A mask of the rig's network with about `density` of the weights, as a file.
+    pub fn mask(&self, density: f64, seed: u64) -> PathBuf {
+        let architecture = recipe(ADAM).architecture().unwrap();
+        let mut mask = Mask::dense(&architecture);
+        let mut random = Random::new(Purpose::RandomMask, &stream(seed), "rig", 0);
+        for layer in &mut mask.layers {
+            layer.bits.iter_mut().for_each(|bit| *bit = u8::from(random.uniform() < density));
+        }
+        let path = self.stage_folder().join("mask.safetensors");
+        mask.save(&architecture, &path).unwrap();
+        path
+    }
+}
+
+/// Images of four classes: a bright quadrant each, under noise that makes single pixels unreliable.
+fn write_part(folder: &Path, part: &str, count: u32, seed: u64) {
+    let mut random = Random::new(Purpose::Order, &stream(seed), "pixels", 0);
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let label = random.below(u64::from(CLASSES)) as u32;
+        labels.push(label as u8);
+        for place in 0..SIDE * SIDE {
+            let quadrant = 2 * u32::from(place / SIDE >= SIDE / 2) + u32::from(place % SIDE >= SIDE / 2);
+            let signal = if quadrant == label { 110 } else { 60 };
+            pixels.push((signal + random.below(120)) as u8);
+        }
+    }
+    write_idx(&folder.join(format!("{part}-images-idx3-ubyte")), &[count, SIDE, SIDE], &pixels);
+    write_idx(&folder.join(format!("{part}-labels-idx1-ubyte")), &[count], &labels);
+}
+
+fn write_idx(path: &Path, sizes: &[u32], bytes: &[u8]) {
+    let mut file = vec![0, 0, 8, sizes.len() as u8];
+    sizes.iter().for_each(|size| file.extend(size.to_be_bytes()));
+    file.extend(bytes);
+    fs::write(path, file).unwrap();
+}
+
+pub fn stream(seed: u64) -> Stream {
+    Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 }
+}
+
+/// LeNet-16-8 on the small set: 500 training examples in 25 iterations of 20, evaluated every 10.
+pub fn recipe(optimizer: Optimizer) -> Recipe {
+    let lr = if matches!(optimizer, Optimizer::Adam { .. }) { 0.005 } else { 0.05 };
+    let shape = DataShape {
+        train: TRAIN,
+        test: TEST,
+        image: [1, SIDE, SIDE],
+        classes: CLASSES,
+        mean: 0.5,
+        std: 0.15,
+    };
+    Recipe {
+        model: Model { name: NETWORK.to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero },
+        data: Data { set: "tiny".to_owned(), shape, validation: 100, split_seed: 0 },
+        train: Train {
+            batch: 20,
+            optimizer,
+            lr,
+            decay: 0.001,
+            milestones: Vec::new(),
+            gamma: 0.1,
+            warmup: Steps::ZERO,
+            eval_every: Steps::its(10),
+            order: Order::Fresh,
+        },
+        dtype: Dtype::F32,
+    }
+}
+
+/// A dense job from initialization to `to` iterations, seeded by its number.
+pub fn job(number: u64, recipe: Recipe, to: u32) -> StageJob {
+    let spec = TrainJob {
+        recipe: Arc::new(recipe),
+        start: Start::Init(stream(number)),
+        mask: None,
+        order: stream(100 + number),
+        from: Steps::ZERO,
+        to: Steps::its(to),
+        keep_state: true,
+    };
+    let spec = JobSpec::Train(spec);
+    StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs: BTreeMap::new(), resume: None }
+}
+
+/// Any fingerprint; equal for equal numbers.
+pub fn fingerprint(number: u64) -> Fingerprint {
+    Digest::of(&number.to_le_bytes()).to_string().parse().unwrap()
+}
+
+/// Changes the training job inside.
+pub fn edit(job: &mut StageJob, change: impl FnOnce(&mut TrainJob)) {
+    match &mut job.spec {
+        JobSpec::Train(spec) => change(spec),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) => panic!("not a training job"),
+    }
+}
+
+pub fn edit_recipe(job: &mut StageJob, change: impl FnOnce(&mut Recipe)) {
+    edit(job, |spec| change(Arc::make_mut(&mut spec.recipe)));
+}
+
+pub fn with_mask(mut job: StageJob, mask: &Path) -> StageJob {
+    let input = Input { job: fingerprint(1000), output: Output::Mask };
+    edit(&mut job, |spec| spec.mask = Some(input));
+    job.inputs.insert(input.to_string(), mask.to_owned());
+    job
+}
+
+/// `second` goes on from what `first` left, to `to` iterations.
+pub fn continued(mut job: StageJob, outcomes: &Outcomes, to: u32) -> StageJob {
+    let parent = fingerprint(job.job.0);
+    let outputs = outcomes.outputs(job.job.0);
+    for output in [Output::Weights, Output::State] {
+        job.inputs.insert(Input { job: parent, output }.to_string(), outputs[&output].file.clone());
+    }
+    edit(&mut job, |spec| {
+        (spec.start, spec.from, spec.to) = (Start::Continue(parent), spec.to, Steps::its(to));
+    });
+    job
+}
+
+type Watch = Box<dyn Fn(JobId, u64) -> bool + Send + Sync>;
+
+/// A link that records events, and can stop jobs or the stage when they get somewhere.
+#[derive(Default)]
+pub struct Recorder {
+    pub events: Mutex<Vec<Event>>,
+    pub iterations: Mutex<BTreeMap<JobId, u64>>,
+    /// Whether to cancel a job at an iteration.
+    pub cancel: Option<Watch>,
+    /// Whether to yield when a job is at an iteration.
+    pub halt: Option<Watch>,
+    /// Called with every event.
+    pub on_event: Option<Box<dyn Fn(&Event) + Send + Sync>>,
+}
+
+impl Recorder {
+    pub fn yield_at(iteration: u64) -> Self {
+        Self { halt: Some(Box::new(move |_, at| at >= iteration)), ..Self::default() }
+    }
+
+    pub fn cancel_at(job: u64, iteration: u64) -> Self {
+        let cancel: Watch = Box::new(move |who, at| who.0 == job && at >= iteration);
+        Self { cancel: Some(cancel), ..Self::default() }
+    }
+}
+
+impl Link for Recorder {
+    fn emit(&self, event: Event) {
+        if let Some(on_event) = &self.on_event {
+            on_event(&event);
+        }
+        self.events.lock().unwrap().push(event);
+    }
+
+    fn progress(&self, job: JobId, iteration: u64) {
+        self.iterations.lock().unwrap().insert(job, iteration);
+    }
+
+    fn cancelled(&self, job: JobId) -> bool {
+        let at = self.iterations.lock().unwrap().get(&job).copied().unwrap_or(0);
+        self.cancel.as_ref().is_some_and(|cancel| cancel(job, at))
+    }
+
+    fn halt(&self) -> Halt {
+        let wanted = self.halt.as_ref().is_some_and(|halt| {
+            self.iterations.lock().unwrap().iter().any(|(&job, &iteration)| halt(job, iteration))
+        });
+        if wanted { Halt::Yield } else { Halt::No }
+    }
+}
+
+/// The events of a stage, by what is asked of them.
+#[derive(Debug)]
+pub struct Outcomes(pub Vec<Event>);
+
+impl Outcomes {
+    pub fn failure(&self, number: u64) -> Option<&Failure> {
+        self.0.iter().find_map(|event| match event {
+            Event::Failed { job, failure } if job.0 == number => Some(failure),
+            _ => None,
+        })
+    }
+
+    #[track_caller]
+    fn finished(&self, number: u64) -> (&BTreeMap<Output, OutputFile>, &Summary, &Provenance) {
+        let finished = self.0.iter().find_map(|event| match event {
+            Event::Finished { job, outputs, summary, provenance } if job.0 == number => {
+                Some((outputs, summary, provenance))
+            }
+            _ => None,
+        });
+        finished.unwrap_or_else(|| panic!("j{number} did not finish: {:?}", self.failure(number)))
+    }
+
+    pub fn has_finished(&self, number: u64) -> bool {
+        self.0.iter().any(|event| matches!(event, Event::Finished { job, .. } if job.0 == number))
+    }
+
+    #[track_caller]
+    pub fn outputs(&self, number: u64) -> &BTreeMap<Output, OutputFile> {
+        self.finished(number).0
+    }
+
+    /// Digests of all outputs.
+    #[track_caller]
+    pub fn digests(&self, number: u64) -> BTreeMap<Output, Digest> {
+        self.outputs(number).iter().map(|(&output, file)| (output, file.digest)).collect()
+    }
+
+    #[track_caller]
+    pub fn summary(&self, number: u64) -> &TrainSummary {
+        match self.finished(number).1 {
+            Summary::Train(summary) => summary,
+            Summary::Mask(_) => panic!("a mask's summary"),
+        }
+    }
+
+    #[track_caller]
+    pub fn provenance(&self, number: u64) -> &Provenance {
+        self.finished(number).2
+    }
+
+    /// The last checkpoint of a job.
+    #[track_caller]
+    pub fn checkpoint(&self, number: u64) -> (u64, PathBuf) {
+        let checkpoint = self.0.iter().rev().find_map(|event| match event {
+            Event::Checkpoint { job, iteration, file } if job.0 == number => Some((*iteration, file.clone())),
+            _ => None,
+        });
+        checkpoint.expect("a checkpoint")
+    }
+
+    /// Points of a metric, by iteration; of equal iterations the last told.
+    pub fn points(&self, number: u64, name: &str, split: Split) -> BTreeMap<u64, f64> {
+        let mut points = BTreeMap::new();
+        for event in &self.0 {
+            let Event::Metrics { job, series } = event else { continue };
+            for Series { iterations, values, .. } in
+                series.iter().filter(|s| job.0 == number && s.name == name && s.split == split)
+            {
+                points.extend(iterations.iter().copied().zip(values.iter().copied()));
+            }
+        }
+        points
+    }
+
+    /// An output's parameters by name, as f64.
+    #[track_caller]
+    pub fn tensors(&self, number: u64, output: Output) -> BTreeMap<String, Vec<f64>> {
+        let kind = match output {
+            Output::Initial => FileKind::Initial,
+            Output::Weights => FileKind::Weights,
+            Output::State => FileKind::State,
+            Output::Mask => FileKind::Mask,
+        };
+        tensors(&self.outputs(number)[&output].file, kind)
+    }
+}
+
+/// Float tensors of a file by name, as f64.
+pub fn tensors(path: &Path, kind: FileKind) -> BTreeMap<String, Vec<f64>> {
+    let file = TensorFile::load(path, kind).unwrap();
+    let names: Vec<String> = file.tensors().map(|(name, _, _)| name.to_owned()).collect();
+    let read = |name: &str| match file.f64s(name) {
+        Ok(values) => values.to_vec(),
+        Err(_) => file.f32s(name).unwrap().iter().map(|&value| f64::from(value)).collect(),
+    };
+    names.into_iter().map(|name| (name.clone(), read(&name))).collect()
+}
+
+/// Largest difference between tensors of equal names.
+#[track_caller]
+pub fn distance(a: &BTreeMap<String, Vec<f64>>, b: &BTreeMap<String, Vec<f64>>) -> f64 {
+    assert!(a.keys().eq(b.keys()), "{:?} against {:?}", a.keys(), b.keys());
+    let pairs = a.iter().flat_map(|(name, values)| values.iter().zip(&b[name]));
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}

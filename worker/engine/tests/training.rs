@@ -1,0 +1,237 @@
+//! Training of lanes on a CPU: what is learned, logged, kept and refused.
+
+mod rig;
+
+use rig::{
+    ADAM, NESTEROV, Outcomes, PLAIN, PLANS, Recorder, Rig, SGD, distance, edit, edit_recipe, job, recipe,
+    stream, tensors, with_mask,
+};
+use std::sync::{Arc, Mutex};
+use tombola_engine::{checkpoint::FileKind, mask::Mask};
+use tombola_spec::{
+    Steps,
+    job::{Input, Output, Start},
+    outcome::{FailureClass, Split},
+    settings::Dtype,
+    slot::Event,
+    worker::Plan,
+};
+
+#[test]
+fn a_network_learns_and_says_so_as_it_goes() {
+    let rig = Rig::new();
+    for optimizer in [SGD, ADAM] {
+        let outcomes = rig.run(Plan::CpuLanes, vec![job(1, recipe(optimizer), 200)]);
+        let accuracy = outcomes.points(1, "accuracy", Split::Test);
+        assert!(accuracy[&0] < 0.6 && accuracy[&200] > 0.9, "{accuracy:?}");
+        let loss = outcomes.points(1, "loss", Split::Train);
+        assert!(loss[&200] < loss[&10] / 2.0, "{loss:?}");
+        let summary = outcomes.summary(1);
+        assert_eq!(summary.iterations, 200);
+        let weights = 64 * 16 + 16 * 8 + 8 * 4;
+        assert_eq!(summary.flops, 200 * 20 * 6 * weights);
+        assert!(summary.device_seconds > 0.0);
+        let last = summary.last.iter().find(|m| m.split == Split::Test && m.name == "accuracy").unwrap();
+        assert_eq!(last.value, accuracy[&200]);
+    }
+}
+
+#[test]
+fn evaluations_are_at_start_end_and_every_so_often_and_early_stopping_is_the_least_validation_loss() {
+    let rig = Rig::new();
+    let outcomes = rig.run(Plan::CpuLanes, vec![job(1, recipe(SGD), 34)]);
+    for (name, split) in [("loss", Split::Validation), ("accuracy", Split::Validation), ("loss", Split::Test)]
+    {
+        let iterations: Vec<u64> = outcomes.points(1, name, split).into_keys().collect();
+        assert_eq!(iterations, [0, 10, 20, 30, 34], "{name} {split:?}");
+    }
+    // Nothing was trained on before the first evaluation.
+    let train: Vec<u64> = outcomes.points(1, "loss", Split::Train).into_keys().collect();
+    assert_eq!(train, [10, 20, 30, 34]);
+    let validation = outcomes.points(1, "loss", Split::Validation);
+    let (best, loss) = validation.iter().min_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+    let record = outcomes.summary(1).early_stop.clone().unwrap();
+    assert_eq!(record.iteration, *best);
+    assert!(
+        record.measures.iter().any(|m| m.split == Split::Validation && m.name == "loss" && m.value == *loss)
+    );
+}
+
+#[test]
+fn without_a_validation_split_there_is_no_early_stopping_record() {
+    let rig = Rig::new();
+    let mut job = job(1, recipe(SGD), 12);
+    edit_recipe(&mut job, |recipe| recipe.data.validation = 0);
+    let outcomes = rig.run(Plan::CpuLanes, vec![job]);
+    assert_eq!(outcomes.summary(1).early_stop, None);
+    assert!(outcomes.points(1, "loss", Split::Validation).is_empty());
+    assert_eq!(outcomes.points(1, "loss", Split::Test).len(), 3);
+}
+
+/// Runs 100 iterations and looks at every one of them.
+fn assert_masked_at_every_step(optimizer: tombola_spec::settings::Optimizer, plan: Plan) {
+    let rig = Rig::new();
+    let path = rig.mask(0.3, 5);
+    let architecture = recipe(optimizer).architecture().unwrap();
+    let mask = Mask::load(&architecture, &path).unwrap();
+    let looked_at = Arc::new(Mutex::new(Vec::new()));
+    let (seen, checked) = (Arc::clone(&looked_at), mask.clone());
+    let on_event = move |event: &Event| {
+        if let Event::Checkpoint { iteration, file, .. } = event {
+            for (name, values) in tensors(file, FileKind::Checkpoint) {
+                let parameter = checked.layers.iter().find(|layer| name.starts_with(&layer.name));
+                let Some(layer) = parameter else { continue };
+                assert!(values.iter().any(|&value| value != 0.0), "{name} is all zero");
+                let dead = values.iter().zip(&layer.bits).filter(|(_, bit)| **bit == 0);
+                for (value, _) in dead {
+                    assert_eq!(value.to_bits(), 0, "{name} at iteration {iteration}");
+                }
+            }
+            seen.lock().unwrap().push(*iteration);
+        }
+    };
+    let link = Recorder { on_event: Some(Box::new(on_event)), ..Recorder::default() };
+    let stage = rig.stage(plan, vec![with_mask(job(1, recipe(optimizer), 101), &path)]);
+    let outcomes = rig.run_with(&stage, &link, 1, Some(1));
+    assert!(outcomes.has_finished(1), "{outcomes:?}");
+    assert!(looked_at.lock().unwrap().iter().copied().eq(1..=100), "{looked_at:?}");
+}
+
+#[test]
+fn masked_weights_and_their_momentum_are_exactly_zero_after_each_of_100_steps() {
+    for plan in PLANS {
+        for optimizer in [SGD, NESTEROV, ADAM] {
+            assert_masked_at_every_step(optimizer, plan);
+        }
+    }
+}
+
+#[test]
+fn the_same_seeds_give_the_same_bits_and_other_seeds_do_not() {
+    let rig = Rig::new();
+    for plan in PLANS {
+        let train = |number| rig.run(plan, vec![job(number, recipe(ADAM), 60)]);
+        let (first, second, other) = (train(1), train(1), train(2));
+        assert_eq!(first.digests(1), second.digests(1));
+        assert_eq!(first.summary(1).last, second.summary(1).last);
+        assert_ne!(first.digests(1)[&Output::Weights], other.digests(2)[&Output::Weights]);
+        assert_ne!(first.digests(1)[&Output::Initial], other.digests(2)[&Output::Initial]);
+    }
+}
+
+#[test]
+fn another_number_of_threads_leaves_initialization_and_data_order_unchanged() {
+    let rig = Rig::new();
+    let mut exact = job(1, recipe(SGD), 60);
+    edit_recipe(&mut exact, |recipe| recipe.dtype = Dtype::F64);
+    let train = |threads| {
+        let stage = rig.stage(Plan::CpuLanes, vec![exact.clone()]);
+        rig.run_with(&stage, &Recorder::default(), threads, None)
+    };
+    let (one, two) = (train(1), train(2));
+    assert_eq!(one.digests(1)[&Output::Initial], two.digests(1)[&Output::Initial]);
+    // Batches in another order would show in the third digit.
+    let (a, b) = (one.points(1, "loss", Split::Train), two.points(1, "loss", Split::Train));
+    assert!(a.iter().all(|(iteration, loss)| (loss - b[iteration]).abs() < 1e-9), "{a:?} {b:?}");
+    assert_eq!((one.provenance(1).threads, two.provenance(1).threads), (1, 2));
+}
+
+#[test]
+fn the_learning_rate_warms_up_from_zero_and_falls_at_milestones() {
+    let rig = Rig::new();
+    let mut job = job(1, recipe(PLAIN), 1);
+    edit_recipe(&mut job, |recipe| recipe.train.warmup = Steps::its(5));
+    let outcomes = rig.run(Plan::CpuLanes, vec![job.clone()]);
+    assert_eq!(distance(&outcomes.tensors(1, Output::Initial), &outcomes.tensors(1, Output::Weights)), 0.0);
+
+    let mut until = |to| {
+        edit_recipe(&mut job, |recipe| {
+            (recipe.train.milestones, recipe.train.gamma) = (vec![Steps::its(12)], 0.0);
+        });
+        edit(&mut job, |spec| spec.to = Steps::its(to));
+        rig.run(Plan::CpuLanes, vec![job.clone()]).tensors(1, Output::Weights)
+    };
+    let (before, at, after) = (until(11), until(12), until(40));
+    assert!(distance(&before, &at) > 0.0);
+    assert_eq!(distance(&at, &after), 0.0);
+}
+
+#[test]
+fn the_initial_weights_are_kept_unmasked_and_the_trained_ones_masked() {
+    let rig = Rig::new();
+    let path = rig.mask(0.5, 3);
+    let outcomes = rig.run(Plan::CpuLanes, vec![with_mask(job(1, recipe(ADAM), 5), &path)]);
+    let zeros =
+        |output| outcomes.tensors(1, output)["fc_layers.0.weight"].iter().filter(|w| **w == 0.0).count();
+    assert_eq!(zeros(Output::Initial), 0);
+    let mask = Mask::load(&recipe(ADAM).architecture().unwrap(), &path).unwrap();
+    assert_eq!(zeros(Output::Weights) as u64, 64 * 16 - mask.layers[0].living());
+}
+
+#[test]
+fn a_rewound_run_starts_from_the_anchors_weights_with_a_fresh_optimizer_and_the_schedule_goes_on() {
+    let rig = Rig::new();
+    let anchor = rig.run(Plan::CpuLanes, vec![job(1, recipe(ADAM), 30)]);
+    let parent = rig::fingerprint(7);
+    let mut rewound = job(2, recipe(ADAM), 30);
+    let input = Input { job: parent, output: Output::Weights };
+    rewound.inputs.insert(input.to_string(), anchor.outputs(1)[&Output::Weights].file.clone());
+    edit(&mut rewound, |spec| {
+        (spec.start, spec.from, spec.to) = (Start::Rewind(parent), Steps::its(30), Steps::its(30));
+    });
+    let untrained = rig.run(Plan::CpuLanes, vec![rewound.clone()]);
+    assert_eq!(untrained.digests(2)[&Output::Weights], anchor.digests(1)[&Output::Weights]);
+    assert!(untrained.tensors(2, Output::State).values().flatten().all(|&value| value == 0.0));
+
+    edit(&mut rewound, |spec| spec.to = Steps::its(50));
+    let outcomes = rig.run(Plan::CpuLanes, vec![rewound]);
+    assert!(matches!(outcomes.0[0], Event::Started { iteration: 30, .. }), "{:?}", outcomes.0[0]);
+    let points: Vec<u64> = outcomes.points(2, "loss", Split::Test).into_keys().collect();
+    assert_eq!(points, [30, 40, 50]);
+    assert_eq!(outcomes.outputs(2).keys().copied().collect::<Vec<_>>(), [Output::Weights, Output::State]);
+}
+
+#[track_caller]
+fn assert_fails(outcomes: &Outcomes, number: u64, class: FailureClass, words: &str) {
+    let failure = outcomes.failure(number).expect("a failure");
+    assert_eq!(failure.class, class, "{failure:?}");
+    assert!(failure.message.contains(words), "{failure:?}");
+}
+
+#[test]
+fn what_cannot_be_trained_fails_by_itself_and_says_what_to_do() {
+    let rig = Rig::new();
+    let good = job(1, recipe(SGD), 20);
+    let mut too_large = job(2, recipe(SGD), 20);
+    edit_recipe(&mut too_large, |recipe| recipe.train.batch = 501);
+    let mut no_data = job(3, recipe(SGD), 20);
+    edit_recipe(&mut no_data, |recipe| recipe.data.set = "elsewhere".to_owned());
+    let mut no_network = job(4, recipe(SGD), 20);
+    edit_recipe(&mut no_network, |recipe| recipe.model.name = "alexnet".to_owned());
+    let mut no_weights = job(5, recipe(SGD), 20);
+    edit(&mut no_weights, |spec| spec.start = Start::Rewind(rig::fingerprint(9)));
+    let mut wild = job(6, recipe(SGD), 40);
+    edit_recipe(&mut wild, |recipe| recipe.train.lr = 1e30);
+    let alone = rig.run(Plan::CpuLanes, vec![good.clone()]);
+    let outcomes = rig.run(Plan::CpuLanes, vec![too_large, no_data, good, no_network, no_weights, wild]);
+    assert_fails(&outcomes, 2, FailureClass::User, "a batch of 501");
+    assert_fails(&outcomes, 3, FailureClass::DataMissing, "elsewhere");
+    assert_fails(&outcomes, 4, FailureClass::User, "alexnet");
+    assert_fails(&outcomes, 5, FailureClass::User, "was not given");
+    assert_fails(&outcomes, 6, FailureClass::NotFinite, "NaN or infinite");
+    assert_eq!(outcomes.digests(1), alone.digests(1));
+}
+
+#[test]
+fn a_data_order_belongs_to_its_stream_alone() {
+    let rig = Rig::new();
+    let train = |order| {
+        let mut job = job(1, recipe(SGD), 30);
+        edit(&mut job, |spec| spec.order = stream(order));
+        rig.run(Plan::CpuLanes, vec![job])
+    };
+    let (a, b, c) = (train(1), train(1), train(2));
+    assert_eq!(a.digests(1), b.digests(1));
+    assert_eq!(a.digests(1)[&Output::Initial], c.digests(1)[&Output::Initial]);
+    assert_ne!(a.digests(1)[&Output::Weights], c.digests(1)[&Output::Weights]);
+}
