@@ -342,6 +342,9 @@ pub struct Snapshot {
     pub jobs: Vec<JobRow>,
     /// (sweep, job) claims on those jobs.
     pub claims: Vec<(SweepId, JobId)>,
+    /// For each of those sweeps: how many done jobs it claims that are not among `jobs`, and the iterations they
+    /// trained.
+    pub gone: Vec<(SweepId, u64, u64)>,
     /// Leases that still have leased jobs, with the lanes as granted.
     pub packs: Vec<PackRow>,
     /// Bound data sets.

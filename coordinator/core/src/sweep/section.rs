@@ -9,22 +9,22 @@ use std::fmt::Display;
 
 /// One table being read. Getters return `None` where something is wrong, which has then been noted; so read all
 /// settings first and put them together with `?` afterwards.
-pub(super) struct Section<'a> {
-    pub(super) notes: &'a mut Notes,
+pub(super) struct Section<'n, 't> {
+    pub(super) notes: &'n mut Notes,
     /// Dotted name, empty for the file itself.
     name: String,
     at: usize,
-    tree: &'a Tree,
+    tree: &'t Tree,
     known: Vec<&'static str>,
 }
 
-impl<'a> Section<'a> {
-    pub(super) fn new(notes: &'a mut Notes, name: &str, at: usize, tree: &'a Tree) -> Self {
+impl<'n, 't> Section<'n, 't> {
+    pub(super) fn new(notes: &'n mut Notes, name: &str, at: usize, tree: &'t Tree) -> Self {
         Self { notes, name: name.to_owned(), at, tree, known: Vec::new() }
     }
 
     /// The table at a top-level key of `tree`; missing or not a table is noted.
-    pub(super) fn open(notes: &'a mut Notes, tree: &'a Tree, key: &str, example: &str) -> Option<Self> {
+    pub(super) fn open(notes: &'n mut Notes, tree: &'t Tree, key: &str, example: &str) -> Option<Self> {
         let Some(entry) = tree.get(key) else {
             notes.problem(0, format!("`{key}` is missing"), format!("write `{key} = {{ {example} }}`"));
             return None;
@@ -33,7 +33,7 @@ impl<'a> Section<'a> {
     }
 
     /// The table that is the value of `entry`; anything else is noted.
-    pub(super) fn of(notes: &'a mut Notes, name: &str, entry: &'a Entry, example: &str) -> Option<Self> {
+    pub(super) fn of(notes: &'n mut Notes, name: &str, entry: &'t Entry, example: &str) -> Option<Self> {
         match &entry.node.value {
             Val::Table(tree) => Some(Self::new(notes, name, entry.at, tree)),
             Val::Broken => None,
@@ -56,7 +56,7 @@ impl<'a> Section<'a> {
     }
 
     /// What is written at a key, if anything; the key becomes a known one.
-    pub(super) fn get(&mut self, key: &'static str) -> Option<&'a Entry> {
+    pub(super) fn get(&mut self, key: &'static str) -> Option<&'t Entry> {
         self.known.push(key);
         self.tree.get(key)
     }

@@ -18,7 +18,7 @@ use std::{fmt::Debug, sync::Arc};
 use tombola_spec::{Fingerprint, Steps};
 
 /// A kind's name in a sweep file, and how its settings are read.
-type Kind = (&'static str, fn(&mut Section<'_>) -> Option<Arc<dyn Grow>>);
+type Kind = (&'static str, fn(&mut Section<'_, '_>) -> Option<Arc<dyn Grow>>);
 
 /// The registry.
 const KINDS: &[Kind] = &[("reinit", reinit::read), ("random_mask", random_mask::read)];
@@ -139,7 +139,7 @@ fn is_name(entry: &Entry, notes: &mut Notes) -> bool {
     false
 }
 
-fn rounds(table: &mut Section<'_>, written: &Entry) -> Option<Vec<u32>> {
+fn rounds(table: &mut Section<'_, '_>, written: &Entry) -> Option<Vec<u32>> {
     let rounds = table.read("rounds", &written.node, numbers)?;
     if rounds.contains(&0) {
         table.complain("rounds", "round 0 is dense: nothing is pruned there", "begin with round 1");
@@ -149,7 +149,7 @@ fn rounds(table: &mut Section<'_>, written: &Entry) -> Option<Vec<u32>> {
 }
 
 /// The kind a branch says it is, by default the one it is named after.
-fn kind(table: &mut Section<'_>, entry: &Entry) -> Option<&'static Kind> {
+fn kind(table: &mut Section<'_, '_>, entry: &Entry) -> Option<&'static Kind> {
     let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
     let by_name = |name: &str| KINDS.iter().find(|(known, _)| *known == name);
     match table.get("kind") {

@@ -30,7 +30,7 @@ const WEIGHTS: &[(&str, Weights)] =
     &[("fresh", Weights::Fresh), ("same", Weights::Same), ("rewind", Weights::Rewind)];
 const PRESERVE: &[(&str, Preserve)] = &[("per_layer", Preserve::PerLayer)];
 
-pub(super) fn read(table: &mut Section<'_>) -> Option<Arc<dyn Grow>> {
+pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
     let preserve = table.or("preserve", Preserve::PerLayer, word(PRESERVE));
     let weights = table.or("weights", Weights::Fresh, word(WEIGHTS));
     let from = match weights {

@@ -14,7 +14,7 @@ struct Reinit {
     from: From,
 }
 
-pub(super) fn read(table: &mut Section<'_>) -> Option<Arc<dyn Grow>> {
+pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
     let from = table.or("start", From::Zero, word(FROM))?;
     Some(Arc::new(Reinit { from }))
 }

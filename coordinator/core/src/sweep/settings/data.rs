@@ -37,7 +37,7 @@ fn held_out(shape: &DataShape) -> u32 {
     if shape.train >= 20_000 { 5_000 } else { shape.train / 10 }
 }
 
-fn shape(table: &mut Section<'_>, set: &str) -> Option<DataShape> {
+fn shape(table: &mut Section<'_, '_>, set: &str) -> Option<DataShape> {
     if let Some(shape) = data::known(set) {
         let what = format!("cannot be changed: `{set}` is a known data set");
         table.refuse(&SHAPE, &what, "leave it out, or give your own data set another name");
@@ -52,7 +52,7 @@ fn shape(table: &mut Section<'_>, set: &str) -> Option<DataShape> {
     declared_shape(table)
 }
 
-fn unknown(table: &mut Section<'_>, set: &str) {
+fn unknown(table: &mut Section<'_, '_>, set: &str) {
     table.know(&SHAPE);
     let known: Vec<&str> = data::KNOWN.iter().map(|(name, _)| *name).collect();
     let declare = "declare `examples`, `test` and `classes` of your own";
@@ -63,7 +63,7 @@ fn unknown(table: &mut Section<'_>, set: &str) {
     table.complain("set", format!("`{set}` is not a known data set"), hint);
 }
 
-fn declared_shape(table: &mut Section<'_>) -> Option<DataShape> {
+fn declared_shape(table: &mut Section<'_, '_>) -> Option<DataShape> {
     let train = table.required("examples", "60000", count);
     let test = table.required("test", "10000", count);
     let classes = table.required("classes", "10", count);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tombola_spec::{
     Steps,
     arch::Architecture,
-    settings::{Data, Model, Recipe},
+    settings::{Data, Model},
 };
 
 pub(super) use self::{

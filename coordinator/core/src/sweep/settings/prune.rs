@@ -33,7 +33,7 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
 }
 
 /// Parameters with a rate of their own; 0 = never pruned. Whether the model has them is checked later.
-fn rates(table: &mut Section<'_>) -> Option<BTreeMap<String, f64>> {
+fn rates(table: &mut Section<'_, '_>) -> Option<BTreeMap<String, f64>> {
     let Some(entry) = table.get("rates") else {
         table.defaulted("rates");
         return Some(BTreeMap::new());

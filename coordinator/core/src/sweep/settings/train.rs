@@ -72,7 +72,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Written> {
     Some(Written { steps: length?, settings, dtype: dtype?, evaluated })
 }
 
-fn optimizer(table: &mut Section<'_>) -> Option<Optimizer> {
+fn optimizer(table: &mut Section<'_, '_>) -> Option<Optimizer> {
     const SGD: [&str; 2] = ["momentum", "nesterov"];
     const ADAM: [&str; 2] = ["betas", "eps"];
     table.know(&SGD);
@@ -90,7 +90,7 @@ fn optimizer(table: &mut Section<'_>) -> Option<Optimizer> {
     }
 }
 
-fn sgd(table: &mut Section<'_>) -> Option<Optimizer> {
+fn sgd(table: &mut Section<'_, '_>) -> Option<Optimizer> {
     let momentum = table.or("momentum", 0.0, below_one);
     let nesterov = table.or("nesterov", false, flag);
     if momentum == Some(0.0) && nesterov == Some(true) {
@@ -100,7 +100,7 @@ fn sgd(table: &mut Section<'_>) -> Option<Optimizer> {
     Some(Optimizer::Sgd { momentum: momentum?, nesterov: nesterov? })
 }
 
-fn adam(table: &mut Section<'_>) -> Option<Optimizer> {
+fn adam(table: &mut Section<'_, '_>) -> Option<Optimizer> {
     let betas = table.or("betas", vec![0.9, 0.999], list(below_one));
     let eps = table.or("eps", 1e-8, positive);
     let betas = <[f64; 2]>::try_from(betas?);
@@ -112,7 +112,7 @@ fn adam(table: &mut Section<'_>) -> Option<Optimizer> {
 }
 
 /// Milestones and the factor applied at each.
-fn drops(table: &mut Section<'_>) -> (Option<Vec<Steps>>, Option<f64>) {
+fn drops(table: &mut Section<'_, '_>) -> (Option<Vec<Steps>>, Option<f64>) {
     let written = (table.get("milestones").is_some(), table.get("gamma").is_some());
     let milestones = table.or("milestones", Vec::new(), list(some_steps));
     let gamma = table.or("gamma", 1.0, positive);
