@@ -20,7 +20,9 @@ impl Client {
     pub(crate) async fn connect(address: Option<&str>) -> anyhow::Result<Self> {
         let address = address.map_or_else(places::default_address, places::with_scheme);
         let endpoint = Endpoint::from_shared(address.clone())
-            .map_err(|e| Failure::Input(format!("`{address}` is not an address: {e}\nhint: write host:port")))?
+            .map_err(|e| {
+                Failure::Input(format!("`{address}` is not an address: {e}\nhint: write host:port"))
+            })?
             .connect_timeout(Duration::from_secs(5))
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_while_idle(true)

@@ -93,7 +93,10 @@ impl SlotSpec {
             };
             let lanes = entry.lanes.or(lanes).unwrap_or(usual);
             if lanes == 0 {
-                return Err(setting("a slot has at least one lane", "leave the number out for the usual one"));
+                return Err(setting(
+                    "a slot has at least one lane",
+                    "leave the number out for the usual one",
+                ));
             }
             slots.extend((0..entry.count).map(|_| Self { device: entry.device, index: entry.index, lanes }));
         }
@@ -164,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_slot_that_means_nothing_is_refused_with_a_hint() {
-        for text in ["", "gpu", "cpu:1", "0xcpu", "cpu=", "cpu=0", "cuda:x", "-1xcpu", "cpu,,cpu", "9999xcpu"] {
+        for text in ["", "gpu", "cpu:1", "0xcpu", "cpu=", "cpu=0", "cuda:x", "-1xcpu", "cpu,,cpu", "9999xcpu"]
+        {
             let error = SlotSpec::parse_list(text, None, 2).unwrap_err().to_string();
             assert!(error.contains("hint: "), "{text}: {error}");
         }

@@ -43,7 +43,13 @@ impl Spool {
     pub(crate) fn open(folder: &Path) -> Result<(Self, Vec<Report>)> {
         let path = folder.join("spool");
         let mut options = OpenOptions::new();
-        let mut file = options.create(true).truncate(false).read(true).write(true).open(&path).map_err(AgentError::file(&path))?;
+        let mut file = options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(AgentError::file(&path))?;
         let mut held = Vec::new();
         file.read_to_end(&mut held).map_err(AgentError::file(&path))?;
         let (reports, good) = if held.len() < HEADER.len() && HEADER.starts_with(&held) {
@@ -95,7 +101,11 @@ impl Spool {
     ///
     /// # Errors
     /// When the disk is full or broken.
-    pub(crate) fn keep<'a>(&mut self, needed: impl Iterator<Item = &'a Report>, needed_bytes: u64) -> Result<()> {
+    pub(crate) fn keep<'a>(
+        &mut self,
+        needed: impl Iterator<Item = &'a Report>,
+        needed_bytes: u64,
+    ) -> Result<()> {
         let mut needed = needed.peekable();
         if needed.peek().is_none() {
             return if self.bytes > HEADER.len() as u64 { self.cut_to(HEADER.len() as u64) } else { Ok(()) };
@@ -204,7 +214,12 @@ mod tests {
     #[test]
     fn reports_survive_a_restart_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let series = vec![Series { name: "loss".into(), split: Split::Train, iterations: vec![1, 2], values: vec![0.5, f64::INFINITY] }];
+        let series = vec![Series {
+            name: "loss".into(),
+            split: Split::Train,
+            iterations: vec![1, 2],
+            values: vec![0.5, f64::INFINITY],
+        }];
         let written = [started(4), report(5, Fact::Metrics { batch: 1, series }), report(6, Fact::GivenBack)];
         let (mut spool, reports) = Spool::open(folder.path()).unwrap();
         assert!(reports.is_empty());
@@ -237,10 +252,13 @@ mod tests {
         spool.append(&started(1), false).unwrap();
         spool.keep(std::iter::empty(), 0).unwrap();
         assert_eq!(spool.bytes(), empty);
-        let long = report(2, Fact::Failed(tombola_spec::outcome::Failure {
-            class: tombola_spec::outcome::FailureClass::User,
-            message: "x".repeat(SLACK as usize),
-        }));
+        let long = report(
+            2,
+            Fact::Failed(tombola_spec::outcome::Failure {
+                class: tombola_spec::outcome::FailureClass::User,
+                message: "x".repeat(SLACK as usize),
+            }),
+        );
         spool.append(&long, false).unwrap();
         spool.append(&started(3), false).unwrap();
         spool.keep([started(3)].iter(), size_of(&started(3))).unwrap();

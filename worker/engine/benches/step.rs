@@ -89,7 +89,8 @@ enum Contestant {
 }
 
 fn contestants(device: DeviceKind) -> Vec<Contestant> {
-    let fused = |widths: &[u32]| widths.iter().map(|&width| Contestant::Pack(Plan::Fused, width)).collect::<Vec<_>>();
+    let fused =
+        |widths: &[u32]| widths.iter().map(|&width| Contestant::Pack(Plan::Fused, width)).collect::<Vec<_>>();
     match device {
         DeviceKind::Cpu => {
             let mut all = vec![Contestant::Products, Contestant::Pack(Plan::CpuLanes, 1)];
@@ -178,8 +179,7 @@ fn job(number: u64, steps: u32) -> StageJob {
 }
 
 fn recipe() -> Recipe {
-    let shape =
-        DataShape { train: EXAMPLES, test: 10, image: [1, 28, 28], classes: 10, mean: 0.5, std: 0.3 };
+    let shape = DataShape { train: EXAMPLES, test: 10, image: [1, 28, 28], classes: 10, mean: 0.5, std: 0.3 };
     Recipe {
         model: Model {
             name: "mnist_lenet_300_100".to_owned(),

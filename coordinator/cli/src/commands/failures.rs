@@ -22,9 +22,20 @@ impl Failures {
             }
             let row = |j: &FailedJob| {
                 let tries = j.tries.to_string();
-                vec![j.job.clone(), j.label.clone(), j.state.clone(), j.class.clone(), tries, j.worker.clone(), j.message.clone()]
+                vec![
+                    j.job.clone(),
+                    j.label.clone(),
+                    j.state.clone(),
+                    j.class.clone(),
+                    tries,
+                    j.worker.clone(),
+                    j.message.clone(),
+                ]
             };
-            table(&["job", "for", "state", "class", "tries", "worker", "message"], answer.jobs.iter().map(row))
+            table(
+                &["job", "for", "state", "class", "tries", "worker", "message"],
+                answer.jobs.iter().map(row),
+            )
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -64,17 +64,20 @@ impl Fetch {
 }
 
 fn default_folder(ticket: &TicketRequest) -> PathBuf {
-    let line = if ticket.branch.is_empty() { String::new() } else { format!("-{}-{}", ticket.branch, ticket.copy) };
+    let line =
+        if ticket.branch.is_empty() { String::new() } else { format!("-{}-{}", ticket.branch, ticket.copy) };
     PathBuf::from(format!("{}-{}-{}{line}", ticket.sweep, ticket.trial, ticket.round))
 }
 
 /// Writes the folder; the card comes last, so that a folder with a card is whole.
 async fn write(client: &Client, ticket: &TicketResponse, folder: &Path) -> anyhow::Result<u64> {
     if folder.join("card.json").exists() {
-        let what = format!("`{}` holds a ticket already\nhint: name another folder with --dir", folder.display());
+        let what =
+            format!("`{}` holds a ticket already\nhint: name another folder with --dir", folder.display());
         return Err(Failure::Input(what).into());
     }
-    std::fs::create_dir_all(folder).map_err(|e| anyhow::anyhow!("cannot make the folder `{}`: {e}", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .map_err(|e| anyhow::anyhow!("cannot make the folder `{}`: {e}", folder.display()))?;
     let mut size = 0;
     for (name, digest) in [("mask.safetensors", &ticket.mask), ("weights.safetensors", &ticket.weights)] {
         if !digest.is_empty() {
@@ -90,7 +93,8 @@ async fn write(client: &Client, ticket: &TicketResponse, folder: &Path) -> anyho
 
 /// An artifact, checked against its name.
 async fn download(client: &Client, digest: &str) -> anyhow::Result<Vec<u8>> {
-    let mut chunks = client.answer(client.artifacts().get(GetArtifactRequest { digest: digest.to_owned() }).await)?;
+    let mut chunks =
+        client.answer(client.artifacts().get(GetArtifactRequest { digest: digest.to_owned() }).await)?;
     let mut data = Vec::new();
     while let Some(chunk) = client.answer(chunks.message().await.map(tonic::Response::new))? {
         data.extend_from_slice(&chunk.data);

@@ -17,7 +17,10 @@ impl List {
             if answer.sweeps.is_empty() {
                 return "no sweeps yet; submit one with `tombola submit sweep.toml`".to_owned();
             }
-            table(&["id", "name", "state", "trials", "done", "failed", "progress"], answer.sweeps.iter().map(row))
+            table(
+                &["id", "name", "state", "trials", "done", "failed", "progress"],
+                answer.sweeps.iter().map(row),
+            )
         })?;
         Ok(ExitCode::SUCCESS)
     }

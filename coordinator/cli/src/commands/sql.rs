@@ -35,7 +35,8 @@ impl Sql {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         let sql = statement(self.statement)?;
         let client = context.connect().await?;
-        let answer = client.answer(client.query().query(QueryRequest { sql, max_rows: self.max_rows }).await)?;
+        let answer =
+            client.answer(client.query().query(QueryRequest { sql, max_rows: self.max_rows }).await)?;
         let style = if context.printer.format() == Format::Json { Style::Json } else { self.format };
         context.printer.data(&match style {
             Style::Table => table(&headers(&answer), answer.rows.iter().map(|row| cells(row, "∅"))),
@@ -43,7 +44,9 @@ impl Sql {
             Style::Csv => csv(&answer),
         })?;
         if answer.truncated {
-            context.printer.note("note: cut at the coordinator's limit; add `limit` and `offset`, or aggregate");
+            context
+                .printer
+                .note("note: cut at the coordinator's limit; add `limit` and `offset`, or aggregate");
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -97,7 +100,11 @@ fn json(answer: &QueryResponse) -> anyhow::Result<String> {
 /// RFC 4180.
 fn csv(answer: &QueryResponse) -> String {
     let quoted = |field: &String| {
-        if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.clone() }
+        if field.contains(['"', ',', '\n', '\r']) {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        } else {
+            field.clone()
+        }
     };
     let line = |fields: &[String]| fields.iter().map(quoted).collect::<Vec<_>>().join(",");
     let rows = answer.rows.iter().map(|row| line(&cells(row, "")));
@@ -111,7 +118,8 @@ mod tests {
     #[test]
     fn csv_quotes_what_needs_quotes_and_leaves_null_empty() {
         let value = |kind| Value { kind };
-        let values = vec![value(Some(Kind::Text("a,\"b\"".into()))), value(None), value(Some(Kind::Real(0.5)))];
+        let values =
+            vec![value(Some(Kind::Text("a,\"b\"".into()))), value(None), value(Some(Kind::Real(0.5)))];
         let columns = ["x", "y", "z"].map(str::to_owned).to_vec();
         let answer = QueryResponse { columns, rows: vec![Row { values }], truncated: false };
         assert_eq!(csv(&answer), "x,y,z\r\n\"a,\"\"b\"\"\",,0.5");

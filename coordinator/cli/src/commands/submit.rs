@@ -22,7 +22,11 @@ impl Submit {
         let answer = client.answer(client.sweeps().submit(SubmitRequest { file }).await)?;
         let name = answer.sweep.as_ref().map_or_else(String::new, |sweep| sweep.name.clone());
         context.printer.show(&answer, || words(&answer))?;
-        if self.watch { watch::until_finished(&client, context.printer, &name).await } else { Ok(ExitCode::SUCCESS) }
+        if self.watch {
+            watch::until_finished(&client, context.printer, &name).await
+        } else {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -66,7 +66,9 @@ impl Up {
         };
         supervisor.stop(context.printer).await;
         if matches!(&result, Ok(code) if *code == ExitCode::from(130)) {
-            context.printer.note(&format!("stopped; `tombola up --state {}` goes on from here", plan.state.display()));
+            context
+                .printer
+                .note(&format!("stopped; `tombola up --state {}` goes on from here", plan.state.display()));
         }
         result
     }

@@ -22,7 +22,11 @@ impl Watch {
 }
 
 /// Shows events until the sweep is finished; the exit code says whether jobs failed.
-pub(crate) async fn until_finished(client: &Client, printer: &Printer, sweep: &str) -> anyhow::Result<ExitCode> {
+pub(crate) async fn until_finished(
+    client: &Client,
+    printer: &Printer,
+    sweep: &str,
+) -> anyhow::Result<ExitCode> {
     let request = WatchRequest { sweep: sweep.to_owned() };
     let mut events = client.answer(client.sweeps().watch(request).await)?;
     let mut view = View::new(printer);
@@ -55,7 +59,9 @@ impl<'a> View<'a> {
             return Self::Lines { printer, percent: None };
         }
         let all = MultiProgress::new();
-        let whole = all.add(ProgressBar::new(0).with_style(style("{prefix} {bar:40} {percent:>3} %  {msg}  {eta} left")));
+        let whole = all.add(
+            ProgressBar::new(0).with_style(style("{prefix} {bar:40} {percent:>3} %  {msg}  {eta} left")),
+        );
         Self::Bars { all, whole, jobs: HashMap::new() }
     }
 

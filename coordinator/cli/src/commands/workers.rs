@@ -17,7 +17,10 @@ impl Workers {
             if answer.workers.is_empty() {
                 return "no workers; add one with `tombola-worker --coordinator HOST:PORT`".to_owned();
             }
-            table(&["id", "name", "state", "slot", "lanes", "running", "queued", "data", "seen"], answer.workers.iter().flat_map(rows))
+            table(
+                &["id", "name", "state", "slot", "lanes", "running", "queued", "data", "seen"],
+                answer.workers.iter().flat_map(rows),
+            )
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -34,7 +34,11 @@ impl Printer {
     }
 
     /// Shows an answer: its JSON, or the text made for people.
-    pub(crate) fn show(&self, value: &impl serde::Serialize, people: impl FnOnce() -> String) -> anyhow::Result<()> {
+    pub(crate) fn show(
+        &self,
+        value: &impl serde::Serialize,
+        people: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
         match self.format {
             Format::Json => self.data(&serde_json::to_string_pretty(value)?),
             Format::Table => self.data(&people()),

@@ -34,7 +34,11 @@ fn status(sweep: &Sweep) -> String {
     match (sweep.finished, jobs.failed) {
         (true, 0) => format!("All {} jobs are done.", jobs.done),
         (true, failed) => format!("{} jobs are done, {failed} failed.", jobs.done),
-        (false, _) => format!("Not finished: {} jobs done, {} to go.", jobs.done, jobs.waiting + jobs.ready + jobs.running),
+        (false, _) => format!(
+            "Not finished: {} jobs done, {} to go.",
+            jobs.done,
+            jobs.waiting + jobs.ready + jobs.running
+        ),
     }
 }
 
@@ -50,7 +54,9 @@ fn rows(results: &ResultsResponse) -> String {
         format!("<tr><td>{round}<td>{density}{}\n", lines.iter().map(cell).collect::<String>())
     };
     let body: String = table::rounds(results).into_iter().map(row).collect();
-    format!("<table>\n<tr><th>round<th>density{titles}\n{body}</table>\n<p>Mean ± standard deviation, % (number of seeds).</p>\n")
+    format!(
+        "<table>\n<tr><th>round<th>density{titles}\n{body}</table>\n<p>Mean ± standard deviation, % (number of seeds).</p>\n"
+    )
 }
 
 /// Text made safe inside HTML and attributes.
@@ -68,6 +74,10 @@ mod tests {
         let page = page(&sweep, &small());
         assert_eq!(page.matches("<circle").count(), small().runs.len());
         assert_eq!(page.matches("class=\"bar\"").count(), small().curve.len());
-        assert!(page.contains("a&lt;b") && page.contains("x = &quot;&lt;&amp;&gt;&quot;") && !page.contains("a<b"));
+        assert!(
+            page.contains("a&lt;b")
+                && page.contains("x = &quot;&lt;&amp;&gt;&quot;")
+                && !page.contains("a<b")
+        );
     }
 }

@@ -48,7 +48,8 @@ fn axes(results: &ResultsResponse) -> (Scale, Scale) {
 
 /// The range of everything drawn, with a little air.
 fn accuracies(results: &ResultsResponse) -> (f64, f64) {
-    let bars = results.curve.iter().flat_map(|p| [p.mean - p.sd.unwrap_or(0.0), p.mean + p.sd.unwrap_or(0.0)]);
+    let bars =
+        results.curve.iter().flat_map(|p| [p.mean - p.sd.unwrap_or(0.0), p.mean + p.sd.unwrap_or(0.0)]);
     let all: Vec<f64> = bars.chain(results.runs.iter().map(|run| run.accuracy)).collect();
     let low = all.iter().copied().fold(f64::INFINITY, f64::min);
     let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -61,18 +62,40 @@ fn draw_grid(svg: &mut String, results: &ResultsResponse, x: Scale, y: Scale) {
     for value in ticks(accuracies(results), 6.0) {
         let at = y.at(value);
         put(svg, &format!("<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>"));
-        put(svg, &format!("<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{:.1}</text>", LEFT - 8.0, at + 4.0, 100.0 * value));
+        put(
+            svg,
+            &format!(
+                "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{:.1}</text>",
+                LEFT - 8.0,
+                at + 4.0,
+                100.0 * value
+            ),
+        );
     }
     for density in density_ticks(results) {
         let at = x.at(density);
         put(svg, &format!("<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>"));
         let label = format!("{}", 100.0 * density).chars().take(4).collect::<String>();
-        put(svg, &format!("<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", bottom + 18.0));
+        put(
+            svg,
+            &format!("<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", bottom + 18.0),
+        );
     }
     let middle = (LEFT + right) / 2.0;
-    put(svg, &format!("<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">weights remaining, % (log)</text>", HEIGHT - 12.0));
+    put(
+        svg,
+        &format!(
+            "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">weights remaining, % (log)</text>",
+            HEIGHT - 12.0
+        ),
+    );
     let half = (TOP + bottom) / 2.0;
-    put(svg, &format!("<text transform=\"translate(16 {half}) rotate(-90)\" text-anchor=\"middle\">test accuracy, %</text>"));
+    put(
+        svg,
+        &format!(
+            "<text transform=\"translate(16 {half}) rotate(-90)\" text-anchor=\"middle\">test accuracy, %</text>"
+        ),
+    );
 }
 
 /// 1, 2, 5 times powers of ten inside the drawn range.
@@ -91,14 +114,26 @@ fn draw_line(svg: &mut String, results: &ResultsResponse, line: &Line, colour: &
     for p in &points {
         let sd = p.sd.unwrap_or(0.0);
         let (at, low, high) = (x.at(p.density), y.at(p.mean - sd), y.at(p.mean + sd));
-        put(svg, &format!("<path class=\"bar\" d=\"M{at:.1} {low:.1}V{high:.1}m-3 0h6M{:.1} {low:.1}h6\"/>", at - 3.0));
+        put(
+            svg,
+            &format!(
+                "<path class=\"bar\" d=\"M{at:.1} {low:.1}V{high:.1}m-3 0h6M{:.1} {low:.1}h6\"/>",
+                at - 3.0
+            ),
+        );
     }
     let own = |run: &&tombola_wire::v1::RunPoint| {
         run.group == line.group && run.branch == line.branch && run.kind == line.kind
     };
     for run in results.runs.iter().filter(own) {
         let (cx, cy) = (x.at(run.density), y.at(run.accuracy));
-        let title = format!("seed {}, copy {}, round {}: {:.2} %", run.seed, run.copy, run.round, 100.0 * run.accuracy);
+        let title = format!(
+            "seed {}, copy {}, round {}: {:.2} %",
+            run.seed,
+            run.copy,
+            run.round,
+            100.0 * run.accuracy
+        );
         put(svg, &format!("<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"2.2\"><title>{title}</title></circle>"));
     }
     svg.push_str("</g>\n");
@@ -108,7 +143,10 @@ fn draw_legend(svg: &mut String, line: &Line, index: usize) {
     let colour = COLOURS[index % COLOURS.len()];
     let (x, y) = (WIDTH - RIGHT + 16.0, TOP + 12.0 + 20.0 * index as f64);
     put(svg, &format!("<path stroke=\"{colour}\" class=\"mean\" d=\"M{x} {y}h22\"/>"));
-    put(svg, &format!("<text x=\"{}\" y=\"{}\">{}</text>", x + 28.0, y + 4.0, super::html::escape(&line.title())));
+    put(
+        svg,
+        &format!("<text x=\"{}\" y=\"{}\">{}</text>", x + 28.0, y + 4.0, super::html::escape(&line.title())),
+    );
 }
 
 fn put(svg: &mut String, element: &str) {

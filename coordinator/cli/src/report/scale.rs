@@ -32,7 +32,8 @@ impl Scale {
 pub(super) fn ticks((from, to): (f64, f64), wanted: f64) -> Vec<f64> {
     let rough = (to - from) / wanted;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= rough).unwrap_or(rough);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= rough).unwrap_or(rough);
     let first = (from / step).ceil() as i64;
     let last = (to / step).floor() as i64;
     (first..=last).map(|n| n as f64 * step).collect()

@@ -12,13 +12,18 @@ pub(crate) fn render(results: &ResultsResponse) -> String {
     }
     let lines = lines(results);
     let titles: Vec<_> = lines.iter().map(Line::title).collect();
-    let headers: Vec<&str> = ["round", "density"].into_iter().chain(titles.iter().map(String::as_str)).collect();
+    let headers: Vec<&str> =
+        ["round", "density"].into_iter().chain(titles.iter().map(String::as_str)).collect();
     let rows = rounds(results).into_iter().map(|(round, points)| {
         let density = points.first().map_or_else(String::new, |point| percent(point.density));
-        let cell = |line: &Line| points.iter().find(|p| Line::of(p) == *line).map_or_else(String::new, |p| cell(p));
+        let cell =
+            |line: &Line| points.iter().find(|p| Line::of(p) == *line).map_or_else(String::new, |p| cell(p));
         [round.to_string(), density].into_iter().chain(lines.iter().map(cell)).collect()
     });
-    format!("{}\n\ntest accuracy at the end of training, %: mean ± standard deviation between seeds (seeds)", table(&headers, rows))
+    format!(
+        "{}\n\ntest accuracy at the end of training, %: mean ± standard deviation between seeds (seeds)",
+        table(&headers, rows)
+    )
 }
 
 /// Points by round.

@@ -28,7 +28,12 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts `binary`, found beside this one.
-    pub(super) fn spawn(name: &str, binary: &'static str, arguments: &[String], plan: &Plan) -> anyhow::Result<Self> {
+    pub(super) fn spawn(
+        name: &str,
+        binary: &'static str,
+        arguments: &[String],
+        plan: &Plan,
+    ) -> anyhow::Result<Self> {
         let log = plan.state.join("log").join(format!("{name}.log"));
         let process = launch(binary, arguments, &log)?;
         let (name, arguments) = (name.to_owned(), arguments.to_vec());
@@ -65,7 +70,11 @@ impl Child {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(8)..].join("\n");
-        anyhow::anyhow!("{} ended ({status}). The end of its log ({}):\n{tail}", self.name, self.log.display())
+        anyhow::anyhow!(
+            "{} ended ({status}). The end of its log ({}):\n{tail}",
+            self.name,
+            self.log.display()
+        )
     }
 
     /// Asks it to finish.
@@ -103,5 +112,10 @@ fn launch(binary: &str, arguments: &[String], log: &Path) -> anyhow::Result<toki
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("cannot start `{}`\nhint: build it beside this one: cargo build --workspace", path.display()))
+        .with_context(|| {
+            format!(
+                "cannot start `{}`\nhint: build it beside this one: cargo build --workspace",
+                path.display()
+            )
+        })
 }

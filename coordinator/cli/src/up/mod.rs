@@ -2,13 +2,7 @@
 
 mod child;
 
-use crate::{
-    client::Client,
-    commands::up::Device,
-    error::Failure,
-    output::Printer,
-    places,
-};
+use crate::{client::Client, commands::up::Device, error::Failure, output::Printer, places};
 use child::Child;
 use std::{
     path::PathBuf,
@@ -46,7 +40,8 @@ impl Supervisor {
         std::fs::create_dir_all(plan.state.join("log")).map_err(|e| {
             Failure::Input(format!("cannot make the state folder `{}`: {e}", plan.state.display()))
         })?;
-        let mut coordinator = Child::spawn("coordinator", "tombola-coordinator", &coordinator_arguments(plan), plan)?;
+        let mut coordinator =
+            Child::spawn("coordinator", "tombola-coordinator", &coordinator_arguments(plan), plan)?;
         let (address, client) = first_answer(plan, &mut coordinator).await?;
         printer.note(&format!("coordinator at {address}, state in {}", plan.state.display()));
         let mut workers = Vec::new();
@@ -116,7 +111,8 @@ fn start_worker(plan: &Plan, address: &str, number: u32) -> anyhow::Result<Child
         ("--data", plan.data.display().to_string()),
         ("--slots", slot),
     ];
-    let arguments: Vec<String> = arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
+    let arguments: Vec<String> =
+        arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
     Child::spawn(&name, "tombola-worker", &arguments, plan)
 }
 
@@ -133,7 +129,9 @@ async fn first_answer(plan: &Plan, coordinator: &mut Child) -> anyhow::Result<(S
         }
         if Instant::now() > deadline {
             let log = coordinator.log().display();
-            return Err(Failure::Unreachable(format!("the coordinator does not answer; its log is {log}")).into());
+            return Err(
+                Failure::Unreachable(format!("the coordinator does not answer; its log is {log}")).into()
+            );
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -39,11 +39,9 @@ impl PackKey {
     fn of(spec: &JobSpec) -> Self {
         let network = |network: &Network| format!("{} {:?} {}", network.name, network.image, network.classes);
         match spec {
-            JobSpec::Train(job) => Self {
-                kind: "train",
-                network: job.recipe.model.name.clone(),
-                train: Some(TrainKey::of(job)),
-            },
+            JobSpec::Train(job) => {
+                Self { kind: "train", network: job.recipe.model.name.clone(), train: Some(TrainKey::of(job)) }
+            }
             JobSpec::Prune(job) => Self { kind: "prune", network: network(&job.network), train: None },
             JobSpec::RandomMask(job) => {
                 Self { kind: "random_mask", network: network(&job.network), train: None }

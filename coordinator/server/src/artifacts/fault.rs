@@ -41,6 +41,8 @@ mod tests {
     fn a_full_disk_is_said_to_be_full() {
         let full = io::Error::from_raw_os_error(28);
         let error = object_store::Error::Generic { store: "LocalFileSystem", source: Box::new(full) };
-        assert!(matches!(to_error(error), Error::Exhausted(text) if text.contains("full") && text.contains("hint:")));
+        assert!(
+            matches!(to_error(error), Error::Exhausted(text) if text.contains("full") && text.contains("hint:"))
+        );
     }
 }

@@ -53,7 +53,9 @@ async fn copy(
     }
     if *hasher.finalize().as_bytes() != name.digest.0 {
         let digest = name.digest.short();
-        return Err(Error::Corrupt(format!("the bytes sent for artifact `{digest}` do not match their digest")));
+        return Err(Error::Corrupt(format!(
+            "the bytes sent for artifact `{digest}` do not match their digest"
+        )));
     }
     Ok(())
 }

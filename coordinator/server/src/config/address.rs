@@ -33,7 +33,9 @@ impl std::str::FromStr for Listen {
         // The one name everybody types; other names are looked up by no one here.
         let numeric = text.replacen("localhost:", "127.0.0.1:", 1);
         numeric.parse().map(Self).map_err(|_| {
-            format!("`{text}` is not an address\nhint: write an IP address and a port, such as `127.0.0.1:7654`")
+            format!(
+                "`{text}` is not an address\nhint: write an IP address and a port, such as `127.0.0.1:7654`"
+            )
         })
     }
 }

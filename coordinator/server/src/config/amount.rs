@@ -17,7 +17,8 @@ const TIMES: &[(&str, u64)] = &[("h", 3_600_000), ("min", 60_000), ("ms", 1), ("
 const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 fn parse(text: &str, units: &[(&str, u64)], example: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` has to be a whole number above 0 with a unit\nhint: write it like {example}");
+    let wrong =
+        || format!("`{text}` has to be a whole number above 0 with a unit\nhint: write it like {example}");
     let (digits, factor) =
         units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor))).ok_or_else(wrong)?;
     let number: u64 = digits.trim_end().parse().map_err(|_| wrong())?;

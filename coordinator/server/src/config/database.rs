@@ -70,7 +70,10 @@ mod tests {
         ] {
             let database: Database = url.parse().unwrap();
             let printed = format!("{database:?} {database}");
-            assert!(!printed.contains("secret") && !printed.contains("cret") && printed.contains("db.lab"), "{printed}");
+            assert!(
+                !printed.contains("secret") && !printed.contains("cret") && printed.contains("db.lab"),
+                "{printed}"
+            );
         }
         let error = "mysql://me:secret@host".parse::<Database>().unwrap_err();
         assert!(!error.contains("secret") && error.contains("hint:"));

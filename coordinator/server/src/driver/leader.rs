@@ -171,7 +171,9 @@ impl Leader {
     /// The link has to be open before the first message over it, and the first message says who the worker is.
     fn connect(&mut self, hello: Event, link: mpsc::Sender<ToLink>, reply: Reply<Connected>) {
         let mut effects = self.effects(hello);
-        let first = effects.iter().position(|effect| matches!(effect, Effect::Send { message, .. } if introduces(message)));
+        let first = effects
+            .iter()
+            .position(|effect| matches!(effect, Effect::Send { message, .. } if introduces(message)));
         match first.map(|index| effects.remove(index)) {
             Some(Effect::Send { worker, message: Message::Welcome }) => {
                 self.outbox.after.push(After::Open(worker, link, reply));
@@ -226,7 +228,8 @@ impl Leader {
             After::Open(worker, link, reply) => {
                 let id = self.links.open(worker, link);
                 let welcome = ToLink::Welcome { worker, epoch: self.epoch };
-                if self.links.send(worker, welcome) && reply.send(Ok(Connected::Welcome(worker, id))).is_ok() {
+                if self.links.send(worker, welcome) && reply.send(Ok(Connected::Welcome(worker, id))).is_ok()
+                {
                     return;
                 }
                 // The session ended while the Hello was being committed; nobody else would say so.

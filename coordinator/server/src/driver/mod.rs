@@ -144,7 +144,8 @@ impl Driver {
     }
 
     async fn send(&self, command: Command) -> Result<(), Error> {
-        let gone = |_| Error::Unavailable("the coordinator is shutting down; try again in a moment".to_owned());
+        let gone =
+            |_| Error::Unavailable("the coordinator is shutting down; try again in a moment".to_owned());
         self.commands.send(command).await.map_err(gone)
     }
 }

@@ -28,7 +28,11 @@ impl ArtifactService for Artifacts {
         let mut parts = request.into_inner();
         let header = match parts.message().await?.and_then(|first| first.part) {
             Some(put_request::Part::Header(header)) => header,
-            _ => return Err(Error::Invalid("the first message of an upload has to be its header".to_owned()).into()),
+            _ => {
+                return Err(
+                    Error::Invalid("the first message of an upload has to be its header".to_owned()).into()
+                );
+            }
         };
         let name = Artifact { digest: header.digest.parse().map_err(Error::from)?, bytes: header.bytes };
         // Pinned first: a collector must not find the bytes without the pin.
@@ -44,7 +48,8 @@ impl ArtifactService for Artifacts {
     ) -> Result<Response<Self::GetStream>, Status> {
         let digest: Digest = request.into_inner().digest.parse().map_err(Error::from)?;
         let pieces = self.shelf.get(digest).await?;
-        let chunks = pieces.map(|piece| piece.map(|data| v1::Chunk { data: data.into() }).map_err(Status::from));
+        let chunks =
+            pieces.map(|piece| piece.map(|data| v1::Chunk { data: data.into() }).map_err(Status::from));
         Ok(Response::new(Box::pin(chunks)))
     }
 
@@ -54,7 +59,8 @@ impl ArtifactService for Artifacts {
             let many = format!("{} digests at once, more than {MOST_DIGESTS}", asked.len());
             return Err(Error::Exhausted(many).into());
         }
-        let asked: Vec<Digest> = asked.iter().map(|d| d.parse()).collect::<Result<_, _>>().map_err(Error::from)?;
+        let asked: Vec<Digest> =
+            asked.iter().map(|d| d.parse()).collect::<Result<_, _>>().map_err(Error::from)?;
         self.store.pin(&asked).await.map_err(Error::from)?;
         let mut there = Vec::new();
         for digest in asked {

@@ -29,7 +29,9 @@ impl QueryService for Query {
 }
 
 fn answer(table: Table) -> v1::QueryResponse {
-    let row = |row: Vec<Cell>| v1::Row { values: row.into_iter().map(|cell| v1::Value { kind: kind(cell) }).collect() };
+    let row = |row: Vec<Cell>| v1::Row {
+        values: row.into_iter().map(|cell| v1::Value { kind: kind(cell) }).collect(),
+    };
     let rows = table.rows.into_iter().map(row).collect();
     v1::QueryResponse { columns: table.columns, rows, truncated: table.truncated }
 }

@@ -47,7 +47,8 @@ impl WorkerService for Workers {
 
 /// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back.
 fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms) -> Outgoing {
-    let lost = ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
+    let lost =
+        ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
     let messages = ReceiverStream::new(messages).chain(futures::stream::iter([lost]));
     let open = futures::stream::unfold((messages, true), |(mut messages, open)| async move {
         let next = if open { messages.next().await? } else { return None };
@@ -97,7 +98,10 @@ impl Session {
         };
         if message.protocol != version::PROTOCOL {
             let refused = Message::Refused { message: other_protocol(message.protocol), retry: false };
-            tracing::warn!(protocol = message.protocol, "worker.protocol: a worker of another version was refused");
+            tracing::warn!(
+                protocol = message.protocol,
+                "worker.protocol: a worker of another version was refused"
+            );
             let _ = link.try_send(ToLink::Message(refused));
             return Ok(Connected::Refused);
         }

@@ -51,7 +51,9 @@ pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, 
             Ok(Event::Returned { worker, lease: returned.lease.parse()?, jobs })
         }
         Some(from_worker::Message::Leaving(v1::Leaving {})) => Ok(Event::Leaving { worker }),
-        Some(from_worker::Message::Hello(_)) => Err(Error::Invalid("Hello comes once in a session".to_owned())),
+        Some(from_worker::Message::Hello(_)) => {
+            Err(Error::Invalid("Hello comes once in a session".to_owned()))
+        }
         None => Err(ConversionError::new("message", "empty, or of a later protocol").into()),
     }
 }
@@ -60,11 +62,13 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
     match what {
         Some(report::What::Started(started)) => Ok(Fact::Started { iteration: started.iteration }),
         Some(report::What::Metrics(metrics)) => {
-            let series = metrics.series.into_iter().map(TryInto::try_into).collect::<Result<_, ConversionError>>()?;
+            let series =
+                metrics.series.into_iter().map(TryInto::try_into).collect::<Result<_, ConversionError>>()?;
             Ok(Fact::Metrics { batch: metrics.batch, series })
         }
         Some(report::What::Checkpoint(taken)) => {
-            let artifact = taken.artifact.ok_or_else(|| ConversionError::new("checkpoint.artifact", "missing"))?;
+            let artifact =
+                taken.artifact.ok_or_else(|| ConversionError::new("checkpoint.artifact", "missing"))?;
             let artifact = artifact.try_into()?;
             Ok(Fact::Checkpoint(CheckpointRow { iteration: taken.iteration, artifact }))
         }
@@ -101,7 +105,9 @@ pub(super) fn to_wire(message: ToLink, terms: &Terms) -> Result<Option<v1::ToWor
         ToLink::Message(Message::Recall(lease)) => Wire::Recall(v1::Recall { lease: lease.to_string() }),
         ToLink::Message(Message::Ack(sequence)) => Wire::Ack(v1::Ack { sequence }),
         ToLink::Message(Message::Fenced(attempts)) => {
-            let attempts = attempts.into_iter().map(|(job, attempt)| v1::FencedAttempt { job: job.0, attempt: attempt.0 });
+            let attempts = attempts
+                .into_iter()
+                .map(|(job, attempt)| v1::FencedAttempt { job: job.0, attempt: attempt.0 });
             Wire::Fenced(v1::Fenced { attempts: attempts.collect() })
         }
         ToLink::Message(Message::Cancel(job, attempt)) => {
@@ -129,13 +135,18 @@ fn lease(lease: Lease) -> Result<v1::Lease, Status> {
 }
 
 fn leased_job(job: JobId, attempt: Attempt, work: LeasedJob) -> Result<v1::LeasedJob, Status> {
-    let spec_json = serde_json::to_string(&*work.spec).map_err(|error| Status::internal(error.to_string()))?;
+    let spec_json =
+        serde_json::to_string(&*work.spec).map_err(|error| Status::internal(error.to_string()))?;
     Ok(v1::LeasedJob {
         job: job.0,
         attempt: attempt.0,
         spec_json,
         fingerprint: work.fingerprint.to_string(),
-        inputs: work.inputs.into_iter().map(|(input, artifact)| (input.to_string(), artifact.into())).collect(),
+        inputs: work
+            .inputs
+            .into_iter()
+            .map(|(input, artifact)| (input.to_string(), artifact.into()))
+            .collect(),
         resume: work.resume.map(|checkpoint| checkpoint.artifact.into()),
         resume_iteration: work.resume.map_or(0, |checkpoint| checkpoint.iteration),
     })

@@ -67,7 +67,9 @@ pub enum StoreError {
         known: i64,
     },
     /// The database does not answer, or leadership was lost with its connection.
-    #[error("the database does not answer: {why}\nhint: check that `{place}` is reachable; the coordinator tries again")]
+    #[error(
+        "the database does not answer: {why}\nhint: check that `{place}` is reachable; the coordinator tries again"
+    )]
     Unavailable {
         /// State folder or database.
         place: String,

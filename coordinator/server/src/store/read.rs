@@ -13,7 +13,8 @@ use std::{
     sync::Arc,
 };
 use tombola_core::record::{
-    CheckpointRow, JobRow, JobState, LastIds, Millis, PackRow, RoundRow, Snapshot, SweepRow, SweepState, TrialRow,
+    CheckpointRow, JobRow, JobState, LastIds, Millis, PackRow, RoundRow, Snapshot, SweepRow, SweepState,
+    TrialRow,
 };
 use tombola_spec::{
     Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId,
@@ -48,7 +49,12 @@ pub(super) async fn sweep(db: Db<'_>, name: &str) -> Result<Option<SweepRow>> {
 
 fn sweep_row(row: &Row) -> Result<SweepRow> {
     let state = known(row, 3, &SweepState::ALL, SweepState::name)?;
-    Ok(SweepRow { id: SweepId(row.unsigned(0)?), name: row.text(1)?.into(), source: row.text(2)?.into(), state })
+    Ok(SweepRow {
+        id: SweepId(row.unsigned(0)?),
+        name: row.text(1)?.into(),
+        source: row.text(2)?.into(),
+        state,
+    })
 }
 
 /// The member of a closed vocabulary that a column names.

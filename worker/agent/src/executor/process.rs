@@ -93,7 +93,9 @@ async fn wait(mut child: Child, kill: CancellationToken) -> String {
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("it exited with code {code}"),
-        (None, Some(9)) => "it was killed by signal 9 (`kill -9`, or the kernel for lack of memory)".to_owned(),
+        (None, Some(9)) => {
+            "it was killed by signal 9 (`kill -9`, or the kernel for lack of memory)".to_owned()
+        }
         (None, Some(signal)) => format!("it was killed by signal {signal}"),
         (None, None) => "its end is unknown".to_owned(),
     }
@@ -139,7 +141,8 @@ mod tests {
 
     #[tokio::test]
     async fn requests_reach_the_child_a_line_each() {
-        let mut engine = shell(r#"read line; test "$line" = '{"request":"yield"}' && echo '{"event":"stage_done"}'"#);
+        let mut engine =
+            shell(r#"read line; test "$line" = '{"request":"yield"}' && echo '{"event":"stage_done"}'"#);
         engine.requests.send(Request::Yield).await.unwrap();
         assert!(matches!(engine.events.recv().await, Some(Event::StageDone)));
     }

@@ -134,7 +134,8 @@ pub(crate) fn read_fact(wire: v1::Report) -> Converted<Fact> {
             Fact::Metrics { batch: metrics.batch, series }
         }
         What::Checkpoint(taken) => {
-            let artifact = taken.artifact.ok_or_else(|| ConversionError::new("report.checkpoint", "no artifact"))?;
+            let artifact =
+                taken.artifact.ok_or_else(|| ConversionError::new("report.checkpoint", "no artifact"))?;
             Fact::Checkpoint { iteration: taken.iteration, artifact: artifact.try_into()? }
         }
         What::Finished(finished) => {

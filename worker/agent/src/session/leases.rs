@@ -171,9 +171,8 @@ impl SlotLeases {
 
     /// Drops leases of which nothing is left.
     pub(crate) fn drop_finished(&mut self) {
-        self.queue.retain(|granted| {
-            !granted.ahead.is_empty() || granted.begun.iter().any(|running| !running.over)
-        });
+        self.queue
+            .retain(|granted| !granted.ahead.is_empty() || granted.begun.iter().any(|running| !running.over));
     }
 }
 

@@ -88,7 +88,8 @@ impl Outbox {
 
     /// Attempts that reports are about.
     pub(crate) fn held(&self) -> BTreeSet<Held> {
-        let held = |r: &Report| Held { lease: r.lease, slot: r.slot, job: r.job, attempt: r.attempt, started: true };
+        let held =
+            |r: &Report| Held { lease: r.lease, slot: r.slot, job: r.job, attempt: r.attempt, started: true };
         self.reports().map(held).collect()
     }
 

@@ -108,8 +108,11 @@ impl State {
     /// A fresh agent with what an earlier process left: its identity and the reports never acknowledged. Attempts that
     /// process did not end are ended here: their engines died with it.
     pub(crate) fn new(slots: usize, rules: Rules, worker: Option<WorkerId>, spooled: Vec<Report>) -> Self {
-        let ended: BTreeSet<_> =
-            spooled.iter().filter(|report| report.fact.is_last()).map(|report| (report.job, report.attempt)).collect();
+        let ended: BTreeSet<_> = spooled
+            .iter()
+            .filter(|report| report.fact.is_last())
+            .map(|report| (report.job, report.attempt))
+            .collect();
         let mut outbox = Outbox::new(spooled);
         for held in outbox.held() {
             if !ended.contains(&(held.job, held.attempt)) {
@@ -170,7 +173,9 @@ impl State {
         self.link = Link::Greeting;
         let mut held: BTreeSet<Held> = self.outbox.held();
         for (slot, leases) in self.slots.iter().enumerate() {
-            let said = |held: &BTreeSet<Held>, new: &Held| held.iter().any(|h| (h.job, h.attempt) == (new.job, new.attempt));
+            let said = |held: &BTreeSet<Held>, new: &Held| {
+                held.iter().any(|h| (h.job, h.attempt) == (new.job, new.attempt))
+            };
             let new: Vec<_> = leases.held(slot as u32).into_iter().filter(|new| !said(&held, new)).collect();
             held.extend(new);
         }
@@ -218,7 +223,8 @@ impl State {
         self.link = Link::Up;
         if self.worker.is_some_and(|ours| ours != worker) {
             for (slot, leases) in self.slots.iter_mut().enumerate() {
-                let running: Vec<_> = leases.begun().filter(|job| !job.over).map(|job| job.leased.job).collect();
+                let running: Vec<_> =
+                    leases.begun().filter(|job| !job.over).map(|job| job.leased.job).collect();
                 self.actions.extend(running.into_iter().map(|job| Action::Order(slot, Order::Cancel(job))));
                 leases.clear();
             }
@@ -248,7 +254,9 @@ impl State {
                 None => {}
             }
         }
-        let needs = |job: &super::message::LeasedJob| job.inputs.values().copied().chain(job.resume).collect::<Vec<_>>();
+        let needs = |job: &super::message::LeasedJob| {
+            job.inputs.values().copied().chain(job.resume).collect::<Vec<_>>()
+        };
         let needed: Vec<Artifact> = lease.stages.iter().flatten().flat_map(needs).collect();
         if !needed.is_empty() {
             self.actions.push(Action::Fetch(needed));
@@ -340,7 +348,8 @@ impl State {
             return;
         }
         let due = self.outbox.due();
-        self.actions.extend(due.uploads.into_iter().map(|(sequence, artifacts)| Action::Upload(sequence, artifacts)));
+        self.actions
+            .extend(due.uploads.into_iter().map(|(sequence, artifacts)| Action::Upload(sequence, artifacts)));
         let reports = due.reports.into_iter().map(|report| Action::Send(ToCoordinator::Report(report)));
         self.actions.extend(reports);
     }
@@ -389,7 +398,8 @@ mod told {
             match told {
                 Told::Started { job, iteration } => {
                     let first = |running: &mut Running| {
-                        (!std::mem::replace(&mut running.started, true)).then_some(Fact::Started { iteration })
+                        (!std::mem::replace(&mut running.started, true))
+                            .then_some(Fact::Started { iteration })
                     };
                     self.fact(slot, job, first);
                 }

@@ -57,14 +57,7 @@ fn checkpoint<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     for write in writes {
         if let Write::Checkpoint { job, attempt, checkpoint } = write {
             let artifact = checkpoint.artifact;
-            rows.push(row![
-                *job,
-                *attempt,
-                checkpoint.iteration,
-                artifact.digest,
-                artifact.bytes,
-                steps.now
-            ]);
+            rows.push(row![*job, *attempt, checkpoint.iteration, artifact.digest, artifact.bytes, steps.now]);
             pins.push(row![artifact.digest]);
         }
     }

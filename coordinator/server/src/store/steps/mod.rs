@@ -37,7 +37,10 @@ pub(super) fn pin<'a>(digests: &[Digest], expires: &str) -> Vec<Step<'a>> {
 
 /// The statement that unpins uploads.
 pub(super) fn unpin<'a>(digests: &[Digest]) -> Vec<Step<'a>> {
-    vec![Step { verb: &attempts_sql::UNPIN, rows: digests.iter().map(|digest| vec![(*digest).into()]).collect() }]
+    vec![Step {
+        verb: &attempts_sql::UNPIN,
+        rows: digests.iter().map(|digest| vec![(*digest).into()]).collect(),
+    }]
 }
 
 /// Statements in the making.
