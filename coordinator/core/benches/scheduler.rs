@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p tombola-core --bench scheduler`
 
+#![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
