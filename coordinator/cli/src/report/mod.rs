@@ -8,7 +8,7 @@ pub(crate) mod table;
 use tombola_wire::v1::{CurvePoint, ResultsResponse};
 
 /// A curve of the plot and a column of the table.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     /// Axis values, empty without axes.
     group: String,
@@ -37,10 +37,12 @@ impl Line {
     }
 }
 
-/// The lines of a result, tickets first.
+/// The lines of a result by axis values; tickets first, then the controls in the order of how much they keep.
 fn lines(results: &ResultsResponse) -> Vec<Line> {
     let mut lines: Vec<_> = results.curve.iter().map(Line::of).collect();
-    lines.sort();
+    let rank = |line: &Line| ["ticket", "reinit", "random_mask"].iter().position(|kind| *kind == line.kind);
+    let order = |line: &Line| (line.group.clone(), rank(line).unwrap_or(usize::MAX), line.branch.clone());
+    lines.sort_by_key(order);
     lines.dedup();
     lines
 }
