@@ -5,7 +5,7 @@ mod plot;
 mod scale;
 pub(crate) mod table;
 
-use tombola_wire::v1::{CurvePoint, ResultsResponse};
+use tombola_wire::v1::{CurvePoint, ResultsResponse, RunPoint};
 
 /// A curve of the plot and a column of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,11 @@ pub(crate) struct Line {
 impl Line {
     fn of(point: &CurvePoint) -> Self {
         Self { group: point.group.clone(), branch: point.branch.clone(), kind: point.kind.clone() }
+    }
+
+    /// Whether this run is one behind it.
+    fn has(&self, run: &RunPoint) -> bool {
+        (&self.group, &self.branch, &self.kind) == (&run.group, &run.branch, &run.kind)
     }
 
     /// Its name for people.

@@ -41,6 +41,15 @@ mod looking {
     }
 
     #[test]
+    fn report_is_a_page_that_names_the_sweep_and_draws_its_runs() {
+        let rig = rig();
+        insta::assert_snapshot!(rig.shown(&["report", "lenet", "--file", "page.html"]));
+        let page = std::fs::read_to_string(rig.folder().join("page.html")).unwrap();
+        assert!(page.contains("<title>lenet</title>") && page.matches("<circle").count() == 10);
+        assert_eq!(rig.run(&["report", "lenet", "--file", "no/such/folder/page.html"]).code, 1);
+    }
+
+    #[test]
     fn failures_say_what_went_wrong_where() {
         insta::assert_snapshot!(rig().shown(&["failures", "lenet"]));
     }
