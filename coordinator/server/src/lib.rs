@@ -1,1 +1,3 @@
-//! (to come)
+//! The coordinator: gRPC, store, artifacts.
+
+pub mod store;
