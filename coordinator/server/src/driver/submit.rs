@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 use tombola_core::{
     plan::Plan,
     record::{JobRow, SweepRow, SweepState},
-    schedule::{Event, StoredTrial},
+    schedule::{Event, Extension, StoredTrial},
     sweep,
 };
 use tombola_spec::{SweepId, TrialId};
@@ -33,10 +33,10 @@ impl Driver {
         self.accept(turn, Event::Submit { plan, source, known }).await
     }
 
-    /// Gives the sweep of the plan's name a file that asks for more.
+    /// Gives a sweep a file that asks for more; a cancelled sweep becomes active again.
     ///
     /// # Errors
-    /// No such sweep, a cancelled one; a file that asks for less; a refused commit.
+    /// No such sweep; a file of another sweep, or one that asks for less; a refused commit.
     pub async fn extend(&self, sweep: SweepId, plan: Plan, source: String) -> Result<Accepted, Error> {
         let turn = self.turn().await;
         let there = self.store.sweep(&plan.name).await?.filter(|there| there.id == sweep);
@@ -44,14 +44,14 @@ impl Driver {
             let what = format!("the file is of a sweep `{}`, not of the one to extend", plan.name);
             return Err(Error::Invalid(format!("{what}\nhint: write the sweep's own `name` into it")));
         };
-        living(&there)?;
-        if there.source == source {
+        if there.source == source && there.state != SweepState::Cancelled {
             return Ok(same(&there, &plan));
         }
         keeps_all(&there, &plan)?;
-        let stored = self.stored(sweep).await?;
+        let trials = self.stored(sweep).await?;
         let known = self.known(&plan).await?;
-        self.accept(turn, Event::Extend { sweep, plan, source, known, stored }).await
+        let extension = Extension { sweep: there, plan, source, known, trials };
+        self.accept(turn, Event::Extend(Box::new(extension))).await
     }
 
     async fn turn(&self) -> Turn {
@@ -75,39 +75,31 @@ impl Driver {
         for round in self.store.rounds(&ids).await? {
             rounds.entry(round.trial).or_default().push((round.branch, round.copy, round.round));
         }
-        let stored = trials.into_iter().map(|trial| StoredTrial {
-            id: trial.id,
-            number: trial.number,
-            key: trial.key,
-            rounds: rounds.remove(&trial.id).unwrap_or_default(),
+        let stored = trials.into_iter().map(|row| {
+            let rounds = rounds.remove(&row.id).unwrap_or_default();
+            StoredTrial { row, rounds }
         });
         Ok(stored.collect())
     }
 }
 
 fn resubmitted(there: &SweepRow, plan: &Plan, source: &str) -> Result<Accepted, Error> {
-    living(there)?;
+    let SweepRow { id, name, .. } = there;
     // Another text may still ask for the same: comments and order do not matter.
-    if there.source == source || sweep::load(&there.source).is_ok_and(|old| old == *plan) {
-        return Ok(same(there, plan));
+    if there.source != source && sweep::load(&there.source).ok().as_ref() != Some(plan) {
+        return Err(Error::Exists(format!(
+            "there is a sweep `{name}` ({id}) already, and its file asks for something else\nhint: `tombola extend {name} \
+             FILE` gives it more to do; for another experiment choose another `name`, what both have in common is \
+             trained once"
+        )));
     }
-    let name = &there.name;
-    Err(Error::Exists(format!(
-        "there is a sweep `{name}` ({}) already, and its file asks for something else\n\
-         hint: `tombola extend {name} FILE` gives it more to do; for another experiment choose another `name`, what \
-         both have in common is trained once",
-        there.id
-    )))
-}
-
-fn living(there: &SweepRow) -> Result<(), Error> {
-    if there.state != SweepState::Cancelled {
-        return Ok(());
+    if there.state == SweepState::Cancelled {
+        return Err(Error::Precondition(format!(
+            "sweep `{name}` ({id}) was cancelled\nhint: `tombola extend {name} FILE` starts it again; what was trained is \
+             not trained twice"
+        )));
     }
-    Err(Error::Precondition(format!(
-        "sweep `{}` ({}) was cancelled\nhint: choose another `name`; what was trained for it is not trained again",
-        there.name, there.id
-    )))
+    Ok(same(there, plan))
 }
 
 fn same(there: &SweepRow, plan: &Plan) -> Accepted {

@@ -1,18 +1,17 @@
 //! Single jobs: what they work for, what became of their attempts, what they cost.
 
-use super::{Row, first, quoted};
-use crate::store::{Result, Store};
+use super::{BYTES, Row, TIME, first, quoted};
+use crate::store::{Cell, Limits, Result, Store};
+use serde_json::Value;
 use std::collections::HashMap;
 use tombola_spec::JobId;
 
 /// Most attempts of one job that are looked at.
 const ATTEMPTS: usize = 100;
 
-/// A place a job works for.
+/// A place in a sweep: a round of a trial or of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The sweep's name.
-    pub sweep: String,
     /// Trial number.
     pub trial: u32,
     /// Branch name, empty on the own line.
@@ -25,31 +24,27 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { trial, branch, copy, round, .. } = self;
+        let Self { trial, branch, copy, round } = self;
         write!(f, "trial {trial}, round {round}")?;
         if branch.is_empty() { Ok(()) } else { write!(f, ", {branch} {copy}") }
     }
 }
 
-/// The first `most` places a job works for, the oldest sweep first.
-pub async fn places(store: &dyn Store, job: JobId, most: usize) -> Result<Vec<Place>> {
+/// The first `most` places a job works for, each with its sweep's name.
+pub async fn places(store: &dyn Store, job: JobId, most: usize) -> Result<Vec<(String, Place)>> {
     let sql = format!(
         "select sweep, trial, branch, copy, round from round_job where job = {} \
-         order by sweep, trial, branch, copy, round",
+         order by sweep, trial, branch, copy, round limit {most}",
         job.0
     );
-    first(store, &sql, most).await?.iter().map(|row| place(row, 0)).collect()
+    let used = |row: &Row| Ok((row.text(0)?.to_owned(), place(row, 1)?));
+    first(store, &sql, most).await?.iter().map(used).collect()
 }
 
-/// A place in five columns.
+/// A place in four columns.
 fn place(row: &Row, at: usize) -> Result<Place> {
-    Ok(Place {
-        sweep: row.text(at)?.to_owned(),
-        trial: row.small(at + 1)?,
-        branch: row.text(at + 2)?.to_owned(),
-        copy: row.small(at + 3)?,
-        round: row.small(at + 4)?,
-    })
+    let (trial, copy, round) = (row.small(at)?, row.small(at + 2)?, row.small(at + 3)?);
+    Ok(Place { trial, branch: row.text(at + 1)?.to_owned(), copy, round })
 }
 
 /// One attempt of a job.
@@ -118,7 +113,7 @@ pub struct Failed {
 /// The newest `most` failed and quarantined jobs of a sweep.
 pub async fn failures(store: &dyn Store, sweep: &str, most: usize) -> Result<Vec<Failed>> {
     let sql = format!(
-        "select r.job, r.sweep, r.trial, r.branch, r.copy, r.round, r.job_state, h.failure_class, h.message, h.worker \
+        "select r.job, r.trial, r.branch, r.copy, r.round, r.job_state, h.failure_class, h.message, h.worker \
          from round_job r left join job_history h on h.job = r.job and h.how in ('failed', 'lost') \
          where r.sweep = {} and r.job_state in ('failed', 'quarantined') \
          order by h.ended desc nulls last, r.job, h.attempt desc",
@@ -143,13 +138,13 @@ pub async fn failures(store: &dyn Store, sweep: &str, most: usize) -> Result<Vec
 
 fn failed(row: &Row) -> Result<Failed> {
     let word = |column| row.maybe_text(column).unwrap_or_default().to_owned();
-    let worker = word(9);
+    let worker = word(8);
     Ok(Failed {
         job: JobId(row.unsigned(0)?),
         place: place(row, 1)?,
-        state: word(6),
-        class: word(7),
-        message: word(8),
+        state: word(5),
+        class: word(6),
+        message: word(7),
         tries: u32::from(!worker.is_empty()),
         worker,
     })
@@ -181,11 +176,32 @@ pub struct Measured {
 
 /// The newest `most` trainings that took measurable time.
 pub async fn measured(store: &dyn Store, most: usize) -> Result<Vec<Measured>> {
-    let sql = "select job, iterations, device_seconds from job_result \
-               where kind = 'train' and iterations > 0 and device_seconds > 0 order by job desc";
+    let sql = format!(
+        "select job, iterations, device_seconds from job_result \
+         where kind = 'train' and iterations > 0 and device_seconds > 0 order by job desc limit {most}"
+    );
     let measured = |row: &Row| {
         let (iterations, device_seconds) = (row.unsigned(1)?, row.float(2)?);
         Ok(Measured { job: JobId(row.unsigned(0)?), iterations, device_seconds })
     };
-    first(store, &format!("{sql} limit {most}"), most).await?.iter().map(measured).collect()
+    first(store, &sql, most).await?.iter().map(measured).collect()
+}
+
+/// How results were computed: every column of `job_result` of these jobs, an object each.
+pub async fn provenance(store: &dyn Store, jobs: &[JobId]) -> Result<Vec<Value>> {
+    let jobs = jobs.iter().map(|job| job.0.to_string()).collect::<Vec<_>>().join(", ");
+    let sql = format!("select * from job_result where job in ({jobs}) order by job");
+    let table = store.query(&sql, Limits { rows: ATTEMPTS, bytes: BYTES, time: TIME }).await?;
+    let object = |row: Vec<Cell>| table.columns.iter().cloned().zip(row.into_iter().map(value)).collect();
+    Ok(table.rows.into_iter().map(object).map(Value::Object).collect())
+}
+
+fn value(cell: Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Integer(value) => value.into(),
+        Cell::Float(value) => value.into(),
+        Cell::Text(value) => value.into(),
+        Cell::Bool(value) => value.into(),
+    }
 }

@@ -7,7 +7,7 @@ mod jobs;
 mod results;
 mod sweeps;
 
-pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, places};
+pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, places, provenance};
 pub use results::{CurveRow, RunRow, curve, curve_sql, layers, measures, runs};
 pub use sweeps::{Listed, name_of, progress, sweeps};
 

@@ -119,8 +119,8 @@ pub async fn runs(store: &dyn Store, sweep: &str) -> Result<Vec<RunRow>> {
     all(store, &sql).await?.iter().map(run).collect()
 }
 
-fn at(place: &Place) -> String {
-    let Place { sweep, trial, branch, copy, round } = place;
+fn at(sweep: &str, place: &Place) -> String {
+    let Place { trial, branch, copy, round } = place;
     let (sweep, branch) = (quoted(sweep), quoted(branch));
     format!(
         "where sweep = {sweep} and trial = {trial} and branch = {branch} and copy = {copy} and round = {round}"
@@ -128,10 +128,10 @@ fn at(place: &Place) -> String {
 }
 
 /// The counts of a round's mask, layer by layer; none for a dense round.
-pub async fn layers(store: &dyn Store, place: &Place) -> Result<Vec<LayerCount>> {
+pub async fn layers(store: &dyn Store, sweep: &str, place: &Place) -> Result<Vec<LayerCount>> {
     let sql = format!(
         "select name, living, total, case when prunable then 1 else 0 end from layer_density {} order by layer",
-        at(place)
+        at(sweep, place)
     );
     let layer = |row: &Row| {
         let (living, total) = (row.unsigned(1)?, row.unsigned(2)?);
@@ -141,11 +141,11 @@ pub async fn layers(store: &dyn Store, place: &Place) -> Result<Vec<LayerCount>>
 }
 
 /// What was measured at the end of a round.
-pub async fn measures(store: &dyn Store, place: &Place) -> Result<Vec<Measure>> {
+pub async fn measures(store: &dyn Store, sweep: &str, place: &Place) -> Result<Vec<Measure>> {
     let sql = format!(
         "select metric, split, value from round_measure {} and at = 'last' and value is not null \
          order by metric, split",
-        at(place)
+        at(sweep, place)
     );
     let measure = |row: &Row| {
         Ok(Measure { name: row.text(0)?.to_owned(), split: row.word(1)?, value: row.float(2)? })
