@@ -6,6 +6,7 @@
 mod batch;
 mod cell;
 mod error;
+mod guest;
 mod migrate;
 mod postgres;
 mod read;

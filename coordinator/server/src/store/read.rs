@@ -207,17 +207,47 @@ pub(super) async fn snapshot(db: Db<'_>) -> Result<Snapshot> {
     let claim = |row: &Row| Ok((SweepId(row.unsigned(0)?), JobId(row.unsigned(1)?)));
     let workers = db.fetch(&sql::WORKERS, &[]).await?;
     let worker = |row: &Row| Ok((WorkerId(row.unsigned(0)?), row.text(1)?.to_owned()));
+    let jobs = jobs(db, &living).await?;
+    let sweeps: Vec<_> = sweeps.iter().map(sweep_row).collect::<Result<_>>()?;
+    let claims: Vec<_> = claims.iter().map(claim).collect::<Result<_>>()?;
     let data = db.fetch(&sql::DATA, &[]).await?;
     let bound = |row: &Row| Ok((row.text(0)?.to_owned(), row.word(1)?, row.json(2)?));
     Ok(Snapshot {
-        sweeps: sweeps.iter().map(sweep_row).collect::<Result<_>>()?,
-        jobs: jobs(db, &living).await?,
-        claims: claims.iter().map(claim).collect::<Result<_>>()?,
+        gone: gone(db, &sweeps, &jobs, &claims).await?,
+        sweeps,
+        jobs,
+        claims,
         packs: packs(db).await?,
         data: data.iter().map(bound).collect::<Result<_>>()?,
         workers: workers.iter().map(worker).collect::<Result<_>>()?,
         last: last_ids(db).await?,
     })
+}
+
+/// Done jobs of these sweeps that are not among `jobs`: all of them, less those that are.
+async fn gone(
+    db: Db<'_>,
+    sweeps: &[SweepRow],
+    jobs: &[JobRow],
+    claims: &[(SweepId, JobId)],
+) -> Result<Vec<(SweepId, u64, u64)>> {
+    let done = jobs.iter().filter(|job| job.state == JobState::Done);
+    let done: HashMap<_, _> = done.map(|job| (job.id, job.spec.iterations())).collect();
+    let mut present: HashMap<SweepId, (u64, u64)> = HashMap::new();
+    for (sweep, job) in claims {
+        if let Some(iterations) = done.get(job) {
+            let (count, sum) = present.entry(*sweep).or_default();
+            (*count, *sum) = (*count + 1, *sum + iterations);
+        }
+    }
+    let ids: Vec<_> = sweeps.iter().map(|sweep| sweep.id).collect();
+    let mut gone = Vec::with_capacity(ids.len());
+    for row in each(db, &sql::DONE, &ids).await? {
+        let sweep = SweepId(row.unsigned(0)?);
+        let (count, sum) = present.get(&sweep).copied().unwrap_or_default();
+        gone.push((sweep, row.unsigned(1)?.saturating_sub(count), row.unsigned(2)?.saturating_sub(sum)));
+    }
+    Ok(gone)
 }
 
 async fn packs(db: Db<'_>) -> Result<Vec<PackRow>> {

@@ -106,6 +106,16 @@ pub(super) const CLAIMS: Verb = read(
     "select c.sweep, c.job from {v} join claims c on c.job = v.job order by c.sweep, c.job",
 );
 
+/// Of each living sweep: done jobs it claims, and the iterations they trained.
+pub(super) const DONE: Verb = read(
+    "finished jobs of sweeps",
+    &[("sweep", Int)],
+    "select c.sweep, count(*), cast(coalesce(sum(p.iterations), 0) as bigint)
+     from {v} join claims c on c.sweep = v.sweep join jobs j on j.id = c.job and j.state = 'done'
+       join job_specs p on p.job = c.job
+     group by c.sweep order by c.sweep",
+);
+
 pub(super) const PACKS: Verb = read(
     "leases",
     &[],

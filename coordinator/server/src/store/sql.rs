@@ -1,7 +1,7 @@
 //! The store on a SQL database: the same statements for both, run by a driver.
 
 use super::{
-    Cell, Limits, Outputs, Result, Store, StoreError, Table,
+    Limits, Outputs, Result, Store, StoreError, Table,
     cell::Row,
     postgres::Postgres,
     read,
@@ -131,8 +131,18 @@ pub(super) fn check(step: &Step<'_>, reached: u64) -> Result<()> {
     })
 }
 
+/// A violated constraint, told as the condition of a statement.
+pub(super) fn about(step: &Step<'_>, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Conflict { what } => {
+            StoreError::Conflict { what: format!("{}: {what}, of {}", step.verb.what, subjects(step)) }
+        }
+        other => other,
+    }
+}
+
 /// What the first rows of a statement are about: `job 3 attempt 1, job 4 attempt 2`.
-pub(super) fn subjects(step: &Step<'_>) -> String {
+fn subjects(step: &Step<'_>) -> String {
     let name = |row: &Vec<Arg<'_>>| {
         let named = step.verb.columns.iter().zip(row).take(2);
         named.map(|((column, _), value)| format!("{column} `{}`", short(value))).collect::<Vec<_>>().join(" ")
@@ -146,16 +156,5 @@ fn short(value: &Arg<'_>) -> String {
         Arg::Int(value) => value.to_string(),
         Arg::Text(text) => text.chars().take(40).collect(),
         _ => String::new(),
-    }
-}
-
-/// The count a `select count(*)` yields.
-pub(super) fn count(rows: &[Row]) -> Result<u64> {
-    rows.first().map_or(Ok(0), |row| row.unsigned(0))
-}
-
-impl From<i64> for Cell {
-    fn from(value: i64) -> Self {
-        Self::Integer(value)
     }
 }

@@ -4,7 +4,9 @@
 //! column (`unnest`), SQLite one JSON text (`json_each`). A statement names its columns and says `{v}` where that list
 //! belongs; a planner sees a table `v`.
 
-use std::{borrow::Cow, fmt::Write as _};
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
+use std::{borrow::Cow, fmt::Write as _, io};
 
 /// A statement over a list of rows.
 pub(super) struct Verb {
@@ -102,15 +104,51 @@ impl From<bool> for Arg<'_> {
     }
 }
 
+/// Postgres stores no NUL. Workers may send one, in a message, and it must not stand in a commit's way.
+const NUL: char = '\0';
+const REPLACEMENT: &str = "\u{fffd}";
+
+impl<'a> From<Cow<'a, str>> for Arg<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        if text.contains(NUL) {
+            Self::Text(Cow::Owned(text.replace(NUL, REPLACEMENT)))
+        } else {
+            Self::Text(text)
+        }
+    }
+}
+
 impl<'a> From<&'a str> for Arg<'a> {
-    fn from(value: &'a str) -> Self {
-        Self::Text(Cow::Borrowed(value))
+    fn from(text: &'a str) -> Self {
+        Self::from(Cow::Borrowed(text))
     }
 }
 
 impl From<String> for Arg<'_> {
-    fn from(value: String) -> Self {
-        Self::Text(Cow::Owned(value))
+    fn from(text: String) -> Self {
+        Self::from(Cow::Owned(text))
+    }
+}
+
+impl Arg<'_> {
+    /// A JSON document, without NUL in its strings.
+    pub(super) fn json(value: &impl Serialize) -> Self {
+        let mut text = Vec::new();
+        let written = value.serialize(&mut Serializer::with_formatter(&mut text, NoNul));
+        written.expect("maps of the vocabulary have string keys, and writing to memory never fails");
+        Self::Text(Cow::Owned(String::from_utf8(text).expect("JSON is UTF-8")))
+    }
+}
+
+/// Compact JSON, but for one escape.
+struct NoNul;
+
+impl Formatter for NoNul {
+    fn write_char_escape<W: ?Sized + io::Write>(&mut self, to: &mut W, escape: CharEscape) -> io::Result<()> {
+        match escape {
+            CharEscape::AsciiControl(0) => to.write_all(REPLACEMENT.as_bytes()),
+            escape => CompactFormatter.write_char_escape(to, escape),
+        }
     }
 }
 
@@ -214,5 +252,13 @@ mod tests {
             "insert into t (job, at) select v.job, v.now from (select a.job as job, a.now::timestamptz as now \
              from unnest($1::bigint[], $2::text[]) as a (job, now)) as v"
         );
+    }
+
+    #[test]
+    fn no_nul_reaches_a_database() {
+        let text =
+            |arg: Arg<'static>| if let Arg::Text(text) = arg { text.into_owned() } else { String::new() };
+        assert_eq!(text("a\0b".into()), "a\u{fffd}b");
+        assert_eq!(text(Arg::json(&"a\0b\\u0000\n")), "\"a\u{fffd}b\\\\u0000\\n\"");
     }
 }

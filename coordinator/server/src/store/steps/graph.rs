@@ -1,14 +1,14 @@
 //! Rows of writes about sweeps, their graphs, workers and data sets.
 
 use super::{Steps, graph_sql as sql};
-use crate::store::verb::row;
+use crate::store::verb::{Arg, row};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use tombola_core::{
     plan::TrialSettings,
     record::{JobRow, RoundRow, TrialRow, Write},
 };
-use tombola_spec::{job::JobSpec, worker::WorkerInfo};
+use tombola_spec::job::JobSpec;
 
 /// Adds the statements of one write.
 pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
@@ -42,15 +42,14 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         }
         Write::Worker { worker, info } => {
             let (name, host, version) = (info.name.as_str(), info.host.as_str(), info.version.as_str());
-            let row = row![*worker, name, host, version, worker_json(info), "connected", now];
+            let row = row![*worker, name, host, version, Arg::json(info), "connected", now];
             steps.push(&sql::WORKER, vec![row]);
         }
         Write::WorkerState { worker, state } => {
             steps.push(&sql::WORKER_STATE, vec![row![*worker, *state, now]]);
         }
         Write::BindData { set, digest, shape } => {
-            let shape = serde_json::to_string(shape).expect("a shape has string keys");
-            steps.push(&sql::BIND_DATA, vec![row![set.as_str(), *digest, shape, now]]);
+            steps.push(&sql::BIND_DATA, vec![row![set.as_str(), *digest, Arg::json(shape), now]]);
             steps.push(&sql::DATA_BOUND, vec![row![set.as_str(), *digest]]);
         }
         Write::Lease(_)
@@ -62,15 +61,10 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
     }
 }
 
-fn worker_json(info: &WorkerInfo) -> String {
-    serde_json::to_string(info).expect("a worker's introduction has string keys")
-}
-
 fn add_trials<'a>(steps: &mut Steps<'a>, trials: &'a [TrialRow]) {
     let mut rows = Vec::new();
     for trial in trials {
-        let axes = serde_json::to_string(&trial.axes).expect("axes have string keys");
-        let settings = serde_json::to_string(&trial.settings).expect("settings have string keys");
+        let (axes, settings) = (Arg::json(&trial.axes), Arg::json(&trial.settings));
         let counts = weight_counts(&trial.settings);
         let mut row = row![trial.id, trial.sweep, trial.number, trial.key.as_str(), trial.seed, trial.repeat];
         row.extend(row![settings_key(&trial.axes), axes, settings]);
@@ -127,8 +121,13 @@ fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
     for job in jobs {
         let state = job.state.name();
         rows.push(row![job.id, job.fingerprint, state, job.attempt, job.tries, job.losses, job.height]);
-        let spec = serde_json::to_string(&*job.spec).expect("a job has string keys");
-        specs.push(row![job.id, job.spec.kind(), spec, job.spec.iterations(), last_iteration(&job.spec)]);
+        specs.push(row![
+            job.id,
+            job.spec.kind(),
+            Arg::json(&*job.spec),
+            job.spec.iterations(),
+            last_iteration(&job.spec)
+        ]);
         for (ordinal, parent) in (0u32..).zip(&job.parents) {
             parents.push(row![job.id, ordinal, *parent]);
         }

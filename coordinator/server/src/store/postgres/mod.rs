@@ -1,0 +1,221 @@
+//! Postgres: one connection that writes and holds the leadership, a few that read.
+
+mod fault;
+mod guest;
+mod values;
+
+use super::{
+    Limits, Result, StoreError, Table,
+    cell::Row,
+    guest::AT_ONCE,
+    migrate,
+    sql::{Driver, about, check},
+    verb::{Arg, Expect, Step, Verb},
+};
+use async_trait::async_trait;
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::sync::{Mutex, Semaphore};
+use tombola_spec::Epoch;
+
+/// Connections for our own reads.
+const READERS: u32 = 4;
+/// Advisory locks are numbers of a database; the second half of each is the schema's.
+const LEADING: i32 = 0x746f_6d01;
+const MIGRATING: i32 = 0x746f_6d02;
+
+/// A schema of a database.
+pub(super) struct Postgres {
+    options: PgConnectOptions,
+    place: String,
+    writer: Mutex<Option<Writer>>,
+    readers: PgPool,
+    /// Room for users' queries.
+    guests: Semaphore,
+}
+
+struct Writer {
+    connection: PgConnection,
+    epoch: Epoch,
+}
+
+impl Postgres {
+    pub(super) fn open(url: &str) -> Result<Self> {
+        // The text may hold a password, so it is not repeated.
+        let wrong =
+            |error: sqlx::Error| StoreError::Unavailable { place: "Postgres".into(), why: error.to_string() };
+        let options: PgConnectOptions = url.parse().map_err(wrong)?;
+        let options = options.application_name(&name()).disable_statement_logging();
+        let place = format!("{}/{}", options.get_host(), options.get_database().unwrap_or_default());
+        let readers = PgPoolOptions::new().max_connections(READERS).connect_lazy_with(options.clone());
+        Ok(Self { options, place, writer: Mutex::default(), readers, guests: Semaphore::new(AT_ONCE) })
+    }
+
+    fn fault(&self, error: &sqlx::Error) -> StoreError {
+        fault::fault(self.place.clone(), error)
+    }
+
+    async fn connect(&self) -> Result<PgConnection> {
+        writing(self.options.clone()).connect().await.map_err(|error| self.fault(&error))
+    }
+
+    /// Applies what is missing of the schema.
+    async fn bring_up(&self, connection: &mut PgConnection) -> Result<()> {
+        let fault = |error: sqlx::Error| self.fault(&error);
+        let mut transaction = connection.begin().await.map_err(fault)?;
+        let locked: Option<String> = sqlx::query_scalar(
+            "select current_schema()::text from (select pg_advisory_xact_lock($1, current_schema()::regnamespace::oid::int4)) as l",
+        )
+        .bind(MIGRATING)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(fault)?;
+        if locked.is_none() {
+            return Err(self.no_schema());
+        }
+        sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction).await.map_err(fault)?;
+        let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction).await.map_err(fault)?;
+        for migration in migrate::missing(found)? {
+            sqlx::raw_sql(migration.postgres).execute(&mut *transaction).await.map_err(fault)?;
+            let applied =
+                sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
+            applied.bind(migration.number).execute(&mut *transaction).await.map_err(fault)?;
+        }
+        self.run(&mut transaction, &migrate::metric_kinds()).await?;
+        transaction.commit().await.map_err(fault)
+    }
+
+    fn no_schema(&self) -> StoreError {
+        StoreError::Unavailable {
+            place: self.place.clone(),
+            why: "the schema that the url's search_path names does not exist".to_owned(),
+        }
+    }
+
+    /// Takes the leadership for a connection; the server gives it up with the connection.
+    async fn lock(&self, connection: &mut PgConnection) -> Result<()> {
+        let sql = "select pg_try_advisory_lock($1, current_schema()::regnamespace::oid::int4)";
+        let locked: sqlx::Result<Option<bool>> =
+            sqlx::query_scalar(sql).bind(LEADING).fetch_one(&mut *connection).await;
+        match locked.map_err(|error| self.fault(&error))? {
+            Some(true) => Ok(()),
+            Some(false) => {
+                Err(StoreError::Held { place: self.place.clone(), holder: holder(connection).await })
+            }
+            None => Err(self.no_schema()),
+        }
+    }
+
+    async fn next_epoch(&self, connection: &mut PgConnection) -> Result<Epoch> {
+        let next = sqlx::query_scalar("update leader set epoch = epoch + 1 returning epoch");
+        let epoch: i64 = next.fetch_one(connection).await.map_err(|error| self.fault(&error))?;
+        Ok(Epoch(epoch.cast_unsigned()))
+    }
+
+    async fn apply_all(&self, writer: &mut Writer, steps: &[Step<'_>]) -> Result<()> {
+        let fault = |error: sqlx::Error| self.fault(&error);
+        // Dropped on any error, and with this future: then all of it is rolled back.
+        let mut transaction = writer.connection.begin().await.map_err(fault)?;
+        let epoch: i64 = sqlx::query_scalar("select epoch from leader")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(fault)?;
+        if epoch.cast_unsigned() != writer.epoch.0 {
+            return Err(StoreError::Fenced { epoch: writer.epoch });
+        }
+        for step in steps {
+            self.run(&mut transaction, step).await?;
+        }
+        transaction.commit().await.map_err(fault)
+    }
+
+    async fn run(&self, connection: &mut PgConnection, step: &Step<'_>) -> Result<()> {
+        let query = sqlx::query(AssertSqlSafe(step.verb.postgres()));
+        let query = values::bind(query, step.verb, &step.rows);
+        let reached = if step.verb.expect == Expect::Count {
+            let counted: sqlx::Result<i64> =
+                query.fetch_one(connection).await.and_then(|row| sqlx::Row::try_get(&row, 0));
+            counted.map(i64::cast_unsigned)
+        } else {
+            query.execute(connection).await.map(|done| done.rows_affected())
+        };
+        check(step, reached.map_err(|error| about(step, self.fault(&error)))?)
+    }
+}
+
+#[async_trait]
+impl Driver for Postgres {
+    async fn migrate(&self) -> Result<()> {
+        let mut connection = self.connect().await?;
+        self.bring_up(&mut connection).await?;
+        connection.close().await.map_err(|error| self.fault(&error))
+    }
+
+    /// A connection that still answers leads on. One that does not is given up, and another can lead once the server
+    /// has noticed: at once if this process ended, within half a minute if its machine did.
+    async fn lead(&self) -> Result<Epoch> {
+        let mut leading = self.writer.lock().await;
+        if let Some(mut writer) = leading.take()
+            && let Ok(epoch) = self.next_epoch(&mut writer.connection).await
+        {
+            *leading = Some(Writer { epoch, ..writer });
+            return Ok(epoch);
+        }
+        let mut connection = self.connect().await?;
+        self.lock(&mut connection).await?;
+        let epoch = self.next_epoch(&mut connection).await?;
+        *leading = Some(Writer { connection, epoch });
+        Ok(epoch)
+    }
+
+    async fn apply(&self, epoch: Epoch, steps: &[Step<'_>]) -> Result<()> {
+        let mut leading = self.writer.lock().await;
+        match leading.as_mut().filter(|writer| writer.epoch == epoch) {
+            Some(writer) => self.apply_all(writer, steps).await,
+            None => Err(StoreError::Fenced { epoch }),
+        }
+    }
+
+    async fn fetch(&self, verb: &Verb, rows: &[Vec<Arg<'_>>]) -> Result<Vec<Row>> {
+        let query = values::bind(sqlx::query(AssertSqlSafe(verb.postgres())), verb, rows);
+        let rows = query.fetch_all(&self.readers).await;
+        let rows = rows.and_then(|rows| rows.iter().map(values::row).collect());
+        rows.map_err(|error| self.fault(&error))
+    }
+
+    async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
+        self.answer(sql, limits).await
+    }
+}
+
+/// Settings of the connection that writes.
+fn writing(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([
+        // A leader whose machine or network died has to lose the lock.
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "25000"),
+        ("idle_in_transaction_session_timeout", "30000"),
+    ])
+}
+
+/// This process, for those who find that it leads.
+fn name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host: String = host.chars().take(30).collect();
+    format!("tombola process {} on {host}", std::process::id())
+}
+
+/// Who leads, as its connection says.
+async fn holder(connection: &mut PgConnection) -> String {
+    let sql = "select a.application_name from pg_locks l join pg_stat_activity a on a.pid = l.pid
+               where l.locktype = 'advisory' and l.granted and l.classid = $1::int4::oid
+                 and l.objid = current_schema()::regnamespace::oid
+                 and l.database = (select oid from pg_database where datname = current_database())";
+    let found: sqlx::Result<Option<String>> =
+        sqlx::query_scalar(sql).bind(LEADING).fetch_optional(connection).await;
+    found.ok().flatten().map_or_else(String::new, |name| format!(" ({name})"))
+}

@@ -1,0 +1,185 @@
+//! SQLite: one connection that writes, a few that only read, and a lock file that says who leads.
+
+mod fault;
+mod folder;
+mod guest;
+mod values;
+
+use super::{
+    Limits, Result, StoreError, Table,
+    cell::Row,
+    guest::AT_ONCE,
+    migrate,
+    sql::{Driver, about, check},
+    verb::{Arg, Expect, Step, Verb},
+};
+use async_trait::async_trait;
+use folder::{Folder, Lock};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{path::Path, time::Duration};
+use tokio::sync::{Mutex, Semaphore};
+use tombola_spec::Epoch;
+
+/// Connections for our own reads.
+const READERS: u32 = 4;
+/// How long a statement waits for a lock that a reader or another program holds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A database in a folder.
+pub(super) struct Sqlite {
+    folder: Folder,
+    lead: Mutex<Lead>,
+    readers: SqlitePool,
+    /// Room for users' queries.
+    guests: Semaphore,
+}
+
+/// The lock goes last: until it does, nobody else writes.
+#[derive(Default)]
+struct Lead {
+    writer: Option<Writer>,
+    lock: Option<Lock>,
+}
+
+struct Writer {
+    connection: SqliteConnection,
+    epoch: Epoch,
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let folder = Folder::open(path)?;
+        let pool = SqlitePoolOptions::new().max_connections(READERS).idle_timeout(None).max_lifetime(None);
+        Ok(Self {
+            readers: pool.connect_lazy_with(reading(&folder)),
+            folder,
+            lead: Mutex::default(),
+            guests: Semaphore::new(AT_ONCE),
+        })
+    }
+
+    /// Options of a connection that writes.
+    fn writing(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(self.folder.database())
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit is on disk when it returns.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY)
+            .disable_statement_logging()
+    }
+
+    fn fault(&self, error: &sqlx::Error) -> StoreError {
+        fault::fault(self.folder.place(), error)
+    }
+
+    /// Applies what is missing of the schema.
+    async fn bring_up(&self, connection: &mut SqliteConnection) -> Result<()> {
+        let fault = |error: sqlx::Error| self.fault(&error);
+        let mut transaction = connection.begin_with("begin immediate").await.map_err(fault)?;
+        sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction).await.map_err(fault)?;
+        let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction).await.map_err(fault)?;
+        for migration in migrate::missing(found)? {
+            sqlx::raw_sql(migration.sqlite).execute(&mut *transaction).await.map_err(fault)?;
+            let applied = sqlx::query(
+                "insert into schema_version (version, applied) values ($1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+            );
+            applied.bind(migration.number).execute(&mut *transaction).await.map_err(fault)?;
+        }
+        self.run(&mut transaction, &migrate::metric_kinds()).await?;
+        transaction.commit().await.map_err(fault)
+    }
+
+    async fn connect(&self) -> Result<SqliteConnection> {
+        self.writing().connect().await.map_err(|error| self.fault(&error))
+    }
+
+    async fn apply_all(&self, writer: &mut Writer, steps: &[Step<'_>]) -> Result<()> {
+        let fault = |error: sqlx::Error| self.fault(&error);
+        // Dropped on any error, and with this future: then all of it is rolled back.
+        let mut transaction = writer.connection.begin_with("begin immediate").await.map_err(fault)?;
+        let epoch: i64 = sqlx::query_scalar("select epoch from leader")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(fault)?;
+        if epoch.cast_unsigned() != writer.epoch.0 {
+            return Err(StoreError::Fenced { epoch: writer.epoch });
+        }
+        for step in steps {
+            self.run(&mut transaction, step).await?;
+        }
+        transaction.commit().await.map_err(fault)
+    }
+
+    async fn run(&self, connection: &mut SqliteConnection, step: &Step<'_>) -> Result<()> {
+        let sql = AssertSqlSafe(step.verb.sqlite());
+        let rows = values::json(&step.rows);
+        let reached = if step.verb.expect == Expect::Count {
+            let counted: sqlx::Result<i64> = sqlx::query_scalar(sql).bind(rows).fetch_one(connection).await;
+            counted.map(i64::cast_unsigned)
+        } else {
+            sqlx::query(sql).bind(rows).execute(connection).await.map(|done| done.rows_affected())
+        };
+        check(step, reached.map_err(|error| about(step, self.fault(&error)))?)
+    }
+}
+
+#[async_trait]
+impl Driver for Sqlite {
+    /// Under the leader's lock: the schema never changes under a leader's feet, nor twice at once.
+    async fn migrate(&self) -> Result<()> {
+        let lead = self.lead.lock().await;
+        let _lock = lead.lock.is_none().then(|| self.folder.lock()).transpose()?;
+        let mut connection = self.connect().await?;
+        self.bring_up(&mut connection).await?;
+        connection.close().await.map_err(|error| self.fault(&error))
+    }
+
+    async fn lead(&self) -> Result<Epoch> {
+        let mut lead = self.lead.lock().await;
+        if lead.lock.is_none() {
+            lead.lock = Some(self.folder.lock()?);
+        }
+        // What an earlier connection had begun is rolled back, or waited for by the write below.
+        lead.writer = None;
+        let mut connection = self.connect().await?;
+        let next = sqlx::query_scalar("update leader set epoch = epoch + 1 returning epoch");
+        let epoch: i64 = next.fetch_one(&mut connection).await.map_err(|error| self.fault(&error))?;
+        let epoch = Epoch(epoch.cast_unsigned());
+        lead.writer = Some(Writer { connection, epoch });
+        Ok(epoch)
+    }
+
+    async fn apply(&self, epoch: Epoch, steps: &[Step<'_>]) -> Result<()> {
+        let mut lead = self.lead.lock().await;
+        match lead.writer.as_mut().filter(|writer| writer.epoch == epoch) {
+            Some(writer) => self.apply_all(writer, steps).await,
+            None => Err(StoreError::Fenced { epoch }),
+        }
+    }
+
+    async fn fetch(&self, verb: &Verb, rows: &[Vec<Arg<'_>>]) -> Result<Vec<Row>> {
+        let query = sqlx::query(AssertSqlSafe(verb.sqlite())).bind(values::json(rows));
+        let rows = query.fetch_all(&self.readers).await;
+        let rows = rows.and_then(|rows| rows.iter().map(values::row).collect());
+        rows.map_err(|error| self.fault(&error))
+    }
+
+    async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
+        self.answer(sql, limits).await
+    }
+}
+
+/// Options of a connection that cannot write.
+fn reading(folder: &Folder) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(folder.database())
+        .read_only(true)
+        .pragma("query_only", "on")
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
