@@ -75,8 +75,7 @@ impl Coordinator {
         tasks.spawn(collector.run(stop.clone()));
         let (limits, terms) = (config.limits.clone(), config.workers.clone());
         let (tasks_of, stop_of) = (tasks.clone(), stop.clone());
-        let services =
-            Services { driver, store, shelf, gate, limits, terms, tasks: tasks_of, stop: stop_of };
+        let services = Services { driver, store, shelf, gate, limits, terms, tasks: tasks_of, stop: stop_of };
         let server = tokio::spawn(serve(services.routes().await?, listener, stop.clone()));
         let address_file = AddressFile::write(config.address_file(), address)?;
         let (state, database) = (config.state.display(), &config.database);

@@ -59,7 +59,8 @@ fn limits(limits: &Limits) -> Vec<String> {
         mistakes.push(format!("`limits.message` is {message}, but uploads need at least {least}"));
     }
     if *message > most {
-        mistakes.push(format!("`limits.message` is {message}, but workers and clients accept at most {most}"));
+        mistakes
+            .push(format!("`limits.message` is {message}, but workers and clients accept at most {most}"));
     }
     mistakes
 }

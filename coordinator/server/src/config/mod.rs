@@ -179,7 +179,7 @@ impl Config {
 
     fn read(reader: &mut Reader) -> Self {
         let state = reader.get("state", default_state());
-        let minutes = |n| Span(Duration::from_secs(60 * n));
+        let minutes = |n: u64| Span(Duration::from_secs(60 * n));
         Self {
             listen: reader.get("listen", Listen::default()),
             insecure: reader.get("insecure", false),

@@ -47,7 +47,9 @@ impl Sweeps {
         let progress = self.progress(id, &row.name).await?;
         let (name, state, done) = (&row.name, row.state.name(), progress.done);
         let mut lines = vec![match state {
-            "cancelled" => format!("{id} ({name}) was cancelled; `tombola extend {name} FILE` starts it again"),
+            "cancelled" => {
+                format!("{id} ({name}) was cancelled; `tombola extend {name} FILE` starts it again")
+            }
             _ => format!("{id} ({name}) is finished: all of its {done} jobs are done"),
         }];
         lines.push(format!("`tombola results {name}` shows what came out"));

@@ -2,10 +2,7 @@
 
 use super::Sweeps;
 use crate::{Error, store::views};
-use tombola_core::{
-    record::SweepRow,
-    schedule::Progress,
-};
+use tombola_core::{record::SweepRow, schedule::Progress};
 use tombola_spec::SweepId;
 use tombola_wire::v1;
 

@@ -55,9 +55,8 @@ pub(super) async fn device_seconds(store: &dyn Store, jobs: &[&JobPlan]) -> Resu
         return Ok(0.0);
     }
     let speeds = speeds(store).await?;
-    let one = |(likeness, iterations)| Some(speeds.get(likeness)? * *iterations as f64);
-    let seconds: Option<Vec<f64>> = wanted.iter().map(|(likeness, n)| one((likeness, n))).collect();
-    Ok(seconds.map_or(0.0, |seconds| seconds.iter().sum()))
+    let seconds = wanted.iter().map(|(likeness, n)| speeds.get(likeness).map(|speed| speed * *n as f64));
+    Ok(seconds.sum::<Option<f64>>().unwrap_or(0.0))
 }
 
 /// Seconds an iteration took, by likeness.

@@ -3,7 +3,10 @@
 use super::Sweeps;
 use crate::{
     Error,
-    store::{Outputs, views::{self, Place}},
+    store::{
+        Outputs,
+        views::{self, Place},
+    },
 };
 use serde_json::{Value, json};
 use tombola_core::record::{RoundRow, TrialRow};
@@ -46,7 +49,9 @@ impl Sweeps {
         let most = trials.len();
         let Some(trial) = trials.into_iter().find(|trial| trial.number == number) else {
             let name = sweep.name;
-            return Err(Error::NotFound(format!("sweep `{name}` has no trial {number}\nhint: it has 1 to {most}")));
+            return Err(Error::NotFound(format!(
+                "sweep `{name}` has no trial {number}\nhint: it has 1 to {most}"
+            )));
         };
         let rounds = self.store.rounds(&[trial.id]).await?;
         let place = Place { trial: number, branch, copy, round };
@@ -55,7 +60,8 @@ impl Sweeps {
             let there = format!("hint: {}", told(&rounds));
             return Err(Error::NotFound(format!("sweep `{}` has no {place}\n{there}", sweep.name)));
         };
-        let round = rounds.into_iter().nth(at).ok_or_else(|| Error::Internal("a round went away".to_owned()))?;
+        let round =
+            rounds.into_iter().nth(at).ok_or_else(|| Error::Internal("a round went away".to_owned()))?;
         Ok(Found { sweep: sweep.name, trial, round })
     }
 
@@ -72,15 +78,12 @@ impl Sweeps {
     async fn card(&self, found: &Found, mask: Option<Digest>, weights: Digest) -> Result<Value, Error> {
         let Found { sweep, trial, round } = found;
         let store = self.store.as_ref();
-        let place = Place {
-            trial: trial.number,
-            branch: round.branch.clone(),
-            copy: round.copy,
-            round: round.round,
-        };
+        let place =
+            Place { trial: trial.number, branch: round.branch.clone(), copy: round.copy, round: round.round };
         let layers = views::layers(store, sweep, &place).await?;
         let measures = views::measures(store, sweep, &place).await?;
-        let jobs: Vec<JobId> = round.mask.iter().chain(&round.train).chain([&round.origin]).copied().collect();
+        let jobs: Vec<JobId> =
+            round.mask.iter().chain(&round.train).chain([&round.origin]).copied().collect();
         let made_by = views::provenance(store, &jobs).await?;
         Ok(json!({
             "sweep": sweep, "trial": trial.number, "key": trial.key, "seed": trial.seed, "repeat": trial.repeat,
@@ -104,7 +107,8 @@ fn output(outputs: &Outputs, job: JobId, output: Output) -> Result<Digest, Error
 /// Which rounds and branches there are.
 fn told(rounds: &[RoundRow]) -> String {
     let own = rounds.iter().filter(|row| row.branch.is_empty()).map(|row| row.round).max().unwrap_or(0);
-    let mut branches: Vec<&str> = rounds.iter().map(|row| row.branch.as_str()).filter(|b| !b.is_empty()).collect();
+    let mut branches: Vec<&str> =
+        rounds.iter().map(|row| row.branch.as_str()).filter(|b| !b.is_empty()).collect();
     branches.dedup();
     let branches = if branches.is_empty() { "none".to_owned() } else { branches.join(", ") };
     format!("its rounds are 0 to {own}, its branches: {branches}")
@@ -123,6 +127,9 @@ fn counts(layers: &[LayerCount]) -> Value {
 
 fn versions() -> Value {
     let components = version::components().map(|(name, number)| (name.to_owned(), json!(number)));
-    let builds = [("tombola".to_owned(), json!(env!("CARGO_PKG_VERSION"))), ("state".to_owned(), json!(version::STATE))];
+    let builds = [
+        ("tombola".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
+        ("state".to_owned(), json!(version::STATE)),
+    ];
     Value::Object(builds.into_iter().chain(components).collect())
 }

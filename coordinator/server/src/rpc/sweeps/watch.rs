@@ -1,11 +1,7 @@
 //! Progress as a stream: the state now, then changes, a few a second however many there are.
 
 use super::{Sweeps, find::to_wire, labels::Labels};
-use crate::{
-    Error,
-    driver::Ended,
-    store::views::Listed,
-};
+use crate::{Error, driver::Ended, store::views::Listed};
 use std::{collections::HashMap, time::Duration};
 use tokio::sync::{
     broadcast::{self, error::TryRecvError},
@@ -110,7 +106,8 @@ impl Watching {
     }
 
     async fn running(&mut self, id: SweepId) -> Result<Vec<v1::Running>, Error> {
-        let look = move |scheduler: &Scheduler, _| scheduler.running(id).into_iter().take(NAMED).collect::<Vec<_>>();
+        let look =
+            move |scheduler: &Scheduler, _| scheduler.running(id).into_iter().take(NAMED).collect::<Vec<_>>();
         let running = self.sweeps.driver.read(look).await?;
         if running.iter().any(|running| !self.workers.contains_key(&running.worker)) {
             let workers = self.sweeps.driver.read(|scheduler, now| scheduler.workers(now)).await?;

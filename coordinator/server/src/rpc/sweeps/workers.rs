@@ -14,12 +14,14 @@ impl Sweeps {
 
     /// Drains a worker, given by name or id (`w2`).
     pub(super) async fn drain_worker(&self, what: &str) -> Result<v1::DrainResponse, Error> {
-        let id: Option<WorkerId> = what.strip_prefix('w').and_then(|digits| digits.parse().ok()).map(WorkerId);
+        let id: Option<WorkerId> =
+            what.strip_prefix('w').and_then(|digits| digits.parse().ok()).map(WorkerId);
         let workers = self.driver.read(|scheduler, now| scheduler.workers(now)).await?;
         let by_name = workers.iter().find(|worker| worker.name == what);
         let worker = by_name.or_else(|| workers.iter().find(|worker| Some(worker.worker) == id));
         let Some(WorkerView { worker, .. }) = worker else {
-            let what = format!("there is no worker `{what}`\nhint: `tombola workers` lists the connected ones");
+            let what =
+                format!("there is no worker `{what}`\nhint: `tombola workers` lists the connected ones");
             return Err(Error::NotFound(what));
         };
         self.driver.tell(Event::Drain { worker: *worker }).await?;
@@ -47,9 +49,8 @@ fn to_wire(view: WorkerView) -> v1::Worker {
 }
 
 fn slot_to_wire(slot: SlotView, info: Option<SlotInfo>) -> v1::WorkerSlot {
-    let (device, name, lanes) = info.map_or_else(Default::default, |info| {
-        (info.device.name().to_owned(), info.name, info.lanes)
-    });
+    let (device, name, lanes) =
+        info.map_or_else(Default::default, |info| (info.device.name().to_owned(), info.name, info.lanes));
     let jobs = slot.running.iter().map(JobId::to_string).collect();
     v1::WorkerSlot { device, name, lanes, jobs, queued: u32::try_from(slot.queued.len()).unwrap_or(u32::MAX) }
 }

@@ -147,8 +147,7 @@ pub async fn measures(store: &dyn Store, sweep: &str, place: &Place) -> Result<V
          order by metric, split",
         at(sweep, place)
     );
-    let measure = |row: &Row| {
-        Ok(Measure { name: row.text(0)?.to_owned(), split: row.word(1)?, value: row.float(2)? })
-    };
+    let measure =
+        |row: &Row| Ok(Measure { name: row.text(0)?.to_owned(), split: row.word(1)?, value: row.float(2)? });
     all(store, &sql).await?.iter().map(measure).collect()
 }
