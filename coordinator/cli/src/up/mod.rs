@@ -3,7 +3,7 @@
 mod child;
 
 use crate::{client::Client, commands::up::Device, error::Failure, output::Printer, places};
-use child::Child;
+use child::{Child, program};
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -37,10 +37,15 @@ const DRAIN: Duration = Duration::from_secs(20);
 impl Supervisor {
     /// Starts the coordinator, waits until it answers, then starts the workers.
     pub(crate) async fn start(plan: &Plan, printer: &Printer) -> anyhow::Result<Self> {
+        // Before anything is started and has to be stopped again.
+        nobody_serves(plan).await?;
+        program("tombola-coordinator")?;
+        if plan.workers > 0 {
+            program("tombola-worker")?;
+        }
         std::fs::create_dir_all(plan.state.join("log")).map_err(|e| {
             Failure::Input(format!("cannot make the state folder `{}`: {e}", plan.state.display()))
         })?;
-        nobody_serves(plan).await?;
         let mut coordinator =
             Child::spawn("coordinator", "tombola-coordinator", &coordinator_arguments(plan), plan)?;
         let (address, client) = first_answer(plan, &mut coordinator).await?;
