@@ -48,6 +48,9 @@ impl Sql {
             Style::Json => json(&answer)?,
             Style::Csv => csv(&answer),
         })?;
+        if answer.rows.is_empty() {
+            context.printer.note("no rows");
+        }
         if answer.truncated {
             context
                 .printer
