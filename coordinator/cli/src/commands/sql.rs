@@ -15,6 +15,8 @@ use tombola_wire::v1::{QueryRequest, QueryResponse, Row, Value, value::Kind};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sql {
     /// One statement; `-` reads it from standard input.
+    // It may begin with a comment.
+    #[arg(allow_hyphen_values = true)]
     statement: String,
     /// Most rows to return; 0 = the coordinator's limit.
     #[arg(long, default_value_t = 0)]
@@ -46,6 +48,9 @@ impl Sql {
             Style::Json => json(&answer)?,
             Style::Csv => csv(&answer),
         })?;
+        if answer.rows.is_empty() {
+            context.printer.note("no rows");
+        }
         if answer.truncated {
             context
                 .printer

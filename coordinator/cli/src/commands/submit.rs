@@ -37,6 +37,7 @@ impl Submit {
 pub(super) fn words(answer: &SubmitResponse) -> String {
     let (id, name) = answer.sweep.as_ref().map_or(("", ""), |sweep| (&sweep.id, &sweep.name));
     let new = match answer.jobs_new {
+        0 if !answer.created => return format!("sweep {name} ({id}) is there already: nothing new to train"),
         0 => "nothing new to train".to_owned(),
         1 => "1 new job".to_owned(),
         n => format!("{} new jobs", count(n)),

@@ -66,7 +66,7 @@ impl<'a> View<'a> {
         }
         let all = MultiProgress::new();
         let whole = all.add(
-            ProgressBar::new(0).with_style(style("{prefix} {bar:40} {percent:>3} %  {msg}  {eta} left")),
+            ProgressBar::new(0).with_style(style("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left")),
         );
         Self::Bars { all, whole, jobs: HashMap::new() }
     }
@@ -103,8 +103,13 @@ fn style(template: &str) -> ProgressStyle {
 
 fn show_whole(bar: &ProgressBar, sweep: &Sweep) {
     let jobs = sweep.jobs.unwrap_or_default();
+    let first = bar.length() == Some(0);
     bar.set_length(sweep.iterations);
     bar.set_position(sweep.iterations_done);
+    if first {
+        // What was done before the watch began says nothing about the pace now.
+        bar.reset_eta();
+    }
     bar.set_prefix(sweep.name.clone());
     let all = jobs.waiting + jobs.ready + jobs.running + jobs.done + jobs.failed;
     let failed = if jobs.failed > 0 { format!(", {} failed", jobs.failed) } else { String::new() };

@@ -93,6 +93,13 @@ mod looking {
     }
 
     #[test]
+    fn a_statement_may_begin_with_a_comment() {
+        let rig = rig();
+        let outcome = rig.run(&["sql", "-- how many\nselect 1", "--max-rows", "2", "--format", "csv"]);
+        assert_eq!(rig.asked(), ["Query -- how many"], "{}", outcome.stderr);
+    }
+
+    #[test]
     fn sql_says_when_rows_are_left_out_and_why_a_statement_is_refused() {
         let rig = rig();
         insta::assert_snapshot!("sql_cut", rig.told(&["sql", "select 1", "--max-rows", "2"]));

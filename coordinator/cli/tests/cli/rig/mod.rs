@@ -54,6 +54,11 @@ impl Rig {
         Self { address, asked, home: TempDir::new().unwrap(), _runtime: runtime }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Folder the commands run in; also their home.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.home.path()
