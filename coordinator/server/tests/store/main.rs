@@ -13,3 +13,4 @@ mod leading;
 mod queries;
 mod rig;
 mod schema;
+mod views;
