@@ -230,15 +230,27 @@ ticket | 2 | 2 | 0.900000 | 1 | 0.940000 | 0.920000 | 0.028284 | 1
     .await;
     shows(
         &world,
-        "select kind, round, seed, value from control_result
-         where metric = 'accuracy' and at = 'last' order by kind, round, seed",
+        "select round, seed, mean, reinit_value, random_mask_value from matching
+         where metric = 'accuracy' and at = 'last' and kind = 'ticket' order by round, seed",
         "
-random_mask | 2 | 1 | 0.600000
-random_mask | 2 | 2 | 0.660000
-reinit | 1 | 1 | 0.810000
-reinit | 1 | 2 | 0.850000
-reinit | 2 | 1 | 0.720000
-reinit | 2 | 2 | 0.720000
+0 | 1 | 0.920000 | null | null
+0 | 2 | 0.920000 | null | null
+1 | 1 | 0.910000 | 0.810000 | null
+1 | 2 | 0.910000 | 0.850000 | null
+2 | 1 | 0.890000 | 0.720000 | 0.600000
+2 | 2 | 0.890000 | 0.720000 | 0.660000
+",
+    )
+    .await;
+    shows(
+        &world,
+        "select kind, round, seed, density, value, n_runs from seed_result
+         where metric = 'accuracy' and at = 'last' and round = 1 order by kind, seed",
+        "
+reinit | 1 | 1 | 0.503153 | 0.810000 | 2
+reinit | 1 | 2 | 0.503153 | 0.850000 | 2
+ticket | 1 | 1 | 0.503153 | 0.920000 | 1
+ticket | 1 | 2 | 0.503153 | 0.900000 | 1
 ",
     )
     .await;
