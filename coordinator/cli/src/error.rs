@@ -37,3 +37,29 @@ pub(crate) fn refused(status: &tonic::Status, address: &str) -> anyhow::Error {
         _ => anyhow::anyhow!("{message}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::{Code, Status};
+
+    #[test]
+    fn a_refusal_reads_as_what_to_do_and_not_as_a_code() {
+        let said = |code, message: &str| refused(&Status::new(code, message), "lab:7654").to_string();
+        assert_eq!(said(Code::NotFound, "no sweep is called `x`"), "no sweep is called `x`");
+        assert!(said(Code::Unimplemented, "").contains("it is older than this command; upgrade it"));
+        assert!(
+            said(Code::Unavailable, "").contains("lab:7654")
+                && said(Code::Unavailable, "").contains("try again")
+        );
+    }
+
+    #[test]
+    fn what_went_wrong_decides_the_exit_code() {
+        let code = |code| format!("{:?}", exit_code(&refused(&Status::new(code, ""), "lab:7654")));
+        let number = |n: u8| format!("{:?}", ExitCode::from(n));
+        assert_eq!(code(Code::InvalidArgument), number(2));
+        assert_eq!(code(Code::Unavailable), number(3));
+        assert_eq!(code(Code::FailedPrecondition), number(1));
+    }
+}

@@ -219,6 +219,13 @@ pub enum Write {
     },
     /// New trials.
     AddTrials(Vec<TrialRow>),
+    /// Other settings of a trial (its sweep was extended by rounds).
+    TrialSettings {
+        /// The trial.
+        trial: TrialId,
+        /// The new settings.
+        settings: TrialSettings,
+    },
     /// New rounds.
     AddRounds(Vec<RoundRow>),
     /// New jobs; fingerprints are unique.

@@ -1,5 +1,6 @@
 //! What can go wrong while the coordinator serves: variants by the reaction a caller should have.
 
+use crate::store::StoreError;
 use tombola_spec::SpecError;
 use tombola_wire::ConversionError;
 
@@ -47,5 +48,24 @@ impl From<SpecError> for Error {
             return Self::Invalid(error.what);
         }
         Self::Invalid(format!("{}\nhint: {}", error.what, error.hint))
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let words = error.to_string();
+        match error {
+            StoreError::Query { .. } => Self::Invalid(words),
+            StoreError::Full { .. } => Self::Exhausted(words),
+            // Another leader is or comes; a commit whose condition failed is decided anew after the fold.
+            StoreError::Held { .. }
+            | StoreError::Fenced { .. }
+            | StoreError::Conflict { .. }
+            | StoreError::Unavailable { .. } => Self::Unavailable(words),
+            StoreError::ReadOnly { .. }
+            | StoreError::Network { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Corrupt { .. } => Self::Internal(words),
+        }
     }
 }

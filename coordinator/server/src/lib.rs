@@ -1,3 +1,23 @@
-//! The coordinator: gRPC, store, artifacts.
+//! The coordinator: keeps sweeps in a database, hands their jobs to workers, answers people.
+//!
+//! ```text
+//!   rpc ──► driver (one task: scheduler and writer) ──► store (SQLite, Postgres)
+//!    │                                                    ▲
+//!    └──► artifacts ◄── collect ──────────────────────────┘
+//! ```
+//!
+//! `app` puts it together. Nothing here decides about jobs: that is `tombola-core`.
 
+pub mod app;
+pub mod artifacts;
+mod clock;
+mod collect;
+pub mod config;
+pub mod driver;
+mod error;
+mod rpc;
+mod state;
 pub mod store;
+pub mod telemetry;
+
+pub use error::Error;

@@ -14,6 +14,11 @@ pub const TRAINING: u32 = 1;
 /// Raised when a criterion or the selector picks other weights for the same input.
 pub const SELECTION: u32 = 1;
 
+/// Every component that decides results, by name. Coordinator and workers must agree on all of them.
+pub const fn components() -> [(&'static str, u32); 3] {
+    [("random", RANDOM), ("training", TRAINING), ("selection", SELECTION)]
+}
+
 /// The components that decide a job's result, by name; part of its fingerprint.
 pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
     match job {

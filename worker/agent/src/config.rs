@@ -10,7 +10,7 @@ const GPU_LANES: u32 = 32;
 /// Everything an agent needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Addresses of the coordinator and its standbys, tried in turn, such as `http://127.0.0.1:7700`.
+    /// Addresses of the coordinator and its standbys, tried in turn, such as `http://127.0.0.1:7654`.
     pub coordinators: Vec<String>,
     /// Name for people, unique while connected.
     pub name: String,
@@ -101,6 +101,16 @@ impl SlotSpec {
             slots.extend((0..entry.count).map(|_| Self { device: entry.device, index: entry.index, lanes }));
         }
         Ok(slots)
+    }
+}
+
+impl std::fmt::Display for SlotSpec {
+    /// As it can be written in a list.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.device {
+            DeviceKind::Cpu => write!(f, "cpu={}", self.lanes),
+            DeviceKind::Cuda => write!(f, "cuda:{}={}", self.index, self.lanes),
+        }
     }
 }
 

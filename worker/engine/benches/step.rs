@@ -138,12 +138,12 @@ fn products(steps: u32) -> Outcome<f64> {
     let begun = Instant::now();
     for _ in 0..steps {
         for (weight, x, y, ..) in &layers {
-            x.f_mm_out(y, &weight.f_transpose(0, 1)?)?;
+            let _ = x.f_mm_out(y, &weight.f_transpose(0, 1)?)?;
         }
         for (index, (weight, x, _, dw, dx, dy)) in layers.iter().enumerate().rev() {
-            dy.f_transpose(0, 1)?.f_mm_out(dw, x)?;
+            let _ = dy.f_transpose(0, 1)?.f_mm_out(dw, x)?;
             if index > 0 {
-                dy.f_mm_out(dx, weight)?;
+                let _ = dy.f_mm_out(dx, weight)?;
             }
         }
     }

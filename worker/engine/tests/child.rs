@@ -1,5 +1,7 @@
 //! The engine child over a pair of pipes, as an agent sees it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
+
 mod rig;
 
 use rig::{ADAM, Rig, SGD, edit, fingerprint, job, recipe, stream};

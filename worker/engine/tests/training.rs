@@ -1,5 +1,7 @@
 //! Training of lanes on a CPU: what is learned, logged, kept and refused.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
+
 mod rig;
 
 use rig::{
@@ -75,11 +77,11 @@ fn assert_masked_at_every_step(optimizer: tombola_spec::settings::Optimizer, pla
     let architecture = recipe(optimizer).architecture().unwrap();
     let mask = Mask::load(&architecture, &path).unwrap();
     let looked_at = Arc::new(Mutex::new(Vec::new()));
-    let (seen, checked) = (Arc::clone(&looked_at), mask.clone());
+    let seen = Arc::clone(&looked_at);
     let on_event = move |event: &Event| {
         if let Event::Checkpoint { iteration, file, .. } = event {
             for (name, values) in tensors(file, FileKind::Checkpoint) {
-                let parameter = checked.layers.iter().find(|layer| name.starts_with(&layer.name));
+                let parameter = mask.layers.iter().find(|layer| name.starts_with(&layer.name));
                 let Some(layer) = parameter else { continue };
                 assert!(values.iter().any(|&value| value != 0.0), "{name} is all zero");
                 let dead = values.iter().zip(&layer.bits).filter(|(_, bit)| **bit == 0);

@@ -3,12 +3,15 @@
 use super::Context;
 use crate::{
     error::Failure,
-    output::{Format, table},
+    output::{Format, NULL, table},
 };
 use std::{io::Read, process::ExitCode};
 use tombola_wire::v1::{QueryRequest, QueryResponse, Row, Value, value::Kind};
 
-/// Query the documented views with SQL, for example `tombola sql "select * from sweep_progress"`.
+/// Query results with SQL.
+///
+/// For example: tombola sql "select * from sweep_progress". The views are listed in migrations/README.md; sqlite3 and
+/// psql read the same ones.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sql {
     /// One statement; `-` reads it from standard input.
@@ -39,7 +42,7 @@ impl Sql {
             client.answer(client.query().query(QueryRequest { sql, max_rows: self.max_rows }).await)?;
         let style = if context.printer.format() == Format::Json { Style::Json } else { self.format };
         context.printer.data(&match style {
-            Style::Table => table(&headers(&answer), answer.rows.iter().map(|row| cells(row, "∅"))),
+            Style::Table => table(&headers(&answer), answer.rows.iter().map(|row| cells(row, NULL))),
             Style::Json => json(&answer)?,
             Style::Csv => csv(&answer),
         })?;

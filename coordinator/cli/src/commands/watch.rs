@@ -6,8 +6,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{collections::HashMap, process::ExitCode};
 use tombola_wire::v1::{Running, Sweep, WatchEvent, WatchRequest};
 
-/// Watch a sweep until it is finished: a bar for the whole and one for each running job; failures as they come.
-/// With `--output json`, one JSON object per line.
+/// Watch a sweep until it is finished.
+///
+/// A bar for the whole, one for each running job, and failures as they come; without a terminal, a line every five
+/// percent. With `--output json`, one JSON object per line. Leaving with Ctrl-C leaves the sweep alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
     /// The sweep's name or id.
@@ -38,7 +40,11 @@ pub(crate) async fn until_finished(
     view.clear();
     let failed = last.as_ref().and_then(|sweep| sweep.jobs).map_or(0, |jobs| jobs.failed);
     if let Some(sweep) = &last {
-        printer.note(&format!("sweep {}: {}, {failed} jobs failed", sweep.name, list::state(sweep)));
+        let failed = match failed {
+            0 => "no job failed".to_owned(),
+            n => format!("{n} failed; see `tombola failures {}`", sweep.name),
+        };
+        printer.note(&format!("sweep {}: {}, {failed}", sweep.name, list::state(sweep)));
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

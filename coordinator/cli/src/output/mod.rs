@@ -7,6 +7,9 @@ pub(crate) use numbers::{bytes, count, percent, seconds};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use std::io::{IsTerminal, Write};
 
+/// How a table shows a value that is not there.
+pub(crate) const NULL: &str = "∅";
+
 /// What standard output holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -71,21 +74,25 @@ impl Printer {
     }
 }
 
-/// A table for people: headers, rows, numbers right-aligned.
+/// A table for people: headers, rows, columns of numbers right-aligned.
 pub(crate) fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows.into_iter().collect();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headers.iter().map(|header| Cell::new(header.to_uppercase())));
-    for row in rows {
-        table.add_row(row.into_iter().map(|text| {
-            let alignment = if is_number(&text) { CellAlignment::Right } else { CellAlignment::Left };
-            Cell::new(text).set_alignment(alignment)
-        }));
+    for row in &rows {
+        table.add_row(row);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if rows.iter().filter_map(|row| row.get(index)).all(|text| is_number(text)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
 }
 
+/// Whether a cell may stand in a column of numbers; one without a value may.
 fn is_number(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit() || c == '.' || c == '-' || c == '+')
+    text.is_empty() || text == NULL || text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     plan::Plan,
-    record::{CheckpointRow, JobRow, SweepState},
+    record::{CheckpointRow, JobRow, SweepRow, SweepState, TrialRow},
 };
 use std::time::Duration;
 use tombola_spec::{
@@ -55,6 +55,11 @@ pub enum Event {
         /// The jobs given back.
         jobs: Vec<JobId>,
     },
+    /// A worker takes nothing new: it is about to leave.
+    Draining {
+        /// The worker.
+        worker: WorkerId,
+    },
     /// A worker left on purpose, everything given back.
     Leaving {
         /// The worker.
@@ -76,19 +81,8 @@ pub enum Event {
         /// Stored jobs with fingerprints of this plan, wanted by someone or not.
         known: Vec<JobRow>,
     },
-    /// More of a sweep that is there: the whole plan of the new file; trials are matched by key.
-    Extend {
-        /// The sweep.
-        sweep: SweepId,
-        /// Expanded.
-        plan: Plan,
-        /// Its file.
-        source: String,
-        /// Stored jobs with fingerprints of this plan.
-        known: Vec<JobRow>,
-        /// Keys and rounds that are stored already: trial id, number, key, and its (branch, copy, round)s.
-        stored: Vec<StoredTrial>,
-    },
+    /// More of a sweep that is there.
+    Extend(Box<Extension>),
     /// People changed a sweep's state (pause, resume, stop, cancel).
     SetState {
         /// The sweep.
@@ -108,15 +102,27 @@ pub enum Event {
     },
 }
 
+/// More of a sweep: the whole plan of its new file, and what is stored of it. Trials are matched by key. A sweep that
+/// was cancelled becomes active again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extension {
+    /// The sweep as stored.
+    pub sweep: SweepRow,
+    /// The new file, expanded.
+    pub plan: Plan,
+    /// The new file.
+    pub source: String,
+    /// Stored jobs with fingerprints of this plan.
+    pub known: Vec<JobRow>,
+    /// Its stored trials.
+    pub trials: Vec<StoredTrial>,
+}
+
 /// A trial of a sweep that is being extended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredTrial {
-    /// Identity.
-    pub id: tombola_spec::TrialId,
-    /// Number in the sweep.
-    pub number: u32,
-    /// Key in the sweep.
-    pub key: String,
+    /// As stored.
+    pub row: TrialRow,
     /// Branch, copy and round of its rounds.
     pub rounds: Vec<(String, u32, u32)>,
 }

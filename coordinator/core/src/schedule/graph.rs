@@ -86,19 +86,16 @@ impl Graph {
         }
     }
 
-    /// A sweep wants a job; whether it did not before.
-    pub(super) fn claim(&mut self, sweep: SweepId, id: JobId) -> bool {
-        let (Some(row), Some(job)) = (self.sweeps.get_mut(&sweep), self.jobs.get_mut(&id)) else {
-            return false;
-        };
+    /// A sweep wants a job.
+    pub(super) fn claim(&mut self, sweep: SweepId, id: JobId) {
+        let (Some(row), Some(job)) = (self.sweeps.get_mut(&sweep), self.jobs.get_mut(&id)) else { return };
         if job.claims.contains(&sweep) {
-            return false;
+            return;
         }
         job.claims.reserve_exact(1);
         job.claims.push(sweep);
         row.tally.add(job.share());
         row.jobs.push(id);
-        true
     }
 
     /// A sweep gives up a job.

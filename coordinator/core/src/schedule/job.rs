@@ -148,6 +148,18 @@ impl Job {
         }
     }
 
+    /// Whether its current attempt has begun.
+    pub(super) fn begun(&self) -> bool {
+        matches!(self.state, State::Running { .. })
+    }
+
+    /// Notes how far its attempt is, as of a heartbeat.
+    pub(super) fn progress(&mut self, done: u64) {
+        if let State::Running { iteration, .. } = &mut self.state {
+            *iteration = done.max(*iteration);
+        }
+    }
+
     /// The state of a job nobody holds: ready if its parents are done.
     pub(super) fn open(&self, hold: Hold) -> State {
         if self.unfinished == 0 { State::Ready { hold } } else { State::Waiting }
@@ -166,18 +178,6 @@ impl Job {
     /// An output, once done.
     pub(super) fn output(&self, output: Output) -> Option<Artifact> {
         self.outputs.iter().find(|(name, _)| *name == output).map(|(_, artifact)| *artifact)
-    }
-
-    /// The state as stored.
-    pub(super) fn stored(&self) -> JobState {
-        match self.state {
-            State::Waiting | State::Ready { .. } => JobState::Open,
-            State::Leased { .. } | State::Running { .. } => JobState::Leased,
-            State::Done => JobState::Done,
-            State::Failed => JobState::Failed,
-            State::Quarantined => JobState::Quarantined,
-            State::Unwanted => JobState::Unwanted,
-        }
     }
 
     /// Its share in the progress of its sweeps.

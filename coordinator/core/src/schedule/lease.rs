@@ -1,9 +1,7 @@
 //! One lease in memory: which jobs it still holds, stage by stage.
 
-use std::cmp::Reverse;
+use crate::record::PackRow;
 use tombola_spec::{Attempt, JobId, WorkerId, worker::DeviceKind};
-
-use super::worker::{Seat, floor_width};
 
 /// A lease in memory.
 #[derive(Debug)]
@@ -24,18 +22,22 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// A granted pack of which `open` jobs have not ended.
+    pub(super) fn new(pack: &PackRow, open: u32) -> Self {
+        Self {
+            worker: pack.worker,
+            slot: pack.slot,
+            device: pack.device,
+            width: pack.width,
+            stages: pack.stages.clone(),
+            open,
+            started: false,
+            recalled: false,
+        }
+    }
+
     /// Its jobs in stage order.
     pub(super) fn jobs(&self) -> impl Iterator<Item = (JobId, Attempt)> + '_ {
         self.stages.iter().flatten().copied()
-    }
-
-    /// The number of the stage a job is in.
-    pub(super) fn stage_of(&self, job: JobId) -> Option<usize> {
-        self.stages.iter().position(|stage| stage.iter().any(|(lane, _)| *lane == job))
-    }
-
-    /// The seat it is on, given the slot's lanes.
-    pub(super) fn seat(&self, lanes: u32) -> Seat {
-        Seat { room: Reverse(floor_width(lanes)), worker: self.worker, slot: self.slot }
     }
 }

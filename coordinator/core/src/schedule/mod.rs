@@ -1,71 +1,108 @@
-//! The scheduler: which job runs where, next, again, or not at all.
+//! The scheduler: which job runs where, next, again, or not at all. Events in, effects out.
+//!
+//! ```text
+//! Event ─► hello, report, submit, steer, tick ─► graph, queue, floor ─► place, chain ─► Effect
+//! ```
+//!
+//! `job`, `sweep`, `worker`, `lease`, `key`, `queue` and `graph` hold state and decide nothing. `attempt` ends attempts,
+//! whatever ended them. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
+//! order is random is walked, so that the same events always give the same effects.
 
+mod attempt;
+mod chain;
 mod config;
 mod effect;
 mod event;
+mod explain;
+mod fold;
 mod graph;
+mod hello;
 mod job;
 mod key;
 mod lease;
+mod place;
 mod queue;
+mod report;
+mod steer;
+mod submit;
 mod sweep;
+mod tick;
+mod view;
 mod worker;
 
 pub use config::Config;
 pub use effect::{Effect, Lease, LeasedJob, Message};
-pub use event::{Event, Fact, Held, Now, StoredTrial};
+pub use event::{Event, Extension, Fact, Held, Now, StoredTrial};
 pub use sweep::{Progress, RunningJob};
 pub use worker::{SlotView, WorkerView};
 
-use crate::record::Snapshot;
-use tombola_spec::{JobId, SweepId};
+use crate::record::{LastIds, Write};
+use graph::Graph;
+use key::Keys;
+use queue::Queue;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use tombola_spec::{Digest, JobId, LeaseId, WorkerId};
+use worker::Floor;
 
-/// The state of everything that lives, and the decisions about it.
+/// Everything that lives, and the decisions about it.
 #[derive(Debug)]
 pub struct Scheduler {
     config: Config,
+    now: Now,
+    graph: Graph,
+    keys: Keys,
+    queue: Queue,
+    floor: Floor,
+    leases: BTreeMap<LeaseId, lease::Lease>,
+    /// The content each data set's name stands for.
+    bound: BTreeMap<String, Digest>,
+    last: LastIds,
+    /// Jobs that wait out a pause, by its end.
+    pauses: BTreeSet<(Now, JobId)>,
+    /// Jobs that wait for the rest of a pack.
+    held: BTreeMap<LeaseId, Vec<JobId>>,
+    /// Jobs nobody waits for, by the moment they may be forgotten.
+    fading: VecDeque<(Now, JobId)>,
+    /// What the event at hand led to so far.
+    effects: Vec<Effect>,
 }
 
 impl Scheduler {
-    /// A scheduler that knows what is stored. Every stored lease is granted one full term from `Now::ZERO`.
-    pub fn fold(config: Config, snapshot: Snapshot) -> Self {
-        let _ = snapshot;
-        Self { config }
-    }
-
-    /// Handles one event at `now`; `now` never goes back.
+    /// Handles one event at `now`; time never goes back.
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
-        let _ = (now, event, self.config);
-        Vec::new()
+        self.now = self.now.max(now);
+        match event {
+            Event::Hello { info, worker, held } => self.hello(info, worker, &held),
+            Event::Heartbeat { worker, progress } => self.heartbeat(worker, &progress),
+            Event::Report { worker, sequence, job, attempt, fact } => {
+                self.report(worker, sequence, job, attempt, fact);
+            }
+            Event::Returned { worker, lease, jobs } => self.returned(worker, lease, &jobs),
+            Event::Draining { worker } => self.draining(worker),
+            Event::Leaving { worker } => self.leaving(worker),
+            Event::LinkDown { worker } => self.link_down(worker),
+            Event::Tick => self.tick(),
+            Event::Submit { plan, source, known } => self.submit(&plan, source, known),
+            Event::Extend(extension) => self.extend(*extension),
+            Event::SetState { sweep, state } => self.set_state(sweep, state),
+            Event::Retry { sweep } => self.retry(sweep),
+            Event::Drain { worker } => self.drain(worker),
+        }
+        self.place();
+        let changed = std::mem::take(&mut self.graph.changed);
+        self.effects.extend(changed.into_iter().map(Effect::Changed));
+        std::mem::take(&mut self.effects)
     }
 
-    /// How far a sweep is; `None` for one that is not in memory: cancelled, or all of its jobs are done and forgotten.
-    pub fn progress(&self, sweep: SweepId) -> Option<Progress> {
-        let _ = sweep;
-        None
+    fn write(&mut self, write: Write) {
+        self.effects.push(Effect::Write(write));
     }
 
-    /// Jobs of a sweep that run now, the oldest first.
-    pub fn running(&self, sweep: SweepId) -> Vec<RunningJob> {
-        let _ = sweep;
-        Vec::new()
+    fn send(&mut self, worker: WorkerId, message: Message) {
+        self.effects.push(Effect::Send { worker, message });
     }
 
-    /// Workers that hold leases or are connected.
-    pub fn workers(&self, now: Now) -> Vec<WorkerView> {
-        let _ = now;
-        Vec::new()
-    }
-
-    /// Where a job stands and why, for people; `None` for a job that is not in memory.
-    pub fn explain_job(&self, now: Now, job: JobId) -> Option<Vec<String>> {
-        let _ = (now, job);
-        None
-    }
-
-    /// Where a sweep stands and what it waits for, for people; `None` for a sweep that is not in memory.
-    pub fn explain_sweep(&self, now: Now, sweep: SweepId) -> Option<Vec<String>> {
-        let _ = (now, sweep);
-        None
+    fn reject(&mut self, why: impl Into<String>) {
+        self.effects.push(Effect::Rejected(why.into()));
     }
 }

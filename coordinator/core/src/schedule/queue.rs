@@ -37,11 +37,19 @@ pub(super) struct Queue {
     heads: BTreeSet<(Rank, Line)>,
     /// Where each job stands.
     places: BTreeMap<JobId, (Line, Rank)>,
+    /// Jobs came since the last placement.
+    news: bool,
 }
 
 impl Queue {
+    /// Whether jobs came since this was last asked.
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
     /// Adds a job, which must not be there yet.
     pub(super) fn push(&mut self, line: Line, rank: Rank) {
+        self.news = true;
         self.places.insert(rank.job, (line, rank));
         let ranks = self.lines.entry(line).or_default();
         let head = ranks.first().copied();
@@ -90,18 +98,14 @@ impl Queue {
         self.lines.get(line).map_or(0, BTreeSet::len)
     }
 
-    /// Whether no job waits for a slot.
-    pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// Whether a job waits for a slot.
     pub(super) fn contains(&self, job: JobId) -> bool {
         self.places.contains_key(&job)
     }
 
-    /// How many jobs wait for a slot.
-    pub(super) fn total(&self) -> usize {
-        self.places.len()
+    /// How many jobs that wait for a slot are more urgent than this one.
+    pub(super) fn ahead_of(&self, job: JobId) -> usize {
+        let Some((_, own)) = self.places.get(&job) else { return 0 };
+        self.places.values().filter(|(_, rank)| rank < own).count()
     }
 }

@@ -1,6 +1,6 @@
 //! One sweep in memory: its name, its jobs, and counters kept up to date so that progress costs nothing to ask.
 
-use super::job::{Class, Share};
+use super::job::Share;
 use crate::record::SweepState;
 use tombola_spec::{JobId, SweepId};
 
@@ -61,9 +61,9 @@ impl Tally {
         self.iterations -= share.iterations;
     }
 
-    /// Jobs of a class.
-    pub(super) fn of(&self, class: Class) -> u64 {
-        self.jobs[class as usize]
+    /// Whether no job is counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs == [0; 5]
     }
 }
 

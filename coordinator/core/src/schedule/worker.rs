@@ -40,6 +40,8 @@ pub(super) struct Worker {
     /// Whether its link is up.
     pub(super) linked: bool,
     pub(super) draining: bool,
+    /// Its term ended although its link is up; it counts again once it speaks.
+    pub(super) silent: bool,
     /// Without a heartbeat until then, its leases are lost.
     pub(super) deadline: Now,
     /// When it was last heard of.
@@ -51,9 +53,24 @@ pub(super) struct Worker {
 }
 
 impl Worker {
+    /// A worker that has not introduced itself to this leader.
+    pub(super) fn away(name: String, deadline: Now) -> Self {
+        Self {
+            name,
+            info: None,
+            linked: false,
+            draining: false,
+            silent: false,
+            deadline,
+            heard: Now::ZERO,
+            slots: Vec::new(),
+            lacks: BTreeSet::new(),
+        }
+    }
+
     /// Whether it takes new leases.
     pub(super) fn open(&self) -> bool {
-        self.linked && !self.draining
+        self.linked && !self.draining && !self.silent
     }
 
     /// A slot as introduced.
@@ -87,11 +104,19 @@ pub(super) struct Floor {
     pub(super) names: BTreeMap<String, WorkerId>,
     /// Seats that take leases, by the number of leases on them: 0, 1, 2.
     by_load: [BTreeSet<Seat>; 3],
+    /// Seats or what they fit changed since the last placement.
+    news: bool,
 }
 
 impl Floor {
-    /// Puts a worker's seats where they belong. Call after any change to its slots, link or draining.
+    /// Whether anything changed since this was last asked.
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Puts a worker's seats where they belong. Call after any change to its slots, link, silence or draining.
     pub(super) fn reseat(&mut self, id: WorkerId) {
+        self.news = true;
         let Some(worker) = self.workers.get(&id) else { return };
         for slot in 0..worker.slots.len() as u32 {
             let Some(info) = worker.slot(slot) else { continue };

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 /// Most assignments that are looked at.
 pub(super) const MOST: usize = 200_000;
+/// How a range is written.
+const RANGE: &str = "write its ends as a text: `\"0.1..=0.9\"`";
 /// Most values a range may stand for.
 const LONGEST: f64 = 10_000.0;
 
@@ -195,7 +197,8 @@ fn series(name: &str, entry: &Entry, tree: &Tree, notes: &mut Notes) -> Option<V
     if powers {
         table.refuse(&["range"], "and `log10` exclude each other", "write one of them");
     }
-    let ends = table.required(key, "\"0.1..=0.9\"", text);
+    let range = |node: &Node| text(node).or_else(|_| not(node, "a range of numbers", RANGE));
+    let ends = table.required(key, "\"0.1..=0.9\"", range);
     let whole = ends.as_deref().and_then(bounds).is_some_and(|(a, b, _)| is_whole(a) && is_whole(b));
     let step = if whole { table.or("step", 1.0, positive) } else { table.required("step", "0.2", positive) };
     let at = entry.node.at;
@@ -216,12 +219,11 @@ fn is_whole(text: &str) -> bool {
 }
 
 fn steps_between(node: &Node, step: f64) -> Reading<Vec<f64>> {
-    const HINT: &str = "write `\"0.1..=0.9\"`";
     // That it is no text at all has been said already.
     let Val::Text(text) = &node.value else { return Err(Vec::new()) };
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     let ends = bounds(text).and_then(|(from, to, inclusive)| Some((number(from)?, number(to)?, inclusive)));
-    let Some((from, to, inclusive)) = ends else { return not(node, "a range of numbers", HINT) };
+    let Some((from, to, inclusive)) = ends else { return not(node, "a range of numbers", RANGE) };
     // A hair of tolerance: (0.9 - 0.1) / 0.2 is 4.000000000000001 in binary.
     let last = if inclusive {
         ((to - from) / step + 1e-9).floor()
@@ -229,7 +231,7 @@ fn steps_between(node: &Node, step: f64) -> Reading<Vec<f64>> {
         ((to - from) / step - 1e-9).ceil() - 1.0
     };
     if last < 0.0 {
-        return not(node, "a range with a number in it", HINT);
+        return not(node, "a range with a number in it", RANGE);
     }
     if last >= LONGEST {
         let what = format!("that is more than {LONGEST} values");

@@ -36,6 +36,23 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<Change> {
     changes
 }
 
+/// What `new` takes away from `old` or does differently: empty if `new` extends it by trials, rounds, branches or copies.
+pub fn lost(old: &Plan, new: &Plan) -> Vec<Change> {
+    let (before, after) = (Side::of(old), Side::of(new));
+    let is_lost = |change: &Change| match (&change.old, &change.new) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(old), Some(new)) if change.setting == "prune.rounds" => {
+            new.parse::<u32>().ok() < old.parse().ok()
+        }
+        (Some(_), Some(_)) => match change.setting.strip_prefix("branch.") {
+            Some(branch) => !after.extends(&before, &change.trial, branch),
+            None => true,
+        },
+    };
+    diff(old, new).into_iter().filter(is_lost).collect()
+}
+
 struct Side<'a> {
     trials: BTreeMap<&'a str, &'a TrialPlan>,
     jobs: BTreeMap<Fingerprint, &'a JobSpec>,
@@ -84,10 +101,27 @@ impl<'a> Side<'a> {
         let numbers: Vec<u32> =
             rounds.iter().filter(|round| round.copy == 0).map(|round| round.round).collect();
         let copies = rounds.iter().map(|round| round.copy).max().unwrap_or(0) + 1;
-        let first = rounds.first();
-        let start = first.map_or(String::new(), |round| format!("{}, from {}", round.kind, round.start));
-        let weights = first.and_then(|round| self.weights(round)).unwrap_or("");
-        format!("{start}, {weights} weights, rounds {}, copies {copies}", joined(&numbers))
+        format!("{}, rounds {}, copies {copies}", self.manner(rounds), joined(&numbers))
+    }
+
+    /// What all rounds of a branch do alike.
+    fn manner(&self, rounds: &[&RoundPlan]) -> String {
+        let Some(first) = rounds.first() else { return String::new() };
+        let weights = self.weights(first).unwrap_or("");
+        format!("{}, from {}, {weights} weights", first.kind, first.start)
+    }
+
+    /// Whether a branch does here what it does in `old`, in all of its rounds and copies and perhaps more.
+    fn extends(&self, old: &Self, trial: &str, branch: &str) -> bool {
+        let (ours, theirs) = (self.rounds(trial, branch), old.rounds(trial, branch));
+        let places: BTreeSet<_> = ours.iter().map(|round| (round.copy, round.round)).collect();
+        self.manner(&ours) == old.manner(&theirs)
+            && theirs.iter().all(|round| places.contains(&(round.copy, round.round)))
+    }
+
+    fn rounds(&self, trial: &str, branch: &str) -> Vec<&'a RoundPlan> {
+        let rounds = self.trials.get(trial).into_iter().flat_map(|trial| &trial.rounds);
+        rounds.filter(|round| round.branch == branch).collect()
     }
 
     /// Where a branch's weights come from; plans keep jobs, not the branch's settings.

@@ -1,7 +1,7 @@
 //! From settings to jobs: dense trunks cut at anchors, rounds of pruning and rewinding, branches.
 
 use super::{
-    branch::{Branch, Grown},
+    branch::{Branch, From, Grown},
     diagnostic::{Diagnostic, Diagnostics},
     file::{SweepFile, Variant},
     jobs::Jobs,
@@ -185,6 +185,14 @@ impl Line {
         self.trunk.map_or_else(|| self.initialization(), Start::Rewind)
     }
 
+    fn start_of(&self, branch: &Branch) -> Steps {
+        match branch.grow.start() {
+            From::Zero => Steps::ZERO,
+            From::Rewind => self.rewind,
+            From::At(steps) => its(steps.iterations(self.recipe.iterations_per_epoch())),
+        }
+    }
+
     fn train(&self, mask: Input, start: Start, order: Stream, from: Steps) -> JobSpec {
         let (recipe, to) = (self.recipe.clone(), self.end);
         JobSpec::Train(TrainJob { recipe, start, mask: Some(mask), order, from, to, keep_state: false })
@@ -200,6 +208,8 @@ pub(super) struct Anchor<'a> {
     round: u32,
     /// The round's mask.
     pub(super) mask: Input,
+    /// The step the branch starts at.
+    start: Steps,
 }
 
 impl Anchor<'_> {
@@ -208,16 +218,15 @@ impl Anchor<'_> {
         self.line.stream(self.branch, self.copy, self.round)
     }
 
-    /// Trains to the end with the branch's own data order, from step 0 or from the rewind point.
-    pub(super) fn train(&self, jobs: &mut Jobs, mask: Input, start: Start, from_rewind: bool) -> Grown {
-        let from = if from_rewind { self.line.rewind } else { Steps::ZERO };
+    /// Trains `weights` to the end with the branch's own data order.
+    pub(super) fn train(&self, jobs: &mut Jobs, mask: Input, weights: Start) -> Grown {
         let order = self.line.order(self.branch, self.copy, self.round);
-        let rewound_to = match start {
+        let rewound_to = match weights {
             Start::Rewind(segment) => Some(segment),
             Start::Init(_) | Start::Continue(_) => None,
         };
-        let train = jobs.add(self.line.train(mask, start, order, from));
-        Grown { mask: mask.job, train, origin: rewound_to.unwrap_or(train), start: from }
+        let train = jobs.add(self.line.train(mask, weights, order, self.start));
+        Grown { mask: mask.job, train, origin: rewound_to.unwrap_or(train) }
     }
 }
 
@@ -286,6 +295,7 @@ fn own_rounds(line: &Line, prune: &PruneLine, ladder: &[f64], jobs: &mut Jobs, r
 }
 
 fn branch_rounds(line: &Line, branch: &Branch, last: u32, jobs: &mut Jobs, rounds: &mut Vec<RoundPlan>) {
+    let start = line.start_of(branch);
     for copy in 0..branch.copies {
         for round in branch.rounds_of(last) {
             // The trial's own rounds stand first, in order.
@@ -294,7 +304,7 @@ fn branch_rounds(line: &Line, branch: &Branch, last: u32, jobs: &mut Jobs, round
                 continue;
             };
             let mask = Input { job: mask, output: Output::Mask };
-            let anchor = Anchor { line, branch: &branch.name, copy, round, mask };
+            let anchor = Anchor { line, branch: &branch.name, copy, round, mask, start };
             let grown = branch.grow.grow(&anchor, jobs);
             rounds.push(RoundPlan {
                 branch: branch.name.clone(),
@@ -304,7 +314,7 @@ fn branch_rounds(line: &Line, branch: &Branch, last: u32, jobs: &mut Jobs, round
                 mask: Some(grown.mask),
                 train: vec![grown.train],
                 origin: grown.origin,
-                start: grown.start,
+                start,
                 density,
             });
         }

@@ -79,9 +79,8 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     let variants = variants(tree, &axes, notes);
     let pruned = tree.get("prune").is_some() || axes.vary("prune");
     let branches = branch::read(written_branches, pruned, notes);
-    let lines = variants.iter().flatten().filter_map(|variant| variant.settings.prune.as_ref());
-    if let Some(shortest) = lines.map(|line| line.rounds).min() {
-        branches.iter().for_each(|branch| branch.check(shortest, notes));
+    for variant in variants.iter().flatten() {
+        branches.iter().for_each(|branch| branch.check(&variant.settings, notes));
     }
     let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
     Some(SweepFile {

@@ -29,7 +29,7 @@ mod tree;
 mod value;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use diff::{Change, diff};
+pub use diff::{Change, diff, lost};
 pub use expand::{MOST_JOBS, expand};
 pub use file::{SweepFile, parse};
 pub use resolved::{Setting, resolved};

@@ -49,6 +49,7 @@ fn branches(file: &SweepFile) -> Vec<(String, String)> {
         add("kind", branch.kind.to_owned());
         add("rounds", branch.rounds.as_ref().map_or("all".to_owned(), |rounds| joined(rounds)));
         add("copies", branch.copies.to_string());
+        add("start", branch.grow.start().to_string());
         branch.grow.settings().into_iter().for_each(|(key, value)| add(key, value));
     }
     settings

@@ -7,6 +7,9 @@ use super::{
 };
 use std::fmt::Display;
 
+/// Keys of the file itself. To TOML, one that is written below `[train]` is a key of `train`.
+const TOP: [&str; 3] = ["name", "seeds", "repeat"];
+
 /// One table being read. Getters return `None` where something is wrong, which has then been noted; so read all
 /// settings first and put them together with `?` afterwards.
 pub(super) struct Section<'n, 't> {
@@ -142,12 +145,19 @@ impl<'n, 't> Section<'n, 't> {
 
     /// Notes every key nobody asked for. Last call.
     pub(super) fn finish(self) {
-        for entry in &self.tree.0 {
-            if !self.known.contains(&entry.key.as_str()) {
-                let place = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
-                let what = format!("unknown key `{}`{place}", entry.key);
-                self.notes.problem(entry.at, what, suggest(&entry.key, &self.known, "known here:"));
+        let mut known: Vec<&str> = Vec::new();
+        self.known.iter().for_each(|key| {
+            if !known.contains(key) {
+                known.push(key)
             }
+        });
+        for entry in self.tree.0.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            let place = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
+            let hint = match entry.key.as_str() {
+                key if TOP.contains(&key) => format!("`{key}` belongs to the top, above the first `[…]`"),
+                key => suggest(key, &known, "known here:"),
+            };
+            self.notes.problem(entry.at, format!("unknown key `{}`{place}", entry.key), hint);
         }
     }
 }

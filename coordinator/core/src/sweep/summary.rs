@@ -1,7 +1,7 @@
 //! What a plan amounts to: counts, work, bytes.
 
 use crate::plan::{JobPlan, Plan};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tombola_spec::{
     arch::Architecture,
     job::{JobSpec, Network, Output, TrainJob},
@@ -36,7 +36,8 @@ pub struct Cost {
     pub iterations: u64,
     /// Floating-point operations of training, as if dense; evaluations are not counted.
     pub flops: f64,
-    /// Bytes of the artifacts they leave behind, headers not counted.
+    /// Bytes of the artifacts they leave behind, headers not counted; weights that several of them draw alike count
+    /// once, as artifacts are stored by content.
     pub bytes: u64,
 }
 
@@ -67,13 +68,16 @@ pub fn summary(plan: &Plan) -> Summary {
 /// What these jobs cost: all of a plan, or those of it that are new.
 pub fn cost<'a>(jobs: impl IntoIterator<Item = &'a JobPlan>) -> Cost {
     let mut networks = Networks::default();
+    let mut drawn = HashSet::new();
     let mut cost = Cost::default();
     for job in jobs {
         cost.jobs += 1;
         cost.iterations += job.spec.iterations();
         if let Some(network) = networks.get(&job.spec) {
             cost.flops += flops(&job.spec, network);
-            cost.bytes += job.spec.outputs().iter().map(|out| bytes(&job.spec, network, *out)).sum::<u64>();
+            let kept = |out: &Output| *out != Output::Initial || drawn.insert(initialization(&job.spec));
+            let outputs = job.spec.outputs().into_iter().filter(kept);
+            cost.bytes += outputs.map(|out| bytes(&job.spec, network, out)).sum::<u64>();
         }
     }
     cost
@@ -101,6 +105,12 @@ impl Networks {
         }
         self.0.get(&network)
     }
+}
+
+/// What decides the weights a training draws, as text.
+fn initialization(job: &JobSpec) -> Option<String> {
+    let JobSpec::Train(TrainJob { recipe, start, .. }) = job else { return None };
+    Some(format!("{:?} {:?} {:?} {start:?}", recipe.model, recipe.data.shape, recipe.dtype))
 }
 
 fn flops(job: &JobSpec, network: &Architecture) -> f64 {

@@ -3,7 +3,7 @@
 //! A reader's complaint lacks the setting's name, which [`super::section::Section`] puts in front of it.
 
 use super::{
-    diagnostic::{Problem, quoted, suggest},
+    diagnostic::{Problem, nearest, quoted},
     tree::{Node, Val},
 };
 use tombola_spec::Steps;
@@ -70,35 +70,35 @@ pub(super) fn count(node: &Node) -> Reading<u32> {
     }
 }
 
-fn number(node: &Node, what: &str, fits: impl Fn(f64) -> bool) -> Reading<f64> {
+fn number(node: &Node, what: &str, hint: &str, fits: impl Fn(f64) -> bool) -> Reading<f64> {
     let number = match node.value {
         Val::Whole(number) => number as f64,
         Val::Number(number) => number,
-        _ => return not(node, what, ""),
+        _ => return not(node, what, hint),
     };
-    if number.is_finite() && fits(number) { Ok(number) } else { not(node, what, "") }
+    if number.is_finite() && fits(number) { Ok(number) } else { not(node, what, hint) }
 }
 
 pub(super) fn any_number(node: &Node) -> Reading<f64> {
-    number(node, "a number", |_| true)
+    number(node, "a number", "", |_| true)
 }
 
 pub(super) fn positive(node: &Node) -> Reading<f64> {
-    number(node, "a number above 0", |n| n > 0.0)
+    number(node, "a number above 0", "", |n| n > 0.0)
 }
 
 pub(super) fn non_negative(node: &Node) -> Reading<f64> {
-    number(node, "a number from 0", |n| n >= 0.0)
+    number(node, "a number from 0", "", |n| n >= 0.0)
 }
 
 /// A fraction strictly between 0 and 1.
 pub(super) fn fraction(node: &Node) -> Reading<f64> {
-    number(node, "a fraction above 0 and below 1", |n| n > 0.0 && n < 1.0)
+    number(node, "a fraction above 0 and below 1", "20 % is written `0.2`", |n| n > 0.0 && n < 1.0)
 }
 
 /// A fraction from 0, below 1.
 pub(super) fn below_one(node: &Node) -> Reading<f64> {
-    number(node, "a fraction from 0 and below 1", |n| (0.0..1.0).contains(&n))
+    number(node, "a fraction from 0 and below 1", "", |n| (0.0..1.0).contains(&n))
 }
 
 pub(super) fn steps(node: &Node) -> Reading<Steps> {
@@ -120,14 +120,15 @@ pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Nod
         let Val::Text(text) = &node.value else { return not(node, "a word", &one_of(&known)) };
         let found = words.iter().find(|(word, _)| word == text).map(|(_, value)| *value);
         found.ok_or_else(|| {
-            let what = format!("`{text}` is not known here");
-            vec![Problem::new(node.at, what, suggest(text, &known, "write one of"))]
+            let hint = nearest(text, known.iter().copied());
+            let hint = hint.map_or_else(|| one_of(&known), |meant| format!("did you mean `{meant}`?"));
+            vec![Problem::new(node.at, format!("`{text}` is not known here"), hint)]
         })
     }
 }
 
 fn one_of(words: &[&str]) -> String {
-    format!("write one of {}", quoted(words))
+    format!("{} {}", if words.len() == 1 { "write" } else { "write one of" }, quoted(words))
 }
 
 /// The word that stands for a value.

@@ -13,6 +13,7 @@ use std::{
     path::Path,
     sync::{Arc, atomic::AtomicU64},
 };
+use tombola_core::record::Millis;
 use tombola_spec::{Digest, outcome::Artifact};
 
 /// Folder of uploads that have not been checked yet.
@@ -93,7 +94,7 @@ impl Artifacts {
             other => fault::to_error(other),
         })?;
         let mut hasher = blake3::Hasher::new();
-        let pieces = found.into_stream().map_err(fault::to_error).inspect_ok(move |_| ());
+        let pieces = found.into_stream().map_err(fault::to_error);
         let pieces = pieces.map_ok(cut).map_ok(futures::stream::iter).try_flatten();
         let checked = pieces.map(Some).chain(futures::stream::iter([None])).map(move |piece| match piece {
             Some(Ok(piece)) => {
@@ -105,6 +106,39 @@ impl Artifacts {
             None => Err(damaged(&digest)),
         });
         Ok(checked.try_filter(|piece| std::future::ready(!piece.is_empty())))
+    }
+}
+
+impl Artifacts {
+    /// Artifacts that were made visible before `moment`.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn older(&self, moment: Millis) -> Result<Vec<Digest>, Error> {
+        let mut found = self.store.list(None);
+        let mut old = Vec::new();
+        while let Some(found) = found.try_next().await.map_err(fault::to_error)? {
+            let name = found.location.filename().unwrap_or_default();
+            // Whatever else lies in the folder is not ours to judge.
+            if let Ok(digest) = name.parse::<Digest>()
+                && found.location == key(&digest)
+                && found.last_modified.timestamp_millis() < moment
+            {
+                old.push(digest);
+            }
+        }
+        Ok(old)
+    }
+
+    /// Removes an artifact for good.
+    ///
+    /// # Errors
+    /// When it cannot be removed; it is no error if it is gone already.
+    pub async fn remove(&self, digest: &Digest) -> Result<(), Error> {
+        match self.store.delete(&key(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(fault::to_error(error)),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Artifacts, INCOMING, fault, key};
 use crate::Error;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, path::Path as Key};
+use object_store::{ObjectStoreExt, WriteMultipart, path::Path as Key};
 use std::sync::atomic::Ordering;
 use tombola_spec::outcome::Artifact;
 

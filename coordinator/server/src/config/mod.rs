@@ -4,6 +4,7 @@
 
 mod address;
 mod amount;
+mod check;
 mod database;
 mod reader;
 
@@ -14,11 +15,11 @@ pub use database::Database;
 use reader::Reader;
 use serde::Deserialize;
 use std::{
-    fmt::Write as _,
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
+use tombola_core::schedule;
 
 /// Everything that can be set. `deploy/coordinator.toml` explains each setting with its default.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub artifacts: PathBuf,
     /// Bounds on what peers may ask and send.
     pub limits: Limits,
+    /// Uploads that no record names.
+    pub uploads: Uploads,
     /// Terms with workers.
     pub workers: Workers,
     /// The log.
@@ -56,13 +59,48 @@ pub struct Limits {
     pub artifact: Bytes,
 }
 
-/// Terms with workers.
+/// Uploads that no record names (yet).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploads {
+    /// How long one waits for the record that names it: the longest time a worker may be cut off and still deliver.
+    pub kept: Span,
+    /// How often those that nothing names or waits for are removed.
+    pub collect: Span,
+}
+
+/// Terms with workers, and what becomes of jobs that fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workers {
     /// How often a worker says that it lives.
     pub heartbeat: Span,
     /// How long a lease lasts without a heartbeat.
     pub term: Span,
+    /// Most training stages of one lease (train, prune, train, …); 1 = no chains beyond a mask and its training.
+    pub chain: NonZeroU32,
+    /// Tries a job has before it has failed.
+    pub tries: NonZeroU32,
+    /// Abrupt worker losses a job may be present at before it is quarantined.
+    pub losses: NonZeroU32,
+    /// First pause after a failure of the surroundings (a full disk); it doubles each time.
+    pub pause: Span,
+    /// Longest such pause.
+    pub longest_pause: Span,
+}
+
+impl Workers {
+    /// The same in the scheduler's words.
+    pub fn schedule(&self) -> schedule::Config {
+        schedule::Config {
+            heartbeat: self.heartbeat.0,
+            term: self.term.0,
+            chain_train_stages: self.chain.get(),
+            max_losses: self.losses.get(),
+            max_tries: self.tries.get(),
+            backoff: self.pause.0,
+            backoff_max: self.longest_pause.0,
+            ..schedule::Config::default()
+        }
+    }
 }
 
 /// The log, on standard error.
@@ -135,13 +173,13 @@ impl Config {
         let mut reader = Reader::new(flags);
         let config = Self::read(&mut reader);
         let mut mistakes = reader.finish();
-        mistakes.extend(config.contradictions());
+        mistakes.extend(check::contradictions(&config));
         if mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes }) }
     }
 
     fn read(reader: &mut Reader) -> Self {
         let state = reader.get("state", default_state());
-        let minute = |n| Span(Duration::from_secs(60 * n));
+        let minutes = |n: u64| Span(Duration::from_secs(60 * n));
         Self {
             listen: reader.get("listen", Listen::default()),
             insecure: reader.get("insecure", false),
@@ -151,14 +189,15 @@ impl Config {
             limits: Limits {
                 query_rows: reader.get("limits.query_rows", NonZeroU32::MIN.saturating_add(99_999)),
                 query_bytes: reader.get("limits.query_bytes", Bytes(12 << 20)),
-                query_time: reader.get("limits.query_time", minute(1)),
+                query_time: reader.get("limits.query_time", minutes(1)),
                 message: reader.get("limits.message", Bytes(tombola_wire::MAX_MESSAGE as u64)),
                 artifact: reader.get("limits.artifact", Bytes(16 << 30)),
             },
-            workers: Workers {
-                heartbeat: reader.get("workers.heartbeat", Span(Duration::from_secs(2))),
-                term: reader.get("workers.term", Span(Duration::from_secs(30))),
+            uploads: Uploads {
+                kept: reader.get("uploads.kept", minutes(72 * 60)),
+                collect: reader.get("uploads.collect", minutes(60)),
             },
+            workers: Self::read_workers(reader),
             log: Log {
                 format: reader.get("log.format", LogFormat::Auto),
                 filter: reader.get("log.filter", "info".to_owned()),
@@ -166,53 +205,25 @@ impl Config {
         }
     }
 
-    /// What is wrong with settings that are right by themselves.
-    fn contradictions(&self) -> Vec<String> {
-        let mut mistakes = Vec::new();
-        if !self.listen.is_local() && !self.insecure {
-            mistakes.push(open_address(&self.listen));
+    fn read_workers(reader: &mut Reader) -> Workers {
+        let usual = schedule::Config::default();
+        // The scheduler's defaults are above zero, as these settings have to be.
+        let count = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Workers {
+            heartbeat: reader.get("workers.heartbeat", Span(usual.heartbeat)),
+            term: reader.get("workers.term", Span(usual.term)),
+            chain: reader.get("workers.chain", count(usual.chain_train_stages)),
+            tries: reader.get("workers.tries", count(usual.max_tries)),
+            losses: reader.get("workers.losses", count(usual.max_losses)),
+            pause: reader.get("workers.pause", Span(usual.backoff)),
+            longest_pause: reader.get("workers.longest_pause", Span(usual.backoff_max)),
         }
-        let (heartbeat, term) = (self.workers.heartbeat, self.workers.term);
-        if term.0 < heartbeat.0 * 3 {
-            mistakes.push(format!(
-                "`workers.term` is {term}, less than three heartbeats of {heartbeat}: one lost packet would cost \
-                 a lease\nhint: raise `workers.term` to at least {}",
-                Span(heartbeat.0 * 3)
-            ));
-        }
-        if self.limits.query_bytes > self.limits.message {
-            mistakes.push(format!(
-                "`limits.query_bytes` ({}) is more than a message may hold (`limits.message`, {})",
-                self.limits.query_bytes, self.limits.message
-            ));
-        }
-        if self.limits.message.0 > tombola_wire::MAX_MESSAGE as u64 {
-            mistakes.push(format!(
-                "`limits.message` is {}, but workers and clients accept at most {}",
-                self.limits.message,
-                Bytes(tombola_wire::MAX_MESSAGE as u64)
-            ));
-        }
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
-            let mut mistake = format!("`log.filter` cannot be used: {error}");
-            let _ = write!(mistake, "\nhint: write it like `info` or `info,tombola_server=debug`");
-            mistakes.push(mistake);
-        }
-        mistakes
     }
 
     /// The file that tells local clients where this coordinator listens.
     pub fn address_file(&self) -> PathBuf {
         self.state.join("address")
     }
-}
-
-fn open_address(listen: &Listen) -> String {
-    format!(
-        "`listen` is {listen}, which other machines can reach, and this version has neither TLS nor tokens (a later \
-         one will)\nhint: listen on 127.0.0.1 and reach it through an SSH tunnel, or set `insecure = true` \
-         (`--insecure`) if everyone on that network may run anything here"
-    )
 }
 
 /// `$STATE_DIRECTORY` under systemd, else `tombola` in the user's state folder.

@@ -2,7 +2,7 @@
 
 use super::Flags;
 use figment::{
-    Figment,
+    Figment, Provider as _,
     providers::{Env, Format, Serialized, Toml},
     value::{Dict, Value},
 };

@@ -2,27 +2,27 @@
 
 use super::link::{Closing, LinkId, ToLink};
 use crate::Error;
-use tokio::sync::{mpsc, oneshot};
-use tombola_core::{
-    plan::Plan,
-    schedule::{Event, Scheduler},
-};
-use tombola_spec::{SweepId, WorkerId};
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
+use tombola_core::schedule::{Event, Now, Scheduler};
+use tombola_spec::{Digest, SweepId, WorkerId};
 
 /// Where an answer goes. Dropped without one, it means that the outcome is unknown.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// A look at the scheduler.
-pub(super) type Look = Box<dyn FnOnce(&Scheduler) + Send>;
+pub(super) type Look = Box<dyn FnOnce(&Scheduler, Now) + Send>;
+
+/// Held from the reading of the store until the commit: what a submission was made from still holds when it is stored.
+pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// Something for the leader to do.
 pub(super) enum Command {
-    /// Store a new sweep.
-    Submit { plan: Box<Plan>, source: String, reply: Reply<Accepted> },
-    /// Store more of a sweep.
-    Extend { sweep: SweepId, plan: Box<Plan>, source: String, reply: Reply<Accepted> },
+    /// Store a new sweep, or more of one.
+    Accept { event: Box<Event>, turn: Turn, reply: Reply<Accepted> },
     /// People ask for something.
     Tell { event: Event, reply: Reply<u64> },
+    /// Protect uploads from garbage collection.
+    Pin { artifacts: Vec<Digest>, reply: Reply<()> },
     /// A worker introduces itself.
     Connect { hello: Event, link: mpsc::Sender<ToLink>, reply: Reply<Connected> },
     /// A worker says something.
@@ -42,7 +42,7 @@ pub struct Accepted {
     pub new: u64,
     /// Jobs that were there already.
     pub known: u64,
-    /// False when this very text was there already.
+    /// False when the sweep was there already and asks for the same.
     pub created: bool,
 }
 

@@ -5,14 +5,14 @@
 
 use super::{
     Start,
-    command::{Command, Connected, Reply},
+    command::{Accepted, Command, Connected, Reply, Turn},
     ended::Ended,
     link::{Closing, Links, ToLink},
     outbox::{After, Outbox},
     watchers::Watchers,
 };
 use crate::{
-    Error,
+    Error, clock,
     store::{Store, StoreError},
 };
 use std::{
@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tombola_core::{
     record::Write,
-    schedule::{Effect, Event, Message, Scheduler},
+    schedule::{self, Effect, Event, Message, Scheduler},
 };
 use tombola_spec::{Epoch, WorkerId};
 
@@ -43,14 +43,16 @@ const LEAVING: &str = "the coordinator is shutting down; come back";
 
 /// The one writer.
 pub(super) struct Leader {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) scheduler: Scheduler,
+    store: Arc<dyn Store>,
+    scheduler: Scheduler,
     epoch: Epoch,
     /// The scheduler's time starts here.
     start: Instant,
-    term: Duration,
+    terms: schedule::Config,
+    /// How long a pin lasts.
+    pinned: Duration,
     links: Links,
-    pub(super) outbox: Outbox,
+    outbox: Outbox,
     watchers: Watchers,
     ended: broadcast::Sender<Ended>,
     stop: CancellationToken,
@@ -63,14 +65,15 @@ impl Leader {
         watchers: Watchers,
         ended: broadcast::Sender<Ended>,
     ) -> Result<Self, StoreError> {
-        let Start { store, term, stop } = start;
-        let (epoch, scheduler) = fold(store.as_ref(), term).await?;
+        let Start { store, terms, pinned, stop } = start;
+        let (epoch, scheduler) = fold(store.as_ref(), terms).await?;
         Ok(Self {
             store,
             scheduler,
             epoch,
             start: Instant::now(),
-            term,
+            terms,
+            pinned,
             links: Links::default(),
             outbox: Outbox::default(),
             watchers,
@@ -109,40 +112,45 @@ impl Leader {
     /// Handles commands in order, and commits.
     async fn step(&mut self, batch: impl Iterator<Item = Command>) -> Result<(), StoreError> {
         for command in batch {
-            match command {
-                Command::Submit { plan, source, reply } => self.submit(*plan, source, reply).await?,
-                Command::Extend { sweep, plan, source, reply } => {
-                    self.extend(sweep, *plan, source, reply).await?;
-                }
-                Command::Tell { event, reply } => self.tell(event, reply),
-                Command::Connect { hello, link, reply } => self.connect(hello, link, reply),
-                Command::Hear { worker, link, event } if self.links.is_open(worker, link) => {
-                    self.hear(worker, event);
-                }
-                Command::Disconnect { worker, link, closing } if self.links.is_open(worker, link) => {
-                    self.links.close(worker, closing);
-                    self.handle(Event::LinkDown { worker });
-                }
-                // What an earlier link had to say is repeated over the newer one.
-                Command::Hear { .. } | Command::Disconnect { .. } => {}
-                Command::Read(look) => self.outbox.after.push(After::Read(look)),
-            }
+            self.take(command);
         }
         self.flush().await
     }
 
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Accept { event, turn, reply } => self.accept(*event, turn, reply),
+            Command::Tell { event, reply } => self.tell(event, reply),
+            Command::Pin { artifacts, reply } => {
+                self.outbox.pins.extend(artifacts);
+                self.outbox.after.push(After::Pinned(reply));
+            }
+            Command::Connect { hello, link, reply } => self.connect(hello, link, reply),
+            Command::Hear { worker, link, event } if self.links.is_open(worker, link) => {
+                self.hear(worker, event);
+            }
+            Command::Disconnect { worker, link, closing } if self.links.is_open(worker, link) => {
+                self.links.close(worker, closing);
+                self.handle(Event::LinkDown { worker });
+            }
+            // What an earlier link had to say is repeated over the newer one.
+            Command::Hear { .. } | Command::Disconnect { .. } => {}
+            Command::Read(look) => self.outbox.after.push(After::Read(look)),
+        }
+    }
+
     /// Handles an event whose effects are all records and messages.
-    pub(super) fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         let effects = self.effects(event);
         self.queue(effects);
     }
 
-    pub(super) fn effects(&mut self, event: Event) -> Vec<Effect> {
+    fn effects(&mut self, event: Event) -> Vec<Effect> {
         self.scheduler.handle(self.start.elapsed(), event)
     }
 
     /// Puts records and messages into the next commit; returns the effects that answer somebody.
-    pub(super) fn queue(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+    fn queue(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         let mut answers = Vec::new();
         for effect in effects {
             match effect {
@@ -153,6 +161,21 @@ impl Leader {
             }
         }
         answers
+    }
+
+    fn accept(&mut self, event: Event, turn: Turn, reply: Reply<Accepted>) {
+        let effects = self.effects(event);
+        let mut answer = Err(Error::Internal("the scheduler did not answer a submission".to_owned()));
+        for effect in self.queue(effects) {
+            match effect {
+                Effect::Accepted { sweep, new, known } => {
+                    answer = Ok(Accepted { sweep, new, known, created: true });
+                }
+                Effect::Rejected(why) => answer = Err(Error::Precondition(why)),
+                _ => {}
+            }
+        }
+        self.outbox.after.push(After::Accept(answer, reply, turn));
     }
 
     fn tell(&mut self, event: Event, reply: Reply<u64>) {
@@ -194,11 +217,14 @@ impl Leader {
     }
 
     /// Commits, then does what waited. Repeats while closing slow links makes new records.
-    pub(super) async fn flush(&mut self) -> Result<(), StoreError> {
+    async fn flush(&mut self) -> Result<(), StoreError> {
         while !self.outbox.is_empty() {
-            let Outbox { writes, after } = std::mem::take(&mut self.outbox);
+            let Outbox { pins, writes, after } = std::mem::take(&mut self.outbox);
+            if !pins.is_empty() {
+                self.store.pin(self.epoch, &pins, clock::later(self.pinned)).await?;
+            }
             if !writes.is_empty() {
-                self.store.commit(self.epoch, &writes).await?;
+                self.store.commit(self.epoch, clock::now(), &writes).await?;
                 self.announce(&writes);
             }
             for act in after {
@@ -243,9 +269,10 @@ impl Leader {
             After::Left(worker) => self.links.close(worker, Closing::Done),
             After::Changed(sweep) => self.watchers.notify(sweep),
             // Whoever asked may have left meanwhile.
-            After::Accept(answer, reply) => drop(reply.send(answer)),
+            After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply) => drop(reply.send(answer)),
-            After::Read(look) => look(&self.scheduler),
+            After::Pinned(reply) => drop(reply.send(Ok(()))),
+            After::Read(look) => look(&self.scheduler, self.start.elapsed()),
         }
     }
 
@@ -257,7 +284,7 @@ impl Leader {
             self.outbox = Outbox::default();
             while inbox.try_recv().is_ok() {}
             self.links.close_all(AGAIN);
-            match fold(self.store.as_ref(), self.term).await {
+            match fold(self.store.as_ref(), self.terms).await {
                 Ok((epoch, scheduler)) => {
                     tracing::warn!(%epoch, "leader.folded: leading again");
                     (self.epoch, self.scheduler, self.start) = (epoch, scheduler, Instant::now());
@@ -278,8 +305,8 @@ fn introduces(message: &Message) -> bool {
     matches!(message, Message::Welcome | Message::Refused { .. })
 }
 
-async fn fold(store: &dyn Store, term: Duration) -> Result<(Epoch, Scheduler), StoreError> {
+async fn fold(store: &dyn Store, terms: schedule::Config) -> Result<(Epoch, Scheduler), StoreError> {
     let epoch = store.lead().await?;
     let snapshot = store.snapshot().await?;
-    Ok((epoch, Scheduler::fold(snapshot, term)))
+    Ok((epoch, Scheduler::fold(terms, snapshot)))
 }

@@ -18,13 +18,10 @@ pub use link::{Closing, LinkId, ToLink};
 use crate::{Error, store::Store};
 use command::{Command, Reply};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tombola_core::{
-    plan::Plan,
-    schedule::{Event, Scheduler},
-};
-use tombola_spec::{SweepId, WorkerId};
+use tombola_core::schedule::{self, Event, Now, Scheduler};
+use tombola_spec::{Digest, SweepId, WorkerId};
 use watchers::Watchers;
 
 /// Commands that may wait. Full, and senders wait: a session then stops reading its stream.
@@ -36,6 +33,9 @@ const ENDED: usize = 4096;
 #[derive(Clone)]
 pub struct Driver {
     commands: mpsc::Sender<Command>,
+    store: Arc<dyn Store>,
+    /// Whose turn it is to submit.
+    turns: Arc<Mutex<()>>,
     watchers: Watchers,
     ended: broadcast::Sender<Ended>,
 }
@@ -44,8 +44,10 @@ pub struct Driver {
 pub struct Start {
     /// Records.
     pub store: Arc<dyn Store>,
-    /// How long a lease lasts without a heartbeat.
-    pub term: Duration,
+    /// The scheduler's settings.
+    pub terms: schedule::Config,
+    /// How long an upload is kept that no record names.
+    pub pinned: Duration,
     /// Ends the leader once what it has begun is committed.
     pub stop: CancellationToken,
 }
@@ -58,26 +60,11 @@ impl Driver {
     pub async fn start(start: Start, tasks: &TaskTracker) -> Result<Self, crate::store::StoreError> {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (ended, _) = broadcast::channel(ENDED);
-        let driver = Self { commands, watchers: Watchers::default(), ended };
+        let (store, turns, watchers) = (Arc::clone(&start.store), Arc::default(), Watchers::default());
+        let driver = Self { commands, store, turns, watchers, ended };
         let leader = leader::Leader::lead(start, driver.watchers.clone(), driver.ended.clone()).await?;
         tasks.spawn(leader.run(inbox));
         Ok(driver)
-    }
-
-    /// Stores a new sweep and starts it. The same text under the same name is answered with the sweep that is there.
-    ///
-    /// # Errors
-    /// Another text under that name; a refused commit.
-    pub async fn submit(&self, plan: Plan, source: String) -> Result<Accepted, Error> {
-        self.ask(|reply| Command::Submit { plan: Box::new(plan), source, reply }).await
-    }
-
-    /// Gives a sweep a file that asks for more.
-    ///
-    /// # Errors
-    /// No such sweep; a file that asks for less; a refused commit.
-    pub async fn extend(&self, sweep: SweepId, plan: Plan, source: String) -> Result<Accepted, Error> {
-        self.ask(|reply| Command::Extend { sweep, plan: Box::new(plan), source, reply }).await
     }
 
     /// Lets something happen that people asked for, and waits until it is committed. Returns how many jobs were opened
@@ -89,17 +76,25 @@ impl Driver {
         self.ask(|reply| Command::Tell { event, reply }).await
     }
 
+    /// Protects uploads from garbage collection for a while, or until a record names them.
+    ///
+    /// # Errors
+    /// A refused commit.
+    pub async fn pin(&self, artifacts: Vec<Digest>) -> Result<(), Error> {
+        self.ask(|reply| Command::Pin { artifacts, reply }).await
+    }
+
     /// Looks at the scheduler as of the last commit. Must be quick: everything else waits.
     ///
     /// # Errors
     /// When there is no leader at the moment.
     pub async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Scheduler) -> T + Send + 'static,
+        look: impl FnOnce(&Scheduler, Now) -> T + Send + 'static,
     ) -> Result<T, Error> {
         self.ask(|reply: Reply<T>| {
             // Nobody waits for the answer any more if sending it fails.
-            Command::Read(Box::new(move |scheduler| drop(reply.send(Ok(look(scheduler))))))
+            Command::Read(Box::new(move |scheduler, now| drop(reply.send(Ok(look(scheduler, now))))))
         })
         .await
     }

@@ -1,13 +1,13 @@
 //! What waits for the next commit: its records, and what is done once they are on disk.
 
 use super::{
-    command::{Accepted, Connected, Look, Reply},
+    command::{Accepted, Connected, Look, Reply, Turn},
     link::ToLink,
 };
 use crate::Error;
 use tokio::sync::mpsc;
 use tombola_core::{record::Write, schedule::Message};
-use tombola_spec::{SweepId, WorkerId};
+use tombola_spec::{Digest, SweepId, WorkerId};
 
 /// Done after the commit, in order.
 pub(super) enum After {
@@ -21,10 +21,12 @@ pub(super) enum After {
     Left(WorkerId),
     /// A sweep changed.
     Changed(SweepId),
-    /// An answer to Submit or Extend.
-    Accept(Result<Accepted, Error>, Reply<Accepted>),
-    /// An answer to anything else.
+    /// An answer to Submit or Extend; the next submission may read the store.
+    Accept(Result<Accepted, Error>, Reply<Accepted>, Turn),
+    /// An answer to anything else people ask for.
     Answer(Result<u64, Error>, Reply<u64>),
+    /// Uploads are pinned.
+    Pinned(Reply<()>),
     /// A look at the scheduler.
     Read(Look),
 }
@@ -32,6 +34,8 @@ pub(super) enum After {
 /// The next commit.
 #[derive(Default)]
 pub(super) struct Outbox {
+    /// Uploads to pin, before the records that may name them.
+    pub(super) pins: Vec<Digest>,
     /// Its records.
     pub(super) writes: Vec<Write>,
     /// What follows.
@@ -41,6 +45,6 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Nothing to commit and nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.after.is_empty()
+        self.pins.is_empty() && self.writes.is_empty() && self.after.is_empty()
     }
 }

@@ -1,9 +1,9 @@
 //! `ArtifactService`: bytes by digest, in chunks.
 
-use crate::{Error, artifacts::Artifacts as Shelf, store::Store};
+use crate::{Error, artifacts::Artifacts as Shelf, collect::Gate, driver::Driver};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
 use tombola_spec::{Digest, outcome::Artifact};
 use tombola_wire::v1::{self, artifact_service_server::ArtifactService, put_request};
 use tonic::{Request, Response, Status, Streaming};
@@ -14,7 +14,8 @@ const MOST_DIGESTS: usize = 100_000;
 /// Uploads and downloads.
 pub(crate) struct Artifacts {
     pub(crate) shelf: Shelf,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) driver: Driver,
+    pub(crate) gate: Gate,
 }
 
 #[tonic::async_trait]
@@ -35,8 +36,8 @@ impl ArtifactService for Artifacts {
             }
         };
         let name = Artifact { digest: header.digest.parse().map_err(Error::from)?, bytes: header.bytes };
-        // Pinned first: a collector must not find the bytes without the pin.
-        self.store.pin(&[name.digest]).await.map_err(Error::from)?;
+        // Pinned first: the collector must not find the bytes without the pin.
+        self.pin(vec![name.digest]).await?;
         let existed = self.shelf.put(name, parts.map(chunk)).await?;
         tracing::debug!(artifact = %name.digest, bytes = name.bytes, existed, "artifacts.put: an upload is there");
         Ok(Response::new(v1::PutResponse { existed }))
@@ -61,14 +62,22 @@ impl ArtifactService for Artifacts {
         }
         let asked: Vec<Digest> =
             asked.iter().map(|d| d.parse()).collect::<Result<_, _>>().map_err(Error::from)?;
-        self.store.pin(&asked).await.map_err(Error::from)?;
+        let _gate = self.gate.hold().await;
         let mut there = Vec::new();
         for digest in asked {
             if self.shelf.length(&digest).await?.is_some() {
-                there.push(digest.to_string());
+                there.push(digest);
             }
         }
-        Ok(Response::new(v1::HaveResponse { digests: there }))
+        self.driver.pin(there.clone()).await?;
+        Ok(Response::new(v1::HaveResponse { digests: there.iter().map(Digest::to_string).collect() }))
+    }
+}
+
+impl Artifacts {
+    async fn pin(&self, digests: Vec<Digest>) -> Result<(), Error> {
+        let _gate = self.gate.hold().await;
+        self.driver.pin(digests).await
     }
 }
 

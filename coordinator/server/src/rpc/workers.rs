@@ -1,6 +1,9 @@
 //! `WorkerService`: one task per session reads what a worker says; the leader writes into the session's link.
 
-use super::workers_wire::{event, hello, to_wire};
+use super::{
+    delivered::Delivered,
+    workers_wire::{event, hello, to_wire},
+};
 use crate::{
     Error,
     config::Workers as Terms,
@@ -26,6 +29,7 @@ pub(crate) struct Workers {
     pub(crate) driver: Driver,
     pub(crate) terms: Terms,
     pub(crate) tasks: TaskTracker,
+    pub(crate) delivered: Delivered,
 }
 
 type Outgoing = Pin<Box<dyn Stream<Item = Result<v1::ToWorker, Status>> + Send>>;
@@ -39,7 +43,8 @@ impl WorkerService for Workers {
         request: Request<Streaming<v1::FromWorker>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let (link, messages) = mpsc::channel(UNREAD);
-        let session = Session { driver: self.driver.clone(), incoming: request.into_inner() };
+        let (driver, delivered) = (self.driver.clone(), self.delivered.clone());
+        let session = Session { driver, delivered, incoming: request.into_inner() };
         self.tasks.spawn(session.run(link));
         Ok(Response::new(outgoing(messages, self.terms.clone())))
     }
@@ -60,6 +65,7 @@ fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms) -> Outgoing {
 
 struct Session {
     driver: Driver,
+    delivered: Delivered,
     incoming: Streaming<v1::FromWorker>,
 }
 
@@ -119,16 +125,21 @@ impl Session {
                 Err(_) => return Closing::Again("the connection broke"),
             };
             let passed = match heard {
-                Ok(event) => self.driver.hear(worker, link, event).await,
+                Ok(event) => self.pass(worker, link, event).await,
                 Err(error) => Err(error),
             };
             match passed {
                 Ok(()) => {}
                 Err(Error::Invalid(why)) => return Closing::Nonsense(why),
-                Err(_) => return Closing::Again("the coordinator is shutting down; come back"),
+                Err(_) => return Closing::Again("the coordinator cannot take this now; come back"),
             }
         }
         Closing::Done
+    }
+
+    async fn pass(&self, worker: WorkerId, link: LinkId, event: Event) -> Result<(), Error> {
+        let (event, _held) = self.delivered.check(event).await?;
+        self.driver.hear(worker, link, event).await
     }
 }
 

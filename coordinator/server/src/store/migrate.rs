@@ -28,7 +28,8 @@ macro_rules! migration {
 }
 
 /// Every migration, in order.
-pub(super) const ALL: &[Migration] = &[migration!(1, "0001_init.sql"), migration!(2, "0002_views.sql")];
+pub(super) const ALL: &[Migration] =
+    &[migration!(1, "0001_init.sql"), migration!(2, "0002_views.sql"), migration!(3, "0003_jobs.sql")];
 
 /// Where the version is kept.
 pub(super) const VERSION_TABLE: &str =

@@ -87,10 +87,10 @@ impl Architecture {
     pub fn parse(name: &str, input: [u32; 3], outputs: u32) -> Result<Self, SpecError> {
         let layers =
             FAMILIES.iter().find_map(|(_, family)| family(name, input, outputs)).unwrap_or_else(|| {
-                let grammars: Vec<_> = FAMILIES.iter().map(|(grammar, _)| format!("`{grammar}`")).collect();
+                let grammars: Vec<_> = FAMILIES.iter().map(|(grammar, _)| *grammar).collect();
                 Err(SpecError::new(
                     format!("no architecture is called `{name}`"),
-                    format!("known: {}", grammars.join(", ")),
+                    format!("known: {}", grammars.join("; ")),
                 ))
             })?;
         Ok(Self { name: name.to_owned(), input, outputs, layers })

@@ -54,6 +54,13 @@ pub(crate) struct LeasedJob {
     pub(crate) resume: Option<Artifact>,
 }
 
+impl LeasedJob {
+    /// Artifacts it needs that are known.
+    pub(crate) fn artifacts(&self) -> impl Iterator<Item = Artifact> + '_ {
+        self.inputs.values().copied().chain(self.resume)
+    }
+}
+
 /// To the coordinator.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ToCoordinator {

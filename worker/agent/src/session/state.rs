@@ -5,13 +5,13 @@
 
 use super::{
     leases::{Running, SlotLeases},
-    message::{Fact, FromCoordinator, Held, Lease, Report, ToCoordinator},
+    message::{Fact, FromCoordinator, Held, Lease, LeasedJob, Report, ToCoordinator},
     outbox::Outbox,
 };
 use crate::slot::{Order, StageRun, Told};
 use std::{collections::BTreeSet, time::Duration};
 use tombola_spec::{
-    Attempt, JobId, LeaseId, WorkerId,
+    Attempt, Digest, JobId, LeaseId, WorkerId,
     outcome::{Artifact, Failure, FailureClass},
 };
 
@@ -34,8 +34,13 @@ pub(crate) enum Input {
     ArtifactsLost(u64, String),
     /// The operator wants the worker to drain and leave.
     Drain,
-    /// Time passed; monotonic time since start.
-    Tick(Duration),
+    /// Time passed.
+    Tick {
+        /// Monotonic time since start.
+        now: Duration,
+        /// The disk does not take reports at the moment.
+        unwritten: bool,
+    },
 }
 
 /// Something to do.
@@ -99,6 +104,8 @@ pub(crate) struct State {
     outbox: Outbox,
     /// The spool is full: engines have been told to checkpoint, and wait.
     paused: bool,
+    /// The spool cannot be written to, which is as bad as full.
+    unwritten: bool,
     draining: Option<Exit>,
     drained_since: Option<Duration>,
     actions: Vec<Action>,
@@ -128,6 +135,7 @@ impl State {
             slots: (0..slots).map(|_| SlotLeases::default()).collect(),
             outbox,
             paused: false,
+            unwritten: false,
             draining: None,
             drained_since: None,
             actions: Vec::new(),
@@ -142,6 +150,13 @@ impl State {
     /// Bytes of those reports, as spooled.
     pub(crate) fn report_bytes(&self) -> u64 {
         self.outbox.bytes()
+    }
+
+    /// Artifacts that leases and reports still need.
+    pub(crate) fn needed(&self) -> BTreeSet<Digest> {
+        let reported = self.outbox.reports().flat_map(|report| report.fact.artifacts());
+        let leased = self.slots.iter().flat_map(SlotLeases::artifacts);
+        reported.chain(leased).map(|artifact| artifact.digest).collect()
     }
 
     /// Whether the coordinator hears us.
@@ -160,7 +175,7 @@ impl State {
             Input::UploadFailed(sequence) => self.outbox.upload_failed(sequence),
             Input::ArtifactsLost(sequence, why) => self.outbox.artifacts_lost(sequence, &why),
             Input::Drain => self.drain(Exit::Drained),
-            Input::Tick(now) => self.tick(now),
+            Input::Tick { now, unwritten } => self.tick(now, unwritten),
         }
         self.watch_the_spool();
         self.begin_stages();
@@ -254,10 +269,7 @@ impl State {
                 None => {}
             }
         }
-        let needs = |job: &super::message::LeasedJob| {
-            job.inputs.values().copied().chain(job.resume).collect::<Vec<_>>()
-        };
-        let needed: Vec<Artifact> = lease.stages.iter().flatten().flat_map(needs).collect();
+        let needed: Vec<Artifact> = lease.stages.iter().flatten().flat_map(LeasedJob::artifacts).collect();
         if !needed.is_empty() {
             self.actions.push(Action::Fetch(needed));
         }
@@ -292,22 +304,19 @@ impl State {
             return;
         }
         self.draining = Some(exit);
-        let mut returned = Vec::new();
-        for (slot, leases) in self.slots.iter_mut().enumerate() {
-            returned.extend(leases.recall(None).into_iter().filter(|(_, jobs)| !jobs.is_empty()));
-            if leases.busy {
-                self.actions.push(Action::Order(slot, Order::Yield));
-            }
-        }
-        self.give_back(returned);
         for slot in 0..self.slots.len() {
-            if !self.slots[slot].busy {
+            let returned = self.slots[slot].recall(None).into_iter().filter(|(_, jobs)| !jobs.is_empty());
+            self.give_back(returned.collect());
+            if self.slots[slot].busy {
+                self.yield_stage(slot);
+            } else {
                 self.end_begun(slot);
             }
         }
     }
 
-    fn tick(&mut self, now: Duration) {
+    fn tick(&mut self, now: Duration, unwritten: bool) {
+        self.unwritten = unwritten;
         self.outbox.rested();
         if self.draining.is_some() {
             let since = *self.drained_since.get_or_insert(now);
@@ -320,12 +329,18 @@ impl State {
     /// A full spool: engines checkpoint and wait until half of it is gone.
     fn watch_the_spool(&mut self) {
         let bytes = self.outbox.bytes();
-        if !self.paused && bytes >= self.rules.spool_bytes {
+        if !self.paused && (self.unwritten || bytes >= self.rules.spool_bytes) {
             self.paused = true;
-            let busy = self.slots.iter().enumerate().filter(|(_, slot)| slot.busy);
-            self.actions.extend(busy.map(|(slot, _)| Action::Order(slot, Order::Yield)));
-        } else if self.paused && bytes < self.rules.spool_bytes / 2 {
+            (0..self.slots.len()).for_each(|slot| self.yield_stage(slot));
+        } else if self.paused && !self.unwritten && bytes < self.rules.spool_bytes / 2 {
             self.paused = false;
+        }
+    }
+
+    fn yield_stage(&mut self, slot: usize) {
+        if self.slots[slot].busy {
+            self.slots[slot].yielding = true;
+            self.actions.push(Action::Order(slot, Order::Yield));
         }
     }
 
@@ -440,8 +455,9 @@ mod told {
 
         fn stage_ended(&mut self, slot: usize) {
             self.slots[slot].busy = false;
-            let waits_for_the_spool = self.paused && self.draining.is_none();
-            if !waits_for_the_spool {
+            let yielded = std::mem::take(&mut self.slots[slot].yielding);
+            // What yielded to a full spool goes on from its checkpoint once there is room.
+            if !yielded || self.draining.is_some() {
                 self.end_begun(slot);
             }
         }

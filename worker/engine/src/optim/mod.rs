@@ -71,7 +71,7 @@ impl Rule {
     /// PyTorch's names of the state buffers.
     pub(crate) fn buffers(&self) -> &'static [&'static str] {
         match self.optimizer {
-            Optimizer::Sgd { momentum, .. } if momentum == 0.0 => &[],
+            Optimizer::Sgd { momentum: 0.0, .. } => &[],
             Optimizer::Sgd { .. } => &["momentum_buffer"],
             Optimizer::Adam { .. } => &["exp_avg", "exp_avg_sq"],
         }
@@ -89,10 +89,10 @@ impl Rule {
     pub(crate) fn update<T: Real>(&self, pace: Pace, memory: Memory<'_, T>) {
         match self.optimizer {
             Optimizer::Sgd { momentum, nesterov } => {
-                sgd::update(momentum, nesterov, self.decay, pace, memory)
+                sgd::update(momentum, nesterov, self.decay, pace, memory);
             }
             Optimizer::Adam { beta1, beta2, eps } => {
-                adam::update([beta1, beta2, eps], self.decay, pace, memory)
+                adam::update([beta1, beta2, eps], self.decay, pace, memory);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The rig of the engine's scenario tests: a small data set that can be learned, recipes, and a link that records.
 #![allow(dead_code, reason = "each test binary uses a part of the rig")]
 #![allow(unreachable_pub, reason = "the rig is a module of each test binary")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
 
 use std::{
     collections::BTreeMap,
@@ -211,6 +212,7 @@ pub fn continued(mut job: StageJob, outcomes: &Outcomes, to: u32) -> StageJob {
 }
 
 type Watch = Box<dyn Fn(JobId, u64) -> bool + Send + Sync>;
+type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
 
 /// A link that records events, and can stop jobs or the stage when they get somewhere.
 #[derive(Default)]
@@ -222,7 +224,7 @@ pub struct Recorder {
     /// Whether to yield when a job is at an iteration.
     pub halt: Option<Watch>,
     /// Called with every event.
-    pub on_event: Option<Box<dyn Fn(&Event) + Send + Sync>>,
+    pub on_event: Option<OnEvent>,
 }
 
 impl Recorder {

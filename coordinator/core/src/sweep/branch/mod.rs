@@ -11,10 +11,14 @@ use super::{
     expand::Anchor,
     jobs::Jobs,
     section::Section,
-    tree::{Entry, Tree, Val},
-    value::{count, name, numbers, text},
+    tree::{Entry, Node, Tree, Val},
+    value::{Reading, count, name, not, numbers, text},
 };
-use std::{fmt::Debug, sync::Arc};
+use crate::plan::TrialSettings;
+use std::{
+    fmt::{self, Debug},
+    sync::Arc,
+};
 use tombola_spec::{Fingerprint, Steps};
 
 /// A kind's name in a sweep file, and how its settings are read.
@@ -31,6 +35,9 @@ pub(super) trait Grow: Debug + Send + Sync {
     /// How many jobs [`Grow::grow`] adds.
     fn jobs(&self) -> u64;
 
+    /// Where its training starts.
+    fn start(&self) -> From;
+
     /// The kind's own settings, for people.
     fn settings(&self) -> Vec<(&'static str, String)>;
 }
@@ -42,7 +49,6 @@ pub(super) struct Grown {
     pub(super) train: Fingerprint,
     /// The job whose output the training starts from; itself, where it draws its own weights.
     pub(super) origin: Fingerprint,
-    pub(super) start: Steps,
 }
 
 /// A branch as written.
@@ -54,8 +60,9 @@ pub(super) struct Branch {
     pub(super) rounds: Option<Vec<u32>>,
     pub(super) copies: u32,
     pub(super) grow: Arc<dyn Grow>,
-    /// Offset of `rounds`, for messages.
-    pub(super) at: usize,
+    /// As written, and where, for messages.
+    written: Tree,
+    at: usize,
 }
 
 impl Branch {
@@ -71,15 +78,28 @@ impl Branch {
         self.rounds.as_ref().map_or(u64::from(last), |rounds| rounds.len() as u64)
     }
 
-    /// Notes rounds that a trial of `last` prunings does not have.
-    pub(super) fn check(&self, last: u32, notes: &mut Notes) {
+    /// Notes rounds that a trial of `last` prunings does not have, and a start that is not before its end.
+    pub(super) fn check(&self, trial: &TrialSettings, notes: &mut Notes) {
+        let Some(last) = trial.prune.as_ref().map(|line| line.rounds) else { return };
         let beyond = self.rounds.iter().flatten().copied().filter(|round| *round > last).max();
         if let Some(round) = beyond {
             let what = format!("`branch.{}.rounds`: there is no round `{round}`", self.name);
             let hint =
                 format!("`prune.rounds` is {last}; leave `rounds` out to branch from every pruned round");
-            notes.problem(self.at, what, hint);
+            notes.problem(self.place("rounds"), what, hint);
         }
+        let iterations = |steps: Steps| steps.iterations(trial.recipe.iterations_per_epoch());
+        if let From::At(start) = self.grow.start()
+            && iterations(start) >= iterations(trial.steps)
+        {
+            let what = format!("`branch.{}.start`: `{start}` is not before the end of training", self.name);
+            let hint = format!("training ends at `{}` (`train.steps`)", trial.steps);
+            notes.problem(self.place("start"), what, hint);
+        }
+    }
+
+    fn place(&self, key: &str) -> usize {
+        self.written.get(key).map_or(self.at, |entry| entry.node.at)
     }
 }
 
@@ -113,20 +133,14 @@ fn one(entry: &Entry, notes: &mut Notes) -> Option<Branch> {
     let kind = kind(&mut table, entry)?;
     let grow = (kind.1)(&mut table);
     table.finish();
-    let at = tree_of(entry).and_then(|tree| tree.get("rounds")).map_or(entry.at, |rounds| rounds.node.at);
     let (rounds, copies, grow) = (rounds?, copies?, grow?);
-    named.then(|| Branch { name: entry.key.clone(), kind: kind.0, rounds, copies, grow, at })
-}
-
-fn tree_of(entry: &Entry) -> Option<&Tree> {
-    match &entry.node.value {
-        Val::Table(tree) => Some(tree),
-        _ => None,
-    }
+    let Val::Table(written) = entry.node.value.clone() else { return None };
+    let (name, kind, at) = (entry.key.clone(), kind.0, entry.at);
+    named.then_some(Branch { name, kind, rounds, copies, grow, written, at })
 }
 
 fn is_name(entry: &Entry, notes: &mut Notes) -> bool {
-    let key = super::tree::Node { at: entry.at, value: Val::Text(entry.key.clone()) };
+    let key = Node { at: entry.at, value: Val::Text(entry.key.clone()) };
     let problems = match name(&key) {
         Ok(name) if name == "ticket" => {
             notes.problem(entry.at, "a branch cannot be called `ticket`: the trial's own line is", "");
@@ -176,13 +190,33 @@ fn kind(table: &mut Section<'_, '_>, entry: &Entry) -> Option<&'static Kind> {
     }
 }
 
-/// The point of the schedule a control starts at.
+/// The point of the schedule a branch starts at; it trains to the end from there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
+pub(super) enum From {
     /// Step 0, with the full budget.
     Zero,
     /// The rewind point, with the ticket's budget.
     Rewind,
+    /// Any other.
+    At(Steps),
 }
 
-const FROM: &[(&str, From)] = &[("zero", From::Zero), ("rewind", From::Rewind)];
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zero => f.write_str("zero"),
+            Self::Rewind => f.write_str("rewind"),
+            Self::At(steps) => fmt::Display::fmt(steps, f),
+        }
+    }
+}
+
+fn from(node: &Node) -> Reading<From> {
+    const HINT: &str = "write `\"zero\"`, `\"rewind\"`, or a number of steps: `\"500it\"`";
+    match &node.value {
+        Val::Text(text) if text == "zero" => Ok(From::Zero),
+        Val::Text(text) if text == "rewind" => Ok(From::Rewind),
+        Val::Text(text) => text.parse().map(From::At).or_else(|_| not(node, "a point to start at", HINT)),
+        _ => not(node, "a point to start at", HINT),
+    }
+}

@@ -1,6 +1,6 @@
 //! `random_mask`: a random mask with the ticket's layer counts (arXiv 1803.03635, appendix E, Figure 14).
 
-use super::{FROM, From, Grow, Grown, Section};
+use super::{From, Grow, Grown, Section, from};
 use crate::sweep::{
     expand::Anchor,
     jobs::Jobs,
@@ -33,13 +33,11 @@ const PRESERVE: &[(&str, Preserve)] = &[("per_layer", Preserve::PerLayer)];
 pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
     let preserve = table.or("preserve", Preserve::PerLayer, word(PRESERVE));
     let weights = table.or("weights", Weights::Fresh, word(WEIGHTS));
-    let from = match weights {
-        Some(Weights::Rewind) => table.or("start", From::Rewind, word(FROM)),
-        _ => table.or("start", From::Zero, word(FROM)),
-    };
-    if weights == Some(Weights::Rewind) && from == Some(From::Zero) {
-        let what = "weights of the rewind point cannot train from step 0";
-        table.complain("start", what, "write `start = \"rewind\"`, or `weights = \"same\"`");
+    let usual = if weights == Some(Weights::Rewind) { From::Rewind } else { From::Zero };
+    let from = table.or("start", usual, from);
+    if weights == Some(Weights::Rewind) && from.is_some_and(|from| from != From::Rewind) {
+        let what = "weights of the rewind point train on from there";
+        table.complain("start", what, "leave it out, or choose `weights = \"same\"`");
         return None;
     }
     Some(Arc::new(RandomMask { preserve: preserve?, weights: weights?, from: from? }))
@@ -59,18 +57,21 @@ impl Grow for RandomMask {
             Weights::Rewind => anchor.line.rewound(),
         };
         let mask = Input { job: mask, output: Output::Mask };
-        anchor.train(jobs, mask, start, self.from == From::Rewind)
+        anchor.train(jobs, mask, start)
     }
 
     fn jobs(&self) -> u64 {
         2
     }
 
+    fn start(&self) -> From {
+        self.from
+    }
+
     fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("preserve", word_of(PRESERVE, self.preserve).to_owned()),
             ("weights", word_of(WEIGHTS, self.weights).to_owned()),
-            ("start", word_of(FROM, self.from).to_owned()),
         ]
     }
 }

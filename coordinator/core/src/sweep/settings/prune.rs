@@ -5,8 +5,8 @@ use crate::{
     sweep::{
         diagnostic::Notes,
         section::Section,
-        tree::{Entry, Val},
-        value::{below_one, count, fraction, steps, word},
+        tree::{Entry, Node, Val},
+        value::{Reading, below_one, count, fraction, not, steps, word},
     },
 };
 use std::collections::BTreeMap;
@@ -25,11 +25,26 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
     let scope = table.required("scope", "\"per_layer\"` or `\"global\"", word(SCOPES));
     let rate = table.required("rate", "0.2", fraction);
     let rates = rates(&mut table);
-    let rounds = table.required("rounds", "20", count);
+    let rounds = table.required("rounds", "20", rounds);
     let rewind = table.or("rewind", Steps::ZERO, steps);
     table.finish();
     let rule = Prune { criterion: criterion?, scope: scope?, rate: rate?, rates: rates? };
     Some(PruneLine { rule, rounds: rounds?, rewind: rewind? })
+}
+
+/// Far beyond any use: who asks for more has mistyped.
+const MOST_ROUNDS: u32 = 10_000;
+
+fn rounds(node: &Node) -> Reading<u32> {
+    let rounds = count(node)?;
+    if rounds <= MOST_ROUNDS {
+        return Ok(rounds);
+    }
+    not(
+        node,
+        "a possible number of rounds",
+        &format!("at most {MOST_ROUNDS}; 20 leave about 1 % of the weights"),
+    )
 }
 
 /// Parameters with a rate of their own; 0 = never pruned. Whether the model has them is checked later.
@@ -43,6 +58,12 @@ fn rates(table: &mut Section<'_, '_>) -> Option<BTreeMap<String, f64>> {
         return None;
     };
     let read = |entry: &Entry| {
+        if let Val::Table(inner) = &entry.node.value {
+            let name = inner.0.first().map_or("weight", |first| &first.key);
+            let hint = format!("parameter names have dots, so quote them: `\"{}.{name}\" = 0.1`", entry.key);
+            table.notes.problem(entry.at, format!("`prune.rates.{}` is not a rate", entry.key), hint);
+            return None;
+        }
         let rate = table.read(&format!("rates.{}", entry.key), &entry.node, below_one)?;
         Some((entry.key.clone(), rate))
     };

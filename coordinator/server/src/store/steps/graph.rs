@@ -25,6 +25,10 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
             steps.push(&sql::SWEEP_STATE, vec![row![*sweep, state.name(), now]]);
         }
         Write::AddTrials(trials) => add_trials(steps, trials),
+        Write::TrialSettings { trial, settings } => {
+            let settings = serde_json::to_string(settings).expect("settings have string keys");
+            steps.push(&sql::TRIAL_SETTINGS, vec![row![*trial, settings]]);
+        }
         Write::AddRounds(rounds) => add_rounds(steps, rounds),
         Write::AddJobs(jobs) => add_jobs(steps, jobs),
         Write::Claim { sweep, jobs, shared } => {

@@ -49,6 +49,13 @@ pub(super) const ADD_TRIALS: Verb = Verb {
     expect: Each,
 };
 
+pub(super) const TRIAL_SETTINGS: Verb = Verb {
+    what: "a change of a trial",
+    columns: &[("id", Int), ("settings", Json)],
+    sql: "update trials set settings = v.settings from {v} where trials.id = v.id",
+    expect: Each,
+};
+
 pub(super) const ADD_ROUNDS: Verb = Verb {
     what: "a new round",
     columns: &[

@@ -1,0 +1,246 @@
+//! New sweeps, and more of sweeps that are there. Jobs are matched by fingerprint with everything known.
+
+use super::{Effect, Extension, Scheduler, job::State, sweep::Sweep};
+use crate::{
+    plan::{JobPlan, Plan, RoundPlan, TrialPlan},
+    record::{JobRow, JobState, RoundRow, SweepRow, SweepState, TrialRow, Write},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use tombola_spec::{Attempt, Fingerprint, JobId, SweepId, TrialId};
+
+impl Scheduler {
+    pub(super) fn submit(&mut self, plan: &Plan, source: String, known: Vec<JobRow>) {
+        self.last.sweep += 1;
+        let id = SweepId(self.last.sweep);
+        let (name, state) = (plan.name.clone(), SweepState::Active);
+        self.graph.sweeps.insert(id, Sweep::new(name.clone(), state));
+        self.write(Write::AddSweep(SweepRow { id, name, source, state }));
+        let trials: Vec<TrialRow> =
+            (1..).zip(&plan.trials).map(|(number, trial)| self.trial_row(id, number, trial)).collect();
+        let rounds = trials
+            .iter()
+            .zip(&plan.trials)
+            .flat_map(|(row, trial)| trial.rounds.iter().map(|round| (row.id, round)).collect::<Vec<_>>());
+        let rounds = rounds.collect::<Vec<_>>();
+        self.write(Write::AddTrials(trials));
+        self.take_in(id, plan, known, &rounds);
+    }
+
+    pub(super) fn extend(&mut self, extension: Extension) {
+        let Extension { sweep: row, plan, source, known, trials: stored } = extension;
+        if let Err(why) = check_extension(&plan, &stored) {
+            return self.reject(why);
+        }
+        let id = row.id;
+        self.write(Write::SweepSource { sweep: id, source });
+        self.wake(row);
+        let mut number = stored.iter().map(|trial| trial.row.number).max().unwrap_or(0);
+        let stored: BTreeMap<&str, &super::StoredTrial> =
+            stored.iter().map(|trial| (trial.row.key.as_str(), trial)).collect();
+        let (mut rows, mut rounds) = (Vec::new(), Vec::new());
+        for trial in &plan.trials {
+            let Some(old) = stored.get(trial.key.as_str()) else {
+                number += 1;
+                let row = self.trial_row(id, number, trial);
+                rounds.extend(trial.rounds.iter().map(|round| (row.id, round)));
+                rows.push(row);
+                continue;
+            };
+            if old.row.settings != trial.settings {
+                let settings = trial.settings.clone();
+                self.write(Write::TrialSettings { trial: old.row.id, settings });
+            }
+            let have: BTreeSet<_> =
+                old.rounds.iter().map(|(branch, copy, round)| (branch.as_str(), *copy, *round)).collect();
+            let fresh = trial.rounds.iter().filter(|round| !have.contains(&place(round)));
+            rounds.extend(fresh.map(|round| (old.row.id, round)));
+        }
+        if !rows.is_empty() {
+            self.write(Write::AddTrials(rows));
+        }
+        self.take_in(id, &plan, known, &rounds);
+    }
+
+    /// Brings a sweep back into memory whose jobs may all be forgotten, or whose claims were given up.
+    fn wake(&mut self, row: SweepRow) {
+        let state = if row.state == SweepState::Cancelled { SweepState::Active } else { row.state };
+        if state != row.state {
+            self.write(Write::SweepState { sweep: row.id, state });
+        }
+        let jobs = &self.graph.jobs;
+        let sweep = self.graph.sweeps.entry(row.id).or_insert_with(|| Sweep::new(row.name, state));
+        // Everything it asks for is claimed anew, so what was forgotten comes back into its counters.
+        sweep.gone = (0, 0);
+        sweep.jobs.retain(|job| jobs.contains_key(job));
+    }
+
+    /// Adds what is new of a plan and claims all of it.
+    fn take_in(&mut self, id: SweepId, plan: &Plan, known: Vec<JobRow>, rounds: &[(TrialId, &RoundPlan)]) {
+        let mut known: BTreeMap<Fingerprint, JobRow> =
+            known.into_iter().map(|row| (row.fingerprint, row)).collect();
+        let (mut ids, mut new, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+        let mut linked = BTreeSet::new();
+        for job in &plan.jobs {
+            let found = self.graph.by_fingerprint.get(&job.fingerprint).copied();
+            let found = found.or_else(|| {
+                known.remove(&job.fingerprint).map(|row| {
+                    linked.insert(row.id);
+                    self.insert(row)
+                })
+            });
+            let job_id = found.unwrap_or_else(|| {
+                let row = self.new_row(job);
+                linked.insert(row.id);
+                new.push(row.clone());
+                self.insert(row)
+            });
+            if found.is_some() {
+                shared.push(job_id);
+            }
+            self.graph.change(job_id, |row| row.height = row.height.max(job.height));
+            ids.push(job_id);
+        }
+        let (count_new, count_known) = (new.len() as u64, shared.len() as u64);
+        if !new.is_empty() {
+            self.write(Write::AddJobs(new));
+        }
+        self.add_rounds(rounds);
+        self.write(Write::Claim { sweep: id, jobs: ids.clone(), shared });
+        for &job in &ids {
+            self.graph.claim(id, job);
+        }
+        self.open(&ids, &linked);
+        self.graph.changed.insert(id);
+        self.effects.push(Effect::Accepted { sweep: id, new: count_new, known: count_known });
+    }
+
+    fn new_row(&mut self, job: &JobPlan) -> JobRow {
+        self.last.job += 1;
+        let parent = |fingerprint: &Fingerprint| self.graph.by_fingerprint.get(fingerprint).copied();
+        JobRow {
+            id: JobId(self.last.job),
+            fingerprint: job.fingerprint,
+            spec: job.spec.clone(),
+            // A plan lists parents before children.
+            parents: job.parents.iter().filter_map(parent).collect(),
+            height: job.height,
+            state: JobState::Open,
+            attempt: Attempt(0),
+            tries: 0,
+            losses: 0,
+            checkpoint: None,
+            outputs: BTreeMap::new(),
+        }
+    }
+
+    fn trial_row(&mut self, sweep: SweepId, number: u32, trial: &TrialPlan) -> TrialRow {
+        self.last.trial += 1;
+        TrialRow {
+            id: TrialId(self.last.trial),
+            sweep,
+            number,
+            key: trial.key.clone(),
+            seed: trial.seed,
+            repeat: trial.repeat,
+            axes: trial.axes.clone(),
+            settings: trial.settings.clone(),
+        }
+    }
+
+    fn add_rounds(&mut self, rounds: &[(TrialId, &RoundPlan)]) {
+        let id = |fingerprint: &Fingerprint| {
+            self.graph.by_fingerprint.get(fingerprint).copied().unwrap_or_default()
+        };
+        let row = |(trial, round): &(TrialId, &RoundPlan)| RoundRow {
+            trial: *trial,
+            branch: round.branch.clone(),
+            kind: round.kind.clone(),
+            copy: round.copy,
+            round: round.round,
+            mask: round.mask.as_ref().map(id),
+            train: round.train.iter().map(id).collect(),
+            origin: id(&round.origin),
+            start: round.start,
+            density: round.density,
+        };
+        let rows: Vec<RoundRow> = rounds.iter().map(row).collect();
+        if !rows.is_empty() {
+            self.write(Write::AddRounds(rows));
+        }
+    }
+
+    /// Links jobs that are new in memory, opens those that had been given up, and queues what can run. A result is
+    /// reused, a failure never.
+    fn open(&mut self, ids: &[JobId], linked: &BTreeSet<JobId>) {
+        for &id in linked {
+            self.graph.link(id, |_| true);
+        }
+        // Jobs that were in memory before may have got a parent back that had been forgotten.
+        for &id in ids {
+            if !linked.contains(&id) {
+                self.graph.link(id, |parent| linked.contains(&parent));
+            }
+        }
+        let given_up = |id: &&JobId| {
+            self.graph.get(**id).is_some_and(|job| matches!(job.state, State::Unwanted | State::Failed))
+        };
+        let given_up: Vec<JobId> = ids.iter().filter(given_up).copied().collect();
+        self.set_job_state(&given_up, JobState::Open, true);
+        for &id in ids {
+            let unfinished = self.graph.unfinished(id);
+            self.graph.change(id, |job| {
+                job.unfinished = unfinished;
+                if job.state == State::Waiting {
+                    job.state = job.open(super::job::Hold::No);
+                }
+            });
+            self.consider(id);
+            self.fade(id);
+        }
+    }
+}
+
+/// A round's place in its trial.
+fn place(round: &RoundPlan) -> (&str, u32, u32) {
+    (round.branch.as_str(), round.copy, round.round)
+}
+
+/// An extended file asks for everything there is, under the settings it was made with, and possibly for more.
+fn check_extension(plan: &Plan, stored: &[super::StoredTrial]) -> Result<(), String> {
+    const HINT: &str = "hint: an extended file may add seeds, rounds, axis values and branches; submit anything else \
+                        under another name";
+    let new: BTreeMap<&str, &TrialPlan> =
+        plan.trials.iter().map(|trial| (trial.key.as_str(), trial)).collect();
+    for old in stored {
+        let key = &old.row.key;
+        let Some(trial) = new.get(key.as_str()) else {
+            return Err(format!("the file no longer asks for the trial `{key}`\n{HINT}"));
+        };
+        if old.row.settings.recipe != trial.settings.recipe || old.row.settings.steps != trial.settings.steps
+        {
+            return Err(format!("the file changes how the trial `{key}` is trained\n{HINT}"));
+        }
+        let line = |settings: &crate::plan::TrialSettings| {
+            settings.prune.clone().map(|line| (line.rule, line.rewind))
+        };
+        if old.row.settings.prune.is_some() && line(&old.row.settings) != line(&trial.settings) {
+            return Err(format!("the file changes how the trial `{key}` is pruned\n{HINT}"));
+        }
+        let asked: BTreeSet<_> = trial.rounds.iter().map(place).collect();
+        let missing = old
+            .rounds
+            .iter()
+            .find(|(branch, copy, round)| !asked.contains(&(branch.as_str(), *copy, *round)));
+        if let Some((branch, copy, round)) = missing {
+            let branch = if branch.is_empty() {
+                String::new()
+            } else {
+                format!(" of the branch `{branch}`, copy {copy},")
+            };
+            return Err(format!(
+                "the file no longer asks for round {round}{branch} of the trial `{key}`\n{HINT}"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What people may look at. Changes nothing.
+
+use super::{Now, Progress, RunningJob, Scheduler, SlotView, WorkerView, job::State, worker::Worker};
+use tombola_spec::{LeaseId, SweepId, WorkerId};
+
+impl Scheduler {
+    /// How far a sweep is; `None` for one that is not in memory: cancelled, or long finished.
+    pub fn progress(&self, sweep: SweepId) -> Option<Progress> {
+        self.graph.sweeps.get(&sweep).map(super::sweep::Sweep::progress)
+    }
+
+    /// Jobs of a sweep that run now, by lease.
+    pub fn running(&self, sweep: SweepId) -> Vec<RunningJob> {
+        let jobs = self.leases.values().flat_map(|lease| lease.jobs().map(|(job, _)| (lease.worker, job)));
+        let running = jobs.filter_map(|(worker, id)| {
+            let job = self.graph.get(id).filter(|job| job.claims.contains(&sweep))?;
+            let State::Running { iteration, .. } = job.state else { return None };
+            Some(RunningJob { job: id, worker, iteration, from: job.from, to: job.from + job.iterations })
+        });
+        running.collect()
+    }
+
+    /// Workers that are connected or hold leases, by id.
+    pub fn workers(&self, now: Now) -> Vec<WorkerView> {
+        self.floor.workers.iter().map(|(id, worker)| self.worker_view(now, *id, worker)).collect()
+    }
+
+    fn worker_view(&self, now: Now, id: WorkerId, worker: &Worker) -> WorkerView {
+        WorkerView {
+            worker: id,
+            name: worker.name.clone(),
+            state: match (worker.linked && !worker.silent, worker.draining) {
+                (true, false) => "connected",
+                (true, true) => "draining",
+                (false, _) => "away",
+            },
+            info: worker.info.clone(),
+            slots: worker.slots.iter().map(|leases| self.slot_view(leases)).collect(),
+            silent_s: now.saturating_sub(worker.heard).as_secs_f64(),
+        }
+    }
+
+    fn slot_view(&self, leases: &[LeaseId]) -> SlotView {
+        let mut view = SlotView::default();
+        let leases = leases.iter().filter_map(|id| Some((*id, self.leases.get(id)?)));
+        for (lease, job) in leases.flat_map(|(id, lease)| lease.jobs().map(move |(job, _)| (id, job))) {
+            match self.graph.get(job).map(|job| job.state) {
+                Some(State::Running { lease: at, .. }) if at == lease => view.running.push(job),
+                Some(State::Leased { lease: at }) if at == lease => view.queued.push(job),
+                _ => {}
+            }
+        }
+        view
+    }
+}

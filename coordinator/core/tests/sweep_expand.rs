@@ -1,0 +1,419 @@
+//! From a sweep file to trials, rounds and jobs: what is varied, what is shared, what it costs.
+
+use std::collections::BTreeSet;
+use tombola_core::{
+    plan::{Plan, TrialPlan},
+    sweep,
+};
+use tombola_spec::{Fingerprint, Steps, job::JobSpec, job::Start};
+
+/// A small sweep: `extra` is added at the end.
+fn file(seeds: &str, prune: &str, extra: &str) -> String {
+    format!(
+        r#"name = "small"
+seeds = {seeds}
+model = {{ name = "mnist_lenet_20" }}
+data = {{ set = "mnist" }}
+train = {{ steps = "100it", batch = 50, optimizer = "sgd", lr = 0.1 }}
+prune = {{ scope = "global", rate = 0.2, rounds = 3{prune} }}
+{extra}
+"#
+    )
+}
+
+#[track_caller]
+fn load(text: &str) -> Plan {
+    sweep::load(text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"))
+}
+
+fn keys(plan: &Plan) -> Vec<&str> {
+    plan.trials.iter().map(|trial| trial.key.as_str()).collect()
+}
+
+fn fingerprints(plan: &Plan) -> BTreeSet<Fingerprint> {
+    plan.jobs.iter().map(|job| job.fingerprint).collect()
+}
+
+/// Jobs of the one that the other has, too.
+fn shared(one: &Plan, other: &Plan) -> usize {
+    fingerprints(one).intersection(&fingerprints(other)).count()
+}
+
+#[track_caller]
+fn job(plan: &Plan, fingerprint: Fingerprint) -> &JobSpec {
+    &plan.jobs.iter().find(|job| job.fingerprint == fingerprint).expect("a round's jobs are in the plan").spec
+}
+
+/// Where each round of a line starts, by branch, copy and round.
+fn rounds(trial: &TrialPlan) -> Vec<(&str, u32, u32)> {
+    trial.rounds.iter().map(|round| (round.branch.as_str(), round.copy, round.round)).collect()
+}
+
+mod axes {
+    use super::*;
+
+    #[track_caller]
+    fn assert_keys(axes: &str, expected: &[&str]) {
+        assert_eq!(keys(&load(&file("1", "", &format!("[axes]\n{axes}")))), expected);
+    }
+
+    #[test]
+    fn a_list_makes_a_trial_of_each_value() {
+        assert_keys("\"prune.rate\" = [0.1, 0.5]", &["prune.rate=0.1 seed=1", "prune.rate=0.5 seed=1"]);
+    }
+
+    #[test]
+    fn quotes_around_a_settings_name_make_no_difference() {
+        let quoted = load(&file("1", "", "[axes]\n\"prune.rate\" = [0.1, 0.5]"));
+        assert_eq!(quoted, load(&file("1", "", "[axes]\nprune.rate = [0.1, 0.5]")));
+    }
+
+    #[test]
+    fn two_axes_make_a_grid_with_the_first_one_slowest() {
+        assert_keys(
+            "\"train.lr\" = [0.1, 0.2]\n\"prune.rewind\" = [\"0it\", \"10it\"]",
+            &[
+                "prune.rewind=0it train.lr=0.1 seed=1",
+                "prune.rewind=10it train.lr=0.1 seed=1",
+                "prune.rewind=0it train.lr=0.2 seed=1",
+                "prune.rewind=10it train.lr=0.2 seed=1",
+            ],
+        );
+    }
+
+    #[test]
+    fn settings_on_one_axis_vary_together() {
+        assert_keys(
+            "\"train.lr, train.batch\" = [[0.1, 50], [0.2, 100]]",
+            &["train.batch=50 train.lr=0.1 seed=1", "train.batch=100 train.lr=0.2 seed=1"],
+        );
+    }
+
+    #[test]
+    fn a_range_has_its_end_if_it_says_so() {
+        let rate = |value| format!("prune.rate={value} seed=1");
+        let closed = [rate("0.1"), rate("0.3"), rate("0.5")];
+        let closed: Vec<&str> = closed.iter().map(String::as_str).collect();
+        assert_keys("\"prune.rate\" = { range = \"0.1..=0.5\", step = 0.2 }", &closed);
+        assert_keys("\"prune.rate\" = { range = \"0.1..0.5\", step = 0.2 }", &closed[..2]);
+        assert_keys(
+            "\"prune.rounds\" = { range = \"1..=3\" }",
+            &["prune.rounds=1 seed=1", "prune.rounds=2 seed=1", "prune.rounds=3 seed=1"],
+        );
+    }
+
+    #[test]
+    fn a_log_range_steps_through_powers_of_ten() {
+        assert_keys(
+            "\"train.lr\" = { log10 = \"-2..=-1\", step = 0.5 }",
+            &["train.lr=0.01 seed=1", "train.lr=0.0316228 seed=1", "train.lr=0.1 seed=1"],
+        );
+    }
+
+    #[test]
+    fn a_rate_of_one_weight_is_a_setting_like_any_other() {
+        let plan = load(&file("1", "", "[axes]\n\"prune.rates.fc.weight\" = [0, 0.1]"));
+        let rates: Vec<f64> = plan
+            .trials
+            .iter()
+            .map(|trial| trial.settings.prune.as_ref().unwrap().rule.rates["fc.weight"])
+            .collect();
+        assert_eq!(rates, [0.0, 0.1]);
+    }
+
+    #[test]
+    fn seeds_are_a_number_a_list_or_a_range_and_run_fastest() {
+        assert_eq!(keys(&load(&file("7", "", ""))), ["seed=7"]);
+        assert_eq!(keys(&load(&file("[3, 1]", "", ""))), ["seed=3", "seed=1"]);
+        let plan = load(&file("\"1..=2\"", "", "[axes]\n\"prune.rate\" = [0.1, 0.5]"));
+        assert_eq!(
+            keys(&plan),
+            [
+                "prune.rate=0.1 seed=1",
+                "prune.rate=0.1 seed=2",
+                "prune.rate=0.5 seed=1",
+                "prune.rate=0.5 seed=2"
+            ]
+        );
+    }
+
+    #[test]
+    fn repeats_are_whole_trials_with_other_noise() {
+        let text = file("1", "", "").replace("seeds = 1", "seeds = 1\nrepeat = 2");
+        let (twice, once) = (load(&text), load(&file("1", "", "")));
+        assert_eq!(keys(&twice), ["seed=1", "seed=1 repeat=1"]);
+        assert_eq!(twice.jobs.len(), 2 * once.jobs.len());
+        assert_eq!(shared(&twice, &once), once.jobs.len(), "the first repeat is the trial there was");
+    }
+
+    #[test]
+    fn a_sweep_without_pruning_is_one_dense_training_a_trial() {
+        let text = file("\"1..=2\"", "", "");
+        let text: String =
+            text.lines().filter(|line| !line.starts_with("prune")).collect::<Vec<_>>().join("\n");
+        let plan = load(&text);
+        assert_eq!((plan.trials.len(), plan.jobs.len()), (2, 2));
+        assert_eq!(rounds(&plan.trials[0]), [("", 0, 0)]);
+    }
+}
+
+mod branches {
+    use super::*;
+
+    fn grown(branch: &str) -> Plan {
+        load(&file("1", ", rewind = \"10it\"", &format!("[branch]\n{branch}")))
+    }
+
+    #[test]
+    fn a_branch_grows_from_every_pruned_round_unless_it_says_which() {
+        assert_eq!(
+            rounds(&grown("reinit = {}").trials[0])[4..],
+            [("reinit", 0, 1), ("reinit", 0, 2), ("reinit", 0, 3)]
+        );
+        assert_eq!(
+            rounds(&grown("reinit = { rounds = [3, 1] }").trials[0])[4..],
+            [("reinit", 0, 1), ("reinit", 0, 3)]
+        );
+        assert_eq!(
+            rounds(&grown("reinit = { rounds = \"2..=3\" }").trials[0])[4..],
+            [("reinit", 0, 2), ("reinit", 0, 3)]
+        );
+    }
+
+    #[test]
+    fn copies_of_a_branch_differ_in_their_noise_and_nothing_else() {
+        let plan = grown("again = { kind = \"reinit\", rounds = [2], copies = 3 }");
+        let trial = &plan.trials[0];
+        assert_eq!(rounds(trial)[4..], [("again", 0, 2), ("again", 1, 2), ("again", 2, 2)]);
+        let jobs: BTreeSet<_> = trial.rounds[4..].iter().map(|round| round.train[0]).collect();
+        assert_eq!(jobs.len(), 3);
+        assert!(
+            trial.rounds[4..].iter().all(|copy| copy.mask == trial.rounds[2].mask),
+            "the ticket's own mask"
+        );
+    }
+
+    #[test]
+    fn a_control_starts_at_step_0_at_the_rewind_point_or_anywhere() {
+        let start = |branch: &str| grown(branch).trials[0].rounds[4].start;
+        assert_eq!(start("reinit = { rounds = 2 }"), Steps::ZERO);
+        assert_eq!(start("reinit = { rounds = 2, start = \"rewind\" }"), Steps::its(10));
+        assert_eq!(start("reinit = { rounds = 2, start = \"60it\" }"), Steps::its(60));
+    }
+
+    #[test]
+    fn a_random_mask_takes_fresh_weights_the_trials_own_or_the_rewound_ones() {
+        let start = |weights: &str| {
+            let plan = grown(&format!("random_mask = {{ rounds = 2, weights = \"{weights}\" }}"));
+            let (trial, round) = (&plan.trials[0], &plan.trials[0].rounds[4]);
+            let JobSpec::Train(train) = job(&plan, round.train[0]).clone() else { panic!("a round trains") };
+            let JobSpec::Train(dense) = job(&plan, trial.rounds[0].train[0]).clone() else { panic!() };
+            assert_eq!(train.from, round.start);
+            (train.start, dense.start, trial.rounds[0].train[0])
+        };
+        let (fresh, own, _) = start("fresh");
+        assert!(matches!(&fresh, Start::Init(stream) if stream.branch == "random_mask") && fresh != own);
+        let (same, own, _) = start("same");
+        assert_eq!(same, own);
+        let (rewound, _, trunk) = start("rewind");
+        assert_eq!(rewound, Start::Rewind(trunk));
+    }
+
+    #[test]
+    fn a_control_of_a_ticket_waits_for_the_tickets_mask() {
+        let plan = grown("random_mask = { rounds = 2 }");
+        let trial = &plan.trials[0];
+        let mask = trial.rounds[4].mask.unwrap();
+        let JobSpec::RandomMask(drawn) = job(&plan, mask) else { panic!("drawn at random") };
+        assert_eq!(Some(drawn.mask.job), trial.rounds[2].mask);
+    }
+}
+
+mod sharing {
+    use super::*;
+
+    fn training(plan: &Plan) -> u64 {
+        sweep::summary(plan).cost.iterations
+    }
+
+    #[test]
+    fn a_dense_network_is_trained_once_for_all_rates_and_branches() {
+        let plan = load(&file("1", "", "[axes]\n\"prune.rate\" = [0.1, 0.5]\n[branch]\nreinit = {}"));
+        let dense: BTreeSet<_> = plan.trials.iter().flat_map(|trial| &trial.rounds[0].train).collect();
+        assert_eq!(dense.len(), 1);
+        // One dense training; three tickets and three controls for each rate.
+        assert_eq!(training(&plan), 100 + 2 * (300 + 300));
+        assert_eq!(sweep::summary(&plan).iterations_asked, training(&plan) + 100);
+    }
+
+    #[test]
+    fn rewind_points_cut_one_dense_training_into_segments_that_all_of_them_share() {
+        let plan = load(&file("1", "", "[axes]\n\"prune.rewind\" = [\"0it\", \"10it\", \"40it\"]"));
+        let dense: BTreeSet<_> =
+            plan.trials.iter().flat_map(|trial| &trial.rounds[0].train).copied().collect();
+        let cuts: BTreeSet<(u32, u32)> = dense
+            .iter()
+            .map(|segment| match job(&plan, *segment) {
+                JobSpec::Train(train) => (train.from.it, train.to.it),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(cuts, BTreeSet::from([(0, 10), (10, 40), (40, 100)]));
+        // 100 dense, then three rounds from each rewind point to the end.
+        assert_eq!(training(&plan), 100 + 3 * (100 + 90 + 60));
+    }
+
+    #[test]
+    fn a_shorter_training_is_the_beginning_of_a_longer_one() {
+        let plan = load(&file(
+            "1",
+            "",
+            "[axes]\n\"train.steps\" = [\"40it\", \"100it\"]\n\"train.eval_every\" = [\"10it\"]",
+        ));
+        assert_eq!(training(&plan), 100 + 3 * (40 + 100));
+    }
+
+    #[test]
+    fn an_epoch_and_as_many_iterations_are_one_job() {
+        let epoch = load(&file("1", ", rewind = \"1ep\"", "").replace("100it", "2ep"));
+        let iterations =
+            load(&file("1", ", rewind = \"1100it\"", "").replace("100it\", batch", "2200it\", batch"));
+        assert_eq!(fingerprints(&epoch), fingerprints(&iterations));
+    }
+
+    #[test]
+    fn a_second_sweep_that_differs_in_the_prune_rate_shares_round_0() {
+        let one = load(&file("\"1..=2\"", "", ""));
+        let other = load(&file("\"1..=2\"", "", "").replace("small", "other").replace("0.2", "0.3"));
+        assert_eq!(shared(&one, &other), 2, "the dense training of each seed, and no more");
+        for (one, other) in one.trials.iter().zip(&other.trials) {
+            assert_eq!(one.rounds[0].train, other.rounds[0].train);
+        }
+    }
+
+    #[test]
+    fn the_same_sweep_under_another_name_is_the_same_work() {
+        let one = load(&file("\"1..=2\"", "", "[branch]\nreinit = {}"));
+        let other = load(&file("\"1..=2\"", "", "[branch]\nreinit = {}").replace("small", "other"));
+        assert_eq!(fingerprints(&one), fingerprints(&other));
+    }
+
+    #[test]
+    fn more_of_a_sweep_keeps_the_trials_and_the_jobs_there_are() {
+        let before = load(&file("\"1..=2\"", "", "[axes]\n\"prune.rate\" = [0.1]"));
+        let more = "[axes]\n\"prune.rate\" = [0.1, 0.5]\n[branch]\nreinit = { rounds = [2] }";
+        let after = load(&file("\"1..=3\"", "", more).replace("rounds = 3", "rounds = 5"));
+        let kept: BTreeSet<&str> = keys(&after).into_iter().collect();
+        assert!(keys(&before).iter().all(|key| kept.contains(key)), "{kept:?}");
+        assert_eq!(shared(&before, &after), before.jobs.len());
+    }
+}
+
+mod plans {
+    use super::*;
+
+    #[test]
+    fn parents_stand_before_their_children() {
+        let plan = load(&file("\"1..=2\"", ", rewind = \"10it\"", "[branch]\nreinit = {}\nrandom_mask = {}"));
+        let mut seen = BTreeSet::new();
+        for job in &plan.jobs {
+            assert!(job.parents.iter().all(|parent| seen.contains(parent)));
+            assert!(seen.insert(job.fingerprint), "each job once");
+        }
+    }
+
+    #[test]
+    fn the_critical_path_counts_the_iterations_still_to_come() {
+        let plan = load(&file("1", "", "[branch]\nreinit = { rounds = [1] }"));
+        let height =
+            |fingerprint| plan.jobs.iter().find(|job| job.fingerprint == fingerprint).unwrap().height;
+        let heights: Vec<u64> = plan.trials[0].rounds.iter().map(|round| height(round.train[0])).collect();
+        // Dense and three rounds of 100 iterations each; a control leads nowhere.
+        assert_eq!(heights, [400, 300, 200, 100, 100]);
+    }
+
+    #[test]
+    fn a_plan_is_exact_in_every_number() {
+        let plan = load(&file(
+            "\"1..=2\"",
+            "",
+            "[branch]\nreinit = { rounds = [3] }\nrandom_mask = { rounds = [3], copies = 2 }",
+        ));
+        let summary = sweep::summary(&plan);
+        // A trial: dense and three rounds, one control of the one kind and two of the other.
+        assert_eq!((summary.trials, summary.rounds), (2, 2 * 7));
+        let kinds: Vec<_> = summary.kinds.iter().map(|(kind, jobs)| (*kind, *jobs)).collect();
+        assert_eq!(kinds, [("prune", 6), ("random_mask", 4), ("train", 14)]);
+        assert_eq!((summary.cost.jobs, summary.cost.iterations), (24, 1_400));
+        // The mask of round 3 is also reinit's.
+        assert_eq!(summary.shared, 2);
+        // 784 x 20 + 20 x 10 weights, 30 biases; two operations per multiply-add, forward once and backward twice.
+        let (weights, parameters) = (15_880_u64, 15_910_u64);
+        assert_eq!(summary.cost.flops, (6 * weights * 50 * 1_400) as f64);
+        // A trial draws its own weights once, and those of three controls; every training keeps its end; masks are
+        // bytes. Plain SGD has no state.
+        assert_eq!(summary.cost.bytes, (2 * 4 + 14) * 4 * parameters + 10 * weights);
+        let ladder: Vec<_> =
+            summary.ladder.iter().map(|(round, density)| (*round, (density * 15_880.0).round())).collect();
+        assert_eq!(ladder, [(0, 15_880.0), (1, 12_704.0), (2, 10_163.0), (3, 8_130.0)]);
+    }
+
+    #[test]
+    fn the_new_part_of_a_plan_costs_what_is_not_there_yet() {
+        let before = load(&file("1", "", ""));
+        let after = load(&file("\"1..=2\"", "", ""));
+        let known = fingerprints(&before);
+        let new = after.jobs.iter().filter(|job| !known.contains(&job.fingerprint));
+        assert_eq!(sweep::cost(new), sweep::summary(&before).cost, "a second seed is as much again");
+    }
+}
+
+mod settings {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let file = sweep::parse(text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let line = |setting: sweep::Setting| {
+            let origin = if setting.is_default { "  (default)" } else { "" };
+            format!("{} = {}{origin}", setting.name, setting.value)
+        };
+        sweep::resolved(&file).into_iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_setting_is_shown_with_its_default() {
+        insta::assert_snapshot!(shown(&file("1", "", "[branch]\nreinit = {}\nrandom_mask = {}")));
+    }
+
+    #[test]
+    fn an_axis_shows_all_its_values() {
+        let text = file("\"1..=3\"", "", "[axes]\n\"prune.rate\" = [0.1, 0.5]");
+        assert!(shown(&text).contains("prune.rate = 0.1 | 0.5\n"), "{}", shown(&text));
+    }
+
+    #[test]
+    fn a_data_set_of_ones_own_is_declared() {
+        let own = "{ set = \"scans\", examples = 900, test = 90, classes = 2, image = [1, 8, 8] }";
+        let plan = load(&file("1", "", "").replace("{ set = \"mnist\" }", own));
+        let shape = plan.trials[0].settings.recipe.data.shape;
+        assert_eq!(
+            (shape.train, shape.image, plan.trials[0].settings.recipe.data.validation),
+            (900, [1, 8, 8], 90)
+        );
+    }
+
+    #[test]
+    fn differences_are_told_trial_by_trial() {
+        let old = load(&file("\"1..=2\"", "", "[branch]\nreinit = { rounds = [1] }"));
+        let new = load(
+            &file(
+                "\"2..=3\"",
+                ", rewind = \"10it\"",
+                "[branch]\nreinit = { rounds = [1], copies = 2 }\nrandom_mask = {}",
+            )
+            .replace("lr = 0.1", "lr = 0.05"),
+        );
+        insta::assert_debug_snapshot!(sweep::diff(&old, &new));
+        assert_eq!(sweep::diff(&old, &old), []);
+    }
+}

@@ -1,0 +1,27 @@
+//! The sweep files that ship with Tombola: each is read and expanded, and amounts to what its snapshot says.
+
+use std::{fs, path::Path};
+use tombola_core::sweep;
+
+#[test]
+fn every_sweep_that_ships_can_be_planned() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/sweeps");
+    #[expect(clippy::disallowed_methods, reason = "a test of files; the crate itself reads none")]
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = read(&path);
+        let plan = sweep::load(&text).unwrap_or_else(|mistakes| panic!("{}", mistakes.show(&name)));
+        assert_eq!(plan.name, name, "a file is named after its sweep");
+        assert!(text.starts_with("# "), "{name} says what it is");
+        for word in ["Paper: ", "arXiv ", "figure", "Expected"] {
+            assert!(text.contains(word), "{name}: its header lacks `{word}`");
+        }
+        insta::assert_debug_snapshot!(name.clone(), sweep::summary(&plan));
+        names.push(name);
+    }
+    names.sort();
+    assert_eq!(names, ["demo", "lth-lenet"]);
+}

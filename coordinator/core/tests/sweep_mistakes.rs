@@ -1,0 +1,228 @@
+//! Broken sweep files and what is said about them: every message with its place and what to do, read by a person.
+//! The snapshot is the place to look at all of them.
+
+use std::fmt::Write;
+use tombola_core::sweep;
+
+/// A file without mistakes; each case below spoils one line of it.
+const GOOD: &str = r#"name = "lenet"
+seeds = "1..=3"
+
+[model]
+name = "mnist_lenet_300_100"
+
+[data]
+set = "mnist"
+
+[train]
+steps = "3000it"
+batch = 60
+optimizer = "adam"
+lr = 1.2e-3
+
+[prune]
+scope = "per_layer"
+rate = 0.2
+rates = { "fc.weight" = 0.1 }
+rounds = 20
+
+[branch]
+reinit = { rounds = [5, 13] }
+"#;
+
+/// What is wrong, the line of [`GOOD`] that is spoilt, and what stands there instead.
+type Case = (&'static str, &'static str, &'static str);
+
+const TOP: &[Case] = &[
+    ("not TOML", "batch = 60", "batch = "),
+    ("a key written twice", "batch = 60", "batch = 60\nbatch = 61"),
+    ("a text that is never closed", r#"set = "mnist""#, r#"set = "mnist"#),
+    ("no name", "name = \"lenet\"\n", "\n"),
+    ("a name that no file could have", r#"name = "lenet""#, r#"name = "My Sweep!""#),
+    ("a name that is a number", r#"name = "lenet""#, "name = 7"),
+    ("no seeds", "seeds = \"1..=3\"\n", "\n"),
+    ("a range of seeds with three dots", r#""1..=3""#, r#""1...3""#),
+    ("a range of seeds that runs backwards", r#""1..=3""#, r#""3..=1""#),
+    ("a seed twice", r#""1..=3""#, "[1, 2, 1]"),
+    ("no seed at all", r#""1..=3""#, "[]"),
+    ("a negative seed", r#""1..=3""#, "[1, -2]"),
+    ("more seeds than anybody has", r#""1..=3""#, r#""1..=99999999999""#),
+    ("a number that fits nowhere", r#""1..=3""#, "[99999999999999999999]"),
+    ("repeat = 0", r#"seeds = "1..=3""#, "seeds = \"1..=3\"\nrepeat = 0"),
+    ("an unknown table", "[model]", "[modle]"),
+    ("a key at the wrong place", r#"seeds = "1..=3""#, "seeds = \"1..=3\"\nbatch = 60"),
+    ("a table that is a number", "[prune]", "analysis = 3\n\n[prune]"),
+];
+
+const SETTINGS: &[Case] = &[
+    ("an unknown architecture", r#""mnist_lenet_300_100""#, r#""mnist_lenet300""#),
+    ("an architecture without widths", r#""mnist_lenet_300_100""#, r#""mnist_lenet_""#),
+    ("an architecture of a later version", r#""mnist_lenet_300_100""#, r#""cifar_resnet_20""#),
+    ("an unknown initialization", r#"set = "mnist""#, "set = \"mnist\"\n[model.init]"),
+    ("a data set misspelt", r#"set = "mnist""#, r#"set = "fashion-mnist""#),
+    ("a data set nobody knows", r#"set = "mnist""#, r#"set = "imagenet""#),
+    ("a data set of one's own, half declared", r#"set = "mnist""#, "set = \"scans\"\nexamples = 900"),
+    (
+        "an image of two sizes",
+        r#"set = "mnist""#,
+        "set = \"scans\"\nexamples = 900\ntest = 90\nclasses = 2\nimage = [28, 28]",
+    ),
+    ("the shape of a known set changed", r#"set = "mnist""#, "set = \"mnist\"\nclasses = 12"),
+    ("all examples held out", r#"set = "mnist""#, "set = \"mnist\"\nvalidation = 60000"),
+    ("a batch larger than the split", "batch = 60", "batch = 60000"),
+    ("a batch of none", "batch = 60", "batch = 0"),
+    ("a batch in quotes", "batch = 60", r#"batch = "60""#),
+    ("steps without a unit", r#"steps = "3000it""#, "steps = 3000"),
+    ("steps in another unit", r#"steps = "3000it""#, r#"steps = "10 epochs""#),
+    ("no steps at all", r#"steps = "3000it""#, r#"steps = "0it""#),
+    ("more steps than a counter holds", r#"steps = "3000it""#, r#"steps = "4294967295ep""#),
+    ("an optimizer misspelt", r#"optimizer = "adam""#, r#"optimizer = "adma""#),
+    ("momentum for adam", "lr = 1.2e-3", "lr = 1.2e-3\nmomentum = 0.9"),
+    ("look-ahead without momentum", r#"optimizer = "adam""#, "optimizer = \"sgd\"\nnesterov = true"),
+    ("one beta", "lr = 1.2e-3", "lr = 1.2e-3\nbetas = [0.9]"),
+    ("a learning rate of NaN", "lr = 1.2e-3", "lr = nan"),
+    ("an infinite learning rate", "lr = 1.2e-3", "lr = inf"),
+    ("a negative learning rate", "lr = 1.2e-3", "lr = -0.1"),
+    ("a learning rate misspelt", "lr = 1.2e-3", "learning_rate = 1.2e-3"),
+    ("milestones without gamma", "lr = 1.2e-3", "lr = 1.2e-3\nmilestones = [\"1000it\"]"),
+    (
+        "milestones in the wrong order",
+        "lr = 1.2e-3",
+        "lr = 1.2e-3\nmilestones = [\"2ep\", \"1000it\"]\ngamma = 0.1",
+    ),
+    ("a date", "lr = 1.2e-3", "lr = 2026-11-24"),
+    ("no scope", "scope = \"per_layer\"\n", "\n"),
+    ("an unknown scope", r#"scope = "per_layer""#, r#"scope = "layerwise""#),
+    ("an unknown criterion", r#"scope = "per_layer""#, "scope = \"per_layer\"\ncriterion = \"synflow\""),
+    ("a rate of 100 %", "\nrate = 0.2", "\nrate = 1.0"),
+    ("a rate in percent", "\nrate = 0.2", "\nrate = 20"),
+    ("a rate for a weight that is not there", r#""fc.weight" = 0.1"#, r#""fc2.weight" = 0.1"#),
+    (
+        "a rate for a parameter written with dots",
+        r#"rates = { "fc.weight" = 0.1 }"#,
+        "rates = { fc.weight = 0.1 }",
+    ),
+    ("a rate for everything at once", r#"rates = { "fc.weight" = 0.1 }"#, "rates = 0.1"),
+    ("no rounds", "\nrounds = 20", "\nrounds = 0"),
+    ("more rounds than weights allow", "\nrounds = 20", "\nrounds = 4000000000"),
+    ("a rewind point after the end", "\nrounds = 20", "\nrounds = 20\nrewind = \"3000it\""),
+];
+
+const AXES_AND_BRANCHES: &[Case] = &[
+    (
+        "an axis of something that is no setting",
+        "[branch]",
+        "[axes]\n\"optimizer\" = [\"sgd\", \"adam\"]\n\n[branch]",
+    ),
+    ("an axis of a setting misspelt", "[branch]", "[axes]\n\"prune.rats\" = [0.1, 0.2]\n\n[branch]"),
+    ("an axis of seeds", "[branch]", "[axes]\nseeds = [1, 2]\n\n[branch]"),
+    (
+        "one setting on two axes",
+        "[branch]",
+        "[axes]\n\"train.lr\" = [0.1, 0.2]\n\"train.lr, train.batch\" = [[0.1, 60]]\n\n[branch]",
+    ),
+    ("an axis without values", "[branch]", "[axes]\n\"prune.rate\" = []\n\n[branch]"),
+    ("an axis with one bad value", "[branch]", "[axes]\n\"prune.rate\" = [0.1, 1.5, 0.3]\n\n[branch]"),
+    ("a value twice on an axis", "[branch]", "[axes]\n\"prune.rate\" = [0.1, 0.2, 1e-1]\n\n[branch]"),
+    ("a range without a step", "[branch]", "[axes]\n\"prune.rate\" = { range = \"0.1..=0.9\" }\n\n[branch]"),
+    (
+        "a range that never ends",
+        "[branch]",
+        "[axes]\n\"train.lr\" = { range = \"0..=1\", step = 1e-9 }\n\n[branch]",
+    ),
+    (
+        "a log range that is a list",
+        "[branch]",
+        "[axes]\n\"train.lr\" = { log10 = [-3, -1], step = 1 }\n\n[branch]",
+    ),
+    (
+        "settings zipped with too few values",
+        "[branch]",
+        "[axes]\n\"train.lr, train.batch\" = [[0.1, 60], [0.2]]\n\n[branch]",
+    ),
+    (
+        "more combinations than anybody waits for",
+        "[branch]",
+        "[axes]\n\"train.lr\" = { range = \"1..=9999\", step = 1 }\n\"train.batch\" = { range = \"1..=9999\", step = 1 }\n\n[branch]",
+    ),
+    ("more jobs than a sweep may have", r#"seeds = "1..=3""#, r#"seeds = "1..=100000""#),
+    ("a branch of an unknown kind", "rounds = [5, 13] }", r#"kind = "rewnd", rounds = [5, 13] }"#),
+    ("a branch that does not say its kind", "reinit = {", "control = {"),
+    ("a branch called ticket", "reinit = {", r#"ticket = { kind = "reinit", "#),
+    ("a branch from the dense round", "[5, 13]", "[0, 5]"),
+    ("a branch beyond the last round", "[5, 13]", r#""18..=25""#),
+    ("a branch with an unknown setting", "rounds = [5, 13] }", "rounds = [5, 13], copys = 3 }"),
+    ("a branch that is a number", "reinit = { rounds = [5, 13] }", "reinit = 3"),
+    ("a branch that starts after the end", "rounds = [5, 13] }", r#"rounds = [5, 13], start = "4000it" }"#),
+    (
+        "rewound weights from step 0",
+        "reinit = { rounds = [5, 13] }",
+        r#"random = { kind = "random_mask", weights = "rewind", start = "zero" }"#,
+    ),
+    (
+        "branches where nothing is pruned",
+        "[prune]\nscope = \"per_layer\"\nrate = 0.2\nrates = { \"fc.weight\" = 0.1 }\nrounds = 20\n",
+        "\n",
+    ),
+];
+
+#[track_caller]
+fn messages(text: &str) -> String {
+    match sweep::load(text) {
+        Ok(_) => panic!("this file must be refused:\n{text}"),
+        Err(mistakes) => mistakes.show("lenet.toml"),
+    }
+}
+
+fn spoilt((what, line, instead): &Case) -> String {
+    assert_eq!(GOOD.matches(line).count(), 1, "{what}: `{line}` must stand in the file once");
+    GOOD.replacen(line, instead, 1)
+}
+
+fn told(cases: &[Case]) -> String {
+    let mut all = String::new();
+    for case in cases {
+        writeln!(all, "## {}\n{}\n", case.0, messages(&spoilt(case))).unwrap();
+    }
+    all
+}
+
+#[test]
+fn the_file_that_is_spoilt_below_is_good() {
+    sweep::load(GOOD).unwrap();
+}
+
+#[test]
+fn mistakes_at_the_top() {
+    insta::assert_snapshot!(told(TOP));
+}
+
+#[test]
+fn mistakes_in_settings() {
+    insta::assert_snapshot!(told(SETTINGS));
+}
+
+#[test]
+fn mistakes_in_axes_and_branches() {
+    insta::assert_snapshot!(told(AXES_AND_BRANCHES));
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once_in_the_order_of_its_lines() {
+    let text = r#"seeds = []
+name = "lenet"
+model = { name = "mnist_lenet_300", init = "xavier" }
+data = { set = "mnist", validation = 70000 }
+train = { steps = "3000", batch = 60, optimizer = "adam", lr = 0 }
+prune = { scope = "per_layer", rate = 0.2, rates = { "fc_layers.0" = 0.1 }, rounds = 5, rewindd = "0it" }
+
+[branch]
+reinit = { rounds = "1..=9", copies = 0 }
+"#;
+    insta::assert_snapshot!(messages(text));
+}
+
+#[test]
+fn an_empty_file_is_told_what_belongs_into_one() {
+    insta::assert_snapshot!(messages(""));
+}

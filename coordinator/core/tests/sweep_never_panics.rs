@@ -1,0 +1,123 @@
+//! Whatever stands in a sweep file, reading it ends with a plan or with words.
+
+use proptest::prelude::*;
+use tombola_core::sweep;
+
+const FILE: &str = r#"name = "all"
+seeds = "1..=2"
+repeat = 2
+model = { name = "mnist_lenet_20_10", init = "kaiming_normal", bias_init = "uniform" }
+data = { set = "own", examples = 900, test = 90, classes = 3, image = [1, 8, 8], mean = 0.5, std = 0.2, validation = 90, split_seed = 1 }
+train = { steps = "2ep5it", batch = 30, optimizer = "sgd", lr = 0.1, momentum = 0.9, nesterov = true, decay = 1e-4, milestones = ["1ep"], gamma = 0.1, warmup = "3it", eval_every = "9it", order = "same", dtype = "f64" }
+prune = { criterion = "magnitude", scope = "global", rate = 0.2, rates = { "fc.weight" = 0.1 }, rounds = 3, rewind = "5it" }
+
+[axes]
+"prune.rate" = [0.1, 0.3]
+"train.lr, train.momentum" = [[0.1, 0.9], [0.2, 0.8]]
+"train.decay" = { log10 = "-4..=-3", step = 0.5 }
+"prune.rounds" = { range = "2..=3" }
+
+[branch]
+reinit = { rounds = "1..=2", copies = 2, start = "rewind" }
+random = { kind = "random_mask", rounds = [2], preserve = "per_layer", weights = "rewind" }
+"#;
+
+/// What people put where something else belongs.
+const PIECES: &[&str] = &[
+    "",
+    "\"",
+    "'",
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    ",",
+    ".",
+    "..",
+    "..=",
+    "\n",
+    "#",
+    "nan",
+    "inf",
+    "-1",
+    "0",
+    "1e308",
+    "-0.0",
+    "99999999999999999999",
+    "18446744073709551615",
+    "4294967295",
+    "9223372036854775807",
+    "\"4294967295ep\"",
+    "true",
+    "2026-01-01",
+    "[[]]",
+    "[{}]",
+    "{}",
+    "\"\"",
+    "\"0it\"",
+    "\"0..=18446744073709551615\"",
+    "\"1e-300..=1e300\"",
+    "\"-9..=9\"",
+    "\u{1F600}",
+    "β",
+    "\"prune.rates.\"",
+    "\".\"",
+    "\",\"",
+    "\"train\"",
+    "\"prune.rates\"",
+    "mnist_lenet_65536_65536_65536_65536",
+    "[axes]\n",
+    "[branch]\n",
+    "x = 1\n",
+];
+
+/// Where a piece of `FILE` begins and how much of it goes, and what comes instead.
+fn change() -> impl Strategy<Value = (usize, usize, usize)> {
+    (0..FILE.len(), 0..24usize, 0..PIECES.len())
+}
+
+fn changed(changes: &[(usize, usize, usize)]) -> String {
+    let mut text = FILE.to_owned();
+    for &(at, length, piece) in changes {
+        let at = floor(&text, at);
+        let end = floor(&text, at + length);
+        text.replace_range(at..end, PIECES[piece]);
+    }
+    text
+}
+
+/// The last place not after `at` where a character begins.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// Every mistake has a place in the file and says what is wrong.
+fn check(text: &str) {
+    if let Err(mistakes) = sweep::load(text) {
+        assert!(!mistakes.0.is_empty());
+        for mistake in &mistakes.0 {
+            assert!(!mistake.what.is_empty() && mistake.column >= 1, "{mistake}");
+            assert!((1..=text.lines().count().max(1) as u32 + 1).contains(&mistake.line), "{mistake}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_file_with_slips_is_read_or_refused(changes in prop::collection::vec(change(), 1..4)) {
+        check(&changed(&changes));
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,80}") {
+        check(&text);
+    }
+}
+
+#[test]
+fn the_file_without_slips_is_good() {
+    sweep::load(FILE).unwrap();
+}

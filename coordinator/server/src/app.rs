@@ -1,0 +1,152 @@
+//! The one wiring file: a coordinator is put together here, started and stopped.
+
+use crate::{
+    artifacts::Artifacts,
+    collect::{Collector, Gate},
+    config::{Config, Database},
+    driver::{Driver, Start},
+    rpc::Services,
+    state::AddressFile,
+    store::{SqlStore, Store},
+};
+use anyhow::Context;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, signal::unix, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::{Server, server::TcpIncoming};
+
+/// How long clients may take to hear that the coordinator leaves.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// A connection that does not answer for so long is dead.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT; then commits what was begun and asks workers to come back.
+///
+/// # Errors
+/// When it cannot start; each says what to do about it.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (unix::signal(unix::SignalKind::terminate())?, unix::signal(unix::SignalKind::interrupt())?);
+    let coordinator = Coordinator::start(config).await?;
+    let ended = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        ended = coordinator.ended() => ended,
+    };
+    coordinator.stop().await;
+    ended
+}
+
+/// A coordinator that serves.
+pub struct Coordinator {
+    address: SocketAddr,
+    address_file: AddressFile,
+    stop: CancellationToken,
+    /// The leader.
+    leader: TaskTracker,
+    /// Sessions, watches, the collector: nothing is lost by their end.
+    tasks: TaskTracker,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Coordinator {
+    /// Starts all parts, in an order in which every obstacle is found before anything is promised to anyone.
+    ///
+    /// # Errors
+    /// When another coordinator leads this state, a port is in use, a folder cannot be written, and the like.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let store = open_store(&config)?;
+        store.migrate().await?;
+        let listener = listen(&config).await?;
+        let address = listener.local_addr()?;
+        let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?;
+        let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
+        let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
+        let start = Start { store: Arc::clone(&store), terms, pinned, stop: stop.clone() };
+        let driver = Driver::start(start, &leader).await?;
+        let gate = Gate::default();
+        let collector = Collector {
+            store: Arc::clone(&store),
+            shelf: shelf.clone(),
+            driver: driver.clone(),
+            gate: gate.clone(),
+            every: config.uploads.collect.0,
+        };
+        tasks.spawn(collector.run(stop.clone()));
+        let (limits, terms) = (config.limits.clone(), config.workers.clone());
+        let (tasks_of, stop_of) = (tasks.clone(), stop.clone());
+        let services = Services { driver, store, shelf, gate, limits, terms, tasks: tasks_of, stop: stop_of };
+        let server = tokio::spawn(serve(services.routes().await?, listener, stop.clone()));
+        let address_file = AddressFile::write(config.address_file(), address)?;
+        let (state, database) = (config.state.display(), &config.database);
+        tracing::info!(%address, %state, %database, version = env!("CARGO_PKG_VERSION"), "coordinator.ready: serving");
+        Ok(Self { address, address_file, stop, leader, tasks, server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for an end nobody asked for: the leader's task is gone.
+    async fn ended(&self) -> anyhow::Result<()> {
+        self.leader.close();
+        self.leader.wait().await;
+        anyhow::bail!("the leader's task ended by itself; its last words are in the log")
+    }
+
+    /// Commits what was begun, closes all links, and ends.
+    pub async fn stop(self) {
+        tracing::info!("coordinator.stopping: committing what was begun; workers are asked to come back");
+        self.stop.cancel();
+        self.leader.close();
+        self.leader.wait().await;
+        // Clients that do not let go are cut off: whatever they want is asked again.
+        let server = self.server.abort_handle();
+        let _ = tokio::time::timeout(GOODBYE, self.server).await;
+        server.abort();
+        self.tasks.close();
+        let _ = tokio::time::timeout(GOODBYE, self.tasks.wait()).await;
+        self.address_file.remove();
+        tracing::info!("coordinator.stopped: everything acknowledged is on disk");
+    }
+}
+
+fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    // Artifacts and the address live there, whatever the database.
+    std::fs::create_dir_all(&config.state).with_context(|| {
+        format!(
+            "cannot make the state folder `{}`\nhint: name another with --state, or let this user write there",
+            config.state.display()
+        )
+    })?;
+    Ok(Arc::new(match &config.database {
+        Database::Sqlite => SqlStore::sqlite(&config.state)?,
+        Database::Postgres(url) => SqlStore::postgres(url)?,
+    }))
+}
+
+async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    let address = config.listen.0;
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "cannot listen on {address}: the port is in use\nhint: another coordinator may be running; stop it, or \
+             choose another port with --listen (port 0 = any free one)"
+        ),
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}\nhint: choose another address with --listen"),
+    })
+}
+
+async fn serve(
+    routes: tonic::service::Routes,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+        .await
+}

@@ -1,0 +1,133 @@
+//! Submissions: what the store has to say about a plan is read here, so that the leader never waits for it.
+//!
+//! One at a time: what is read still has to hold when the leader stores the plan.
+
+use super::{
+    Driver,
+    command::{Accepted, Command, Turn},
+};
+use crate::Error;
+use std::{collections::HashMap, sync::Arc};
+use tombola_core::{
+    plan::Plan,
+    record::{JobRow, SweepRow, SweepState},
+    schedule::{Event, Extension, StoredTrial},
+    sweep,
+};
+use tombola_spec::{SweepId, TrialId};
+
+/// Most differences named in one message.
+const MOST_NAMED: usize = 12;
+
+impl Driver {
+    /// Stores a new sweep and starts it. A plan that is there already under its name is answered with what is there.
+    ///
+    /// # Errors
+    /// Another plan under that name, a cancelled sweep; a refused commit.
+    pub async fn submit(&self, plan: Plan, source: String) -> Result<Accepted, Error> {
+        let turn = self.turn().await;
+        if let Some(there) = self.store.sweep(&plan.name).await? {
+            return resubmitted(&there, &plan, &source);
+        }
+        let known = self.known(&plan).await?;
+        self.accept(turn, Event::Submit { plan, source, known }).await
+    }
+
+    /// Gives a sweep a file that asks for more; a cancelled sweep becomes active again.
+    ///
+    /// # Errors
+    /// No such sweep; a file of another sweep, or one that asks for less; a refused commit.
+    pub async fn extend(&self, sweep: SweepId, plan: Plan, source: String) -> Result<Accepted, Error> {
+        let turn = self.turn().await;
+        let there = self.store.sweep(&plan.name).await?.filter(|there| there.id == sweep);
+        let Some(there) = there else {
+            let what = format!("the file is of a sweep `{}`, not of the one to extend", plan.name);
+            return Err(Error::Invalid(format!("{what}\nhint: write the sweep's own `name` into it")));
+        };
+        if there.source == source && there.state != SweepState::Cancelled {
+            return Ok(same(&there, &plan));
+        }
+        keeps_all(&there, &plan)?;
+        let trials = self.stored(sweep).await?;
+        let known = self.known(&plan).await?;
+        let extension = Extension { sweep: there, plan, source, known, trials };
+        self.accept(turn, Event::Extend(Box::new(extension))).await
+    }
+
+    async fn turn(&self) -> Turn {
+        Arc::clone(&self.turns).lock_owned().await
+    }
+
+    async fn accept(&self, turn: Turn, event: Event) -> Result<Accepted, Error> {
+        self.ask(|reply| Command::Accept { event: Box::new(event), turn, reply }).await
+    }
+
+    async fn known(&self, plan: &Plan) -> Result<Vec<JobRow>, Error> {
+        let fingerprints: Vec<_> = plan.jobs.iter().map(|job| job.fingerprint).collect();
+        Ok(self.store.find_jobs(&fingerprints).await?)
+    }
+
+    /// The trials of a sweep with the places of their rounds.
+    async fn stored(&self, sweep: SweepId) -> Result<Vec<StoredTrial>, Error> {
+        let trials = self.store.trials(sweep).await?;
+        let ids: Vec<TrialId> = trials.iter().map(|trial| trial.id).collect();
+        let mut rounds: HashMap<TrialId, Vec<_>> = HashMap::new();
+        for round in self.store.rounds(&ids).await? {
+            rounds.entry(round.trial).or_default().push((round.branch, round.copy, round.round));
+        }
+        let stored = trials.into_iter().map(|row| {
+            let rounds = rounds.remove(&row.id).unwrap_or_default();
+            StoredTrial { row, rounds }
+        });
+        Ok(stored.collect())
+    }
+}
+
+fn resubmitted(there: &SweepRow, plan: &Plan, source: &str) -> Result<Accepted, Error> {
+    let SweepRow { id, name, .. } = there;
+    // Another text may still ask for the same: comments and order do not matter.
+    if there.source != source && sweep::load(&there.source).ok().as_ref() != Some(plan) {
+        return Err(Error::Exists(format!(
+            "there is a sweep `{name}` ({id}) already, and its file asks for something else\nhint: `tombola extend {name} \
+             FILE` gives it more to do; for another experiment choose another `name`, what both have in common is \
+             trained once"
+        )));
+    }
+    if there.state == SweepState::Cancelled {
+        return Err(Error::Precondition(format!(
+            "sweep `{name}` ({id}) was cancelled\nhint: `tombola extend {name} FILE` starts it again; what was trained is \
+             not trained twice"
+        )));
+    }
+    Ok(same(there, plan))
+}
+
+fn same(there: &SweepRow, plan: &Plan) -> Accepted {
+    Accepted { sweep: there.id, new: 0, known: plan.jobs.len() as u64, created: false }
+}
+
+/// Refuses a file that asks for less than the stored one, and says what is missing.
+fn keeps_all(there: &SweepRow, plan: &Plan) -> Result<(), Error> {
+    let old = sweep::load(&there.source)
+        .map_err(|error| Error::Internal(format!("the stored file of sweep `{}`: {error}", there.name)))?;
+    let lost = sweep::lost(&old, plan);
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let say = |change: &sweep::Change| {
+        let sweep::Change { trial, setting, old, new } = change;
+        let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "missing".to_owned());
+        format!("\n  trial `{trial}`: {setting}: {} -> {}", side(old), side(new))
+    };
+    let more = match lost.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    Err(Error::Precondition(format!(
+        "the file does not extend sweep `{}`: it takes away or changes{}{more}\n\
+         hint: an extension keeps all trials, rounds and settings, and adds seeds, rounds, axis values, branches or \
+         copies; for anything else submit it under another `name`",
+        there.name,
+        lost.iter().take(MOST_NAMED).map(say).collect::<String>()
+    )))
+}

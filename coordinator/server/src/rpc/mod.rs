@@ -1,0 +1,84 @@
+//! The gRPC services: wire types come in, the driver and the store are asked, wire types go out. Nothing is decided here.
+
+mod artifacts;
+mod delivered;
+mod query;
+mod status;
+mod sweeps;
+mod workers;
+mod workers_wire;
+
+use crate::{
+    artifacts::Artifacts as Shelf,
+    collect::Gate,
+    config::{Limits, Workers as Terms},
+    driver::Driver,
+    store::Store,
+};
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tombola_wire::{
+    DESCRIPTORS,
+    v1::{
+        artifact_service_server::ArtifactServiceServer, query_service_server::QueryServiceServer,
+        sweep_service_server::SweepServiceServer, worker_service_server::WorkerServiceServer,
+    },
+};
+use tonic::service::{Routes, RoutesBuilder};
+
+/// What the services stand on.
+pub(crate) struct Services {
+    pub(crate) driver: Driver,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) shelf: Shelf,
+    pub(crate) gate: Gate,
+    pub(crate) limits: Limits,
+    pub(crate) terms: Terms,
+    /// Sessions and watches run here.
+    pub(crate) tasks: TaskTracker,
+    /// Ends watches.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Services {
+    /// All services, with reflection and health.
+    ///
+    /// # Errors
+    /// When the descriptors of this build cannot be read.
+    pub(crate) async fn routes(self) -> anyhow::Result<Routes> {
+        let Self { driver, store, shelf, gate, limits, terms, tasks, stop } = self;
+        let most = usize::try_from(limits.message.0).unwrap_or(usize::MAX);
+        let sweeps = SweepServiceServer::new(sweeps::Sweeps {
+            driver: driver.clone(),
+            store: Arc::clone(&store),
+            tasks: tasks.clone(),
+            stop,
+        });
+        let delivered = delivered::Delivered { shelf: shelf.clone(), gate: gate.clone() };
+        let workers =
+            WorkerServiceServer::new(workers::Workers { driver: driver.clone(), terms, tasks, delivered });
+        let artifacts = ArtifactServiceServer::new(artifacts::Artifacts { shelf, driver, gate });
+        let query = QueryServiceServer::new(query::Query { store, limits });
+        let (health, healthy) = tonic_health::server::health_reporter();
+        health.set_serving::<SweepServiceServer<sweeps::Sweeps>>().await;
+        health.set_serving::<WorkerServiceServer<workers::Workers>>().await;
+        health.set_serving::<ArtifactServiceServer<artifacts::Artifacts>>().await;
+        health.set_serving::<QueryServiceServer<query::Query>>().await;
+        let mut routes = RoutesBuilder::default();
+        routes
+            .add_service(sweeps.max_decoding_message_size(most))
+            .add_service(workers.max_decoding_message_size(most))
+            .add_service(artifacts.max_decoding_message_size(most))
+            .add_service(query.max_decoding_message_size(most))
+            .add_service(healthy);
+        // Older clients know only the second.
+        routes.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
+        Ok(routes.routes())
+    }
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}

@@ -1,0 +1,86 @@
+//! Why a job or a sweep is where it is, and where results came from.
+
+use super::Sweeps;
+use crate::{
+    Error,
+    store::views::{self, Place, Tried},
+};
+use tombola_spec::JobId;
+use tombola_wire::v1;
+
+/// Most places and attempts told of one job.
+const TOLD: usize = 8;
+
+impl Sweeps {
+    pub(super) async fn explain_what(&self, what: &str) -> Result<v1::ExplainResponse, Error> {
+        let job = what.strip_prefix('j').and_then(|digits| digits.parse().ok()).map(JobId);
+        let lines = match job {
+            Some(job) => self.explain_job(job).await?,
+            None => self.explain_sweep(what).await?,
+        };
+        Ok(v1::ExplainResponse { lines })
+    }
+
+    /// What the scheduler says of a job it knows, then what is stored: what it is for and what became of its attempts.
+    async fn explain_job(&self, job: JobId) -> Result<Vec<String>, Error> {
+        let living = self.driver.read(move |scheduler, now| scheduler.explain_job(now, job)).await?;
+        let store = self.store.as_ref();
+        let places = views::places(store, job, TOLD + 1).await?;
+        if living.is_none() && places.is_empty() {
+            return Err(Error::NotFound(format!(
+                "there is no job `{job}`\nhint: jobs are numbered like `j12`; `tombola watch` and `tombola failures` show them"
+            )));
+        }
+        let history = views::history(store, job).await?;
+        let mut lines = living.unwrap_or_else(|| forgotten(job, &history));
+        lines.extend(cut(places.iter().map(stands_behind)));
+        lines.extend(cut(history.iter().map(attempt)));
+        Ok(lines)
+    }
+
+    async fn explain_sweep(&self, what: &str) -> Result<Vec<String>, Error> {
+        let row = self.find(what).await?;
+        let id = row.id;
+        if let Some(lines) = self.driver.read(move |scheduler, now| scheduler.explain_sweep(now, id)).await? {
+            return Ok(lines);
+        }
+        let progress = self.progress(id, &row.name).await?;
+        let (name, state, done) = (&row.name, row.state.name(), progress.done);
+        let mut lines = vec![match state {
+            "cancelled" => {
+                format!("{id} ({name}) was cancelled; `tombola extend {name} FILE` starts it again")
+            }
+            _ => format!("{id} ({name}) is finished: all of its {done} jobs are done"),
+        }];
+        lines.push(format!("`tombola results {name}` shows what came out"));
+        Ok(lines)
+    }
+}
+
+/// The first few, and that there are more.
+fn cut(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let more = lines.len() > TOLD;
+    lines.take(TOLD).chain(more.then(|| "… and more".to_owned())).collect()
+}
+
+/// A job that is in memory no more: done, or nobody wants it.
+fn forgotten(job: JobId, history: &[Tried]) -> Vec<String> {
+    let line = match history.iter().find(|tried| tried.how == "done") {
+        Some(done) => format!("{job} is done, by {} on {}, at {}", done.worker, done.device, done.ended),
+        None => format!("{job} was not run: no sweep wants it any more"),
+    };
+    vec![line]
+}
+
+fn stands_behind((sweep, place): &(String, Place)) -> String {
+    format!("stands behind {sweep}: {place}")
+}
+
+fn attempt(tried: &Tried) -> String {
+    let Tried { attempt, worker, device, started, ended, how, message, state: _ } = tried;
+    let begun = if started.is_empty() { "never began".to_owned() } else { format!("began {started}") };
+    let ended = if how.is_empty() { "in work".to_owned() } else { format!("{how} {ended}") };
+    let place = if worker.is_empty() { String::new() } else { format!(" on {worker} ({device})") };
+    let message = message.lines().next().map_or_else(String::new, |line| format!(": {line}"));
+    format!("attempt {attempt}{place}: {begun}, {ended}{message}")
+}

@@ -1,0 +1,87 @@
+//! Sweep files before anything is stored: what they ask for, and how two of them differ.
+
+use super::{Sweeps, speed};
+use crate::Error;
+use std::collections::HashSet;
+use tombola_core::{
+    plan::{JobPlan, Plan},
+    record::JobState,
+    sweep::{self, SweepFile},
+};
+use tombola_wire::v1;
+
+/// Largest sweep file, bytes.
+const LARGEST: usize = 1 << 20;
+
+impl Sweeps {
+    pub(super) async fn plan_file(&self, text: String) -> Result<v1::PlanResponse, Error> {
+        let (file, plan) = read(text).await?;
+        let fingerprints: Vec<_> = plan.jobs.iter().map(|job| job.fingerprint).collect();
+        let stored = self.store.find_jobs(&fingerprints).await?;
+        // What failed or was given up is done again for whoever asks for it.
+        let runs_again = |state| matches!(state, JobState::Failed | JobState::Unwanted);
+        let known: HashSet<_> =
+            stored.iter().filter(|job| !runs_again(job.state)).map(|job| job.fingerprint).collect();
+        let new: Vec<&JobPlan> = plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
+        let device_seconds = speed::device_seconds(self.store.as_ref(), &new).await?;
+        Ok(answer(&file, &plan, &new, device_seconds))
+    }
+
+    pub(super) async fn diff_files(&self, request: v1::DiffRequest) -> Result<v1::DiffResponse, Error> {
+        let (_, old) = read(self.file(request.old).await?).await?;
+        let (_, new) = read(self.file(request.new).await?).await?;
+        let wire = |change: sweep::Change| {
+            let sweep::Change { trial, setting, old, new } = change;
+            v1::Change { trial, setting, old: old.unwrap_or_default(), new: new.unwrap_or_default() }
+        };
+        Ok(v1::DiffResponse { changes: sweep::diff(&old, &new).into_iter().map(wire).collect() })
+    }
+
+    /// A sweep file as it is, or that of a stored sweep.
+    async fn file(&self, text: String) -> Result<String, Error> {
+        // No name holds one, no file does without.
+        if text.contains('=') { Ok(text) } else { Ok(self.find(text.trim()).await?.source) }
+    }
+}
+
+/// Reads and expands a sweep file, away from the tasks that answer others.
+pub(super) async fn read(text: String) -> Result<(SweepFile, Plan), Error> {
+    if text.len() > LARGEST {
+        let what = format!("the sweep file has {} bytes; at most {LARGEST} are possible", text.len());
+        return Err(Error::Exhausted(what));
+    }
+    let read = move || {
+        let file = sweep::parse(&text)?;
+        let plan = sweep::expand(&file)?;
+        Ok::<_, sweep::Diagnostics>((file, plan))
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    let read = read.map_err(|error| Error::Internal(format!("reading the sweep file: {error}")))?;
+    read.map_err(|mistakes| Error::Invalid(mistakes.to_string()))
+}
+
+fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan], device_seconds: f64) -> v1::PlanResponse {
+    let summary = sweep::summary(plan);
+    let cost = sweep::cost(new.iter().copied());
+    let setting = |setting: sweep::Setting| v1::Setting {
+        name: setting.name,
+        value: setting.value,
+        is_default: setting.is_default,
+    };
+    v1::PlanResponse {
+        name: plan.name.clone(),
+        trials: u32::try_from(summary.trials).unwrap_or(u32::MAX),
+        rounds: u32::try_from(summary.rounds).unwrap_or(u32::MAX),
+        jobs: summary.cost.jobs,
+        jobs_new: cost.jobs,
+        jobs_shared: summary.shared,
+        jobs_known: summary.cost.jobs - cost.jobs,
+        iterations_new: cost.iterations,
+        iterations_asked: summary.iterations_asked,
+        flops_new: cost.flops,
+        bytes_kept: cost.bytes,
+        settings: sweep::resolved(file).into_iter().map(setting).collect(),
+        ladder: summary.ladder.into_iter().map(|(round, density)| v1::Density { round, density }).collect(),
+        device_seconds,
+    }
+}

@@ -1,0 +1,57 @@
+//! Accuracy against density, and what failed.
+
+use super::Sweeps;
+use crate::{
+    Error,
+    store::views::{self, CurveRow, Failed, RunRow},
+};
+use tombola_wire::v1;
+
+/// Most failed jobs of one answer, the newest first.
+const MOST_FAILURES: usize = 1000;
+
+impl Sweeps {
+    pub(super) async fn results_of(&self, what: &str) -> Result<v1::ResultsResponse, Error> {
+        let name = self.find(what).await?.name;
+        let store = self.store.as_ref();
+        let curve = views::curve(store, &name).await?.into_iter().map(point).collect();
+        let runs = views::runs(store, &name).await?.into_iter().map(run).collect();
+        Ok(v1::ResultsResponse { curve, runs, sql: views::curve_sql(&name) })
+    }
+
+    pub(super) async fn failures_of(&self, what: &str) -> Result<v1::FailuresResponse, Error> {
+        let name = self.find(what).await?.name;
+        let failures = views::failures(self.store.as_ref(), &name, MOST_FAILURES).await?;
+        Ok(v1::FailuresResponse { jobs: failures.into_iter().map(failed).collect() })
+    }
+}
+
+fn point(row: CurveRow) -> v1::CurvePoint {
+    let CurveRow { group, branch, kind, round, density, seeds, runs, mean, sd, min, max, early_stop } = row;
+    let early_stop_iteration = early_stop;
+    v1::CurvePoint {
+        group,
+        branch,
+        kind,
+        round,
+        density,
+        seeds,
+        runs,
+        mean,
+        sd,
+        min,
+        max,
+        early_stop_iteration,
+    }
+}
+
+fn run(row: RunRow) -> v1::RunPoint {
+    let RunRow { group, branch, kind, round, density, seed, copy, accuracy } = row;
+    v1::RunPoint { group, branch, kind, round, density, seed, copy, accuracy }
+}
+
+fn failed(failed: Failed) -> v1::FailedJob {
+    let Failed { job, place, state, class, message, tries, worker } = failed;
+    let (job, label) = (job.to_string(), place.to_string());
+    v1::FailedJob { job, label, state, class, message, tries, worker }
+}

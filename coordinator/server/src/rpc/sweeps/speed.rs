@@ -1,0 +1,75 @@
+//! How long new work will take, from work alike that was measured.
+
+use crate::{
+    Error,
+    store::{Store, views},
+};
+use std::collections::HashMap;
+use tombola_core::plan::JobPlan;
+use tombola_spec::{
+    JobId,
+    job::{JobSpec, TrainJob},
+    settings::{Dtype, Optimizer},
+};
+
+/// Most measured jobs that are looked at, the newest first.
+const LOOKED_AT: usize = 2000;
+
+/// What trainings of about equal speed have in common. Masked ones run as fast as dense ones for now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Likeness {
+    model: String,
+    image: [u32; 3],
+    classes: u32,
+    batch: u32,
+    double: bool,
+    optimizer: &'static str,
+}
+
+impl Likeness {
+    fn of(job: &TrainJob) -> Self {
+        let recipe = &job.recipe;
+        Self {
+            model: recipe.model.name.clone(),
+            image: recipe.data.shape.image,
+            classes: recipe.data.shape.classes,
+            batch: recipe.train.batch,
+            double: recipe.dtype == Dtype::F64,
+            optimizer: match recipe.train.optimizer {
+                Optimizer::Sgd { .. } => "sgd",
+                Optimizer::Adam { .. } => "adam",
+            },
+        }
+    }
+}
+
+/// Seconds on a device that these jobs will take; 0 if for any of their trainings nothing alike was measured.
+pub(super) async fn device_seconds(store: &dyn Store, jobs: &[&JobPlan]) -> Result<f64, Error> {
+    let mut wanted: HashMap<Likeness, u64> = HashMap::new();
+    for job in jobs {
+        if let JobSpec::Train(train) = &*job.spec {
+            *wanted.entry(Likeness::of(train)).or_default() += job.spec.iterations();
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(0.0);
+    }
+    let speeds = speeds(store).await?;
+    let seconds = wanted.iter().map(|(likeness, n)| speeds.get(likeness).map(|speed| speed * *n as f64));
+    Ok(seconds.sum::<Option<f64>>().unwrap_or(0.0))
+}
+
+/// Seconds an iteration took, by likeness.
+async fn speeds(store: &dyn Store) -> Result<HashMap<Likeness, f64>, Error> {
+    let measured = views::measured(store, LOOKED_AT).await?;
+    let jobs: Vec<JobId> = measured.iter().map(|job| job.job).collect();
+    let specs = store.job_specs(&jobs).await?;
+    let mut sums: HashMap<Likeness, (f64, u64)> = HashMap::new();
+    for job in &measured {
+        if let Some(JobSpec::Train(train)) = specs.get(&job.job).map(|spec| &**spec) {
+            let sum = sums.entry(Likeness::of(train)).or_default();
+            *sum = (sum.0 + job.device_seconds, sum.1 + job.iterations);
+        }
+    }
+    Ok(sums.into_iter().map(|(likeness, (seconds, n))| (likeness, seconds / n as f64)).collect())
+}

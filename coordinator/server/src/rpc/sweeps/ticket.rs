@@ -1,0 +1,135 @@
+//! A ticket: the digests of its mask and of its rewound weights, and its card.
+
+use super::Sweeps;
+use crate::{
+    Error,
+    store::{
+        Outputs,
+        views::{self, Place},
+    },
+};
+use serde_json::{Value, json};
+use tombola_core::record::{RoundRow, TrialRow};
+use tombola_spec::{
+    Digest, JobId,
+    job::{JobSpec, Output, Start},
+    outcome::LayerCount,
+    version,
+};
+use tombola_wire::v1;
+
+/// A round as stored, with where it belongs.
+struct Found {
+    sweep: String,
+    trial: TrialRow,
+    round: RoundRow,
+}
+
+impl Sweeps {
+    pub(super) async fn ticket_at(&self, request: v1::TicketRequest) -> Result<v1::TicketResponse, Error> {
+        let found = self.find_round(request).await?;
+        let store = self.store.as_ref();
+        let round = &found.round;
+        let jobs: Vec<JobId> = round.mask.into_iter().chain([round.origin]).collect();
+        let outputs = store.outputs(&jobs).await?;
+        let mask = match round.mask {
+            Some(job) => Some(output(&outputs, job, Output::Mask)?),
+            None => None,
+        };
+        let weights = output(&outputs, round.origin, self.drawn_or_trained(round).await?)?;
+        let card = self.card(&found, mask, weights).await?;
+        let mask = mask.map_or_else(String::new, |digest| digest.to_string());
+        Ok(v1::TicketResponse { mask, weights: weights.to_string(), card: format!("{card:#}") })
+    }
+
+    async fn find_round(&self, request: v1::TicketRequest) -> Result<Found, Error> {
+        let v1::TicketRequest { sweep, trial: number, round, branch, copy } = request;
+        let sweep = self.find(&sweep).await?;
+        let trials = self.store.trials(sweep.id).await?;
+        let most = trials.len();
+        let Some(trial) = trials.into_iter().find(|trial| trial.number == number) else {
+            let name = sweep.name;
+            return Err(Error::NotFound(format!(
+                "sweep `{name}` has no trial {number}\nhint: it has 1 to {most}"
+            )));
+        };
+        let rounds = self.store.rounds(&[trial.id]).await?;
+        let place = Place { trial: number, branch, copy, round };
+        let same = |row: &RoundRow| (&row.branch, row.copy, row.round) == (&place.branch, copy, round);
+        let Some(at) = rounds.iter().position(same) else {
+            let there = format!("hint: {}", told(&rounds));
+            return Err(Error::NotFound(format!("sweep `{}` has no {place}\n{there}", sweep.name)));
+        };
+        let round =
+            rounds.into_iter().nth(at).ok_or_else(|| Error::Internal("a round went away".to_owned()))?;
+        Ok(Found { sweep: sweep.name, trial, round })
+    }
+
+    /// Which output of its origin a round starts from.
+    async fn drawn_or_trained(&self, round: &RoundRow) -> Result<Output, Error> {
+        let specs = self.store.job_specs(&round.train).await?;
+        let spec = round.train.first().and_then(|job| specs.get(job));
+        Ok(match spec.map(|spec| &**spec) {
+            Some(JobSpec::Train(train)) if matches!(train.start, Start::Rewind(_)) => Output::Weights,
+            _ => Output::Initial,
+        })
+    }
+
+    async fn card(&self, found: &Found, mask: Option<Digest>, weights: Digest) -> Result<Value, Error> {
+        let Found { sweep, trial, round } = found;
+        let store = self.store.as_ref();
+        let place =
+            Place { trial: trial.number, branch: round.branch.clone(), copy: round.copy, round: round.round };
+        let layers = views::layers(store, sweep, &place).await?;
+        let measures = views::measures(store, sweep, &place).await?;
+        let jobs: Vec<JobId> =
+            round.mask.iter().chain(&round.train).chain([&round.origin]).copied().collect();
+        let made_by = views::provenance(store, &jobs).await?;
+        Ok(json!({
+            "sweep": sweep, "trial": trial.number, "key": trial.key, "seed": trial.seed, "repeat": trial.repeat,
+            "axes": trial.axes, "branch": round.branch, "kind": round.kind, "copy": round.copy, "round": round.round,
+            "start": round.start, "mask": mask, "weights": weights, "counts": counts(&layers), "layers": layers,
+            "measures": measures, "settings": trial.settings, "made_by": made_by, "versions": versions(),
+        }))
+    }
+}
+
+fn output(outputs: &Outputs, job: JobId, output: Output) -> Result<Digest, Error> {
+    let artifact = outputs.get(&job).and_then(|outputs| outputs.get(&output));
+    artifact.map(|artifact| artifact.digest).ok_or_else(|| {
+        Error::Precondition(format!(
+            "the ticket is not there yet: its {output} comes from {job}, which is not done\n\
+             hint: `tombola explain {job}` says where it stands"
+        ))
+    })
+}
+
+/// Which rounds and branches there are.
+fn told(rounds: &[RoundRow]) -> String {
+    let own = rounds.iter().filter(|row| row.branch.is_empty()).map(|row| row.round).max().unwrap_or(0);
+    let mut branches: Vec<&str> =
+        rounds.iter().map(|row| row.branch.as_str()).filter(|b| !b.is_empty()).collect();
+    branches.dedup();
+    let branches = if branches.is_empty() { "none".to_owned() } else { branches.join(", ") };
+    format!("its rounds are 0 to {own}, its branches: {branches}")
+}
+
+/// The three counts; none for a dense round.
+fn counts(layers: &[LayerCount]) -> Value {
+    if layers.is_empty() {
+        return Value::Null;
+    }
+    let sum = |count: fn(&LayerCount) -> u64| layers.iter().map(count).sum::<u64>();
+    let (living, total) = (sum(|layer| layer.living), sum(|layer| layer.total));
+    let prunable = sum(|layer| if layer.prunable { layer.total } else { 0 });
+    json!({ "living": living, "total": total, "prunable": prunable, "density": living as f64 / total as f64 })
+}
+
+fn versions() -> Value {
+    let components = version::components().map(|(name, number)| (name.to_owned(), json!(number)));
+    let builds = [
+        ("tombola".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
+        ("state".to_owned(), json!(version::STATE)),
+    ];
+    Value::Object(builds.into_iter().chain(components).collect())
+}

@@ -1,0 +1,146 @@
+//! Progress as a stream: the state now, then changes, a few a second however many there are.
+
+use super::{Sweeps, find::to_wire, labels::Labels};
+use crate::{Error, driver::Ended, store::views::Listed};
+use std::{collections::HashMap, time::Duration};
+use tokio::sync::{
+    broadcast::{self, error::TryRecvError},
+    mpsc, watch,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tombola_core::{
+    record::{SweepRow, SweepState},
+    schedule::{Progress, RunningJob, Scheduler},
+};
+use tombola_spec::{SweepId, WorkerId};
+use tombola_wire::v1;
+use tonic::Status;
+
+/// Least time between two events.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Most jobs named in one event.
+const NAMED: usize = 256;
+
+type Events = mpsc::Sender<Result<v1::WatchEvent, Status>>;
+
+impl Sweeps {
+    pub(super) async fn watch_one(
+        &self,
+        what: &str,
+    ) -> Result<ReceiverStream<Result<v1::WatchEvent, Status>>, Error> {
+        let row = self.find(what).await?;
+        let watching = Watching {
+            // Before anything is read, so that nothing is missed.
+            news: self.driver.watch(row.id),
+            ended: self.driver.ended(),
+            labels: Labels::default(),
+            workers: HashMap::new(),
+            source: String::new(),
+            name: row.name,
+            sweeps: self.clone(),
+        };
+        // A reader that is slow gets fewer events, not older ones.
+        let (events, stream) = mpsc::channel(1);
+        self.tasks.spawn(watching.run(events));
+        Ok(ReceiverStream::new(stream))
+    }
+}
+
+/// One watcher.
+struct Watching {
+    sweeps: Sweeps,
+    name: String,
+    news: watch::Receiver<()>,
+    ended: broadcast::Receiver<Ended>,
+    labels: Labels,
+    /// Names of workers seen so far.
+    workers: HashMap<WorkerId, String>,
+    /// The file the labels are of.
+    source: String,
+}
+
+impl Watching {
+    async fn run(mut self, events: Events) {
+        let stop = self.sweeps.stop.clone();
+        let over = tokio::select! {
+            over = self.tell(&events) => over,
+            () = events.closed() => return,
+            () = stop.cancelled() => Err(Error::Unavailable("the coordinator is shutting down; watch again".to_owned())),
+        };
+        if let Err(error) = over {
+            // Whoever watched may have left meanwhile.
+            let _ = events.send(Err(error.into())).await;
+        }
+    }
+
+    /// Sends events until nothing more will happen.
+    async fn tell(&mut self, events: &Events) -> Result<(), Error> {
+        loop {
+            self.news.borrow_and_update();
+            let (event, over) = self.event().await?;
+            if events.send(Ok(event)).await.is_err() || over {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+            if self.news.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What there is to tell now, and whether it is the last of it.
+    async fn event(&mut self) -> Result<(v1::WatchEvent, bool), Error> {
+        let row = self.sweeps.find(&self.name).await?;
+        if row.source != self.source {
+            self.labels = Labels::load(self.sweeps.store.as_ref(), row.id).await?;
+            self.source.clone_from(&row.source);
+        }
+        let SweepRow { id, name, state, .. } = row;
+        let progress = self.sweeps.progress(id, &name).await?;
+        let running = self.running(id).await?;
+        let ended = self.ended();
+        let over = is_over(state, &progress);
+        let listed = Listed { id, name, state: state.name().to_owned(), trials: self.labels.trials };
+        let sweep = Some(to_wire(listed, progress));
+        Ok((v1::WatchEvent { sweep, running, ended }, over))
+    }
+
+    async fn running(&mut self, id: SweepId) -> Result<Vec<v1::Running>, Error> {
+        let look =
+            move |scheduler: &Scheduler, _| scheduler.running(id).into_iter().take(NAMED).collect::<Vec<_>>();
+        let running = self.sweeps.driver.read(look).await?;
+        if running.iter().any(|running| !self.workers.contains_key(&running.worker)) {
+            let workers = self.sweeps.driver.read(|scheduler, now| scheduler.workers(now)).await?;
+            self.workers.extend(workers.into_iter().map(|worker| (worker.worker, worker.name)));
+        }
+        Ok(running.into_iter().map(|running| self.running_to_wire(running)).collect())
+    }
+
+    fn running_to_wire(&self, running: RunningJob) -> v1::Running {
+        let RunningJob { job, worker, iteration, from, to } = running;
+        let label = self.labels.get(job).unwrap_or_default();
+        let worker = self.workers.get(&worker).cloned().unwrap_or_else(|| worker.to_string());
+        v1::Running { job: job.to_string(), label, worker, iteration, from, to }
+    }
+
+    /// Jobs of this sweep that ended since the last event. A watcher that fell far behind misses the oldest.
+    fn ended(&mut self) -> Vec<v1::Ended> {
+        let mut all = Vec::new();
+        while all.len() < NAMED {
+            match self.ended.try_recv() {
+                Ok(Ended { job, how, message }) => {
+                    let Some(label) = self.labels.get(job) else { continue };
+                    all.push(v1::Ended { job: job.to_string(), label, how: how.to_owned(), message });
+                }
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        all
+    }
+}
+
+/// Whether nothing of a sweep runs, and nothing will before people ask for it.
+fn is_over(state: SweepState, progress: &Progress) -> bool {
+    progress.finished || (state == SweepState::Stopped && progress.running == 0)
+}
