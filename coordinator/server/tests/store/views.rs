@@ -11,6 +11,7 @@
 
 use crate::rig::{Place, SWEEP, Submitted, World, ask, outcome, scenarios, text};
 use tombola_core::record::{JobRow, JobState, RoundRow, Write};
+use tombola_server::store::Cell;
 use tombola_spec::{
     Attempt, JobId,
     outcome::{
@@ -29,6 +30,8 @@ scenarios!(
     progress_counts_jobs_and_iterations,
     failures_name_the_round,
     trials_show_their_settings,
+    jobs_are_found_by_round_and_by_result,
+    sweeps_are_listed,
 );
 
 const ACCURACIES: [[f64; 8]; 2] =
@@ -411,4 +414,50 @@ async fn trials_show_their_settings(place: &Place) {
     .await;
     let axes = if place.is_sqlite() { "axes ->> '$.\"train.lr\"'" } else { "(axes ->> 'train.lr')::float8" };
     shows(&world, &format!("select {axes} from trial where trial = 3"), "0.200000\n").await;
+}
+
+async fn jobs_are_found_by_round_and_by_result(place: &Place) {
+    let world = finished(place).await;
+    shows(
+        &world,
+        "select kind, copy, round, ordinal, job_kind, job_state from round_job
+         where sweep = 'small' and trial = 1 and round = 2 order by kind, copy, ordinal",
+        "
+random_mask | 0 | 2 | 0 | random_mask | done
+random_mask | 0 | 2 | 1 | train | done
+reinit | 0 | 2 | 0 | prune | done
+reinit | 0 | 2 | 1 | train | done
+reinit | 1 | 2 | 0 | prune | done
+reinit | 1 | 2 | 1 | train | done
+ticket | 0 | 2 | 0 | prune | done
+ticket | 0 | 2 | 1 | train | done
+",
+    )
+    .await;
+    shows(
+        &world,
+        "select r.kind, r.iterations, r.flops, r.device_seconds, r.early_stop_iteration, r.living, r.total, r.prunable,
+           r.plan, r.device, r.threads, r.width, r.libtorch, r.capability, r.worker_version
+         from job_result r join round_job j on j.job = r.job and j.fingerprint = r.fingerprint
+         where j.trial = 1 and j.kind = 'ticket' and j.round = 1 order by j.ordinal",
+        "
+prune | null | null | null | null | 3192 | 6344 | 6304 | cpu-lanes | cpu | 1 | 1 | 2.11.0 | AVX512 | 0.1.0
+train | 100 | 1000000.000000 | 2.000000 | 50 | null | null | null | cpu-lanes | cpu | 1 | 1 | 2.11.0 | AVX512 | 0.1.0
+",
+    )
+    .await;
+}
+
+async fn sweeps_are_listed(place: &Place) {
+    let mut world = World::new(place).await;
+    let small = world.submit(SWEEP).await;
+    let source = ask(&world.store, "select source from sweep").await.rows.remove(0).remove(0);
+    assert_eq!(source, Cell::Text(SWEEP.to_owned()));
+    world.commit(&[Write::Unclaim { sweep: small.sweep.id }]).await.unwrap();
+    shows(
+        &world,
+        "select id, sweep, state, trials, created from sweep",
+        "\n1 | small | active | 2 | 2026-11-24T02:54:28.123Z\n",
+    )
+    .await;
 }
