@@ -70,6 +70,8 @@ pub(crate) enum ToCoordinator {
     Report(Report),
     /// Not started and never will be.
     Returned { lease: LeaseId, jobs: Vec<JobId> },
+    /// Nothing new is taken.
+    Draining,
     /// Everything is given back.
     Leaving,
 }

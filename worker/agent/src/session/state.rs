@@ -250,6 +250,10 @@ impl State {
             self.worker = Some(worker);
             self.actions.push(Action::Remember(worker));
         }
+        // A coordinator that was away does not know.
+        if self.draining.is_some() {
+            self.send(ToCoordinator::Draining);
+        }
     }
 
     fn lease(&mut self, lease: Lease) {
@@ -304,6 +308,7 @@ impl State {
             return;
         }
         self.draining = Some(exit);
+        self.send(ToCoordinator::Draining);
         for slot in 0..self.slots.len() {
             let returned = self.slots[slot].recall(None).into_iter().filter(|(_, jobs)| !jobs.is_empty());
             self.give_back(returned.collect());
