@@ -4,8 +4,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
 
+mod artifacts;
 mod attempts;
+mod crash;
+mod folding;
 mod graph;
 mod leading;
+mod queries;
+mod readme;
 mod rig;
 mod schema;
+mod views;

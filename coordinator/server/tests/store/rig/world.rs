@@ -71,6 +71,21 @@ impl World {
         world
     }
 
+    /// This coordinator ends, and another takes over.
+    pub(crate) async fn succeed(self, place: &Place) -> Self {
+        let Self { store, ids, jobs, attempts, .. } = self;
+        drop(store);
+        let store = place.open();
+        // A connection that closes is noticed a moment later.
+        let epoch = loop {
+            match store.lead().await {
+                Err(StoreError::Held { .. }) => tokio::task::yield_now().await,
+                led => break led.unwrap(),
+            }
+        };
+        Self { store, epoch, ids, jobs, attempts }
+    }
+
     pub(crate) async fn commit(&self, writes: &[Write]) -> Result<()> {
         self.store.commit(self.epoch, NOW, writes).await
     }
