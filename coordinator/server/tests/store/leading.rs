@@ -1,0 +1,80 @@
+//! Who leads, and who no longer does.
+
+use crate::rig::{NOW, Place, World, admin, scenarios, value};
+use tombola_core::record::Write;
+use tombola_server::store::{Cell, Store, StoreError};
+use tombola_spec::{Epoch, WorkerId};
+
+scenarios!(
+    a_second_leader_is_refused_and_told_who_leads,
+    leadership_ends_with_the_leader,
+    an_earlier_epoch_is_fenced,
+    nobody_writes_without_leading,
+    a_leader_whose_connection_died_leads_again,
+);
+
+async fn a_second_leader_is_refused_and_told_who_leads(place: &Place) {
+    let first = World::new(place).await;
+    let second = place.open();
+    let error = second.lead().await.unwrap_err();
+    assert!(matches!(error, StoreError::Held { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    first.commit(&[]).await.unwrap();
+}
+
+async fn leadership_ends_with_the_leader(place: &Place) {
+    let first = World::new(place).await;
+    let earlier = first.epoch;
+    let second = first.succeed(place).await;
+    assert!(second.epoch > earlier);
+    second.commit(&[]).await.unwrap();
+}
+
+async fn an_earlier_epoch_is_fenced(place: &Place) {
+    let mut world = World::new(place).await;
+    let (earlier, worker) = (world.epoch, world.worker());
+    let later = world.store.lead().await.unwrap();
+    assert!(later > earlier);
+    let before = world.everything().await;
+    let error = world.store.commit(earlier, NOW, std::slice::from_ref(&worker)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { epoch } if epoch == earlier), "{error}");
+    let error = world.store.pin(earlier, &[], NOW).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
+    assert_eq!(world.everything().await, before);
+    world.store.commit(later, NOW, &[worker]).await.unwrap();
+}
+
+/// The epoch in the database is looked at too, not only the one in memory.
+async fn nobody_writes_without_leading(place: &Place) {
+    let mut world = World::new(place).await;
+    let worker = world.worker();
+    admin(place, "update leader set epoch = 77").await;
+    let error = world.commit(std::slice::from_ref(&worker)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
+    assert_eq!(world.store.lead().await.unwrap(), Epoch(78));
+    assert_eq!(value(&world.store, "select count(*) from workers").await, Cell::Integer(1));
+    let follower = place.open();
+    let error = follower.commit(Epoch(78), NOW, &[worker]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
+}
+
+async fn a_leader_whose_connection_died_leads_again(place: &Place) {
+    let mut world = World::new(place).await;
+    if !place.is_sqlite() {
+        let kill = "select pg_terminate_backend(l.pid, 5000) from pg_locks l
+                    where l.locktype = 'advisory' and l.objid = current_schema()::regnamespace::oid";
+        admin(place, kill).await;
+        let error =
+            world.commit(&[Write::WorkerState { worker: WorkerId(1), state: "lost" }]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    }
+    let epoch = world.store.lead().await.unwrap();
+    assert!(epoch > world.epoch);
+    world.epoch = epoch;
+    let worker = world.worker();
+    world.commit(&[worker]).await.unwrap();
+    assert_eq!(
+        value(&world.store, "select count(*) from workers where state = 'connected'").await,
+        Cell::Integer(2)
+    );
+}

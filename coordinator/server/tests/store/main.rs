@@ -1,0 +1,15 @@
+//! What every store must do, as scenarios that run on SQLite and on Postgres alike.
+//!
+//! Postgres is the server that `TOMBOLA_TEST_POSTGRES` names; `cargo xtask test` starts one.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
+
+mod artifacts;
+mod attempts;
+mod crash;
+mod folding;
+mod graph;
+mod leading;
+mod queries;
+mod rig;
+mod schema;

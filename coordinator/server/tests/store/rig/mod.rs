@@ -1,0 +1,45 @@
+//! The rig of the store's scenarios: a place for state on either database, and a world that lives there.
+
+mod place;
+mod world;
+
+pub(crate) use place::{Place, admin};
+pub(crate) use world::{NOW, SWEEP, World, artifact, outcome};
+
+use std::time::Duration;
+use tombola_server::store::{Cell, Limits, Store, Table};
+
+/// Limits that no scenario reaches unless it means to.
+pub(crate) const PLENTY: Limits = Limits { rows: 100_000, bytes: 64 << 20, time: Duration::from_secs(30) };
+
+/// The answer to a query that must work.
+pub(crate) async fn ask(store: &dyn Store, sql: &str) -> Table {
+    store.query(sql, PLENTY).await.unwrap_or_else(|error| panic!("{error}\n{sql}"))
+}
+
+/// The single value that a query yields.
+pub(crate) async fn value(store: &dyn Store, sql: &str) -> Cell {
+    ask(store, sql).await.rows[0][0].clone()
+}
+
+/// Runs each scenario on each database: `sqlite::NAME` and `postgres::NAME`.
+macro_rules! scenarios {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&$crate::rig::Place::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(place) = $crate::rig::Place::postgres(concat!(module_path!(), stringify!($name))).await {
+                    super::$name(&place).await;
+                    place.remove().await;
+                }
+            })*
+        }
+    };
+}
+pub(crate) use scenarios;
