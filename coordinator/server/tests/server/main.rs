@@ -3,5 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
 
+mod binary;
+mod config;
 mod rig;
+mod start;
 mod sweeps;
