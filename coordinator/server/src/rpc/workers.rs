@@ -13,7 +13,10 @@ use futures::{Stream, StreamExt};
 use std::{pin::Pin, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::task::TaskTracker;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tombola_core::schedule::{Event, Message};
 use tombola_spec::{WorkerId, version};
 use tombola_wire::v1::{self, from_worker, worker_service_server::WorkerService};
@@ -44,21 +47,24 @@ impl WorkerService for Workers {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let (link, messages) = mpsc::channel(UNREAD);
         let (driver, delivered) = (self.driver.clone(), self.delivered.clone());
-        let session = Session { driver, delivered, incoming: request.into_inner() };
+        let over = CancellationToken::new();
+        let outgoing = outgoing(messages, self.terms.clone(), over.clone().drop_guard());
+        let session = Session { driver, delivered, incoming: request.into_inner(), over };
         self.tasks.spawn(session.run(link));
-        Ok(Response::new(outgoing(messages, self.terms.clone())))
+        Ok(Response::new(outgoing))
     }
 }
 
-/// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back.
-fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms) -> Outgoing {
+/// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back. With it
+/// the session is over.
+fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms, over: DropGuard) -> Outgoing {
     let lost =
         ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
     let messages = ReceiverStream::new(messages).chain(futures::stream::iter([lost]));
-    let open = futures::stream::unfold((messages, true), |(mut messages, open)| async move {
+    let open = futures::stream::unfold((messages, true, over), |(mut messages, open, over)| async move {
         let next = if open { messages.next().await? } else { return None };
         let last = matches!(&next, ToLink::Close(_) | ToLink::Message(Message::Refused { .. }));
-        Some((next, (messages, !last)))
+        Some((next, (messages, !last, over)))
     });
     Box::pin(open.filter_map(move |message| std::future::ready(to_wire(message, &terms).transpose())))
 }
@@ -67,6 +73,8 @@ struct Session {
     driver: Driver,
     delivered: Delivered,
     incoming: Streaming<v1::FromWorker>,
+    /// Set once nothing goes to the worker any more.
+    over: CancellationToken,
 }
 
 impl Session {
@@ -75,7 +83,9 @@ impl Session {
             Ok(Connected::Welcome(worker, id)) => {
                 // Only the leader may hold the link open from here on.
                 drop(link);
-                let closing = self.listen(worker, id).await;
+                let over = self.over.clone();
+                let closing = over.run_until_cancelled(self.listen(worker, id)).await;
+                let closing = closing.unwrap_or(Closing::Again("nothing goes over this link any more"));
                 tracing::info!(%worker, ?closing, "worker.left: a session ended");
                 self.driver.disconnect(worker, id, closing).await;
             }

@@ -22,11 +22,11 @@ const LONGEST_TEXT: usize = 64 << 10;
 /// A worker's introduction.
 pub(super) fn hello(message: v1::Hello) -> Result<Event, Error> {
     let worker = if message.worker.is_empty() { None } else { Some(message.worker.parse()?) };
-    let held = message.held.into_iter().map(held).collect::<Result<_, Error>>()?;
+    let held = message.held.iter().map(held).collect::<Result<_, Error>>()?;
     Ok(Event::Hello { info: from_json("hello.info_json", &message.info_json)?, worker, held })
 }
 
-fn held(held: v1::Held) -> Result<Held, Error> {
+fn held(held: &v1::Held) -> Result<Held, Error> {
     let (job, attempt) = (JobId(held.job), Attempt(held.attempt));
     Ok(Held { lease: held.lease.parse()?, job, attempt, started: held.started, slot: held.slot })
 }

@@ -1,0 +1,10 @@
+//! A coordinator from outside: real gRPC, real state, a worker that follows a script. On SQLite, and on the Postgres
+//! that `TOMBOLA_TEST_POSTGRES` names.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
+
+mod binary;
+mod config;
+mod rig;
+mod start;
+mod sweeps;
