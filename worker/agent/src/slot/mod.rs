@@ -7,6 +7,8 @@ mod engine;
 mod lane;
 mod prepare;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use crew::Crew;
 pub(crate) use engine::{Introduction, introduced};

@@ -62,7 +62,7 @@ impl Rig {
         held
     }
 
-    pub(super) fn lease(&mut self, id: u64, stages: &[&[LeasedJob]]) {
+    pub(super) fn lease(&mut self, id: u64, stages: &[&[&LeasedJob]]) {
         self.hear(FromCoordinator::Lease(lease(id, stages)));
     }
 
@@ -229,8 +229,8 @@ pub(super) fn leased(number: u64, spec: JobSpec) -> LeasedJob {
     }
 }
 
-pub(super) fn lease(id: u64, stages: &[&[LeasedJob]]) -> Lease {
-    let stages = stages.iter().map(|stage| stage.to_vec()).collect();
+pub(super) fn lease(id: u64, stages: &[&[&LeasedJob]]) -> Lease {
+    let stages = stages.iter().map(|stage| stage.iter().map(|&job| job.clone()).collect()).collect();
     Lease { id: LeaseId(id), slot: 0, width: 1, plan: Plan::CpuLanes, stages }
 }
 

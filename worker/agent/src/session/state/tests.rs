@@ -16,7 +16,7 @@ use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, job::Output, outcome::Fail
 fn a_job_is_run_reported_and_forgotten_once_acknowledged() {
     let mut rig = Rig::up();
     let job = leased(1, samples::train(1));
-    rig.lease(1, &[&[job.clone()]]);
+    rig.lease(1, &[&[&job]]);
     assert_eq!(rig.ordered().jobs[0].job, JobId(1));
     rig.start(1);
     rig.measure(1);
@@ -34,8 +34,8 @@ fn a_job_is_run_reported_and_forgotten_once_acknowledged() {
 fn reports_survive_a_reconnect_in_order_and_hello_says_what_is_held() {
     let mut rig = Rig::up();
     let (first, second) = (leased(1, samples::train(1)), leased(2, samples::train(2)));
-    rig.lease(1, &[&[first.clone()]]);
-    rig.lease(2, &[&[second]]);
+    rig.lease(1, &[&[&first]]);
+    rig.lease(2, &[&[&second]]);
     rig.start(1);
     assert_eq!(rig.reported(), [(1, "started")]);
     rig.handle(Input::Closed);
@@ -52,7 +52,7 @@ fn reports_survive_a_reconnect_in_order_and_hello_says_what_is_held() {
 #[test]
 fn nothing_is_reported_before_its_artifacts_are_there_nor_overtakes() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.start(1);
     rig.checkpoint(1, 50);
     rig.measure(1);
@@ -69,7 +69,7 @@ fn nothing_is_reported_before_its_artifacts_are_there_nor_overtakes() {
 #[test]
 fn artifacts_are_asked_for_again_over_a_new_link() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.checkpoint(1, 50);
     assert_eq!(rig.upload().len(), 1);
     rig.handle(Input::Closed);
@@ -81,7 +81,7 @@ fn artifacts_are_asked_for_again_over_a_new_link() {
 fn outputs_that_are_lost_fail_the_job_and_lost_checkpoints_are_forgotten() {
     let mut rig = Rig::up();
     let job = leased(1, samples::train(1));
-    rig.lease(1, &[&[job.clone()]]);
+    rig.lease(1, &[&[&job]]);
     rig.checkpoint(1, 50);
     let [(checkpoint, _)] = rig.uploads().try_into().unwrap();
     rig.handle(Input::ArtifactsLost(checkpoint, "deleted".to_owned()));
@@ -94,7 +94,7 @@ fn outputs_that_are_lost_fail_the_job_and_lost_checkpoints_are_forgotten() {
 #[test]
 fn without_a_coordinator_only_the_latest_checkpoint_waits() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1)), leased(2, samples::train(2))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1)), &leased(2, samples::train(2))]]);
     rig.handle(Input::Closed);
     (1..=100).for_each(|n| rig.checkpoint(1, n));
     rig.checkpoint(2, 7);
@@ -107,7 +107,7 @@ fn without_a_coordinator_only_the_latest_checkpoint_waits() {
 fn fenced_work_is_dropped_quietly() {
     let mut rig = Rig::up();
     let (job, neighbour) = (leased(1, samples::train(1)), leased(2, samples::train(2)));
-    rig.lease(1, &[&[job.clone(), neighbour]]);
+    rig.lease(1, &[&[&job, &neighbour]]);
     rig.start(1);
     rig.start(2);
     rig.orders();
@@ -125,8 +125,8 @@ fn fenced_work_is_dropped_quietly() {
 #[test]
 fn a_cancelled_job_is_stopped_and_not_reported() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
-    rig.lease(2, &[&[leased(2, samples::train(2))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+    rig.lease(2, &[&[&leased(2, samples::train(2))]]);
     rig.orders();
     rig.hear(FromCoordinator::Cancel(JobId(1), Attempt(1)));
     rig.hear(FromCoordinator::Cancel(JobId(2), Attempt(1)));
@@ -141,8 +141,8 @@ fn a_recall_gives_back_what_has_not_begun() {
     let mut rig = Rig::up();
     let train = samples::train(1);
     let (job, prune) = (leased(1, train.clone()), leased(2, samples::prune(&train)));
-    rig.lease(1, &[&[job.clone()], &[prune]]);
-    rig.lease(2, &[&[leased(3, samples::train(3))]]);
+    rig.lease(1, &[&[&job], &[&prune]]);
+    rig.lease(2, &[&[&leased(3, samples::train(3))]]);
     rig.ordered();
     rig.hear(FromCoordinator::Recall(LeaseId(2)));
     assert_eq!(rig.returned(), [3]);
@@ -164,7 +164,7 @@ fn a_chain_hands_outputs_on_without_the_coordinator() {
     let prune = samples::prune(&train);
     let again = samples::retrain(&train, &prune);
     let jobs = [leased(1, train), leased(2, prune), leased(3, again)];
-    rig.lease(1, &[&jobs[..1], &jobs[1..2], &jobs[2..]]);
+    rig.lease(1, &[&[&jobs[0]], &[&jobs[1]], &[&jobs[2]]]);
     rig.handle(Input::Closed);
     assert!(rig.ordered().jobs[0].inputs.is_empty());
     rig.finish(&jobs[0]);
@@ -186,7 +186,7 @@ fn the_children_of_a_failed_job_are_given_back() {
     let (good, bad) = (samples::train(1), samples::train(2));
     let children = [leased(3, samples::prune(&good)), leased(4, samples::prune(&bad))];
     let parents = [leased(1, good), leased(2, bad)];
-    rig.lease(1, &[&parents, &children]);
+    rig.lease(1, &[&[&parents[0], &parents[1]], &[&children[0], &children[1]]]);
     rig.ordered();
     rig.finish(&parents[0]);
     rig.fail(2);
@@ -198,7 +198,7 @@ fn the_children_of_a_failed_job_are_given_back() {
 #[test]
 fn a_stage_that_ends_without_a_word_about_a_job_is_a_fault() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.start(1);
     rig.told(Told::Ended);
     assert_eq!(rig.reported(), [(1, "started"), (1, "failed")]);
@@ -207,7 +207,7 @@ fn a_stage_that_ends_without_a_word_about_a_job_is_a_fault() {
 #[test]
 fn a_full_spool_has_engines_checkpoint_and_wait_and_loses_nothing() {
     let mut rig = Rig::with_spool_of(1500);
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.ordered();
     rig.start(1);
     rig.handle(Input::Closed);
@@ -235,7 +235,7 @@ fn a_full_spool_has_engines_checkpoint_and_wait_and_loses_nothing() {
 #[test]
 fn a_stage_that_yields_after_there_is_room_again_goes_on() {
     let mut rig = Rig::with_spool_of(1500);
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.ordered();
     while rig.orders().is_empty() {
         rig.measure(1);
@@ -252,7 +252,7 @@ fn a_stage_that_yields_after_there_is_room_again_goes_on() {
 #[test]
 fn a_spool_that_cannot_be_written_is_a_full_one() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.ordered();
     rig.handle(Input::Tick { now: Duration::ZERO, unwritten: true });
     assert_eq!(rig.orders(), [Order::Yield]);
@@ -267,15 +267,15 @@ fn a_draining_worker_checkpoints_gives_back_and_leaves_when_all_is_heard() {
     let mut rig = Rig::up();
     let train = samples::train(1);
     let prune = leased(2, samples::prune(&train));
-    rig.lease(1, &[&[leased(1, train)], &[prune]]);
-    rig.lease(2, &[&[leased(3, samples::train(3))]]);
+    rig.lease(1, &[&[&leased(1, train)], &[&prune]]);
+    rig.lease(2, &[&[&leased(3, samples::train(3))]]);
     rig.ordered();
     rig.start(1);
     rig.sent();
     rig.handle(Input::Drain);
     assert_eq!(rig.orders(), [Order::Yield]);
     assert_eq!(rig.returned(), [2, 3]);
-    rig.lease(4, &[&[leased(4, samples::train(4))]]);
+    rig.lease(4, &[&[&leased(4, samples::train(4))]]);
     assert_eq!(rig.returned(), [4], "nothing new is taken");
     rig.checkpoint(1, 40);
     rig.told(Told::Ended);
@@ -290,7 +290,7 @@ fn a_draining_worker_checkpoints_gives_back_and_leaves_when_all_is_heard() {
 #[test]
 fn a_drain_that_is_told_by_the_coordinator_is_the_same() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.ordered();
     rig.hear(FromCoordinator::Drain);
     assert_eq!(rig.orders(), [Order::Yield]);
@@ -302,7 +302,7 @@ fn a_drain_that_is_told_by_the_coordinator_is_the_same() {
 #[test]
 fn a_drain_that_takes_too_long_leaves_the_rest_to_the_spool() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.start(1);
     rig.handle(Input::Closed);
     rig.handle(Input::Drain);
@@ -317,8 +317,8 @@ fn a_drain_that_takes_too_long_leaves_the_rest_to_the_spool() {
 #[test]
 fn a_coordinator_of_another_memory_is_told_nothing_of_the_old_one() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
-    rig.lease(2, &[&[leased(2, samples::train(2))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+    rig.lease(2, &[&[&leased(2, samples::train(2))]]);
     rig.ordered();
     rig.start(1);
     rig.sent();
@@ -328,7 +328,7 @@ fn a_coordinator_of_another_memory_is_told_nothing_of_the_old_one() {
     assert_eq!(rig.orders(), [Order::Cancel(JobId(1))]);
     assert_eq!(rig.state.reports().count(), 0);
     // There, job 1 is another job.
-    rig.lease(1, &[&[leased(1, samples::train(3))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(3))]]);
     rig.measure(1);
     rig.is_quiet();
     rig.told(Told::Ended);
@@ -339,7 +339,7 @@ fn a_coordinator_of_another_memory_is_told_nothing_of_the_old_one() {
 fn a_restarted_worker_hands_in_what_it_had_finished_and_fails_what_it_had_begun() {
     let mut rig = Rig::up();
     let job = leased(1, samples::train(1));
-    rig.lease(1, &[&[job.clone(), leased(2, samples::train(2))]]);
+    rig.lease(1, &[&[&job, &leased(2, samples::train(2))]]);
     rig.start(1);
     rig.start(2);
     rig.finish(&job);
@@ -360,12 +360,12 @@ fn a_restarted_worker_hands_in_what_it_had_finished_and_fails_what_it_had_begun(
 fn a_lease_is_taken_once_and_a_newer_attempt_replaces_an_older() {
     let mut rig = Rig::up();
     let mut job = leased(1, samples::train(1));
-    rig.lease(1, &[&[job.clone()]]);
+    rig.lease(1, &[&[&job]]);
     rig.ordered();
-    rig.lease(1, &[&[job.clone()]]);
+    rig.lease(1, &[&[&job]]);
     rig.is_quiet();
     job.attempt = Attempt(2);
-    rig.lease(2, &[&[job.clone()]]);
+    rig.lease(2, &[&[&job]]);
     assert_eq!(rig.orders(), [Order::Cancel(JobId(1))]);
     rig.finish(&job);
     rig.told(Told::Ended);
@@ -387,7 +387,7 @@ fn a_lease_that_cannot_be_read_fails_its_jobs_with_the_reason() {
 #[test]
 fn a_lease_for_a_slot_there_is_not_is_given_back() {
     let mut rig = Rig::up();
-    let mut lease = super::rig::lease(1, &[&[leased(1, samples::train(1))]]);
+    let mut lease = super::rig::lease(1, &[&[&leased(1, samples::train(1))]]);
     lease.slot = 7;
     rig.hear(FromCoordinator::Lease(lease));
     assert_eq!(rig.returned(), [1]);
@@ -409,8 +409,8 @@ fn a_refused_worker_leaves_unless_it_may_come_back() {
 #[test]
 fn a_slot_without_an_engine_ends_the_worker_after_all_is_given_back() {
     let mut rig = Rig::up();
-    rig.lease(1, &[&[leased(1, samples::train(1))]]);
-    rig.lease(2, &[&[leased(2, samples::train(2))]]);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+    rig.lease(2, &[&[&leased(2, samples::train(2))]]);
     rig.ordered();
     rig.fail(1);
     rig.told(Told::Ended);
