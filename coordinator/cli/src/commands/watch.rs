@@ -89,9 +89,9 @@ impl Watching<'_> {
     }
 }
 
-/// How events are shown: bars on a terminal, JSON lines for scripts, a line per percent elsewhere.
+/// How events are shown: bars on a terminal, JSON lines for scripts, a line every five percent elsewhere.
 enum View<'a> {
-    Bars { all: MultiProgress, whole: ProgressBar, jobs: HashMap<String, ProgressBar> },
+    Bars { printer: &'a Printer, whole: ProgressBar, jobs: HashMap<String, ProgressBar> },
     Json(&'a Printer),
     Lines { printer: &'a Printer, percent: Option<u64> },
 }
@@ -104,35 +104,31 @@ impl<'a> View<'a> {
         if !printer.live() {
             return Self::Lines { printer, percent: None };
         }
-        let all = MultiProgress::new();
-        let whole = all.add(
-            ProgressBar::new(0).with_style(style("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left")),
-        );
-        Self::Bars { all, whole, jobs: HashMap::new() }
+        let whole = style("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left");
+        let whole = printer.bars().add(ProgressBar::new(0).with_style(whole));
+        Self::Bars { printer, whole, jobs: HashMap::new() }
     }
 
     fn show(&mut self, event: &WatchEvent) -> anyhow::Result<()> {
         match self {
             Self::Json(printer) => return printer.data(&serde_json::to_string(event)?),
             Self::Lines { printer, percent } => show_line(printer, percent, event),
-            Self::Bars { all, whole, jobs } => {
-                for line in failed(event) {
-                    // A terminal that went away ends the bars, not the watch.
-                    let _ = all.println(line);
-                }
+            Self::Bars { printer, whole, jobs } => {
+                failed(event).for_each(|line| printer.note(&line));
                 if let Some(sweep) = &event.sweep {
                     show_whole(whole, sweep);
                 }
-                show_jobs(all, jobs, &event.running);
+                show_jobs(printer.bars(), jobs, &event.running);
             }
         }
         Ok(())
     }
 
     fn clear(&self) {
-        if let Self::Bars { all, whole, jobs } = self {
+        if let Self::Bars { printer, whole, jobs } = self {
             jobs.values().chain([whole]).for_each(ProgressBar::finish_and_clear);
-            let _ = all.clear();
+            // A terminal that went away has nothing left to clear.
+            let _ = printer.bars().clear();
         }
     }
 }
@@ -157,7 +153,7 @@ fn show_whole(bar: &ProgressBar, sweep: &Sweep) {
         bar.reset_eta();
     }
     bar.set_prefix(sweep.name.clone());
-    let all = jobs.waiting + jobs.ready + jobs.running + jobs.done + jobs.failed;
+    let all = list::all_jobs(sweep);
     let failed = if jobs.failed > 0 { format!(", {} failed", jobs.failed) } else { String::new() };
     bar.set_message(format!("{}/{all} jobs{failed}", jobs.done));
 }
