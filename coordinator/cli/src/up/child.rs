@@ -40,6 +40,11 @@ impl Child {
         Ok(Self { name, binary, arguments, process, started: Instant::now(), quick_ends: 0, log })
     }
 
+    /// With these arguments it is started again.
+    pub(super) fn restart_with(&mut self, arguments: Vec<String>) {
+        self.arguments = arguments;
+    }
+
     /// The file its log goes to.
     pub(super) fn log(&self) -> &Path {
         &self.log

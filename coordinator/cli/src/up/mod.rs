@@ -46,9 +46,16 @@ impl Supervisor {
         std::fs::create_dir_all(plan.state.join("log")).map_err(|e| {
             Failure::Input(format!("cannot make the state folder `{}`: {e}", plan.state.display()))
         })?;
-        let mut coordinator =
-            Child::spawn("coordinator", "tombola-coordinator", &coordinator_arguments(plan), plan)?;
+        let mut coordinator = Child::spawn(
+            "coordinator",
+            "tombola-coordinator",
+            &coordinator_arguments(plan, &plan.listen),
+            plan,
+        )?;
         let (address, client) = first_answer(plan, &mut coordinator).await?;
+        // Workers look for it where it was, whatever port it was free to choose.
+        let listen = address.trim_start_matches("http://");
+        coordinator.restart_with(coordinator_arguments(plan, listen));
         printer.note(&format!("coordinator at {address}, state in {}", plan.state.display()));
         let mut workers = Vec::new();
         for number in 1..=plan.workers {
@@ -98,9 +105,9 @@ impl Supervisor {
     }
 }
 
-fn coordinator_arguments(plan: &Plan) -> Vec<String> {
+fn coordinator_arguments(plan: &Plan, listen: &str) -> Vec<String> {
     let state = plan.state.display().to_string();
-    vec!["--state".into(), state, "--listen".into(), plan.listen.clone()]
+    ["--state", &state, "--listen", listen].map(str::to_owned).to_vec()
 }
 
 fn start_worker(plan: &Plan, address: &str, number: u32) -> anyhow::Result<Child> {

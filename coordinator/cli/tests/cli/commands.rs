@@ -70,6 +70,14 @@ mod looking {
     }
 
     #[test]
+    fn watch_waits_for_a_coordinator_that_restarts() {
+        let rig = rig();
+        let outcome = rig.run(&["watch", "s1"]);
+        assert!(outcome.stderr.contains("sweep lenet: finished"), "{}", outcome.stderr);
+        assert_eq!(rig.asked(), ["Watch s1"; 2]);
+    }
+
+    #[test]
     fn watch_for_scripts_is_one_object_a_line() {
         let outcome = rig().run(&["watch", "lenet", "--output", "json"]);
         let events: Vec<serde_json::Value> =
