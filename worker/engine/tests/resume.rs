@@ -186,9 +186,8 @@ fn a_job_is_not_begun_in_one_way_and_ended_in_another() {
 fn the_checkpoint_of_a_newer_tombola_is_neither_misread_nor_thrown_away() {
     let rig = Rig::new();
     let (mut job, file) = half_done(&rig, Plan::CpuLanes);
-    let header = fs::read(&file).unwrap();
-    let place = header.windows(20).position(|part| part == b"\"tombola.format\":\"1\"").unwrap();
-    let mut newer = header.clone();
+    let mut newer = fs::read(&file).unwrap();
+    let place = newer.windows(20).position(|part| part == b"\"tombola.format\":\"1\"").unwrap();
     newer[place + 18] = b'2';
     fs::write(&file, &newer).unwrap();
     job.resume = Some(file.clone());

@@ -148,7 +148,7 @@ impl Segment<'_> {
         let stops = self.active().map(|(_, lane)| lane.until_stop().min(self.checkpoints.until_forced(lane)));
         let updates = stops.fold(UPDATES_AT_ONCE, u64::min).max(1);
         let batch = self.active().next().map_or(1, |(_, lane)| lane.spec.recipe.train.batch as usize);
-        let mut drive = Drive { batch, rows: Vec::new(), paces: Vec::new() };
+        let mut drive = Drive { rows: Vec::new(), paces: Vec::new() };
         for _ in 0..updates {
             for index in 0..self.pack.width() {
                 let pace = match self.lanes.get_mut(index).filter(|lane| !lane.ended) {

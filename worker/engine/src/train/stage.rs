@@ -12,9 +12,10 @@ use crate::{
     device::{Device, LIBTORCH},
     error::{EngineError, Result},
     nn::Layout,
-    optim::{Rule, simd},
+    optim::Rule,
     plan::{Common, kind_of},
     prune::{run_prune, run_random_mask},
+    simd,
 };
 use std::{path::PathBuf, thread};
 use tombola_spec::{
@@ -101,6 +102,7 @@ impl Engine {
                 rule: Rule::of(&recipe.train),
                 examples: material.examples,
                 kind: kind_of(recipe.dtype),
+                batch: i64::from(recipe.train.batch),
             },
             lanes: vec![lane],
             starts: vec![start],
