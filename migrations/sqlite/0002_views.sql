@@ -96,65 +96,67 @@ left join results k on k.job = r.mask
 where m.value is not null
 group by s.name, t.settings_key, r.kind, r.branch, r.round, t.seed, m.name, m.split, m.at;
 
-create view seed_spread as
-select sweep, settings_key, kind, branch, round, metric, split, at, density, mean,
-       -- The sample standard deviation; its square root by Newton, because SQLite is often built without sqrt().
-       (with recursive newton (x, v, step) as (
-          select variance, variance, 0
-          union all
-          select (x + v / x) / 2, v, step + 1 from newton where step < 80 and v > 0)
-        select x from newton order by step desc limit 1) as sd,
-       min, max, n_seeds, n_runs
-from (select sweep, settings_key, kind, branch, round, metric, split, at,
-             avg(density) as density, avg(value) as mean,
-             sum((value - centre) * (value - centre)) / nullif(count(*) - 1, 0) as variance,
-             min(value) as min, max(value) as max, count(*) as n_seeds, sum(n_runs) as n_runs
-      from (select *, avg(value) over (partition by sweep, settings_key, kind, branch, round, metric, split, at) as centre
-            from seed_result)
-      group by sweep, settings_key, kind, branch, round, metric, split, at);
-
+-- One window a step, each partitioned by sweep: so a condition on the sweep reaches the tables (SQLite hands it through
+-- no step with two windows), and a curve costs nothing for other sweeps.
 create view matching as
-select x.sweep, x.settings_key, x.kind, x.branch, x.round, x.density, x.seed, x.metric, x.split, x.at, k.unit,
-       x.value, x.n_runs, own.value as dense_value, d.mean as dense_mean, d.sd as dense_sd,
-       case when d.mean is null or k.direction is null then null
-            when k.direction = 'higher' and x.value >= d.mean - coalesce(d.sd, 0) then 1
-            when k.direction = 'lower' and x.value <= d.mean + coalesce(d.sd, 0) then 1
+with own as (
+  select *, avg(value) over (partition by sweep, settings_key, metric, split, at, kind, branch, round) as mean,
+         case when kind = 'ticket' and branch = '' and round = 0 then value end as dense
+  from seed_result),
+control as (
+  select *, avg(case when kind = 'reinit' then value end) over seeds as reinit,
+         avg(case when kind = 'random_mask' then value end) over seeds as random_mask
+  from own window seeds as (partition by sweep, settings_key, metric, split, at, round, seed)),
+dense_seed as (
+  select *, max(dense) over (partition by sweep, settings_key, metric, split, at, seed) as dense_value
+  from control),
+dense_centre as (
+  select *, avg(dense) over (partition by sweep, settings_key, metric, split, at) as dense_mean
+  from dense_seed),
+dense_spread as (
+  select *, sum((dense - dense_mean) * (dense - dense_mean)) over settings / nullif(count(dense) over settings - 1, 0)
+           as dense_variance
+  from dense_centre window settings as (partition by sweep, settings_key, metric, split, at))
+select d.sweep, d.settings_key, d.kind, d.branch, d.round, d.density, d.seed, d.metric, d.split, d.at, k.unit, d.value,
+       d.n_runs, d.mean, d.dense_value, d.dense_mean,
+       (with recursive newton (x, step) as (
+          select dense_variance, 0
+          union all
+          select (x + dense_variance / x) / 2, step + 1 from newton
+          where dense_variance > 0 and step < 80 and abs(x * x - dense_variance) > 4e-16 * dense_variance)
+        select x from newton order by step desc limit 1) as dense_sd,
+       case when d.kind = 'ticket' then d.reinit end as reinit_value,
+       case when d.kind = 'ticket' then d.random_mask end as random_mask_value,
+       case when d.dense_mean is null or k.direction is null then null
+            when k.direction = 'higher' and d.value >= d.dense_mean then 1
+            when k.direction = 'lower' and d.value <= d.dense_mean then 1
+            when (d.value - d.dense_mean) * (d.value - d.dense_mean) <= d.dense_variance then 1
             else 0 end as matching
-from seed_result x
-left join seed_result own
-  on own.sweep = x.sweep and own.settings_key = x.settings_key and own.kind = 'ticket' and own.branch = ''
- and own.round = 0 and own.seed = x.seed and own.metric = x.metric and own.split = x.split and own.at = x.at
-left join seed_spread d
-  on d.sweep = x.sweep and d.settings_key = x.settings_key and d.kind = 'ticket' and d.branch = ''
- and d.round = 0 and d.metric = x.metric and d.split = x.split and d.at = x.at
-left join metric_kinds k on k.name = x.metric;
+from dense_spread d
+left join metric_kinds k on k.name = d.metric;
 
-create view control_result as
-select sweep, settings_key, kind, round, seed, metric, split, at, avg(value) as value
-from seed_result
-where kind in ('reinit', 'random_mask')
-group by sweep, settings_key, kind, round, seed, metric, split, at;
-
+-- No grouping, for the same reason: SQLite hands no condition through one. The seeds of a line share its figures, and
+-- the first stands for all.
 create view ticket_curve as
-select c.sweep, c.settings_key, c.kind, c.branch, c.round, c.density, c.metric, c.split, c.at, p.unit,
-       c.mean, c.sd, c.min, c.max, c.n_seeds, c.n_runs,
-       p.paired_dense, p.paired_reinit, p.paired_random_mask, p.share_matching
-from seed_spread c
-join (select m.sweep, m.settings_key, m.kind, m.branch, m.round, m.metric, m.split, m.at, m.unit,
-             avg(m.value - m.dense_value) as paired_dense,
-             avg(m.value - i.value) as paired_reinit,
-             avg(m.value - n.value) as paired_random_mask,
-             avg(cast(m.matching as real)) as share_matching
-      from matching m
-      left join control_result i
-        on m.kind = 'ticket' and i.kind = 'reinit' and i.sweep = m.sweep and i.settings_key = m.settings_key
-       and i.round = m.round and i.seed = m.seed and i.metric = m.metric and i.split = m.split and i.at = m.at
-      left join control_result n
-        on m.kind = 'ticket' and n.kind = 'random_mask' and n.sweep = m.sweep and n.settings_key = m.settings_key
-       and n.round = m.round and n.seed = m.seed and n.metric = m.metric and n.split = m.split and n.at = m.at
-      group by m.sweep, m.settings_key, m.kind, m.branch, m.round, m.metric, m.split, m.at, m.unit) p
-  on p.sweep = c.sweep and p.settings_key = c.settings_key and p.kind = c.kind and p.branch = c.branch
- and p.round = c.round and p.metric = c.metric and p.split = c.split and p.at = c.at;
+select sweep, settings_key, kind, branch, round, mean_density as density, metric, split, at, unit, mean,
+       (with recursive newton (x, step) as (
+          select variance, 0
+          union all
+          select (x + variance / x) / 2, step + 1 from newton
+          where variance > 0 and step < 80 and abs(x * x - variance) > 4e-16 * variance)
+        select x from newton order by step desc limit 1) as sd,
+       min, max, n_seeds, n_seed_runs as n_runs, paired_dense, paired_reinit, paired_random_mask, share_matching
+from (select *, min(seed) over line as first_seed, avg(density) over line as mean_density,
+             sum((value - mean) * (value - mean)) over line / nullif(count(*) over line - 1, 0) as variance,
+             min(value) over line as min, max(value) over line as max,
+             count(*) over line as n_seeds, sum(n_runs) over line as n_seed_runs,
+             avg(value - dense_value) over line as paired_dense,
+             avg(value - reinit_value) over line as paired_reinit,
+             avg(value - random_mask_value) over line as paired_random_mask,
+             avg(cast(matching as real)) over line as share_matching
+      from matching
+      window line as (partition by sweep, settings_key, kind, branch, round, metric, split, at)) as line
+where seed = first_seed;
 
 create view layer_density as
 select s.name as sweep, t.number as trial, t.seed, r.branch, r.kind, r.copy, r.round,

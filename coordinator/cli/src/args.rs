@@ -4,8 +4,12 @@ use crate::{commands, output::Format};
 use clap::{Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 refused, or the sweep has failed jobs; 2 wrong arguments or a broken sweep file;
-3 no coordinator answers; 130 interrupted.
+Exit codes:
+  0    done
+  1    refused, or the watched sweep has failed jobs
+  2    wrong arguments, or a broken sweep file or statement
+  3    no coordinator answers
+  130  interrupted
 
 Start with:
   tombola up                          a coordinator and workers on this machine, until Ctrl-C
@@ -16,10 +20,10 @@ Start with:
 
 /// Lottery-ticket experiments at the scale of a lab.
 #[derive(Debug, Parser)]
-#[command(name = "tombola", version, about, after_help = EXIT_CODES, infer_subcommands = false)]
+#[command(name = "tombola", version, after_help = EXIT_CODES)]
 pub struct Args {
     /// The coordinator, HOST:PORT. Default: the one of `tombola up`, else 127.0.0.1:7654.
-    #[arg(long, global = true, env = "TOMBOLA_COORDINATOR", value_name = "ADDRESS")]
+    #[arg(long, global = true, env = "TOMBOLA_COORDINATOR", hide_env_values = true, value_name = "ADDRESS")]
     pub(crate) coordinator: Option<String>,
     /// What standard output holds.
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]

@@ -1,27 +1,36 @@
 //! What can go wrong in an agent, by what happens next.
 
-use std::path::PathBuf;
-use tombola_spec::Digest;
+use crate::config::SlotSpec;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+use tombola_spec::{
+    Digest,
+    outcome::{Failure, FailureClass},
+};
 
 /// An error of the agent.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// A file or folder of this worker cannot be used.
-    #[error("cannot use `{path}`: {source}")]
+    #[error("{}", file_message(path, source))]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Another worker lives in this folder.
     #[error("another worker runs in `{0}`; hint: give each worker a folder of its own with --dir")]
     FolderInUse(PathBuf),
     /// The engine of a slot cannot work.
-    #[error("slot {slot} cannot work: {message}")]
+    #[error("slot {slot} ({spec}) cannot work: {message}")]
     Engine {
-        /// The slot.
+        /// The slot's number, from 0.
         slot: usize,
+        /// The slot, as written in the configuration.
+        spec: SlotSpec,
         /// What is wrong and what to do.
         message: String,
     },
@@ -71,8 +80,30 @@ pub type Result<T, E = AgentError> = std::result::Result<T, E>;
 
 impl AgentError {
     /// Makes a [`AgentError::File`] of an I/O error.
-    pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
     }
+
+    /// What is reported of a job that this keeps from running: not the job's fault, and worth another try elsewhere.
+    pub(crate) fn failure(&self) -> Failure {
+        Failure { class: FailureClass::Infrastructure, message: self.to_string() }
+    }
+}
+
+fn file_message(path: &Path, source: &io::Error) -> String {
+    let path = path.display();
+    let hint = match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            return format!("disk full: cannot write `{path}`; hint: free space and the worker goes on");
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "; hint: let the worker's user write there, or name another folder with --dir"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "; hint: name a folder of the worker's own with --dir"
+        }
+        _ => "",
+    };
+    format!("cannot use `{path}`: {source}{hint}")
 }

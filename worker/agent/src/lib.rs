@@ -2,16 +2,21 @@
 //!
 //! It never trains: engines run behind [`executor::Executor`], in processes of their own. `session` decides (its
 //! `state` is pure) and talks to the coordinator; `slot` drives one engine; `artifacts` moves bytes; `spool` keeps
-//! reports until they are acknowledged. It may see neither SQL nor libtorch.
+//! reports until they are acknowledged; `folder` is where all of it lies. It may see neither SQL nor libtorch.
 
-pub mod artifacts;
+mod artifacts;
 pub mod config;
 pub mod error;
 pub mod executor;
 pub mod fake;
+mod folder;
+mod progress;
 mod session;
 mod slot;
 mod spool;
+
+#[cfg(test)]
+mod samples;
 
 pub use config::{Limits, Options, SlotSpec};
 pub use error::{AgentError, Result};

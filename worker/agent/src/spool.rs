@@ -1,9 +1,8 @@
 //! Reports not yet acknowledged, on disk: they survive reconnects and restarts of the agent.
 //!
 //! One file of records, each `length: u32 | BLAKE3 of the rest, first 8 bytes | lease: u64 | slot: u32 | report`, after
-//! a line that names the format. A torn last record (power loss) is cut off. Nothing is dropped here: who writes keeps
-//! an eye on [`Spool::bytes`]. While the link is up, records are written but not synced: the coordinator is about to
-//! have them.
+//! a line that names the format. A torn last record (power loss) is cut off. Nothing is dropped here: that the file does
+//! not grow for ever is the state's business.
 
 use crate::{
     error::{AgentError, Result},
@@ -32,6 +31,7 @@ const SLACK: u64 = 4 << 20;
 pub(crate) struct Spool {
     path: PathBuf,
     file: File,
+    /// Bytes of the file: what is still needed and what is not yet swept.
     bytes: u64,
 }
 
@@ -64,28 +64,17 @@ impl Spool {
         Ok((spool, reports))
     }
 
-    /// Bytes of the file: what is still needed and what is not yet swept.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Appends a report; `sync` makes it survive a power loss too.
+    /// Appends a report. It survives this process; after [`Spool::sync`], a power loss too.
     ///
     /// # Errors
     /// When the disk is full or broken; the file ends as before.
-    pub(crate) fn append(&mut self, report: &Report, sync: bool) -> Result<()> {
+    pub(crate) fn append(&mut self, report: &Report) -> Result<()> {
         let record = encode(report);
-        let mut written = self.file.write_all(&record);
-        if sync {
-            written = written.and_then(|()| self.file.sync_data());
+        if let Err(error) = self.file.write_all(&record) {
+            self.cut_to(self.bytes)?;
+            return Err(AgentError::file(&self.path)(error));
         }
-        match written {
-            Ok(()) => self.bytes += record.len() as u64,
-            Err(error) => {
-                self.cut_to(self.bytes)?;
-                return Err(AgentError::file(&self.path)(error));
-            }
-        }
+        self.bytes += record.len() as u64;
         Ok(())
     }
 
@@ -110,12 +99,16 @@ impl Spool {
         if needed.peek().is_none() {
             return if self.bytes > HEADER.len() as u64 { self.cut_to(HEADER.len() as u64) } else { Ok(()) };
         }
-        if self.bytes < 2 * needed_bytes + SLACK {
-            return Ok(());
-        }
+        if self.bytes < 2 * needed_bytes + SLACK { Ok(()) } else { self.rewrite(needed) }
+    }
+
+    /// Writes the file anew with these reports and nothing else.
+    ///
+    /// # Errors
+    /// When the disk is full or broken; the old file stays.
+    pub(crate) fn rewrite<'a>(&mut self, needed: impl Iterator<Item = &'a Report>) -> Result<()> {
         let fresh = self.path.with_extension("new");
-        let fail = AgentError::file(&fresh);
-        let rewrite = || -> std::io::Result<(File, u64)> {
+        let write = || -> std::io::Result<(File, u64)> {
             let mut file = File::create(&fresh)?;
             file.write_all(HEADER)?;
             let mut bytes = HEADER.len() as u64;
@@ -128,7 +121,7 @@ impl Spool {
             std::fs::rename(&fresh, &self.path)?;
             Ok((file, bytes))
         };
-        (self.file, self.bytes) = rewrite().map_err(fail)?;
+        (self.file, self.bytes) = write().map_err(AgentError::file(&fresh))?;
         Ok(())
     }
 
@@ -224,7 +217,7 @@ mod tests {
         let (mut spool, reports) = Spool::open(folder.path()).unwrap();
         assert!(reports.is_empty());
         for report in &written {
-            spool.append(report, true).unwrap();
+            spool.append(report).unwrap();
         }
         drop(spool);
         assert_eq!(Spool::open(folder.path()).unwrap().1, written);
@@ -234,13 +227,13 @@ mod tests {
     fn a_torn_record_is_cut_off_and_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let (mut spool, _) = Spool::open(folder.path()).unwrap();
-        spool.append(&started(1), false).unwrap();
-        let whole = spool.bytes();
-        spool.append(&started(2), false).unwrap();
+        spool.append(&started(1)).unwrap();
+        let whole = spool.bytes;
+        spool.append(&started(2)).unwrap();
         spool.file.set_len(whole + 9).unwrap();
         let (mut spool, reports) = Spool::open(folder.path()).unwrap();
-        assert_eq!((reports, spool.bytes()), (vec![started(1)], whole));
-        spool.append(&started(3), false).unwrap();
+        assert_eq!((reports, spool.bytes), (vec![started(1)], whole));
+        spool.append(&started(3)).unwrap();
         assert_eq!(Spool::open(folder.path()).unwrap().1, [started(1), started(3)]);
     }
 
@@ -248,10 +241,10 @@ mod tests {
     fn acknowledged_reports_leave_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let (mut spool, _) = Spool::open(folder.path()).unwrap();
-        let empty = spool.bytes();
-        spool.append(&started(1), false).unwrap();
+        let empty = spool.bytes;
+        spool.append(&started(1)).unwrap();
         spool.keep(std::iter::empty(), 0).unwrap();
-        assert_eq!(spool.bytes(), empty);
+        assert_eq!(spool.bytes, empty);
         let long = report(
             2,
             Fact::Failed(tombola_spec::outcome::Failure {
@@ -259,10 +252,10 @@ mod tests {
                 message: "x".repeat(SLACK as usize),
             }),
         );
-        spool.append(&long, false).unwrap();
-        spool.append(&started(3), false).unwrap();
+        spool.append(&long).unwrap();
+        spool.append(&started(3)).unwrap();
         spool.keep([started(3)].iter(), size_of(&started(3))).unwrap();
-        spool.append(&started(4), false).unwrap();
+        spool.append(&started(4)).unwrap();
         assert_eq!(Spool::open(folder.path()).unwrap().1, [started(3), started(4)]);
     }
 

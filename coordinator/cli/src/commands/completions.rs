@@ -5,7 +5,9 @@ use crate::Args;
 use clap::CommandFactory;
 use std::process::ExitCode;
 
-/// Print a completion script, for example `tombola completions bash > ~/.local/share/bash-completion/completions/tombola`.
+/// Print a shell's completion script.
+///
+/// For bash: tombola completions bash > ~/.local/share/bash-completion/completions/tombola
 #[derive(Debug, clap::Args)]
 pub(crate) struct Completions {
     /// Your shell.

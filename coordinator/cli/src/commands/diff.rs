@@ -1,33 +1,53 @@
-//! `tombola diff`: what differs between two sweep files, after defaults.
+//! `tombola diff`: what differs between two sweeps, after defaults.
 
-use super::{Context, read_file};
+use super::{Context, Sweep, check_sweep, read_sweep};
 use crate::output::table;
-use std::{path::PathBuf, process::ExitCode};
-use tombola_wire::v1::DiffRequest;
+use std::{path::Path, process::ExitCode};
+use tombola_core::sweep;
+use tombola_wire::v1::{Change, DiffResponse, GetRequest};
 
-/// Compare two sweep files by their resolved settings.
+/// Compare two sweeps by their resolved settings, trial by trial.
+///
+/// Two files need no coordinator. A sweep it has can stand for either file: `tombola diff lenet sweep.toml`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Diff {
-    /// The one file.
-    old: PathBuf,
-    /// The other.
-    new: PathBuf,
+    /// A sweep file, or the name or id of a submitted sweep.
+    old: String,
+    /// What to compare it with.
+    new: String,
 }
 
 impl Diff {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let client = context.connect().await?;
-        let request = DiffRequest { old: read_file(&self.old)?, new: read_file(&self.new)? };
-        let answer = client.answer(client.sweeps().diff(request).await)?;
-        context.printer.show(&answer, || {
-            if answer.changes.is_empty() {
-                return "no difference: the same jobs would run".to_owned();
-            }
-            let row = |change: &tombola_wire::v1::Change| {
-                vec![change.trial.clone(), change.setting.clone(), change.old.clone(), change.new.clone()]
-            };
-            table(&["trial", "setting", "old", "new"], answer.changes.iter().map(row))
-        })?;
+        let (old, new) = (find(&self.old, context).await?, find(&self.new, context).await?);
+        let changes: Vec<Change> = sweep::diff(&old.plan, &new.plan).into_iter().map(change).collect();
+        let answer = DiffResponse { changes };
+        context.printer.show(&answer, || words(&answer.changes))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A file, else the sweep of that name.
+async fn find(name: &str, context: &Context<'_>) -> anyhow::Result<Sweep> {
+    let path = Path::new(name);
+    if path.exists() || path.extension().is_some_and(|extension| extension == "toml") {
+        return read_sweep(path);
+    }
+    let client = context.connect().await?;
+    let stored = client.answer(client.sweeps().get(GetRequest { sweep: name.to_owned() }).await)?;
+    check_sweep(&format!("sweep {name}"), stored.file)
+}
+
+fn change(change: sweep::Change) -> Change {
+    let side = |side: Option<String>| side.unwrap_or_default();
+    Change { trial: change.trial, setting: change.setting, old: side(change.old), new: side(change.new) }
+}
+
+fn words(changes: &[Change]) -> String {
+    if changes.is_empty() {
+        return "no difference: the same jobs would run".to_owned();
+    }
+    let side = |side: &str| if side.is_empty() { "-".to_owned() } else { side.to_owned() };
+    let row = |c: &Change| vec![c.trial.clone(), c.setting.clone(), side(&c.old), side(&c.new)];
+    table(&["trial", "setting", "old", "new"], changes.iter().map(row))
 }

@@ -15,8 +15,10 @@ impl Drain {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         let client = context.connect().await?;
         let request = DrainRequest { worker: self.worker.clone() };
-        client.answer(client.sweeps().drain(request).await)?;
-        context.printer.note(&format!("worker {} is asked to leave; see `tombola workers`", self.worker));
+        let answer = client.answer(client.sweeps().drain(request).await)?;
+        context
+            .printer
+            .show(&answer, || format!("worker {} is asked to leave; see `tombola workers`", self.worker))?;
         Ok(ExitCode::SUCCESS)
     }
 }

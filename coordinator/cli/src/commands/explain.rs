@@ -4,10 +4,10 @@ use super::Context;
 use std::process::ExitCode;
 use tombola_wire::v1::ExplainRequest;
 
-/// Why a job (`j12`) or a sweep is where it is, and where its results came from.
+/// Say why a job or a sweep is where it is, and where its results came from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// A job's id, or a sweep's name or id.
+    /// A job's id such as `j12`, or a sweep's name or id.
     what: String,
 }
 

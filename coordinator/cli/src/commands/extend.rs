@@ -4,7 +4,9 @@ use super::{Context, read_sweep, submit};
 use std::{path::PathBuf, process::ExitCode};
 use tombola_wire::v1::ExtendRequest;
 
-/// Extend a sweep by a file that asks for more: seeds, rounds, axis values, branches. Only what is new is trained.
+/// Ask for more of a sweep, also while it runs: seeds, rounds, axis values, branches.
+///
+/// The file is the sweep's own with more in it. Only what is new is trained; what is there stays.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Extend {
     /// The sweep's name or id.
@@ -15,7 +17,7 @@ pub(crate) struct Extend {
 
 impl Extend {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let file = read_sweep(&self.file)?;
+        let file = read_sweep(&self.file)?.text;
         let client = context.connect().await?;
         let request = ExtendRequest { sweep: self.sweep, file };
         let answer = client.answer(client.sweeps().extend(request).await)?;

@@ -5,7 +5,9 @@ use crate::output::table;
 use std::process::ExitCode;
 use tombola_wire::v1::{FailedJob, SweepRef};
 
-/// List failed and quarantined jobs, newest first; open them again with `tombola retry`.
+/// List failed and quarantined jobs, newest first.
+///
+/// `tombola retry` opens them again; `tombola explain JOB` tells more about one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Failures {
     /// The sweep's name or id.

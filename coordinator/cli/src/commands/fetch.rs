@@ -9,7 +9,10 @@ use std::{
 };
 use tombola_wire::v1::{GetArtifactRequest, TicketRequest, TicketResponse};
 
-/// Fetch a ticket: mask, rewound weights, card and a loader, as a folder.
+/// Fetch a ticket as a folder that PyTorch loads.
+///
+/// mask.safetensors, weights.safetensors (the weights it is rewound to, before masking), card.json (settings, counts,
+/// digests, versions) and load.py, five lines that put them together.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fetch {
     /// SWEEP/TRIAL/ROUND, such as `lth-lenet/1/10`; add `/BRANCH` or `/BRANCH/COPY` for a control's.
@@ -42,14 +45,14 @@ impl FromStr for TicketPath {
     }
 }
 
-/// Five lines that need only `safetensors` and torch.
-const LOADER: &str = "\
-# state_dict of the ticket (mask applied) and its mask: model.load_state_dict(weights); weights of 0 in mask are pruned
+/// Five lines that need only torch and safetensors; `from load import weights, mask` works from anywhere.
+const LOADER: &str = r#"# model.load_state_dict(weights) gives the ticket. While it trains, keep `tensor *= mask[name]` after every step.
+from pathlib import Path
 from safetensors.torch import load_file
-weights = load_file(\"weights.safetensors\")
-mask = load_file(\"mask.safetensors\")
-weights = {name: tensor * mask[name] if name in mask else tensor for name, tensor in weights.items()}
-";
+files = {file.stem: load_file(file) for file in Path(__file__).parent.glob("*.safetensors")}
+mask = files.get("mask", {})  # one tensor of 0 and 1 per weight tensor; none for round 0, which is dense
+weights = {name: tensor * mask.get(name, 1) for name, tensor in files["weights"].items()}
+"#;
 
 impl Fetch {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
@@ -58,7 +61,9 @@ impl Fetch {
         let client = context.connect().await?;
         let ticket = client.answer(client.sweeps().ticket(request).await)?;
         let size = write(&client, &ticket, &folder).await?;
-        context.printer.note(&format!("ticket written to {} ({})", folder.display(), bytes(size)));
+        let written = serde_json::json!({ "folder": folder, "bytes": size });
+        let words = || format!("ticket written to {} ({})", folder.display(), bytes(size));
+        context.printer.show(&written, words)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -69,15 +74,24 @@ fn default_folder(ticket: &TicketRequest) -> PathBuf {
     PathBuf::from(format!("{}-{}-{}{line}", ticket.sweep, ticket.trial, ticket.round))
 }
 
-/// Writes the folder; the card comes last, so that a folder with a card is whole.
+/// Writes the folder under another name and renames it at the end: one that is there is whole.
 async fn write(client: &Client, ticket: &TicketResponse, folder: &Path) -> anyhow::Result<u64> {
-    if folder.join("card.json").exists() {
+    if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         let what =
-            format!("`{}` holds a ticket already\nhint: name another folder with --dir", folder.display());
+            format!("`{}` is there and not empty\nhint: name another folder with --dir", folder.display());
         return Err(Failure::Input(what).into());
     }
-    std::fs::create_dir_all(folder)
+    let partial = PathBuf::from(format!("{}.partial", folder.display()));
+    std::fs::create_dir_all(&partial)
+        .map_err(|e| anyhow::anyhow!("cannot make the folder `{}`: {e}", partial.display()))?;
+    let size = fill(client, ticket, &partial).await?;
+    std::fs::rename(&partial, folder)
         .map_err(|e| anyhow::anyhow!("cannot make the folder `{}`: {e}", folder.display()))?;
+    Ok(size)
+}
+
+/// Writes the files; returns the bytes of mask and weights.
+async fn fill(client: &Client, ticket: &TicketResponse, folder: &Path) -> anyhow::Result<u64> {
     let mut size = 0;
     for (name, digest) in [("mask.safetensors", &ticket.mask), ("weights.safetensors", &ticket.weights)] {
         if !digest.is_empty() {

@@ -27,6 +27,10 @@ use crate::{
     output::Printer,
 };
 use std::{path::Path, process::ExitCode};
+use tombola_core::{
+    plan::Plan,
+    sweep::{self, SweepFile},
+};
 
 /// What every command gets: where to connect, where to print.
 pub(crate) struct Context<'a> {
@@ -73,17 +77,26 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCod
     }
 }
 
-/// A sweep file's text.
-pub(crate) fn read_file(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|e| Failure::Input(format!("cannot read the sweep file `{}`: {e}", path.display())).into())
+/// A sweep file that can be submitted.
+pub(crate) struct Sweep {
+    /// What is written in it.
+    pub(crate) text: String,
+    /// What it says.
+    pub(crate) file: SweepFile,
+    /// What it amounts to.
+    pub(crate) plan: Plan,
 }
 
-/// A sweep file's text, refused with every mistake in it before anything is sent.
-pub(crate) fn read_sweep(path: &Path) -> anyhow::Result<String> {
-    let text = read_file(path)?;
-    match tombola_core::sweep::load(&text) {
-        Ok(_) => Ok(text),
-        Err(mistakes) => Err(Failure::Input(mistakes.show(&path.display().to_string())).into()),
-    }
+/// A sweep file, refused with every mistake in it before anything is sent.
+pub(crate) fn read_sweep(path: &Path) -> anyhow::Result<Sweep> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::Input(format!("cannot read the sweep file `{}`: {e}", path.display())))?;
+    check_sweep(&path.display().to_string(), text)
+}
+
+/// The text of a sweep; `origin` stands before each mistake in it.
+pub(crate) fn check_sweep(origin: &str, text: String) -> anyhow::Result<Sweep> {
+    let read = sweep::parse(&text).and_then(|file| sweep::expand(&file).map(|plan| (file, plan)));
+    let (file, plan) = read.map_err(|mistakes| Failure::Input(mistakes.show(origin)))?;
+    Ok(Sweep { text, file, plan })
 }

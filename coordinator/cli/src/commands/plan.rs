@@ -1,11 +1,21 @@
 //! `tombola plan`: what a sweep would train, before it does.
 
-use super::{Context, read_sweep};
-use crate::output::{bytes, count, percent, seconds, table};
+use super::{Context, Sweep, read_sweep};
+use crate::{
+    error::Failure,
+    output::{bytes, count, percent, seconds, table},
+};
 use std::{path::PathBuf, process::ExitCode};
-use tombola_wire::v1::{PlanRequest, PlanResponse};
+use tombola_core::sweep;
+use tombola_wire::v1::{Density, PlanRequest, PlanResponse, Setting};
 
-/// Show what a sweep would do: trials, jobs, what is shared or done already, steps, bytes, every resolved setting.
+/// Show what a sweep would train, before it does.
+///
+/// Trials, rounds and jobs, how many of them are new, shared inside the sweep or done earlier; every resolved setting,
+/// defaults marked; densities, iterations, device time, bytes kept.
+///
+/// Works without a coordinator, too. What was done earlier is unknown then: every job counts as new, and JSON has null
+/// for `jobs_known` and `device_seconds`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plan {
     /// The sweep file.
@@ -15,39 +25,95 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         let file = read_sweep(&self.file)?;
-        let client = context.connect().await?;
-        let plan = client.answer(client.sweeps().plan(PlanRequest { file }).await)?;
-        context.printer.show(&plan, || words(&plan))?;
+        let client = match context.connect().await {
+            Ok(client) => client,
+            Err(error) if matches!(error.downcast_ref(), Some(Failure::Unreachable(_))) => {
+                return alone(&file, &error, context);
+            }
+            Err(error) => return Err(error),
+        };
+        let plan = client.answer(client.sweeps().plan(PlanRequest { file: file.text }).await)?;
+        context.printer.show(&plan, || words(&plan, true))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn words(plan: &PlanResponse) -> String {
-    let settings = plan.settings.iter().map(|s| {
-        vec![s.name.clone(), s.value.clone(), if s.is_default { "default".to_owned() } else { String::new() }]
-    });
-    let ladder: Vec<_> = plan.ladder.iter().map(|d| format!("{}: {}", d.round, percent(d.density))).collect();
+/// The plan of the file alone, when no coordinator answers.
+fn alone(file: &Sweep, unreachable: &anyhow::Error, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+    let plan = from_file(file)?;
+    let mut json = serde_json::to_value(&plan)?;
+    for unknown in ["jobs_known", "device_seconds"] {
+        json[unknown] = serde_json::Value::Null;
+    }
+    context.printer.show(&json, || words(&plan, false))?;
+    let cause = unreachable.to_string();
+    let cause = cause.lines().next().unwrap_or_default();
+    context
+        .printer
+        .note(&format!("note: {cause}, so what is done already is unknown: every job counts as new"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A plan with nothing done earlier.
+fn from_file(file: &Sweep) -> anyhow::Result<PlanResponse> {
+    let summary = sweep::summary(&file.plan);
+    let setting = |s: sweep::Setting| Setting { name: s.name, value: s.value, is_default: s.is_default };
+    Ok(PlanResponse {
+        name: file.plan.name.clone(),
+        trials: u32::try_from(summary.trials)?,
+        rounds: u32::try_from(summary.rounds)?,
+        jobs: summary.cost.jobs,
+        jobs_new: summary.cost.jobs,
+        jobs_shared: summary.shared,
+        jobs_known: 0,
+        iterations_new: summary.cost.iterations,
+        iterations_asked: summary.iterations_asked,
+        flops_new: summary.cost.flops,
+        bytes_kept: summary.cost.bytes,
+        settings: sweep::resolved(&file.file).into_iter().map(setting).collect(),
+        ladder: summary.ladder.into_iter().map(|(round, density)| Density { round, density }).collect(),
+        device_seconds: 0.0,
+    })
+}
+
+/// `asked`: whether a coordinator said what it knows already.
+fn words(plan: &PlanResponse, asked: bool) -> String {
     let time = match plan.device_seconds {
-        0.0 => "unknown (nothing alike was measured yet)".to_owned(),
+        0.0 if asked => "unknown: nothing alike was measured yet".to_owned(),
+        0.0 => "unknown".to_owned(),
         measured => seconds(measured),
     };
-    format!(
-        "{}\n\nsweep {}: {} trials, {} rounds, {} jobs\n  new {}, known from earlier sweeps {}, shared inside the sweep {}\n\
-         training iterations: {} to run, {} asked for\nfloating-point operations: {:.3e}\ndevice time: {}\nkept artifacts: {}\n\
-         density by round: {}",
-        table(&["setting", "value", ""], settings),
-        plan.name,
-        count(plan.trials.into()),
-        count(plan.rounds.into()),
-        count(plan.jobs),
-        count(plan.jobs_new),
-        count(plan.jobs_known),
-        count(plan.jobs_shared),
-        count(plan.iterations_new),
-        count(plan.iterations_asked),
-        plan.flops_new,
-        time,
-        bytes(plan.bytes_kept),
-        ladder.join(", "),
-    )
+    let known = if asked { count(plan.jobs_known) } else { "unknown".to_owned() };
+    let (trials, rounds) = (count(plan.trials.into()), count(plan.rounds.into()));
+    let facts = [
+        ("jobs", format!("{} ({trials} trials, {rounds} rounds)", count(plan.jobs))),
+        ("  shared inside the sweep", count(plan.jobs_shared)),
+        ("  done or running for earlier sweeps", known),
+        ("  new", count(plan.jobs_new)),
+        (
+            "training iterations",
+            format!("{} new, {} asked for", count(plan.iterations_new), count(plan.iterations_asked)),
+        ),
+        ("floating-point operations", format!("{:.3e}, counted as if dense", plan.flops_new)),
+        ("device time", time),
+        ("kept artifacts", bytes(plan.bytes_kept)),
+    ];
+    let facts: Vec<_> = facts.iter().map(|(name, value)| format!("{name:<36}  {value}")).collect();
+    format!("sweep {}\n\n{}\n\n{}\n\n{}", plan.name, settings(plan), ladder(plan), facts.join("\n"))
+}
+
+fn settings(plan: &PlanResponse) -> String {
+    let row = |s: &Setting| {
+        let origin = if s.is_default { "default" } else { "" };
+        vec![s.name.clone(), s.value.clone(), origin.to_owned()]
+    };
+    table(&["setting", "value", ""], plan.settings.iter().map(row))
+}
+
+/// Densities in lines of six rounds.
+fn ladder(plan: &PlanResponse) -> String {
+    let cells: Vec<_> =
+        plan.ladder.iter().map(|d| format!("{:>3}: {:<8}", d.round, percent(d.density))).collect();
+    let lines: Vec<_> = cells.chunks(6).map(|line| line.join(" ").trim_end().to_owned()).collect();
+    format!("density by round\n{}", lines.join("\n"))
 }

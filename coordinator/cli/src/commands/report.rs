@@ -5,7 +5,10 @@ use crate::{client::Client, report::html};
 use std::{path::Path, path::PathBuf, process::ExitCode};
 use tombola_wire::v1::{GetRequest, SweepRef};
 
-/// Write the results as one HTML file: a plot of accuracy against density, the table, the SQL, the sweep file.
+/// Write the results as one HTML page with a plot.
+///
+/// Accuracy against density with error bars and every run, the table, the sweep's settings, and the SQL behind it. The
+/// page needs no network.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Report {
     /// The sweep's name or id.
@@ -19,7 +22,8 @@ impl Report {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         let client = context.connect().await?;
         write(&client, &self.sweep, &self.file).await?;
-        context.printer.note(&format!("report written to {}", self.file.display()));
+        let written = serde_json::json!({ "file": self.file });
+        context.printer.show(&written, || format!("report written to {}", self.file.display()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

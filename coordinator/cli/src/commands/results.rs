@@ -5,7 +5,9 @@ use crate::report::table as results_table;
 use std::process::ExitCode;
 use tombola_wire::v1::SweepRef;
 
-/// Test accuracy at the end of training by density and branch: mean ± standard deviation between seeds.
+/// Show accuracy against density, tickets beside their controls.
+///
+/// Test accuracy at the end of training: mean ± standard deviation between seeds, copies averaged inside a seed first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Results {
     /// The sweep's name or id.

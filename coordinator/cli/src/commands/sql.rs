@@ -3,15 +3,20 @@
 use super::Context;
 use crate::{
     error::Failure,
-    output::{Format, table},
+    output::{Format, NULL, table},
 };
 use std::{io::Read, process::ExitCode};
 use tombola_wire::v1::{QueryRequest, QueryResponse, Row, Value, value::Kind};
 
-/// Query the documented views with SQL, for example `tombola sql "select * from sweep_progress"`.
+/// Query results with SQL.
+///
+/// For example: tombola sql "select * from sweep_progress". The views are listed in migrations/README.md; sqlite3 and
+/// psql read the same ones.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sql {
     /// One statement; `-` reads it from standard input.
+    // It may begin with a comment.
+    #[arg(allow_hyphen_values = true)]
     statement: String,
     /// Most rows to return; 0 = the coordinator's limit.
     #[arg(long, default_value_t = 0)]
@@ -39,10 +44,13 @@ impl Sql {
             client.answer(client.query().query(QueryRequest { sql, max_rows: self.max_rows }).await)?;
         let style = if context.printer.format() == Format::Json { Style::Json } else { self.format };
         context.printer.data(&match style {
-            Style::Table => table(&headers(&answer), answer.rows.iter().map(|row| cells(row, "∅"))),
+            Style::Table => table(&headers(&answer), answer.rows.iter().map(|row| cells(row, NULL))),
             Style::Json => json(&answer)?,
             Style::Csv => csv(&answer),
         })?;
+        if answer.rows.is_empty() {
+            context.printer.note("no rows");
+        }
         if answer.truncated {
             context
                 .printer

@@ -26,6 +26,8 @@ macro_rules! verb {
 
 verb!(
     /// Start nothing new of a sweep; running jobs go on.
+    ///
+    /// `tombola resume` undoes it.
     Pause, pause
 );
 verb!(
@@ -33,10 +35,14 @@ verb!(
     Resume, resume
 );
 verb!(
-    /// Let running jobs finish, then stop. Gentler than `cancel`; undone by `resume`.
+    /// Let running jobs finish, then nothing more.
+    ///
+    /// Gentler than `cancel`; `tombola resume` undoes it.
     Stop, stop
 );
 verb!(
-    /// End running jobs now. Results so far stay; jobs that other sweeps want go on.
+    /// End running jobs now.
+    ///
+    /// Results so far stay; jobs that other sweeps want go on.
     Cancel, cancel
 );

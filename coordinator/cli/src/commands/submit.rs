@@ -1,11 +1,13 @@
 //! `tombola submit`: store a sweep and start it.
 
-use super::{Context, read_sweep, watch};
+use super::{Context, list, read_sweep, watch};
 use crate::output::count;
 use std::{path::PathBuf, process::ExitCode};
 use tombola_wire::v1::{SubmitRequest, SubmitResponse};
 
-/// Submit a sweep file. Work that was done before, by any sweep, is not done again.
+/// Store a sweep and start it.
+///
+/// Work that was done before, by any sweep, is not done again. Submitting the same file twice is harmless.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Submit {
     /// The sweep file.
@@ -17,28 +19,39 @@ pub(crate) struct Submit {
 
 impl Submit {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let file = read_sweep(&self.file)?;
+        let file = read_sweep(&self.file)?.text;
         let client = context.connect().await?;
         let answer = client.answer(client.sweeps().submit(SubmitRequest { file }).await)?;
         let name = answer.sweep.as_ref().map_or_else(String::new, |sweep| sweep.name.clone());
-        context.printer.show(&answer, || words(&answer))?;
         if self.watch {
-            watch::until_finished(&client, context.printer, &name).await
-        } else {
-            Ok(ExitCode::SUCCESS)
+            // Standard output is the events' alone, so that `--output json` stays one object a line.
+            context.printer.note(&words(&answer));
+            return watch::until_finished(&client, context.printer, &name).await;
         }
+        context.printer.show(&answer, || words(&answer))?;
+        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn there_already(answer: &SubmitResponse) -> String {
+    let Some(sweep) = &answer.sweep else { return "the sweep is there already".to_owned() };
+    let done = sweep.jobs.unwrap_or_default().done;
+    let (name, id, done, all) = (&sweep.name, &sweep.id, count(done), count(list::all_jobs(sweep)));
+    format!("sweep {name} ({id}) asks for nothing new: {done} of {all} jobs are done")
 }
 
 /// What a submission or an extension came to.
 pub(super) fn words(answer: &SubmitResponse) -> String {
     let (id, name) = answer.sweep.as_ref().map_or(("", ""), |sweep| (&sweep.id, &sweep.name));
+    let new = match answer.jobs_new {
+        0 if !answer.created => return there_already(answer),
+        0 => "nothing new to train".to_owned(),
+        1 => "1 new job".to_owned(),
+        n => format!("{} new jobs", count(n)),
+    };
     let known = match answer.jobs_known {
         0 => String::new(),
         n => format!(", {} shared with earlier work", count(n)),
     };
-    match (answer.created, answer.jobs_new) {
-        (false, 0) => format!("sweep {name} ({id}) is there already: nothing new to train"),
-        (_, new) => format!("sweep {name} ({id}): {} new jobs{known}", count(new)),
-    }
+    format!("sweep {name} ({id}): {new}{known}")
 }

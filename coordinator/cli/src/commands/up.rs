@@ -14,8 +14,10 @@ use std::{
 };
 use tombola_wire::v1::{SubmitRequest, SweepRef};
 
-/// Run a coordinator on embedded SQLite and workers on this machine, until Ctrl-C. Starting it again goes on where it
-/// stopped: finished rounds stay, running ones resume from their checkpoints.
+/// Run a coordinator and workers on this machine, until Ctrl-C.
+///
+/// State is in one folder (embedded SQLite, artifacts, logs). Starting it again goes on where it stopped: finished
+/// rounds stay, running ones resume from their checkpoints.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Up {
     /// State folder (database, artifacts, logs); default `$XDG_STATE_HOME/tombola`. On a local disk.
@@ -56,7 +58,7 @@ pub(crate) enum Device {
 impl Up {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         // Mistakes in the file are found before anything is started.
-        let file = self.run.as_deref().map(read_sweep).transpose()?;
+        let file = self.run.as_deref().map(read_sweep).transpose()?.map(|sweep| sweep.text);
         let plan = self.plan();
         let supervisor = Supervisor::start(&plan, context.printer).await?;
         let result = tokio::select! {

@@ -5,7 +5,11 @@ mod numbers;
 pub(crate) use numbers::{bytes, count, percent, seconds};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use indicatif::MultiProgress;
 use std::io::{IsTerminal, Write};
+
+/// How a table shows a value that is not there.
+pub(crate) const NULL: &str = "∅";
 
 /// What standard output holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -17,15 +21,21 @@ pub(crate) enum Format {
 }
 
 /// The only place that writes to standard output and standard error.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Printer {
     format: Format,
+    bars: MultiProgress,
 }
 
 impl Printer {
     /// A printer of one format.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format }
+        Self { format, bars: MultiProgress::new() }
+    }
+
+    /// Progress bars, which make way for whatever is said meanwhile.
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.bars
     }
 
     /// The format asked for.
@@ -47,17 +57,17 @@ impl Printer {
 
     /// Data, as it is. A reader that went away (`| head`) is no error.
     pub(crate) fn data(&self, text: &str) -> anyhow::Result<()> {
-        match writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')) {
+        let written = self.bars.suspend(|| writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')));
+        match written {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other?),
         }
     }
 
     /// A word to the person at the terminal.
-    #[expect(clippy::unused_self, reason = "one owner of the terminal: the printer")]
     pub(crate) fn note(&self, text: &str) {
         // There is nowhere to report that standard error is gone.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = self.bars.suspend(|| writeln!(std::io::stderr(), "{text}"));
     }
 
     /// An error, with its causes.
@@ -71,21 +81,25 @@ impl Printer {
     }
 }
 
-/// A table for people: headers, rows, numbers right-aligned.
+/// A table for people: headers, rows, columns of numbers right-aligned.
 pub(crate) fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows.into_iter().collect();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headers.iter().map(|header| Cell::new(header.to_uppercase())));
-    for row in rows {
-        table.add_row(row.into_iter().map(|text| {
-            let alignment = if is_number(&text) { CellAlignment::Right } else { CellAlignment::Left };
-            Cell::new(text).set_alignment(alignment)
-        }));
+    for row in &rows {
+        table.add_row(row);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if rows.iter().filter_map(|row| row.get(index)).all(|text| is_number(text)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
 }
 
+/// Whether a cell may stand in a column of numbers; one without a value may.
 fn is_number(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit() || c == '.' || c == '-' || c == '+')
+    text.is_empty() || text == NULL || text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
 }

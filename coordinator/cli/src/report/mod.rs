@@ -5,10 +5,10 @@ mod plot;
 mod scale;
 pub(crate) mod table;
 
-use tombola_wire::v1::{CurvePoint, ResultsResponse};
+use tombola_wire::v1::{CurvePoint, ResultsResponse, RunPoint};
 
 /// A curve of the plot and a column of the table.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     /// Axis values, empty without axes.
     group: String,
@@ -21,6 +21,11 @@ pub(crate) struct Line {
 impl Line {
     fn of(point: &CurvePoint) -> Self {
         Self { group: point.group.clone(), branch: point.branch.clone(), kind: point.kind.clone() }
+    }
+
+    /// Whether this run is one behind it.
+    fn has(&self, run: &RunPoint) -> bool {
+        (&self.group, &self.branch, &self.kind) == (&run.group, &run.branch, &run.kind)
     }
 
     /// Its name for people.
@@ -37,10 +42,12 @@ impl Line {
     }
 }
 
-/// The lines of a result, tickets first.
+/// The lines of a result by axis values; tickets first, then the controls in the order of how much they keep.
 fn lines(results: &ResultsResponse) -> Vec<Line> {
     let mut lines: Vec<_> = results.curve.iter().map(Line::of).collect();
-    lines.sort();
+    let rank = |line: &Line| ["ticket", "reinit", "random_mask"].iter().position(|kind| *kind == line.kind);
+    let order = |line: &Line| (line.group.clone(), rank(line).unwrap_or(usize::MAX), line.branch.clone());
+    lines.sort_by_key(order);
     lines.dedup();
     lines
 }

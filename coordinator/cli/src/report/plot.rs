@@ -1,49 +1,170 @@
-//! Accuracy against density as inline SVG: log axis from dense to sparse, a line per curve, error bars of one standard
-//! deviation between seeds, every run a dot.
+//! Accuracy against density as inline SVG: log axis from dense to sparse, a line per curve with its name at its end,
+//! error bars of one standard deviation between seeds, every run a dot. Colours are the page's (`html::STYLE`).
 
 use super::{
-    Line, lines,
+    Line,
+    html::escape,
+    lines,
     scale::{Scale, ticks},
 };
 use std::fmt::Write;
-use tombola_wire::v1::{CurvePoint, ResultsResponse};
+use tombola_wire::v1::{CurvePoint, ResultsResponse, RunPoint};
 
 const WIDTH: f64 = 900.0;
-const HEIGHT: f64 = 480.0;
+const HEIGHT: f64 = 460.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 210.0;
-const TOP: f64 = 20.0;
+const TOP: f64 = 16.0;
 const BOTTOM: f64 = 56.0;
-/// Colours told apart by most colour-blind people (Okabe and Ito).
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+/// Height of a name at the end of a line.
+const LABEL: f64 = 16.0;
+/// Distance between the dots of neighbouring seeds at one density: dots on one spot hide each other.
+const SPREAD: f64 = 3.5;
+
+/// How many colours the page has (`.c0` to `.c6`); further lines are dashed.
+pub(super) const COLOURS: usize = 7;
 
 /// The plot; empty text without points.
 pub(super) fn svg(results: &ResultsResponse) -> String {
     if results.curve.is_empty() {
         return String::new();
     }
-    let (x, y) = axes(results);
-    let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"test accuracy against density\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n"
-    );
-    draw_grid(&mut svg, results, x, y);
-    for (index, line) in lines(results).iter().enumerate() {
-        draw_line(&mut svg, results, line, COLOURS[index % COLOURS.len()], x, y);
-        draw_legend(&mut svg, line, index);
+    let mut plot = Plot::new(results);
+    plot.grid();
+    plot.dense();
+    for index in 0..plot.lines.len() {
+        plot.line(index);
     }
-    svg.push_str("</svg>\n");
-    svg
+    plot.labels();
+    format!(
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"test accuracy against density\" \
+         xmlns=\"http://www.w3.org/2000/svg\">\n{}</svg>\n",
+        plot.svg
+    )
 }
 
-/// Dense on the left, sparse on the right, as the literature draws it.
-fn axes(results: &ResultsResponse) -> (Scale, Scale) {
-    let densities = results.curve.iter().map(|p| p.density);
-    let sparsest = densities.fold(1.0, f64::min).max(1e-9);
-    let (low, high) = accuracies(results);
-    let x = Scale::log((sparsest / 1.1, 1.1), (WIDTH - RIGHT, LEFT));
-    let y = Scale::linear((low, high), (HEIGHT - BOTTOM, TOP));
-    (x, y)
+struct Plot<'a> {
+    results: &'a ResultsResponse,
+    lines: Vec<Line>,
+    /// Right end of the drawing area; the names stand beyond it.
+    right: f64,
+    x: Scale,
+    y: Scale,
+    svg: String,
+}
+
+impl<'a> Plot<'a> {
+    /// Dense on the left, sparse on the right, as the literature draws it.
+    fn new(results: &'a ResultsResponse) -> Self {
+        let lines = lines(results);
+        let longest = lines.iter().map(|line| line.title().chars().count()).max().unwrap_or(0);
+        let right = WIDTH - (8.6 * longest as f64 + 20.0).clamp(90.0, 400.0);
+        let x = Scale::log((sparsest(results) / 1.08, 1.08), (right, LEFT));
+        let y = Scale::linear(accuracies(results), (HEIGHT - BOTTOM, TOP));
+        Self { results, lines, right, x, y, svg: String::new() }
+    }
+
+    fn put(&mut self, element: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.svg, "{element}");
+    }
+
+    fn text(&mut self, x: f64, y: f64, attributes: &str, text: &str) {
+        self.put(&format!("<text x=\"{x:.1}\" y=\"{y:.1}\" {attributes}>{text}</text>"));
+    }
+
+    fn grid(&mut self) {
+        let (right, bottom) = (self.right, HEIGHT - BOTTOM);
+        for value in ticks(accuracies(self.results), 8.0) {
+            let at = self.y.at(value);
+            self.put(&format!("<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right:.1}\"/>"));
+            self.text(LEFT - 8.0, at + 4.0, "text-anchor=\"end\"", &format!("{:.1}", 100.0 * value));
+        }
+        for (density, label) in density_ticks(sparsest(self.results)) {
+            let at = self.x.at(density);
+            self.put(&format!("<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>"));
+            self.text(at, bottom + 18.0, "text-anchor=\"middle\"", &label);
+        }
+        let middle = f64::midpoint(LEFT, right);
+        self.text(middle, HEIGHT - 12.0, "text-anchor=\"middle\"", "weights remaining, % (log)");
+        let half = f64::midpoint(TOP, bottom);
+        let turned = format!("transform=\"translate(16 {half}) rotate(-90)\" text-anchor=\"middle\"");
+        self.text(0.0, 0.0, &turned, "test accuracy, %");
+    }
+
+    /// A level line at each dense network: what a ticket has to match.
+    fn dense(&mut self) {
+        let dense: Vec<f64> =
+            self.results.curve.iter().filter(|p| p.round == 0).map(|p| self.y.at(p.mean)).collect();
+        for at in dense {
+            self.put(&format!("<path class=\"dense\" d=\"M{LEFT} {at:.1}H{:.1}\"/>", self.right));
+        }
+    }
+
+    fn line(&mut self, index: usize) {
+        let points = self.points(&self.lines[index]);
+        self.put(&format!("<g class=\"{}\">", class(index)));
+        let path: Vec<_> =
+            points.iter().map(|p| format!("{:.1} {:.1}", self.x.at(p.density), self.y.at(p.mean))).collect();
+        self.put(&format!("<path class=\"mean\" d=\"M{}\"/>", path.join("L")));
+        for point in points {
+            let sd = point.sd.unwrap_or(0.0);
+            let (at, low, high) =
+                (self.x.at(point.density), self.y.at(point.mean - sd), self.y.at(point.mean + sd));
+            let caps = format!("M{:.1} {high:.1}h6M{:.1} {low:.1}h6", at - 3.0, at - 3.0);
+            self.put(&format!("<path class=\"bar\" d=\"M{at:.1} {low:.1}V{high:.1}{caps}\"/>"));
+            self.dots(point);
+        }
+        self.put("</g>");
+    }
+
+    /// Every run behind a point, side by side.
+    fn dots(&mut self, point: &CurvePoint) {
+        let line = Line::of(point);
+        let of_point = |run: &&RunPoint| run.round == point.round && line.has(run);
+        let runs: Vec<_> = self.results.runs.iter().filter(of_point).collect();
+        for (index, run) in runs.iter().enumerate() {
+            let aside = SPREAD * (index as f64 - (runs.len() as f64 - 1.0) / 2.0);
+            let (cx, cy) = (self.x.at(run.density) + aside, self.y.at(run.accuracy));
+            let (seed, copy, round, percent) = (run.seed, run.copy, run.round, 100.0 * run.accuracy);
+            let title = format!("seed {seed}, copy {copy}, round {round}: {percent:.2} %");
+            self.put(&format!(
+                "<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"2.4\"><title>{title}</title></circle>"
+            ));
+        }
+    }
+
+    /// The name of each line beside its end, moved apart where lines end close together.
+    fn labels(&mut self) {
+        let mut ends: Vec<(f64, f64, usize)> = Vec::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            if let Some(last) = self.points(line).last() {
+                ends.push((self.y.at(last.mean), self.x.at(last.density), index));
+            }
+        }
+        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let heights: Vec<f64> = ends.iter().map(|end| end.0).collect();
+        for ((end, from, index), at) in ends.into_iter().zip(apart(&heights)) {
+            let (class, title) = (class(index), escape(&self.lines[index].title()));
+            let lead = format!("M{:.1} {end:.1}L{:.1} {at:.1}", from + 7.0, self.right + 4.0);
+            self.put(&format!("<path class=\"lead {class}\" d=\"{lead}\"/>"));
+            self.text(self.right + 8.0, at + 4.0, &format!("class=\"name {class}\""), &title);
+        }
+    }
+
+    fn points(&self, line: &Line) -> Vec<&'a CurvePoint> {
+        let mut points: Vec<_> = self.results.curve.iter().filter(|p| Line::of(p) == *line).collect();
+        points.sort_by_key(|p| p.round);
+        points
+    }
+}
+
+fn class(index: usize) -> String {
+    let dash = if index < COLOURS { "" } else { " dashed" };
+    format!("c{}{dash}", index % COLOURS)
+}
+
+fn sparsest(results: &ResultsResponse) -> f64 {
+    results.curve.iter().map(|p| p.density).fold(1.0, f64::min).max(1e-9)
 }
 
 /// The range of everything drawn, with a little air.
@@ -57,99 +178,46 @@ fn accuracies(results: &ResultsResponse) -> (f64, f64) {
     (low - air, high + air)
 }
 
-fn draw_grid(svg: &mut String, results: &ResultsResponse, x: Scale, y: Scale) {
-    let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-    for value in ticks(accuracies(results), 6.0) {
-        let at = y.at(value);
-        put(svg, &format!("<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>"));
-        put(
-            svg,
-            &format!(
-                "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{:.1}</text>",
-                LEFT - 8.0,
-                at + 4.0,
-                100.0 * value
-            ),
-        );
-    }
-    for density in density_ticks(results) {
-        let at = x.at(density);
-        put(svg, &format!("<path class=\"grid\" d=\"M{at:.1} {TOP}V{bottom}\"/>"));
-        let label = format!("{}", 100.0 * density).chars().take(4).collect::<String>();
-        put(
-            svg,
-            &format!("<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", bottom + 18.0),
-        );
-    }
-    let middle = (LEFT + right) / 2.0;
-    put(
-        svg,
-        &format!(
-            "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">weights remaining, % (log)</text>",
-            HEIGHT - 12.0
-        ),
-    );
-    let half = (TOP + bottom) / 2.0;
-    put(
-        svg,
-        &format!(
-            "<text transform=\"translate(16 {half}) rotate(-90)\" text-anchor=\"middle\">test accuracy, %</text>"
-        ),
-    );
+/// 1, 2, 5 times powers of ten in the drawn range, with their names in percent.
+fn density_ticks(sparsest: f64) -> Vec<(f64, String)> {
+    let decades = (-9..=0).flat_map(|power| [1.0, 2.0, 5.0].map(|m| (m, power)));
+    let drawn = decades.filter(|(m, power)| (sparsest / 1.08..=1.0).contains(&(m * 10f64.powi(*power))));
+    drawn
+        .map(|(m, power)| {
+            let places = usize::try_from(-power - 2).unwrap_or(0);
+            (m * 10f64.powi(power), format!("{:.places$}", m * 10f64.powi(power + 2)))
+        })
+        .collect()
 }
 
-/// 1, 2, 5 times powers of ten inside the drawn range.
-fn density_ticks(results: &ResultsResponse) -> Vec<f64> {
-    let sparsest = results.curve.iter().map(|p| p.density).fold(1.0, f64::min).max(1e-9);
-    let decades = (-9..=0).flat_map(|power| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(power)));
-    decades.filter(|d| (sparsest / 1.1..=1.0).contains(d)).collect()
-}
-
-fn draw_line(svg: &mut String, results: &ResultsResponse, line: &Line, colour: &str, x: Scale, y: Scale) {
-    put(svg, &format!("<g stroke=\"{colour}\" fill=\"{colour}\">"));
-    let mut points: Vec<&CurvePoint> = results.curve.iter().filter(|p| Line::of(p) == *line).collect();
-    points.sort_by_key(|p| p.round);
-    let path: Vec<_> = points.iter().map(|p| format!("{:.1} {:.1}", x.at(p.density), y.at(p.mean))).collect();
-    put(svg, &format!("<path class=\"mean\" d=\"M{}\"/>", path.join("L")));
-    for p in &points {
-        let sd = p.sd.unwrap_or(0.0);
-        let (at, low, high) = (x.at(p.density), y.at(p.mean - sd), y.at(p.mean + sd));
-        put(
-            svg,
-            &format!(
-                "<path class=\"bar\" d=\"M{at:.1} {low:.1}V{high:.1}m-3 0h6M{:.1} {low:.1}h6\"/>",
-                at - 3.0
-            ),
-        );
+/// Heights in increasing order, moved down as far as names need, then up again where they would leave the plot.
+fn apart(heights: &[f64]) -> Vec<f64> {
+    let mut moved = heights.to_vec();
+    for index in 1..moved.len() {
+        moved[index] = moved[index].max(moved[index - 1] + LABEL);
     }
-    let own = |run: &&tombola_wire::v1::RunPoint| {
-        run.group == line.group && run.branch == line.branch && run.kind == line.kind
-    };
-    for run in results.runs.iter().filter(own) {
-        let (cx, cy) = (x.at(run.density), y.at(run.accuracy));
-        let title = format!(
-            "seed {}, copy {}, round {}: {:.2} %",
-            run.seed,
-            run.copy,
-            run.round,
-            100.0 * run.accuracy
-        );
-        put(svg, &format!("<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"2.2\"><title>{title}</title></circle>"));
+    let mut limit = HEIGHT - BOTTOM;
+    for at in moved.iter_mut().rev() {
+        *at = at.min(limit);
+        limit = *at - LABEL;
     }
-    svg.push_str("</g>\n");
+    moved
 }
 
-fn draw_legend(svg: &mut String, line: &Line, index: usize) {
-    let colour = COLOURS[index % COLOURS.len()];
-    let (x, y) = (WIDTH - RIGHT + 16.0, TOP + 12.0 + 20.0 * index as f64);
-    put(svg, &format!("<path stroke=\"{colour}\" class=\"mean\" d=\"M{x} {y}h22\"/>"));
-    put(
-        svg,
-        &format!("<text x=\"{}\" y=\"{}\">{}</text>", x + 28.0, y + 4.0, super::html::escape(&line.title())),
-    );
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn put(svg: &mut String, element: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(svg, "{element}");
+    #[test]
+    fn names_of_lines_that_end_together_stand_one_below_the_other() {
+        assert_eq!(apart(&[100.0, 200.0]), [100.0, 200.0]);
+        assert_eq!(apart(&[100.0, 101.0, 102.0]), [100.0, 116.0, 132.0]);
+        assert_eq!(apart(&[400.0, 403.0]), [388.0, 404.0]);
+    }
+
+    #[test]
+    fn densities_are_named_in_percent_however_small() {
+        let names: Vec<String> = density_ticks(0.0004).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names, ["0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "100"]);
+    }
 }

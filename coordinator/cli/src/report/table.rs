@@ -82,7 +82,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_line_per_density_a_column_per_curve() {
-        insta::assert_snapshot!(render(&small()), @r"");
+        insta::assert_snapshot!(render(&small()));
     }
 
     #[test]

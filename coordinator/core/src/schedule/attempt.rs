@@ -16,6 +16,7 @@ impl Scheduler {
     pub(super) fn finish(&mut self, id: JobId, outcome: Outcome) {
         let Some(job) = self.graph.get(id) else { return };
         let (attempt, lease, children) = (job.attempt, job.lease(), job.children.clone());
+        let hold = self.with_siblings(id);
         let outputs = outcome.outputs.iter().map(|(output, artifact)| (*output, *artifact)).collect();
         self.write(Write::Finish { job: id, attempt, outcome });
         self.graph.change(id, |job| {
@@ -23,7 +24,6 @@ impl Scheduler {
             job.outputs = outputs;
             job.checkpoint = None;
         });
-        let hold = lease.filter(|lease| self.stage_is_open(*lease, id)).map_or(Hold::No, Hold::Pack);
         for child in children {
             self.parent_done(child, hold);
         }
@@ -40,11 +40,14 @@ impl Scheduler {
                 job.state = job.open(hold);
             }
         });
-        let Some(job) = self.graph.get(id) else { return };
-        if let State::Ready { hold: Hold::Pack(lease) } = job.state {
+        self.note_hold(id);
+        self.consider(id);
+    }
+
+    fn note_hold(&mut self, id: JobId) {
+        if let Some(State::Ready { hold: Hold::Pack(lease) }) = self.graph.get(id).map(|job| job.state) {
             self.held.entry(lease).or_default().push(id);
         }
-        self.consider(id);
     }
 
     /// An attempt failed: what happens next follows from the kind of failure.
@@ -55,7 +58,8 @@ impl Scheduler {
             FailureClass::User | FailureClass::NotFinite => self.charge(id, failure, JobState::Failed),
             FailureClass::OutOfMemory if width > 1 => {
                 self.graph.change(id, |job| job.cap = width / 2);
-                self.end(id, "failed", Some(failure), JobState::Open, Hold::No);
+                let hold = self.with_siblings(id);
+                self.end(id, "failed", Some(failure), JobState::Open, hold);
             }
             FailureClass::OutOfMemory => self.charge(id, failure, JobState::Failed),
             FailureClass::DataMissing => {
@@ -104,7 +108,14 @@ impl Scheduler {
                 job.cap = job.cap.min((width / 2).max(1));
             }
         });
-        self.end(id, how, failure, next, Hold::No);
+        let hold = self.with_siblings(id);
+        self.end(id, how, failure, next, hold);
+    }
+
+    /// Holds a job until the rest of its stage has ended too, to be packed with it again.
+    fn with_siblings(&self, id: JobId) -> Hold {
+        let lease = self.graph.get(id).and_then(super::job::Job::lease);
+        lease.filter(|lease| self.stage_is_open(*lease, id)).map_or(Hold::No, Hold::Pack)
     }
 
     /// How long to wait after another infrastructure failure in a row.
@@ -141,6 +152,7 @@ impl Scheduler {
                 JobState::Open | JobState::Leased | JobState::Done => job.open(hold),
             };
         });
+        self.note_hold(id);
         if let Some(lease) = lease {
             self.leave(lease, id);
         }

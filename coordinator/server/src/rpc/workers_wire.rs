@@ -51,6 +51,7 @@ pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, 
             Ok(Event::Returned { worker, lease: returned.lease.parse()?, jobs })
         }
         Some(from_worker::Message::Leaving(v1::Leaving {})) => Ok(Event::Leaving { worker }),
+        Some(from_worker::Message::Draining(v1::Draining {})) => Ok(Event::Draining { worker }),
         Some(from_worker::Message::Hello(_)) => {
             Err(Error::Invalid("Hello comes once in a session".to_owned()))
         }

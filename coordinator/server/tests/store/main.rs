@@ -11,5 +11,7 @@ mod folding;
 mod graph;
 mod leading;
 mod queries;
+mod readme;
 mod rig;
 mod schema;
+mod views;

@@ -1,20 +1,23 @@
-//! Engines as child processes: one JSON value per line on the child's standard input and output. A child that dies,
-//! is killed or talks nonsense ends its channels and nothing else.
+//! Engines as child processes: one JSON value per line on the child's standard input and output; its standard error goes
+//! to the log. A child that dies, is killed or talks nonsense ends its channels and nothing else.
 
 use super::{Engine, Executor};
 use crate::config::SlotSpec;
 use futures::FutureExt;
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, process::Stdio};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
     sync::mpsc,
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 use tombola_spec::slot::{Event, Request};
 
 /// Events the agent has not looked at yet; beyond it the child waits.
 const EVENTS: usize = 256;
+/// How long the rest of a dead child's log may take to arrive.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Starts the command that `command_for` makes for a slot.
 pub struct ProcessExecutor<F> {
@@ -37,16 +40,19 @@ where
 {
     fn start(&self, slot: usize, spec: &SlotSpec) -> std::io::Result<Engine> {
         let mut command = Command::from((self.command_for)(slot, spec));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C in a terminal reaches a whole process group: the agent alone is to hear it, and drains its engines.
+        command.process_group(0);
         let mut child = command.spawn()?;
         let pipe = || std::io::Error::other("a child without pipes");
         let (stdin, stdout) = (child.stdin.take().ok_or_else(pipe)?, child.stdout.take().ok_or_else(pipe)?);
+        let last_words = tokio::spawn(log(slot, child.stderr.take().ok_or_else(pipe)?));
         let (requests, to_child) = mpsc::channel(16);
         let (from_child, events) = mpsc::channel(EVENTS);
         let kill = CancellationToken::new();
         tokio::spawn(write(to_child, stdin));
         tokio::spawn(read(stdout, from_child, kill.clone()));
-        let end = tokio::spawn(wait(child, kill.clone()));
+        let end = tokio::spawn(wait(child, last_words, kill.clone()));
         let end = end.map(|ended| ended.unwrap_or_else(|_| "it was given up".to_owned())).boxed();
         Ok(Engine { requests, events, end, kill })
     }
@@ -79,7 +85,17 @@ async fn read(stdout: ChildStdout, events: mpsc::Sender<Event>, kill: Cancellati
     }
 }
 
-async fn wait(mut child: Child, kill: CancellationToken) -> String {
+/// Logs what a child says to people. Returns its last line.
+async fn log(slot: usize, stderr: impl AsyncRead + Unpin) -> String {
+    let (mut lines, mut last) = (BufReader::new(stderr).split(b'\n'), String::new());
+    while let Ok(Some(line)) = lines.next_segment().await {
+        last = String::from_utf8_lossy(&line).trim_end().to_owned();
+        tracing::warn!(slot, line = last, "engine.says: on its standard error");
+    }
+    last
+}
+
+async fn wait(mut child: Child, last_words: JoinHandle<String>, kill: CancellationToken) -> String {
     let status = tokio::select! {
         status = child.wait() => status,
         () = kill.cancelled() => match child.start_kill() {
@@ -87,7 +103,12 @@ async fn wait(mut child: Child, kill: CancellationToken) -> String {
             Err(error) => Err(error),
         },
     };
-    status.map_or_else(|error| format!("its end is unknown ({error})"), describe)
+    let end = status.map_or_else(|error| format!("its end is unknown ({error})"), describe);
+    // A grandchild may hold the pipe open, and say nothing.
+    match tokio::time::timeout(LAST_WORDS, last_words).await {
+        Ok(Ok(words)) if !words.is_empty() => format!("{end}; its last words: {words}"),
+        _ => end,
+    }
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -118,10 +139,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_that_exits_says_how() {
-        let mut engine = shell(r#"echo '{"event":"stage_done"}'; exit 7"#);
+        let mut engine = shell(r#"echo '{"event":"stage_done"}'; echo 'no such kernel' >&2; exit 7"#);
         assert!(matches!(engine.events.recv().await, Some(Event::StageDone)));
         assert!(engine.events.recv().await.is_none());
-        assert_eq!((&mut engine.end).await, "it exited with code 7");
+        assert_eq!((&mut engine.end).await, "it exited with code 7; its last words: no such kernel");
     }
 
     #[tokio::test]

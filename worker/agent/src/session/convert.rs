@@ -91,6 +91,7 @@ pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str) ->
             let jobs = jobs.into_iter().map(|job| job.0).collect();
             Wire::Returned(v1::Returned { lease: lease.to_string(), jobs })
         }
+        ToCoordinator::Draining => Wire::Draining(v1::Draining {}),
         ToCoordinator::Leaving => Wire::Leaving(v1::Leaving {}),
     };
     v1::FromWorker { message: Some(message) }

@@ -15,6 +15,8 @@ pub(crate) struct SlotLeases {
     queue: VecDeque<Granted>,
     /// The engine was told to run a stage and has not said that it ended.
     pub(crate) busy: bool,
+    /// It was told to end that stage early.
+    pub(crate) yielding: bool,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,15 @@ impl SlotLeases {
     /// Whether this lease is held.
     pub(crate) fn holds(&self, lease: LeaseId) -> bool {
         self.queue.iter().any(|granted| granted.lease.id == lease)
+    }
+
+    /// Artifacts its jobs may still read.
+    pub(crate) fn artifacts(&self) -> impl Iterator<Item = Artifact> + '_ {
+        self.queue.iter().flat_map(|granted| {
+            let begun = granted.begun.iter().map(|running| &running.leased);
+            let jobs = begun.chain(granted.ahead.iter().flatten());
+            jobs.flat_map(LeasedJob::artifacts).chain(granted.made.values().copied())
+        })
     }
 
     /// The attempt of a job that is held, begun or not.

@@ -54,6 +54,13 @@ pub(crate) struct LeasedJob {
     pub(crate) resume: Option<Artifact>,
 }
 
+impl LeasedJob {
+    /// Artifacts it needs that are known.
+    pub(crate) fn artifacts(&self) -> impl Iterator<Item = Artifact> + '_ {
+        self.inputs.values().copied().chain(self.resume)
+    }
+}
+
 /// To the coordinator.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ToCoordinator {
@@ -63,6 +70,8 @@ pub(crate) enum ToCoordinator {
     Report(Report),
     /// Not started and never will be.
     Returned { lease: LeaseId, jobs: Vec<JobId> },
+    /// Nothing new is taken.
+    Draining,
     /// Everything is given back.
     Leaving,
 }

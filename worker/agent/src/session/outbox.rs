@@ -58,10 +58,23 @@ impl Outbox {
 
     /// Adds a fact; its sequence number is filled in. Returns the report, to be written down.
     pub(crate) fn add(&mut self, mut report: Report) -> Report {
+        if matches!(report.fact, Fact::Checkpoint { .. }) {
+            self.drop_checkpoints_before(&report);
+        }
         report.sequence = self.next;
         self.next += 1;
         self.push(report.clone());
         report
+    }
+
+    /// A checkpoint that was not sent and is not the latest is of no use; without a coordinator, they would fill the disk.
+    fn drop_checkpoints_before(&mut self, latest: &Report) {
+        let attempt = (latest.job, latest.attempt);
+        self.entries.retain(|Entry { report, sent, .. }| {
+            let is_checkpoint = matches!(report.fact, Fact::Checkpoint { .. });
+            *sent || !is_checkpoint || (report.job, report.attempt) != attempt
+        });
+        self.count();
     }
 
     fn push(&mut self, report: Report) {
@@ -110,6 +123,10 @@ impl Outbox {
 
     fn retain(&mut self, keep: impl Fn(&Report) -> bool) {
         self.entries.retain(|entry| keep(&entry.report));
+        self.count();
+    }
+
+    fn count(&mut self) {
         self.bytes = self.entries.iter().map(|entry| entry.bytes).sum();
     }
 

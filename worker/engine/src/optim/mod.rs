@@ -1,15 +1,13 @@
 //! Optimizers: PyTorch's formulas, masked, with state that can be saved.
 //!
-//! An update rule is one file with two forms: a [`simd::Kernel`] over raw memory for one lane on a CPU, and in-place
+//! An update rule is one file with two forms: a [`crate::simd::Kernel`] over raw memory for one lane on a CPU, and in-place
 //! tensor operations for all lanes of a fused pack. Both mask the gradient, so that a masked weight and its state,
 //! once exactly zero, stay exactly zero.
 
 mod adam;
 mod sgd;
-pub(crate) mod simd;
 
-use crate::error::Result;
-use simd::Real;
+use crate::{error::Result, simd::Real};
 use tch::Tensor;
 use tombola_spec::settings::{Optimizer, Train};
 

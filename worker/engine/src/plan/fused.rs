@@ -101,7 +101,7 @@ impl Pack for Fused {
         let lifts: Vec<f64> = drive.paces.iter().map(|pace| pace.lift).collect();
         let (rates, lifts) = (self.table(&rates)?, self.table(&lifts)?);
         let rows = Tensor::f_from_slice(&drive.rows)?.f_to(self.device())?;
-        let seen = (self.width * drive.batch) as i64;
+        let seen = self.width as i64 * self.common.batch;
         for step in 0..drive.updates(self.width) as i64 {
             let paces = Paces { minus_rate: rates.f_get(step)?, lift: lifts.f_get(step)? };
             self.update(&rows.f_narrow(0, step * seen, seen)?, &paces)?;

@@ -183,3 +183,68 @@ fn reading(folder: &Folder) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .disable_statement_logging()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{read_sql::KEPT, steps, verb::row};
+    use tombola_spec::Digest;
+
+    /// A leader, after a statement on its connection.
+    async fn leader(folder: &Path, statement: &'static str) -> (Sqlite, Epoch) {
+        let store = Sqlite::open(folder).unwrap();
+        store.migrate().await.unwrap();
+        let epoch = store.lead().await.unwrap();
+        let mut lead = store.lead.lock().await;
+        sqlx::query(statement).execute(&mut lead.writer.as_mut().unwrap().connection).await.unwrap();
+        drop(lead);
+        (store, epoch)
+    }
+
+    fn digests(count: u32) -> Vec<Digest> {
+        (0..count).map(|number| Digest::of(&number.to_le_bytes())).collect()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_recognized_and_nothing_is_applied() {
+        let folder = tempfile::tempdir().unwrap();
+        // SQLite answers as on a full disk once the file may not grow.
+        let (store, epoch) = leader(folder.path(), "pragma max_page_count = 1").await;
+        let error = store.apply(epoch, &steps::pin(&digests(4000), "9")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
+        assert!(store.fetch(&KEPT, &[row!["0"]]).await.unwrap().is_empty());
+        // Once there is room, the leader leads on.
+        let epoch = store.lead().await.unwrap();
+        store.apply(epoch, &steps::pin(&digests(4000), "9")).await.unwrap();
+        assert_eq!(store.fetch(&KEPT, &[row!["0"]]).await.unwrap().len(), 4000);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_cannot_be_written_is_recognized() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, epoch) = leader(folder.path(), "pragma query_only = on").await;
+        let error = store.apply(epoch, &steps::pin(&digests(1), "9")).await.unwrap_err();
+        assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_database_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("tombola.db"),
+            "not a database, but long enough to be one".repeat(99),
+        )
+        .unwrap();
+        let error = Sqlite::open(folder.path()).unwrap().migrate().await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let error = Sqlite::open(&folder.path().join("file/state")).err().unwrap();
+        assert!(error.to_string().contains("file/state") && error.to_string().contains("hint:"), "{error}");
+    }
+}

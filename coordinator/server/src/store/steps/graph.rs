@@ -26,8 +26,7 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         }
         Write::AddTrials(trials) => add_trials(steps, trials),
         Write::TrialSettings { trial, settings } => {
-            let settings = serde_json::to_string(settings).expect("settings have string keys");
-            steps.push(&sql::TRIAL_SETTINGS, vec![row![*trial, settings]]);
+            steps.push(&sql::TRIAL_SETTINGS, vec![row![*trial, Arg::json(settings)]]);
         }
         Write::AddRounds(rounds) => add_rounds(steps, rounds),
         Write::AddJobs(jobs) => add_jobs(steps, jobs),

@@ -4,7 +4,7 @@ mod place;
 mod world;
 
 pub(crate) use place::{Place, admin};
-pub(crate) use world::{NOW, SWEEP, World, artifact, outcome};
+pub(crate) use world::{NOW, SWEEP, Submitted, World, artifact, outcome};
 
 use std::time::Duration;
 use tombola_server::store::{Cell, Limits, Store, Table};
@@ -20,6 +20,20 @@ pub(crate) async fn ask(store: &dyn Store, sql: &str) -> Table {
 /// The single value that a query yields.
 pub(crate) async fn value(store: &dyn Store, sql: &str) -> Cell {
     ask(store, sql).await.rows[0][0].clone()
+}
+
+/// A table as people read it: `a | 0.500000 | null`, a line for each row.
+pub(crate) fn text(table: &Table) -> String {
+    let cell = |cell: &Cell| match cell {
+        Cell::Null => "null".to_owned(),
+        Cell::Integer(value) => value.to_string(),
+        // Adding zero takes the sign from a negative one.
+        Cell::Float(value) => format!("{:.6}", (value * 1e6).round() / 1e6 + 0.0),
+        Cell::Text(text) => text.clone(),
+        Cell::Bool(value) => value.to_string(),
+    };
+    let line = |row: &Vec<Cell>| row.iter().map(cell).collect::<Vec<_>>().join(" | ") + "\n";
+    table.rows.iter().map(line).collect()
 }
 
 /// Runs each scenario on each database: `sqlite::NAME` and `postgres::NAME`.

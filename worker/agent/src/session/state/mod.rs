@@ -3,15 +3,22 @@
 //! What must hold: nothing about an attempt is forgotten before it is acknowledged, fenced or the coordinator's memory
 //! is another; nothing is reported before its artifacts are uploaded; whatever is held is said in every Hello.
 
+mod told;
+
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;
+
 use super::{
-    leases::{Running, SlotLeases},
-    message::{Fact, FromCoordinator, Held, Lease, Report, ToCoordinator},
+    leases::SlotLeases,
+    message::{Fact, FromCoordinator, Held, Lease, LeasedJob, Report, ToCoordinator},
     outbox::Outbox,
 };
 use crate::slot::{Order, StageRun, Told};
 use std::{collections::BTreeSet, time::Duration};
 use tombola_spec::{
-    Attempt, JobId, LeaseId, WorkerId,
+    Attempt, Digest, JobId, LeaseId, WorkerId,
     outcome::{Artifact, Failure, FailureClass},
 };
 
@@ -34,8 +41,13 @@ pub(crate) enum Input {
     ArtifactsLost(u64, String),
     /// The operator wants the worker to drain and leave.
     Drain,
-    /// Time passed; monotonic time since start.
-    Tick(Duration),
+    /// Time passed.
+    Tick {
+        /// Monotonic time since start.
+        now: Duration,
+        /// The disk does not take reports at the moment.
+        unwritten: bool,
+    },
 }
 
 /// Something to do.
@@ -99,6 +111,8 @@ pub(crate) struct State {
     outbox: Outbox,
     /// The spool is full: engines have been told to checkpoint, and wait.
     paused: bool,
+    /// The spool cannot be written to, which is as bad as full.
+    unwritten: bool,
     draining: Option<Exit>,
     drained_since: Option<Duration>,
     actions: Vec<Action>,
@@ -128,6 +142,7 @@ impl State {
             slots: (0..slots).map(|_| SlotLeases::default()).collect(),
             outbox,
             paused: false,
+            unwritten: false,
             draining: None,
             drained_since: None,
             actions: Vec::new(),
@@ -142,6 +157,13 @@ impl State {
     /// Bytes of those reports, as spooled.
     pub(crate) fn report_bytes(&self) -> u64 {
         self.outbox.bytes()
+    }
+
+    /// Artifacts that leases and reports still need.
+    pub(crate) fn needed(&self) -> BTreeSet<Digest> {
+        let reported = self.outbox.reports().flat_map(|report| report.fact.artifacts());
+        let leased = self.slots.iter().flat_map(SlotLeases::artifacts);
+        reported.chain(leased).map(|artifact| artifact.digest).collect()
     }
 
     /// Whether the coordinator hears us.
@@ -160,7 +182,7 @@ impl State {
             Input::UploadFailed(sequence) => self.outbox.upload_failed(sequence),
             Input::ArtifactsLost(sequence, why) => self.outbox.artifacts_lost(sequence, &why),
             Input::Drain => self.drain(Exit::Drained),
-            Input::Tick(now) => self.tick(now),
+            Input::Tick { now, unwritten } => self.tick(now, unwritten),
         }
         self.watch_the_spool();
         self.begin_stages();
@@ -235,6 +257,10 @@ impl State {
             self.worker = Some(worker);
             self.actions.push(Action::Remember(worker));
         }
+        // A coordinator that was away does not know.
+        if self.draining.is_some() {
+            self.send(ToCoordinator::Draining);
+        }
     }
 
     fn lease(&mut self, lease: Lease) {
@@ -254,10 +280,7 @@ impl State {
                 None => {}
             }
         }
-        let needs = |job: &super::message::LeasedJob| {
-            job.inputs.values().copied().chain(job.resume).collect::<Vec<_>>()
-        };
-        let needed: Vec<Artifact> = lease.stages.iter().flatten().flat_map(needs).collect();
+        let needed: Vec<Artifact> = lease.stages.iter().flatten().flat_map(LeasedJob::artifacts).collect();
         if !needed.is_empty() {
             self.actions.push(Action::Fetch(needed));
         }
@@ -292,22 +315,20 @@ impl State {
             return;
         }
         self.draining = Some(exit);
-        let mut returned = Vec::new();
-        for (slot, leases) in self.slots.iter_mut().enumerate() {
-            returned.extend(leases.recall(None).into_iter().filter(|(_, jobs)| !jobs.is_empty()));
-            if leases.busy {
-                self.actions.push(Action::Order(slot, Order::Yield));
-            }
-        }
-        self.give_back(returned);
+        self.send(ToCoordinator::Draining);
         for slot in 0..self.slots.len() {
-            if !self.slots[slot].busy {
+            let returned = self.slots[slot].recall(None).into_iter().filter(|(_, jobs)| !jobs.is_empty());
+            self.give_back(returned.collect());
+            if self.slots[slot].busy {
+                self.yield_stage(slot);
+            } else {
                 self.end_begun(slot);
             }
         }
     }
 
-    fn tick(&mut self, now: Duration) {
+    fn tick(&mut self, now: Duration, unwritten: bool) {
+        self.unwritten = unwritten;
         self.outbox.rested();
         if self.draining.is_some() {
             let since = *self.drained_since.get_or_insert(now);
@@ -320,12 +341,18 @@ impl State {
     /// A full spool: engines checkpoint and wait until half of it is gone.
     fn watch_the_spool(&mut self) {
         let bytes = self.outbox.bytes();
-        if !self.paused && bytes >= self.rules.spool_bytes {
+        if !self.paused && (self.unwritten || bytes >= self.rules.spool_bytes) {
             self.paused = true;
-            let busy = self.slots.iter().enumerate().filter(|(_, slot)| slot.busy);
-            self.actions.extend(busy.map(|(slot, _)| Action::Order(slot, Order::Yield)));
-        } else if self.paused && bytes < self.rules.spool_bytes / 2 {
+            (0..self.slots.len()).for_each(|slot| self.yield_stage(slot));
+        } else if self.paused && !self.unwritten && bytes < self.rules.spool_bytes / 2 {
             self.paused = false;
+        }
+    }
+
+    fn yield_stage(&mut self, slot: usize) {
+        if self.slots[slot].busy {
+            self.slots[slot].yielding = true;
+            self.actions.push(Action::Order(slot, Order::Yield));
         }
     }
 
@@ -386,95 +413,4 @@ impl State {
 fn about(held: Held, fact: Fact) -> Report {
     let Held { lease, slot, job, attempt, .. } = held;
     Report { sequence: 0, lease, slot, job, attempt, fact }
-}
-
-/// What slots say.
-mod told {
-    use super::{Exit, Fact, Failure, FailureClass, Held, Running, State, Told};
-    use tombola_spec::JobId;
-
-    impl State {
-        pub(super) fn told(&mut self, slot: usize, told: Told) {
-            match told {
-                Told::Started { job, iteration } => {
-                    let first = |running: &mut Running| {
-                        (!std::mem::replace(&mut running.started, true))
-                            .then_some(Fact::Started { iteration })
-                    };
-                    self.fact(slot, job, first);
-                }
-                Told::Metrics { job, series } => self.fact(slot, job, |running| {
-                    running.batches += 1;
-                    Some(Fact::Metrics { batch: running.batches, series })
-                }),
-                Told::Checkpoint { job, iteration, artifact } => self.fact(slot, job, |running| {
-                    running.leased.resume = Some(artifact);
-                    Some(Fact::Checkpoint { iteration, artifact })
-                }),
-                Told::Finished { job, outcome } => {
-                    if self.slots[slot].running(job).is_some() {
-                        self.slots[slot].made(job, &outcome);
-                    }
-                    self.fact(slot, job, |running| {
-                        running.over = true;
-                        Some(Fact::Finished(outcome))
-                    });
-                }
-                Told::Failed { job, failure } => self.fact(slot, job, |running| {
-                    running.over = true;
-                    Some(Fact::Failed(failure))
-                }),
-                Told::Ended => self.stage_ended(slot),
-                Told::Broken(message) => self.drain(Exit::Broken(message)),
-            }
-        }
-
-        /// Records what `make` says of a running job; nothing is recorded of jobs that are over.
-        fn fact(&mut self, slot: usize, job: JobId, make: impl FnOnce(&mut Running) -> Option<Fact>) {
-            let Some(running) = self.slots[slot].running(job) else { return };
-            let held = held(slot, running);
-            if let Some(fact) = make(running) {
-                self.record(held, fact);
-            }
-        }
-
-        fn stage_ended(&mut self, slot: usize) {
-            self.slots[slot].busy = false;
-            let waits_for_the_spool = self.paused && self.draining.is_none();
-            if !waits_for_the_spool {
-                self.end_begun(slot);
-            }
-        }
-
-        /// Ends every job of a stage that has ended without a word about it: given back when draining, else a fault.
-        pub(super) fn end_begun(&mut self, slot: usize) {
-            let draining = self.draining.is_some();
-            let (mut facts, mut returned) = (Vec::new(), Vec::new());
-            for running in self.slots[slot].begun().filter(|running| !running.over) {
-                running.over = true;
-                let message = "the engine ended the stage without a result of this job".to_owned();
-                match (draining, running.started) {
-                    (true, true) => facts.push((held(slot, running), Fact::GivenBack)),
-                    (true, false) => returned.push((running.lease, vec![running.leased.job])),
-                    (false, _) => {
-                        let failure = Failure { class: FailureClass::Internal, message };
-                        facts.push((held(slot, running), Fact::Failed(failure)));
-                    }
-                }
-            }
-            self.slots[slot].drop_finished();
-            facts.into_iter().for_each(|(held, fact)| self.record(held, fact));
-            self.give_back(returned);
-        }
-    }
-
-    fn held(slot: usize, running: &Running) -> Held {
-        Held {
-            lease: running.lease,
-            slot: slot as u32,
-            job: running.leased.job,
-            attempt: running.leased.attempt,
-            started: running.started,
-        }
-    }
 }

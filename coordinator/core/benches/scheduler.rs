@@ -1,0 +1,157 @@
+//! The scheduler with 200,000 jobs: how long a submission takes, how much memory it holds, how many jobs a second go
+//! through lease, start and finish, and whether that depends on how much is behind it.
+//!
+//! `cargo bench -p tombola-core --bench scheduler`
+
+#![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+use tombola_core::{
+    plan::Plan,
+    record::Snapshot,
+    schedule::{Config, Effect, Event, Fact, Lease, Message, Scheduler},
+    sweep,
+};
+use tombola_spec::{
+    Attempt, Digest, JobId, WorkerId,
+    data::known,
+    outcome::{Artifact, MaskSummary, Outcome, Provenance, Summary},
+    version,
+    worker::{DataInfo, DeviceKind, SlotInfo, WorkerInfo},
+};
+
+/// 4,878 seeds of 41 jobs each: as many as one sweep may have.
+const SWEEP: &str = r#"
+name = "large"
+seeds = "1..=4878"
+model = { name = "mnist_lenet_300_100" }
+data = { set = "mnist" }
+train = { steps = "3000it", batch = 60, optimizer = "adam", lr = 1.2e-3, eval_every = "3000it" }
+prune = { scope = "per_layer", rate = 0.2, rounds = 20 }
+"#;
+const WORKERS: usize = 64;
+
+fn main() {
+    let (plan, planned) = timed(|| sweep::load(SWEEP).expect("the sweep above"));
+    let jobs = plan.jobs.len();
+    println!("plan          {jobs} jobs in {planned:.2?}");
+    let before = resident_mib();
+    let mut bench = Bench::new();
+    let ((), submitted) = timed(|| bench.submit(plan));
+    println!("submit        {submitted:.2?}");
+    println!("memory        {:.0} MiB for the jobs (plan freed)", resident_mib() - before);
+    for tenth in 1..=10 {
+        let (done, took) = timed(|| bench.run(jobs / 10));
+        let rate = done as f64 / took.as_secs_f64();
+        println!("tenth {tenth:<2}      {rate:>9.0} jobs/s through lease, start and finish; {WORKERS} slots");
+        if done == 0 {
+            break;
+        }
+    }
+}
+
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let made = act();
+    (made, begun.elapsed())
+}
+
+struct Bench {
+    scheduler: Scheduler,
+    now: Duration,
+    sequence: u64,
+    /// Leased and not begun, in order: worker, job, attempt.
+    work: VecDeque<(WorkerId, JobId, Attempt)>,
+    outcome: Outcome,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let scheduler = Scheduler::fold(Config::default(), Snapshot::default());
+        let mut bench =
+            Self { scheduler, now: Duration::ZERO, sequence: 0, work: VecDeque::new(), outcome: outcome() };
+        (0..WORKERS).for_each(|number| {
+            bench.event(Event::Hello { info: info(number), worker: None, held: Vec::new() })
+        });
+        bench
+    }
+
+    fn submit(&mut self, plan: Plan) {
+        self.event(Event::Submit { plan, source: String::new(), known: Vec::new() });
+    }
+
+    fn event(&mut self, event: Event) {
+        for effect in self.scheduler.handle(self.now, event) {
+            if let Effect::Send { worker, message: Message::Lease(Lease { pack, .. }) } = effect {
+                let lanes = pack.stages.into_iter().flatten();
+                self.work.extend(lanes.map(|(job, attempt)| (worker, job, attempt)));
+            }
+        }
+    }
+
+    /// Finishes about so many jobs; returns how many.
+    fn run(&mut self, jobs: usize) -> usize {
+        let mut done = 0;
+        while done < jobs {
+            let Some((worker, job, attempt)) = self.work.pop_front() else { return done };
+            let finished = Fact::Finished(Box::new(self.outcome.clone()));
+            for fact in [Fact::Started { iteration: 0 }, finished] {
+                self.sequence += 1;
+                self.event(Event::Report { worker, sequence: self.sequence, job, attempt, fact });
+            }
+            done += 1;
+            if done % 500 == 0 {
+                self.now += Duration::from_millis(100);
+                self.event(Event::Tick);
+                (1..=WORKERS as u64).for_each(|id| {
+                    self.event(Event::Heartbeat { worker: WorkerId(id), progress: Vec::new() });
+                });
+            }
+        }
+        done
+    }
+}
+
+fn info(number: usize) -> WorkerInfo {
+    let shape = known("mnist").expect("a known data set");
+    WorkerInfo {
+        name: format!("worker-{number}"),
+        host: String::new(),
+        version: String::new(),
+        components: version::components()
+            .into_iter()
+            .map(|(name, version)| (name.to_owned(), version))
+            .collect(),
+        slots: vec![SlotInfo { device: DeviceKind::Cpu, index: 0, name: String::new(), memory: 0, lanes: 1 }],
+        data: vec![DataInfo { set: "mnist".to_owned(), digest: Digest::of(b""), shape }],
+    }
+}
+
+/// Has every output, so that it is a result of any job.
+fn outcome() -> Outcome {
+    let artifact = Artifact { digest: Digest::of(b"x"), bytes: 1 };
+    Outcome {
+        outputs: tombola_spec::job::Output::ALL.into_iter().map(|output| (output, artifact)).collect(),
+        summary: Summary::Mask(MaskSummary { layers: Vec::new() }),
+        provenance: Provenance {
+            plan: String::new(),
+            device: String::new(),
+            threads: 1,
+            width: 1,
+            libtorch: String::new(),
+            capability: String::new(),
+            worker: String::new(),
+            data: None,
+        },
+    }
+}
+
+/// Resident memory of this process, MiB.
+fn resident_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+}

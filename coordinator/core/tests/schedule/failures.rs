@@ -1,0 +1,137 @@
+//! What a failure leads to, by its class.
+
+use crate::rig::{Rig, tiny};
+use tombola_core::record::JobState;
+use tombola_spec::{JobId, outcome::FailureClass, worker::DeviceKind};
+
+fn failed_once(class: FailureClass) -> (Rig, JobId) {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 2, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.fail("ada", job, class);
+    (rig, job)
+}
+
+#[test]
+fn a_users_mistake_is_not_tried_again() {
+    for class in [FailureClass::User, FailureClass::NotFinite] {
+        let (mut rig, job) = failed_once(class);
+        assert_eq!(rig.state(job), JobState::Failed);
+        rig.wait(100);
+        assert!(rig.run().is_empty(), "{class:?}");
+        // What stands behind it waits, leased to nobody.
+        assert_eq!(rig.count(JobState::Open), 4);
+        let sweep = *rig.store.sweeps.keys().next().unwrap();
+        assert!(rig.progress(sweep).finished && rig.progress(sweep).failed == 1);
+    }
+}
+
+#[test]
+fn an_internal_failure_is_tried_three_times_in_all() {
+    let (mut rig, job) = failed_once(FailureClass::Internal);
+    for _ in 0..2 {
+        assert_eq!(rig.state(job), JobState::Open);
+        rig.wait(5);
+        assert_eq!(rig.runs("ada"), [job]);
+        rig.fail("ada", job, FailureClass::Internal);
+    }
+    assert_eq!(rig.state(job), JobState::Failed);
+    assert_eq!(rig.store.jobs[&job].tries, 3);
+}
+
+#[test]
+fn a_full_disk_costs_no_try_and_waits_longer_each_time() {
+    let (mut rig, job) = failed_once(FailureClass::Infrastructure);
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        let begun = rig.now;
+        while rig.runs("ada").is_empty() {
+            rig.wait(1);
+        }
+        pauses.push((rig.now - begun).as_secs());
+        rig.fail("ada", job, FailureClass::Infrastructure);
+    }
+    assert_eq!(pauses, [1, 2, 4, 8]);
+    assert_eq!((rig.state(job), rig.store.jobs[&job].tries), (JobState::Open, 0));
+}
+
+#[test]
+fn too_little_memory_halves_the_pack_and_fails_a_lone_lane() {
+    let mut rig = Rig::new();
+    rig.submit(
+        &tiny("a", "\"1..=4\"", 0, "")
+            .replace("prune = { scope = \"per_layer\", rate = 0.2, rounds = 0 }", ""),
+    );
+    rig.worker_with("gpu", DeviceKind::Cuda, &[4], &["mnist"]);
+    let mut widths = Vec::new();
+    while rig.count(JobState::Failed) < 4 {
+        let running = rig.runs("gpu");
+        assert!(!running.is_empty());
+        widths.push(rig.agents["gpu"].widths()[0]);
+        running.into_iter().for_each(|job| rig.fail("gpu", job, FailureClass::OutOfMemory));
+    }
+    assert_eq!(widths, [4, 2, 2, 1, 1, 1, 1]);
+}
+
+#[test]
+fn a_job_whose_data_a_worker_lacks_goes_to_another() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.fail("ada", job, FailureClass::DataMissing);
+    assert!(rig.runs("ada").is_empty());
+    rig.worker("bob");
+    assert_eq!(rig.runs("bob"), [job]);
+    assert_eq!(rig.store.jobs[&job].tries, 0);
+}
+
+#[test]
+fn engines_that_die_five_times_quarantine_their_job() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    for losses in 1..=5 {
+        assert_eq!(rig.runs("ada"), [job]);
+        rig.fail("ada", job, FailureClass::Crashed);
+        assert_eq!((rig.store.jobs[&job].losses, rig.store.jobs[&job].tries), (losses, 0));
+    }
+    assert_eq!(rig.state(job), JobState::Quarantined);
+    assert!(rig.runs("ada").is_empty());
+    rig.event(tombola_core::schedule::Event::Retry { sweep });
+    assert_eq!((rig.state(job), rig.store.jobs[&job].losses), (JobState::Leased, 0));
+}
+
+#[test]
+fn a_pack_that_kills_its_engine_is_bisected_until_the_culprit_stands_alone() {
+    let mut rig = Rig::new();
+    rig.submit(
+        &tiny("a", "\"1..=8\"", 0, "")
+            .replace("prune = { scope = \"per_layer\", rate = 0.2, rounds = 0 }", ""),
+    );
+    rig.worker_with("gpu", DeviceKind::Cuda, &[8], &["mnist"]);
+    let culprit = *rig.store.jobs.keys().nth(5).unwrap();
+    while rig.state(culprit) != JobState::Quarantined {
+        let running = rig.runs("gpu");
+        if running.contains(&culprit) {
+            running.into_iter().for_each(|job| rig.fail("gpu", job, FailureClass::Crashed));
+        } else {
+            rig.finish("gpu");
+        }
+    }
+    rig.run();
+    assert_eq!(rig.count(JobState::Done), 7);
+}
+
+#[test]
+fn a_failed_parent_gives_its_chain_back() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let parent = rig.runs("ada")[0];
+    rig.fail("ada", parent, FailureClass::User);
+    assert!(rig.runs("ada").is_empty());
+    assert_eq!((rig.count(JobState::Open), rig.count(JobState::Leased)), (2, 0));
+}

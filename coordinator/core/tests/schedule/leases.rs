@@ -1,0 +1,134 @@
+//! Who gets what: order, chains, packs, prefetch.
+
+use crate::rig::{Rig, tiny};
+use tombola_core::record::JobState;
+use tombola_spec::{job::JobSpec, worker::DeviceKind};
+
+#[test]
+fn a_sweep_runs_to_its_end_on_one_worker() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "1", 3, "branch.reinit = { rounds = [1, 3] }"));
+    let done = rig.run();
+    // Dense training, three prunings with their training, two controls that share the masks.
+    assert_eq!(done.len(), 1 + 3 * 2 + 2);
+    assert!(
+        rig.jobs(sweep)
+            .iter()
+            .all(|job| rig.state(*job) == JobState::Done && rig.store.times_done(*job) == 1)
+    );
+    assert!(rig.progress(sweep).finished);
+}
+
+#[test]
+fn a_lease_carries_training_pruning_and_the_next_training() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 4, ""));
+    rig.worker("ada");
+    let leases = rig.agents["ada"].leases();
+    let kinds: Vec<_> = leases[0].iter().map(|stage| rig.spec(stage[0]).kind()).collect();
+    assert_eq!(kinds, ["train", "prune", "train"]);
+    rig.run();
+    assert_eq!(rig.count(JobState::Done), 9);
+    // Nine jobs in leases of up to two trainings.
+    assert_eq!(rig.store.packs.len(), 3);
+}
+
+#[test]
+fn the_longest_line_goes_first() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("short", "1", 1, ""));
+    rig.submit(&tiny("long", "2", 5, ""));
+    rig.worker("ada");
+    let JobSpec::Train(first) = rig.spec(rig.agents["ada"].leases()[0][0][0]) else { panic!("a training") };
+    assert_eq!(first.order.seed, 2);
+}
+
+#[test]
+fn a_busy_slot_has_one_lease_in_reserve_and_not_more() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "\"1..=5\"", 1, ""));
+    rig.worker("ada");
+    assert_eq!(rig.agents["ada"].leases().len(), 2);
+    rig.begin("ada");
+    assert_eq!(rig.agents["ada"].leases().len(), 2);
+}
+
+#[test]
+fn idle_slots_are_served_before_reserves() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    rig.worker("bob");
+    rig.submit(&tiny("a", "[1, 2]", 1, ""));
+    assert_eq!(rig.agents["ada"].leases().len(), 1);
+    assert_eq!(rig.agents["bob"].leases().len(), 1);
+}
+
+#[test]
+fn an_idle_worker_takes_over_anothers_reserve() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    rig.submit(&tiny("a", "[1, 2]", 1, ""));
+    rig.begin("ada");
+    assert_eq!(rig.agents["ada"].leases().len(), 2);
+    rig.worker("bob");
+    assert_eq!(rig.agents["ada"].leases().len(), 1);
+    assert_eq!(rig.agents["bob"].leases().len(), 1);
+    rig.run();
+    // A recalled lease is not a try.
+    assert!(rig.store.jobs.values().all(|job| job.tries == 0 && job.state == JobState::Done));
+}
+
+#[test]
+fn equal_jobs_of_many_seeds_share_a_pack_on_a_gpu() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "\"1..=6\"", 2, ""));
+    rig.worker_with("gpu", DeviceKind::Cuda, &[32], &["mnist"]);
+    let leases = rig.agents["gpu"].leases();
+    assert_eq!(leases.len(), 1);
+    assert_eq!(leases[0].iter().map(Vec::len).collect::<Vec<_>>(), [6, 6, 6]);
+    // Six lanes are padded to a width from the fixed set.
+    assert_eq!(rig.agents["gpu"].widths(), [8]);
+    rig.run();
+    assert_eq!(rig.count(JobState::Done), 6 * 5);
+    assert_eq!(rig.store.packs.len(), 2);
+}
+
+#[test]
+fn lanes_of_a_pack_stay_together_after_pruning() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "\"1..=4\"", 3, "branch.reinit = { rounds = [1] }"));
+    rig.worker_with("gpu", DeviceKind::Cuda, &[4], &["mnist"]);
+    rig.run();
+    let widths: Vec<_> = rig.store.packs.values().map(|pack| (pack.width, pack.stages[0].len())).collect();
+    assert!(widths.iter().all(|(width, lanes)| (*width, *lanes) == (4, 4)), "{widths:?}");
+}
+
+#[test]
+fn two_gpus_divide_what_is_ready() {
+    let mut rig = Rig::new();
+    rig.worker_with("a", DeviceKind::Cuda, &[32], &["mnist"]);
+    rig.worker_with("b", DeviceKind::Cuda, &[32], &["mnist"]);
+    rig.submit(&tiny("s", "\"1..=8\"", 1, ""));
+    assert_eq!(rig.agents["a"].leases()[0][0].len(), 4);
+    assert_eq!(rig.agents["b"].leases()[0][0].len(), 4);
+}
+
+#[test]
+fn jobs_that_cannot_be_packed_are_not() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "\"1..=2\"", 1, ""));
+    rig.submit(&tiny("b", "\"3..=4\"", 1, "").replace("batch = 60", "batch = 50"));
+    rig.worker_with("gpu", DeviceKind::Cuda, &[32], &["mnist"]);
+    assert!(rig.store.packs.values().all(|pack| pack.stages[0].len() == 2));
+}
+
+#[test]
+fn a_worker_without_the_data_set_gets_no_training() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker_with("poor", DeviceKind::Cpu, &[1], &["kmnist"]);
+    assert!(rig.agents["poor"].leases().is_empty());
+    rig.worker("ada");
+    assert_eq!(rig.agents["ada"].leases().len(), 1);
+}

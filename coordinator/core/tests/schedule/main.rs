@@ -1,0 +1,11 @@
+//! Scenarios of the scheduler, in the style of HyperQueue's rig: what happens is said, what follows is checked, and a
+//! store that checks every condition stands behind each of them.
+
+mod explain;
+mod failures;
+mod leases;
+mod random;
+mod restart;
+mod rig;
+mod sweeps;
+mod workers;

@@ -1,0 +1,331 @@
+//! A scheduler with a store and workers around it, all in memory: tests say what happens, in the domain's words.
+
+mod agent;
+mod store;
+
+pub(crate) use agent::Agent;
+pub(crate) use store::Store;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tombola_core::{
+    plan::Plan,
+    record::{JobState, SweepState},
+    schedule::{Config, Effect, Event, Extension, Message, Progress, Scheduler, StoredTrial},
+    sweep,
+};
+use tombola_spec::{
+    Digest, JobId, SweepId, WorkerId,
+    data::known,
+    job::JobSpec,
+    outcome::FailureClass,
+    version,
+    worker::{DataInfo, DeviceKind, SlotInfo, WorkerInfo},
+};
+
+/// The whole coordinator but its shell, and its workers.
+pub(crate) struct Rig {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) now: Duration,
+    pub(crate) agents: BTreeMap<String, Agent>,
+    links: BTreeMap<WorkerId, String>,
+    /// Answers to people.
+    pub(crate) answers: Vec<Effect>,
+    /// Everything sent to workers, in order.
+    pub(crate) sent: Vec<(String, Message)>,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let store = Store::default();
+        Self {
+            scheduler: Scheduler::fold(config, store.snapshot()),
+            config,
+            store,
+            now: Duration::ZERO,
+            agents: BTreeMap::new(),
+            links: BTreeMap::new(),
+            answers: Vec::new(),
+            sent: Vec::new(),
+        }
+    }
+
+    /// Handles an event: records first, then messages, whose answers are events again.
+    pub(crate) fn event(&mut self, event: Event) {
+        let mut events = vec![event];
+        while !events.is_empty() {
+            for event in std::mem::take(&mut events) {
+                let effects = self.scheduler.handle(self.now, event);
+                let mut messages = Vec::new();
+                for effect in effects {
+                    match effect {
+                        Effect::Write(write) => self.store.apply(write),
+                        Effect::Send { worker, message } => messages.push((worker, message)),
+                        Effect::Changed(_) => {}
+                        answer => self.answers.push(answer),
+                    }
+                }
+                for (worker, message) in messages {
+                    events.extend(self.deliver(worker, message));
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, worker: WorkerId, message: Message) -> Vec<Event> {
+        let Some(name) = self.links.get(&worker).cloned() else { return Vec::new() };
+        self.sent.push((name.clone(), message.clone()));
+        self.agents.get_mut(&name).map(|agent| agent.hear(message)).unwrap_or_default()
+    }
+
+    /// A worker with one CPU slot of one lane that holds MNIST.
+    pub(crate) fn worker(&mut self, name: &str) {
+        self.worker_with(name, DeviceKind::Cpu, &[1], &["mnist"]);
+    }
+
+    pub(crate) fn worker_with(&mut self, name: &str, device: DeviceKind, lanes: &[u32], sets: &[&str]) {
+        let slot = |(index, lanes): (u32, &u32)| SlotInfo {
+            device,
+            index,
+            name: String::new(),
+            memory: 0,
+            lanes: *lanes,
+        };
+        let data = |set: &&str| DataInfo {
+            set: (*set).to_owned(),
+            digest: Digest::of(set.as_bytes()),
+            shape: known(set).unwrap(),
+        };
+        let info = WorkerInfo {
+            name: name.to_owned(),
+            host: "test".to_owned(),
+            version: "0.1.0".to_owned(),
+            components: version::components()
+                .into_iter()
+                .map(|(name, version)| (name.to_owned(), version))
+                .collect(),
+            slots: (0..).zip(lanes).map(slot).collect(),
+            data: sets.iter().map(data).collect(),
+        };
+        self.join(info);
+    }
+
+    /// A worker says Hello for the first time.
+    pub(crate) fn join(&mut self, info: WorkerInfo) {
+        let name = info.name.clone();
+        self.agents.insert(name.clone(), Agent::new(info));
+        self.connect(&name);
+    }
+
+    /// A worker opens a link: Hello, then every report that was never acknowledged.
+    pub(crate) fn connect(&mut self, name: &str) {
+        let agent = &self.agents[name];
+        let known = (agent.id != WorkerId(0)).then_some(agent.id);
+        let hello = Event::Hello { info: agent.info.clone(), worker: known, held: agent.held() };
+        let reports = agent.unacknowledged();
+        let effects = self.scheduler.handle(self.now, hello);
+        let first = effects.iter().find_map(|effect| match effect {
+            Effect::Send { worker, message: message @ (Message::Welcome | Message::Refused { .. }) } => {
+                Some((*worker, message.clone()))
+            }
+            _ => None,
+        });
+        let (id, first) = first.expect("a Hello is answered");
+        let agent = self.agents.get_mut(name).unwrap();
+        if first == Message::Welcome {
+            if known.is_some_and(|known| known != id) {
+                agent.die();
+            }
+            agent.id = id;
+            self.links.insert(id, name.to_owned());
+        } else {
+            agent.hear(first);
+        }
+        let mut answers = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Write(write) => self.store.apply(write),
+                Effect::Send { worker, message } => answers.extend(self.deliver(worker, message)),
+                _ => {}
+            }
+        }
+        answers.into_iter().chain(reports).for_each(|event| self.event(event));
+    }
+
+    /// A worker's link breaks; it goes on by itself.
+    pub(crate) fn cut(&mut self, name: &str) {
+        let id = self.agents[name].id;
+        self.links.remove(&id);
+        self.event(Event::LinkDown { worker: id });
+    }
+
+    /// `kill -9` of a worker.
+    pub(crate) fn kill(&mut self, name: &str) {
+        self.cut(name);
+        self.agents.get_mut(name).unwrap().die();
+    }
+
+    /// `kill -9` of the coordinator and a restart: links break, memory is folded again.
+    pub(crate) fn restart(&mut self) {
+        self.links.clear();
+        self.now = Duration::ZERO;
+        self.scheduler = Scheduler::fold(self.config, self.store.snapshot());
+    }
+
+    /// Everybody that has no link comes back.
+    pub(crate) fn reconnect(&mut self) {
+        let names: Vec<String> = self.agents.keys().cloned().collect();
+        for name in names {
+            if !self.links.contains_key(&self.agents[&name].id) && !self.agents[&name].draining {
+                self.connect(&name);
+            }
+        }
+    }
+
+    /// Time passes in half seconds, as the driver ticks; connected workers say that they live.
+    pub(crate) fn wait(&mut self, seconds: u64) {
+        for _ in 0..2 * seconds {
+            self.now += Duration::from_millis(500);
+            let linked: Vec<WorkerId> = self.links.keys().copied().collect();
+            for worker in linked {
+                self.event(Event::Heartbeat { worker, progress: Vec::new() });
+            }
+            self.event(Event::Tick);
+        }
+    }
+
+    pub(crate) fn submit(&mut self, file: &str) -> SweepId {
+        let plan = sweep::load(file).unwrap_or_else(|mistakes| panic!("{}", mistakes.show("test")));
+        let known = self.known(&plan);
+        self.event(Event::Submit { plan, source: file.to_owned(), known });
+        *self.store.sweeps.keys().last().unwrap()
+    }
+
+    pub(crate) fn extend(&mut self, id: SweepId, file: &str) {
+        let plan = sweep::load(file).unwrap_or_else(|mistakes| panic!("{}", mistakes.show("test")));
+        let rounds = |trial| {
+            let rounds = self.store.rounds.iter().filter(move |round| round.trial == trial);
+            rounds.map(|round| (round.branch.clone(), round.copy, round.round)).collect()
+        };
+        let trials = self.store.trials.iter().filter(|row| row.sweep == id);
+        let trials = trials.map(|row| StoredTrial { row: row.clone(), rounds: rounds(row.id) }).collect();
+        let (known, sweep) = (self.known(&plan), self.store.sweeps[&id].clone());
+        let extension = Extension { sweep, plan, source: file.to_owned(), known, trials };
+        self.event(Event::Extend(Box::new(extension)));
+    }
+
+    fn known(&self, plan: &Plan) -> Vec<tombola_core::record::JobRow> {
+        self.store.find(&plan.jobs.iter().map(|job| job.fingerprint).collect::<BTreeSet<_>>())
+    }
+
+    /// `new` and `known` of the last submission or extension.
+    pub(crate) fn accepted(&self) -> (u64, u64) {
+        let accepted = self.answers.iter().rev().find_map(|answer| match answer {
+            Effect::Accepted { new, known, .. } => Some((*new, *known)),
+            _ => None,
+        });
+        accepted.expect("a submission")
+    }
+
+    /// The last refusal.
+    pub(crate) fn rejection(&self) -> &str {
+        match self.answers.last() {
+            Some(Effect::Rejected(why)) => why,
+            other => panic!("not rejected but {other:?}"),
+        }
+    }
+
+    pub(crate) fn set_state(&mut self, sweep: SweepId, state: SweepState) {
+        self.event(Event::SetState { sweep, state });
+    }
+
+    /// A worker begins whatever its slots can.
+    pub(crate) fn begin(&mut self, name: &str) {
+        for slot in 0..self.agents[name].info.slots.len() as u32 {
+            let said = self.agents.get_mut(name).unwrap().begin(slot);
+            said.into_iter().for_each(|event| self.event(event));
+        }
+    }
+
+    /// A worker finishes everything it runs; returns what it was.
+    pub(crate) fn finish(&mut self, name: &str) -> Vec<JobId> {
+        let running = self.agents[name].running();
+        for &job in &running {
+            let said = self.agents.get_mut(name).unwrap().finish(job);
+            self.event(said);
+        }
+        running
+    }
+
+    /// A worker fails one job it runs.
+    pub(crate) fn fail(&mut self, name: &str, job: JobId, class: FailureClass) {
+        let said = self.agents.get_mut(name).unwrap().fail(job, class);
+        self.event(said);
+    }
+
+    /// What a worker runs, after it began what it could.
+    pub(crate) fn runs(&mut self, name: &str) -> Vec<JobId> {
+        self.begin(name);
+        self.agents[name].running()
+    }
+
+    /// Lets all workers work until nothing is left to do; returns the jobs finished, in order.
+    pub(crate) fn run(&mut self) -> Vec<JobId> {
+        let mut done = Vec::new();
+        loop {
+            let before = done.len();
+            let names: Vec<String> = self.agents.keys().cloned().collect();
+            for name in &names {
+                self.begin(name);
+                done.extend(self.finish(name));
+            }
+            if done.len() == before {
+                return done;
+            }
+        }
+    }
+
+    pub(crate) fn progress(&self, sweep: SweepId) -> Progress {
+        self.scheduler.progress(sweep).expect("a sweep in memory")
+    }
+
+    pub(crate) fn state(&self, job: JobId) -> JobState {
+        self.store.jobs[&job].state
+    }
+
+    /// Jobs a sweep wants, by id.
+    pub(crate) fn jobs(&self, sweep: SweepId) -> Vec<JobId> {
+        self.store.claims.iter().filter(|(claim, _)| *claim == sweep).map(|(_, job)| *job).collect()
+    }
+
+    pub(crate) fn count(&self, state: JobState) -> usize {
+        self.store.jobs.values().filter(|job| job.state == state).count()
+    }
+
+    pub(crate) fn spec(&self, job: JobId) -> &JobSpec {
+        &self.store.jobs[&job].spec
+    }
+
+    pub(crate) fn explain(&self, job: JobId) -> String {
+        self.scheduler.explain_job(self.now, job).expect("a job in memory").join("\n")
+    }
+}
+
+/// A sweep of one tiny network: seeds, rounds, and a reinit control at round 1 if asked for.
+pub(crate) fn tiny(name: &str, seeds: &str, rounds: u32, more: &str) -> String {
+    format!(
+        "name = \"{name}\"\nseeds = {seeds}\n\
+         model = {{ name = \"mnist_lenet_4\" }}\n\
+         data = {{ set = \"mnist\" }}\n\
+         train = {{ steps = \"100it\", batch = 60, optimizer = \"sgd\", lr = 0.1, eval_every = \"100it\" }}\n\
+         prune = {{ scope = \"per_layer\", rate = 0.2, rounds = {rounds} }}\n{more}"
+    )
+}

@@ -1,0 +1,230 @@
+//! Workers that come, go, fall silent, come back late, or are somebody else.
+
+use crate::rig::{Rig, tiny};
+use tombola_core::{
+    record::{CheckpointRow, JobState},
+    schedule::{Event, Fact, Message},
+};
+use tombola_spec::{Attempt, Digest, outcome::Artifact};
+
+#[test]
+fn a_silent_workers_jobs_go_to_another_after_a_term_and_not_before() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.cut("ada");
+    rig.worker("bob");
+    rig.wait(14);
+    assert!(rig.runs("bob").is_empty());
+    rig.wait(2);
+    assert_eq!(rig.runs("bob"), [job]);
+    assert_eq!(rig.store.ends_of(job), ["lost"]);
+    assert_eq!((rig.store.jobs[&job].tries, rig.store.jobs[&job].losses), (0, 1));
+}
+
+#[test]
+fn a_late_worker_is_fenced_and_drops_its_work() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.cut("ada");
+    rig.worker("bob");
+    rig.wait(16);
+    assert_eq!(rig.runs("bob"), [job]);
+    rig.connect("ada");
+    let fenced =
+        |message: &Message| matches!(message, Message::Fenced(lanes) if lanes.contains(&(job, Attempt(1))));
+    assert!(rig.sent.iter().any(|(name, message)| name == "ada" && fenced(message)));
+    assert!(rig.agents["ada"].running().is_empty());
+    rig.run();
+    assert_eq!(rig.store.times_done(job), 1);
+}
+
+#[test]
+fn a_result_reported_by_a_fenced_worker_is_not_stored() {
+    let mut rig = Rig::new();
+    rig.submit(
+        &tiny("a", "1", 0, "").replace("prune = { scope = \"per_layer\", rate = 0.2, rounds = 0 }", ""),
+    );
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    let late = rig.agents.get_mut("ada").unwrap().finish(job);
+    rig.kill("ada");
+    rig.worker("bob");
+    rig.wait(16);
+    assert_eq!(rig.runs("bob"), [job]);
+    rig.event(late);
+    assert_eq!(rig.state(job), JobState::Leased);
+    rig.finish("bob");
+    assert_eq!(rig.store.times_done(job), 1);
+}
+
+#[test]
+fn a_short_break_of_the_link_changes_nothing() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 2, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.cut("ada");
+    let result = rig.agents.get_mut("ada").unwrap().finish(job);
+    drop(result);
+    rig.wait(5);
+    rig.connect("ada");
+    assert_eq!((rig.state(job), rig.store.times_done(job)), (JobState::Done, 1));
+    rig.run();
+    assert!(rig.store.ends.iter().all(|(_, _, how)| *how == "done"));
+}
+
+#[test]
+fn a_repeated_report_is_acknowledged_and_stored_once() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    let report = rig.agents.get_mut("ada").unwrap().finish(job);
+    rig.event(report.clone());
+    rig.event(report);
+    assert_eq!(rig.store.times_done(job), 1);
+    assert!(!rig.sent.iter().any(|(_, message)| matches!(message, Message::Fenced(_))));
+}
+
+#[test]
+fn a_killed_worker_that_is_back_at_once_gets_its_job_again_from_the_checkpoint() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    let checkpoint =
+        CheckpointRow { iteration: 40, artifact: Artifact { digest: Digest::of(b"c"), bytes: 9 } };
+    let told = rig.agents.get_mut("ada").unwrap().tell(job, Fact::Checkpoint(checkpoint));
+    rig.event(told);
+    rig.kill("ada");
+    rig.connect("ada");
+    assert_eq!(rig.store.ends_of(job), ["lost"]);
+    assert_eq!(rig.runs("ada"), [job]);
+    let resumed = rig.sent.iter().rev().find_map(|(_, message)| match message {
+        Message::Lease(lease) => lease.jobs.get(&job).map(|leased| leased.resume),
+        _ => None,
+    });
+    assert_eq!(resumed, Some(Some(checkpoint)));
+}
+
+#[test]
+fn a_draining_worker_gives_everything_back_for_free() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "[1, 2, 3]", 2, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    let worker = rig.agents["ada"].id;
+    rig.event(Event::Drain { worker });
+    rig.event(Event::Leaving { worker });
+    assert_eq!(rig.count(JobState::Leased), 0);
+    assert_eq!(rig.store.ends_of(job), ["drained"]);
+    assert!(rig.store.jobs.values().all(|job| (job.tries, job.losses) == (0, 0)));
+    assert_eq!(rig.store.workers[&worker].1, "gone");
+    assert!(rig.scheduler.workers(rig.now).is_empty());
+    rig.worker("bob");
+    assert_eq!(rig.run().len(), 3 * 5);
+}
+
+#[test]
+fn a_worker_that_leaves_by_itself_is_not_granted_what_it_gives_back() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "[1, 2, 3]", 1, ""));
+    rig.worker("ada");
+    rig.begin("ada");
+    let leases = rig.store.packs.len();
+    let said = rig.agents.get_mut("ada").unwrap().drain();
+    said.into_iter().for_each(|event| rig.event(event));
+    assert_eq!(rig.store.packs.len(), leases);
+}
+
+#[test]
+fn a_name_belongs_to_one_connected_worker() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let namesake = rig.agents["ada"].info.clone();
+    let effects =
+        rig.scheduler.handle(rig.now, Event::Hello { info: namesake, worker: None, held: Vec::new() });
+    let text = format!("{effects:?}");
+    assert!(text.contains("another worker called `ada` is connected") && text.contains("--name"), "{text}");
+}
+
+#[test]
+fn a_worker_that_computes_otherwise_is_refused() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let mut info = rig.agents["ada"].info.clone();
+    info.name = "bob".to_owned();
+    info.components.insert("training".to_owned(), 99);
+    rig.join(info);
+    let why = rig.agents["bob"].refused.clone().unwrap();
+    assert!(why.contains("version 99 of `training`") && why.contains("same release"), "{why}");
+}
+
+#[test]
+fn another_content_under_a_data_sets_name_is_kept_out() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let mut info = rig.agents["ada"].info.clone();
+    info.name = "bob".to_owned();
+    info.data[0].digest = Digest::of(b"another mnist");
+    rig.join(info);
+    rig.cut("ada");
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    assert!(rig.agents["bob"].leases().is_empty());
+    let why = rig.explain(rig.jobs(sweep)[0]);
+    assert!(why.contains("bob has other content under the name `mnist`"), "{why}");
+}
+
+#[test]
+fn a_folder_of_another_shape_does_not_take_a_known_name() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let mut info = rig.agents["ada"].info.clone();
+    let mut fresh = Rig::new();
+    info.data[0].shape.train = 100;
+    fresh.join(info);
+    assert!(fresh.store.data.is_empty());
+    fresh.worker("bob");
+    assert_eq!(fresh.store.data["mnist"].0, Digest::of(b"mnist"));
+}
+
+#[test]
+fn a_worker_of_another_state_gets_a_new_identity() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let info = rig.agents["ada"].info.clone();
+    let mut other = Rig::new();
+    other.worker("bob");
+    other.join(info);
+    let effects = other.scheduler.handle(
+        other.now,
+        Event::Hello {
+            info: tombola_spec::worker::WorkerInfo {
+                name: "eve".to_owned(),
+                ..other.agents["ada"].info.clone()
+            },
+            worker: Some(tombola_spec::WorkerId(77)),
+            held: Vec::new(),
+        },
+    );
+    assert!(format!("{effects:?}").contains("worker: WorkerId(3)"), "{effects:?}");
+}
+
+#[test]
+fn a_worker_that_was_only_slow_is_used_again_once_it_speaks() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    rig.now += std::time::Duration::from_secs(60);
+    rig.event(Event::Tick);
+    let worker = rig.agents["ada"].id;
+    assert_eq!(rig.store.workers[&worker].1, "lost");
+    rig.submit(&tiny("a", "1", 1, ""));
+    assert!(rig.agents["ada"].leases().is_empty());
+    rig.event(Event::Heartbeat { worker, progress: Vec::new() });
+    assert_eq!(rig.agents["ada"].leases().len(), 1);
+    assert_eq!(rig.store.workers[&worker].1, "connected");
+}

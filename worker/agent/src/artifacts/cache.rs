@@ -1,0 +1,246 @@
+//! Artifacts on this worker's disk: one file each, named by digest, the least recently used removed first. No network.
+
+use crate::error::{AgentError, Result};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+use tempfile::{NamedTempFile, TempPath};
+use tombola_spec::{Digest, outcome::Artifact};
+
+/// The files and what is known of them.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+    /// Bytes beyond which what nobody needs is removed.
+    bound: u64,
+    index: Mutex<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    entries: BTreeMap<Digest, Entry>,
+    bytes: u64,
+    /// Counts uses.
+    clock: u64,
+    /// The clock when files were last removed. Whatever was used since may not be known to be needed yet.
+    trimmed: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    bytes: u64,
+    used: u64,
+}
+
+impl Cache {
+    /// The artifacts in `folder`, made if missing. What an earlier process did not finish is removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub(super) fn open(folder: PathBuf, bound: u64) -> Result<Self> {
+        let incoming = folder.join("incoming");
+        if incoming.exists() {
+            fs::remove_dir_all(&incoming).map_err(AgentError::file(&incoming))?;
+        }
+        fs::create_dir_all(&incoming).map_err(AgentError::file(&incoming))?;
+        let mut found = scan(&folder).map_err(AgentError::file(&folder))?;
+        found.sort_by_key(|(_, _, modified)| *modified);
+        let mut index = Index::default();
+        found.into_iter().for_each(|(digest, bytes, _)| index.put(digest, bytes));
+        Ok(Self { folder, bound, index: Mutex::new(index) })
+    }
+
+    /// The file of an artifact that is here, whole.
+    pub(super) fn get(&self, artifact: &Artifact) -> Option<PathBuf> {
+        let mut index = self.lock();
+        let path = self.path(&artifact.digest);
+        let length =
+            index.entries.get(&artifact.digest).and_then(|_| fs::metadata(&path).ok()).map(|m| m.len());
+        if length == Some(artifact.bytes) {
+            index.put(artifact.digest, artifact.bytes);
+            return Some(path);
+        }
+        // A file that somebody cut short or removed is no artifact any more.
+        index.remove(&artifact.digest);
+        None
+    }
+
+    /// An empty file to be filled and given to [`Cache::keep`].
+    pub(super) fn incoming(&self) -> Result<NamedTempFile> {
+        let incoming = self.folder.join("incoming");
+        NamedTempFile::new_in(&incoming).map_err(AgentError::file(incoming))
+    }
+
+    /// Takes in a file whose bytes have been checked against their name.
+    pub(super) fn keep(&self, file: TempPath, artifact: Artifact) -> Result<PathBuf> {
+        let path = self.path(&artifact.digest);
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(AgentError::file(folder))?;
+        file.persist(&path).map_err(|error| AgentError::file(&path)(error.error))?;
+        self.lock().put(artifact.digest, artifact.bytes);
+        Ok(path)
+    }
+
+    /// Takes in a file an engine wrote, under the digest of its bytes. Whoever wrote it may replace it afterwards, as
+    /// long as that is done by renaming.
+    pub(super) fn admit(&self, file: &Path) -> Result<Artifact> {
+        // The name is reserved by a file, which the link then replaces.
+        let ours = self.incoming()?.into_temp_path();
+        fs::remove_file(&ours).map_err(AgentError::file(ours.to_path_buf()))?;
+        if fs::hard_link(file, &ours).is_err() {
+            fs::copy(file, &ours).map_err(AgentError::file(file))?;
+        }
+        let mut hasher = blake3::Hasher::new();
+        let bytes = File::open(&ours)
+            .and_then(|file| io::copy(&mut io::BufReader::with_capacity(1 << 18, file), &mut hasher))
+            .map_err(AgentError::file(file))?;
+        let artifact = Artifact { digest: Digest(*hasher.finalize().as_bytes()), bytes };
+        if self.get(&artifact).is_none() {
+            self.keep(ours, artifact)?;
+        }
+        Ok(artifact)
+    }
+
+    /// Removes a file that is not what its name says.
+    pub(super) fn forget(&self, digest: &Digest) {
+        self.lock().remove(digest);
+        // What cannot be removed is overwritten when it comes again.
+        let _ = fs::remove_file(self.path(digest));
+    }
+
+    /// Removes what was not used for longest, except what is needed, until the bound holds.
+    pub(super) fn trim(&self, needed: impl FnOnce() -> BTreeSet<Digest>) {
+        let mut index = self.lock();
+        let now = index.clock;
+        let safe_from = std::mem::replace(&mut index.trimmed, now);
+        if index.bytes <= self.bound {
+            return;
+        }
+        let needed = needed();
+        let idle = |(digest, entry): &(&Digest, &Entry)| entry.used <= safe_from && !needed.contains(digest);
+        let mut idle: Vec<_> =
+            index.entries.iter().filter(idle).map(|(digest, entry)| (entry.used, *digest)).collect();
+        idle.sort_unstable();
+        for (_, digest) in idle {
+            if index.bytes <= self.bound {
+                break;
+            }
+            index.remove(&digest);
+            // A file that cannot be removed is found again at the next start.
+            let _ = fs::remove_file(self.path(&digest));
+        }
+    }
+
+    /// `ab/abcdef…`: folders stay small.
+    fn path(&self, digest: &Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.folder.join(&name[..2]).join(name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        // The index is a memory of what the disk holds: where they differ, the disk is believed.
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    fn put(&mut self, digest: Digest, bytes: u64) {
+        self.clock += 1;
+        self.bytes += bytes;
+        if let Some(old) = self.entries.insert(digest, Entry { bytes, used: self.clock }) {
+            self.bytes -= old.bytes;
+        }
+    }
+
+    fn remove(&mut self, digest: &Digest) {
+        if let Some(old) = self.entries.remove(digest) {
+            self.bytes -= old.bytes;
+        }
+    }
+}
+
+fn scan(folder: &Path) -> io::Result<Vec<(Digest, u64, SystemTime)>> {
+    let mut found = Vec::new();
+    for group in fs::read_dir(folder)?.flatten().filter(|group| group.file_name().len() == 2) {
+        for file in fs::read_dir(group.path())?.flatten() {
+            let digest = file.file_name().to_str().and_then(|name| name.parse().ok());
+            if let (Some(digest), Ok(metadata)) = (digest, file.metadata()) {
+                let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                found.push((digest, metadata.len(), modified));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Rig {
+        folder: tempfile::TempDir,
+        cache: Cache,
+    }
+
+    impl Rig {
+        fn new(bound: u64) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let cache = Cache::open(folder.path().join("artifacts"), bound).unwrap();
+            Self { folder, cache }
+        }
+
+        fn admit(&self, bytes: &[u8]) -> Artifact {
+            let file = self.folder.path().join("output");
+            // As engines write: a new file under the old name.
+            fs::write(self.folder.path().join("fresh"), bytes).unwrap();
+            fs::rename(self.folder.path().join("fresh"), &file).unwrap();
+            self.cache.admit(&file).unwrap()
+        }
+
+        fn has(&self, artifact: &Artifact) -> bool {
+            self.cache.get(artifact).is_some()
+        }
+    }
+
+    #[test]
+    fn a_file_is_taken_in_under_its_digest_and_stays_when_the_engine_writes_the_next() {
+        let rig = Rig::new(1 << 20);
+        let first = rig.admit(b"checkpoint at 100");
+        let second = rig.admit(b"checkpoint at 200");
+        assert_eq!(first, Artifact { digest: Digest::of(b"checkpoint at 100"), bytes: 17 });
+        assert_eq!(fs::read(rig.cache.get(&first).unwrap()).unwrap(), b"checkpoint at 100");
+        assert!(rig.has(&second));
+        assert_eq!(fs::read_dir(rig.folder.path().join("artifacts/incoming")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn artifacts_survive_a_restart_and_cut_ones_do_not_count() {
+        let rig = Rig::new(1 << 20);
+        let (whole, cut) = (rig.admit(b"whole"), rig.admit(b"cut short"));
+        fs::write(rig.cache.path(&cut.digest), b"cut").unwrap();
+        let folder = rig.folder.path().join("artifacts");
+        fs::write(folder.join("incoming/half"), b"half").unwrap();
+        let cache = Cache::open(folder.clone(), 1 << 20).unwrap();
+        assert!(cache.get(&whole).is_some() && cache.get(&cut).is_none());
+        assert!(!folder.join("incoming/half").exists());
+    }
+
+    #[test]
+    fn the_least_recently_used_go_first_and_the_needed_never() {
+        let rig = Rig::new(20);
+        let [a, b, c, d] =
+            ["aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd"].map(|text| rig.admit(text.as_bytes()));
+        rig.cache.trim(|| BTreeSet::from([a.digest]));
+        assert!([a, b, c, d].iter().all(|artifact| rig.has(artifact)), "what is fresh is spared once");
+        rig.cache.trim(BTreeSet::new);
+        assert!(rig.has(&b));
+        rig.cache.trim(|| BTreeSet::from([a.digest]));
+        rig.cache.trim(|| BTreeSet::from([a.digest]));
+        assert!(rig.has(&a) && rig.has(&b) && !rig.has(&c) && !rig.has(&d));
+    }
+}

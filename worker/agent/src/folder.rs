@@ -1,0 +1,106 @@
+//! A worker's folder: one worker at a time, its identity, and where everything else lies.
+
+use crate::error::{AgentError, Result};
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::Write,
+    path::{Path, PathBuf},
+};
+use tombola_spec::WorkerId;
+
+/// A folder this process alone works in, until dropped.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// Holds the lock; the kernel lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is missing, locks it, and removes what engines of an earlier process left unfinished.
+    ///
+    /// # Errors
+    /// When it cannot be written to, or another worker works in it.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(AgentError::file(path))?;
+        let path = path.canonicalize().map_err(AgentError::file(path))?;
+        let lock_file = path.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_file);
+        let lock = lock.map_err(AgentError::file(&lock_file))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(AgentError::FolderInUse(path)),
+            Err(TryLockError::Error(error)) => return Err(AgentError::file(&lock_file)(error)),
+        }
+        let folder = Self { path, _lock: lock };
+        let slots = folder.path.join("slots");
+        match fs::remove_dir_all(&slots) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(AgentError::file(&slots)(error))
+            }
+            _ => Ok(folder),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder for the stages of a slot.
+    pub(crate) fn slot(&self, slot: usize) -> PathBuf {
+        self.path.join("slots").join(slot.to_string())
+    }
+
+    /// The identity given by a coordinator to an earlier process. One that cannot be read is none.
+    pub(crate) fn identity(&self) -> Option<WorkerId> {
+        fs::read_to_string(self.path.join("worker")).ok()?.trim().parse().ok()
+    }
+
+    /// Keeps an identity for the next process.
+    ///
+    /// # Errors
+    /// When the disk is full or broken; the old identity stays.
+    pub(crate) fn remember(&self, worker: WorkerId) -> Result<()> {
+        let (path, fresh) = (self.path.join("worker"), self.path.join("worker.new"));
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&fresh)?;
+            writeln!(file, "{worker}")?;
+            file.sync_all()?;
+            fs::rename(&fresh, &path)
+        };
+        write().map_err(AgentError::file(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_takes_one_worker_and_keeps_its_identity() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("workers/one");
+        let folder = Folder::open(&path).unwrap();
+        assert_eq!(folder.identity(), None);
+        folder.remember(WorkerId(7)).unwrap();
+        fs::create_dir_all(folder.slot(0).join("3")).unwrap();
+
+        let error = Folder::open(&path).unwrap_err().to_string();
+        assert!(error.contains("another worker runs in") && error.contains("--dir"), "{error}");
+
+        drop(folder);
+        let folder = Folder::open(&path).unwrap();
+        assert_eq!(folder.identity(), Some(WorkerId(7)));
+        assert!(!folder.slot(0).exists(), "unfinished stages of a dead engine are of no use");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_says_what_to_do() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Folder::open(&file).unwrap_err().to_string();
+        assert!(error.contains("file") && error.contains("--dir"), "{error}");
+    }
+}

@@ -1,0 +1,207 @@
+//! The link to the coordinator: dials its addresses in turn for as long as the worker lives, and beats its heart.
+
+use super::{convert::from_wire, message::FromCoordinator};
+use crate::{Limits, error::AgentError, progress::Progress};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
+use tombola_wire::{
+    MAX_MESSAGE,
+    v1::{self, from_worker, to_worker, worker_service_client::WorkerServiceClient},
+};
+use tonic::{
+    Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+
+/// How long a dial may take.
+const DIAL: Duration = Duration::from_secs(5);
+/// How often a silent connection is asked whether it lives, and how long it may take to answer.
+const ASK: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(10);
+/// A heart that is told to beat faster than this is a mistake.
+const FASTEST: Duration = Duration::from_millis(10);
+
+/// Messages on their way to the coordinator. Unbounded: the outbox's window bounds what is in it.
+pub(super) type Outgoing = mpsc::UnboundedSender<v1::FromWorker>;
+
+/// What a link tells the session.
+pub(super) enum Arrival {
+    /// A stream is open, to be written to from now on.
+    Opened(Outgoing),
+    /// The coordinator says something.
+    Message(FromCoordinator),
+    /// The stream is gone.
+    Closed,
+}
+
+/// Keeps a link open.
+pub(super) struct Dialer {
+    pub(super) coordinators: Vec<Endpoint>,
+    pub(super) limits: Limits,
+    pub(super) progress: Progress,
+    pub(super) arrivals: mpsc::Sender<Arrival>,
+    /// The way for artifacts, while a coordinator welcomes this worker.
+    pub(super) way: watch::Sender<Option<Channel>>,
+    /// What was last said about the link, so that a night without a coordinator fills no log.
+    pub(super) said: String,
+}
+
+/// Reads the addresses of the coordinators.
+///
+/// # Errors
+/// When there are none or one is no address.
+pub(super) fn endpoints(addresses: &[String]) -> Result<Vec<Endpoint>, AgentError> {
+    let setting = |what: String| {
+        let hint = "write it like `http://coordinator:7654`".to_owned();
+        AgentError::Setting { what, hint }
+    };
+    if addresses.is_empty() {
+        return Err(setting("no coordinator is named".to_owned()));
+    }
+    let read = |address: &String| {
+        let text = if address.contains("://") { address.clone() } else { format!("http://{address}") };
+        let endpoint =
+            Endpoint::from_shared(text).map_err(|_| setting(format!("`{address}` is not an address")))?;
+        let known = endpoint.uri().host().is_some() && endpoint.uri().scheme_str() == Some("http");
+        if !known {
+            return Err(setting(format!("`{address}` is not an address of a coordinator")));
+        }
+        let endpoint = endpoint.connect_timeout(DIAL).tcp_nodelay(true);
+        Ok(endpoint.http2_keep_alive_interval(ASK).keep_alive_timeout(ANSWER).keep_alive_while_idle(true))
+    };
+    addresses.iter().map(read).collect()
+}
+
+impl Dialer {
+    /// Dials until nobody listens to the link any more.
+    pub(super) async fn run(mut self) {
+        let mut pause = self.limits.first_pause;
+        let mut turn = 0;
+        while !self.arrivals.is_closed() {
+            let endpoint = self.coordinators[turn % self.coordinators.len()].clone();
+            match self.visit(&endpoint).await {
+                Ok(()) => pause = self.limits.first_pause,
+                Err(why) => {
+                    self.say(format!("{}: {why}", endpoint.uri()));
+                    turn += 1;
+                    // A standby is asked at once; then everybody gets a rest.
+                    if !turn.is_multiple_of(self.coordinators.len()) {
+                        continue;
+                    }
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = self.limits.longest_pause.min(pause * 2);
+        }
+    }
+
+    fn say(&mut self, news: String) {
+        if self.said != news {
+            tracing::warn!(news, "link.down: no coordinator; work goes on, and this is tried again");
+            self.said = news;
+        }
+    }
+
+    /// One link, from the dial to its end. Fails if it was never welcomed.
+    async fn visit(&mut self, endpoint: &Endpoint) -> Result<(), String> {
+        let channel = endpoint.connect().await.map_err(|error| reason(&error))?;
+        let (outgoing, stream) = mpsc::unbounded_channel();
+        let pulse = outgoing.downgrade();
+        if self.arrivals.send(Arrival::Opened(outgoing)).await.is_err() {
+            return Ok(());
+        }
+        let mut client = WorkerServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE);
+        let listened = match client.session(UnboundedReceiverStream::new(stream)).await {
+            Ok(answer) => self.listen(answer.into_inner(), channel, endpoint, pulse).await,
+            Err(status) => Err(said_by(&status)),
+        };
+        self.way.send_replace(None);
+        // Nobody who could be told is nobody who needs to know.
+        let _ = self.arrivals.send(Arrival::Closed).await;
+        listened
+    }
+
+    /// Passes on what the coordinator says, until it stops.
+    async fn listen(
+        &mut self,
+        mut incoming: Streaming<v1::ToWorker>,
+        channel: Channel,
+        endpoint: &Endpoint,
+        pulse: mpsc::WeakUnboundedSender<v1::FromWorker>,
+    ) -> Result<(), String> {
+        let (mut heart, mut refusal) = (None, None);
+        let end = loop {
+            let message = match incoming.message().await {
+                Ok(Some(message)) => message,
+                Ok(None) => break "the coordinator closed the link".to_owned(),
+                Err(status) => break said_by(&status),
+            };
+            if let Some(to_worker::Message::Welcome(welcome)) = &message.message {
+                let (worker, version) = (&welcome.worker, &welcome.version);
+                tracing::info!(%worker, version, at = %endpoint.uri(), "link.up: the coordinator welcomes this worker");
+                self.said.clear();
+                let every = Duration::from_millis(welcome.heartbeat_ms.into()).max(FASTEST);
+                let beat = beat(pulse.clone(), self.progress.clone(), every);
+                heart = Some(AbortOnDropHandle::new(tokio::spawn(beat)));
+                self.way.send_replace(Some(channel.clone()));
+            }
+            match from_wire(message) {
+                Ok(Some(message)) => {
+                    if let FromCoordinator::Refused { message, .. } = &message {
+                        refusal = Some(message.clone());
+                    }
+                    if self.arrivals.send(Arrival::Message(message)).await.is_err() {
+                        break "the worker leaves".to_owned();
+                    }
+                }
+                Ok(None) => tracing::debug!("link.unknown: a message of a later coordinator was ignored"),
+                Err(error) => break format!("it said something that means nothing: {error}"),
+            }
+        };
+        let end = refusal.unwrap_or(end);
+        match heart {
+            Some(_) => {
+                self.say(format!("{}: {end}", endpoint.uri()));
+                Ok(())
+            }
+            None => Err(end),
+        }
+    }
+}
+
+/// Says that the worker lives and how far its jobs are, until the link is gone. A task of its own: neither the session's
+/// work nor a slot's can hold it up.
+async fn beat(pulse: mpsc::WeakUnboundedSender<v1::FromWorker>, progress: Progress, every: Duration) {
+    let mut interval = tokio::time::interval(every);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        let told = |(job, attempt, iteration): (tombola_spec::JobId, tombola_spec::Attempt, u64)| {
+            v1::Progress { job: job.0, attempt: attempt.0, iteration }
+        };
+        let heartbeat = v1::Heartbeat { progress: progress.all().into_iter().map(told).collect() };
+        let message = v1::FromWorker { message: Some(from_worker::Message::Heartbeat(heartbeat)) };
+        let Some(outgoing) = pulse.upgrade() else { return };
+        if outgoing.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+fn said_by(status: &Status) -> String {
+    match status.message() {
+        "" => status.code().description().to_owned(),
+        message => message.to_owned(),
+    }
+}
+
+/// The innermost cause: `Connection refused (os error 111)` rather than `transport error`.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

@@ -1,0 +1,69 @@
+//! The spool as the session keeps it. A disk that cannot be written to makes it fall behind; it then holds the state's
+//! reports again as soon as there is room, and the state keeps engines waiting until then.
+
+use super::{message::Report, state::State};
+use crate::spool::Spool;
+
+/// What is written down of the state's reports.
+pub(super) struct Records {
+    spool: Spool,
+    /// Something was written since the last sync.
+    unsynced: bool,
+    /// Not every report is written down.
+    behind: bool,
+}
+
+impl Records {
+    pub(super) fn new(spool: Spool) -> Self {
+        Self { spool, unsynced: false, behind: false }
+    }
+
+    /// Whether reports are missing.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Writes a report down.
+    pub(super) fn add(&mut self, report: &Report) {
+        // Once one is missing, the file is written anew, so that reports stay in order.
+        if !self.behind {
+            let written = self.spool.append(report);
+            self.take_note(written);
+        }
+    }
+
+    /// Forgets what the state has forgotten.
+    pub(super) fn sweep(&mut self, state: &State) {
+        if state.report_bytes() == 0 {
+            // Nothing is missing where nothing is needed.
+            self.behind = false;
+        }
+        if !self.behind {
+            let swept = self.spool.keep(state.reports(), state.report_bytes());
+            self.take_note(swept);
+        }
+    }
+
+    /// Called now and then: catches up, and has a worker that is on its own survive a power loss. While the link is up,
+    /// the coordinator is about to have the reports.
+    pub(super) fn settle(&mut self, state: &State) {
+        if self.behind {
+            let written = self.spool.rewrite(state.reports());
+            self.behind = false;
+            self.take_note(written);
+        }
+        if self.unsynced && !state.is_up() {
+            let synced = self.spool.sync();
+            self.take_note(synced);
+            self.unsynced = false;
+        }
+    }
+
+    fn take_note(&mut self, done: crate::Result<()>) {
+        self.unsynced = true;
+        if let Err(error) = done {
+            tracing::error!(%error, "spool.behind: reports cannot be written down; engines checkpoint and wait");
+            self.behind = true;
+        }
+    }
+}
