@@ -3,8 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
 
+mod artifacts;
 mod binary;
 mod config;
+mod crash;
 mod rig;
 mod start;
+mod steering;
+mod stock;
 mod sweeps;
+mod workers;

@@ -7,10 +7,10 @@ mod place;
 mod sweep;
 mod worker;
 
-pub(crate) use home::{Home, Served, eventually};
+pub(crate) use home::{Home, Served, channel, eventually};
 pub(crate) use place::admin;
 pub(crate) use sweep::{SWEEP, with};
-pub(crate) use worker::{Worker, info};
+pub(crate) use worker::{Worker, finished, info};
 
 /// Runs each scenario on each database: `sqlite::NAME` and `postgres::NAME`.
 macro_rules! scenarios {

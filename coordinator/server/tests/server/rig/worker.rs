@@ -1,7 +1,11 @@
 //! A worker that follows a script: it takes leases, pretends to train, uploads bytes and reports.
 
 use super::home::channel;
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tombola_spec::{
@@ -34,6 +38,8 @@ pub(crate) fn info(name: &str) -> WorkerInfo {
     }
 }
 
+const HEARTBEAT: Duration = Duration::from_millis(200);
+
 /// One session.
 pub(crate) struct Worker {
     pub(crate) id: String,
@@ -42,6 +48,10 @@ pub(crate) struct Worker {
     hear: Streaming<ToWorker>,
     artifacts: ArtifactServiceClient<Channel>,
     sequence: u64,
+    /// Leases that came before their turn.
+    waiting: VecDeque<v1::Lease>,
+    /// Leases to give back the rest of.
+    recalled: BTreeSet<String>,
     /// Jobs finished over this session.
     pub(crate) finished: Vec<u64>,
 }
@@ -64,7 +74,20 @@ impl Worker {
             _ => (String::new(), 0),
         };
         let artifacts = ArtifactServiceClient::new(channel);
-        Ok((first, Self { id, epoch, say, hear, artifacts, sequence: 0, finished: Vec::new() }))
+        Ok((
+            first,
+            Self {
+                id,
+                epoch,
+                say,
+                hear,
+                artifacts,
+                sequence: 0,
+                waiting: VecDeque::new(),
+                recalled: BTreeSet::new(),
+                finished: Vec::new(),
+            },
+        ))
     }
 
     /// A new worker that is welcome.
@@ -88,23 +111,43 @@ impl Worker {
         }
     }
 
+    /// Says something; whether anybody hears it shows in what comes back.
     pub(crate) async fn say(&self, message: from_worker::Message) {
-        self.say.send(FromWorker { message: Some(message) }).await.unwrap();
+        let _ = self.say.send(FromWorker { message: Some(message) }).await;
     }
 
-    /// The next message; how the session ended if there is none.
+    /// The next message, with heartbeats until it comes; how the session ended if there is none.
     pub(crate) async fn next(&mut self) -> Result<to_worker::Message, tonic::Status> {
-        let message = self.hear.message().await?.and_then(|message| message.message);
-        message.ok_or_else(|| tonic::Status::ok("the session ended"))
+        loop {
+            match tokio::time::timeout(HEARTBEAT, self.hear.message()).await {
+                Ok(message) => {
+                    let message = message?.and_then(|message| message.message);
+                    return message.ok_or_else(|| tonic::Status::ok("the session ended"));
+                }
+                Err(_) => self.say(from_worker::Message::Heartbeat(v1::Heartbeat::default())).await,
+            }
+        }
+    }
+
+    /// How the session ends, whatever comes before.
+    pub(crate) async fn closed(&mut self) -> tonic::Status {
+        loop {
+            if let Err(status) = self.next().await {
+                return status;
+            }
+        }
     }
 
     /// The next lease; acknowledgements that come before it are dropped.
     pub(crate) async fn lease(&mut self) -> v1::Lease {
+        if let Some(lease) = self.waiting.pop_front() {
+            return lease;
+        }
         loop {
             match self.next().await.unwrap() {
                 to_worker::Message::Lease(lease) => return lease,
                 to_worker::Message::Ack(_) => {}
-                other => panic!("a lease was expected, not {other:?}"),
+                other => self.keep(vec![other]).await,
             }
         }
     }
@@ -155,34 +198,63 @@ impl Worker {
         artifact
     }
 
-    /// Runs a whole lease; leases that come meanwhile are returned.
-    pub(crate) async fn run(&mut self, lease: &v1::Lease) -> Vec<v1::Lease> {
-        let mut others = Vec::new();
-        for job in lease.stages.iter().flat_map(|stage| &stage.jobs) {
-            let mut heard = self.start(job).await;
-            let series = v1::Series {
-                name: "loss".to_owned(),
-                split: "train".to_owned(),
-                iterations: vec![50, 100],
-                values: vec![1.0, 0.5],
-            };
-            let metrics = v1::Metrics { batch: 1, series: vec![series] };
-            heard.extend(self.report(job, report::What::Metrics(metrics)).await);
-            heard.extend(self.finish(job).await);
-            others.extend(heard.into_iter().map(|message| match message {
-                to_worker::Message::Lease(lease) => lease,
-                other => panic!("only leases were expected, not {other:?}"),
-            }));
+    /// Runs a lease, as far as it is not asked back; leases that come meanwhile wait.
+    pub(crate) async fn run(&mut self, lease: &v1::Lease) {
+        for (at, stage) in lease.stages.iter().enumerate() {
+            if self.recalled.remove(&lease.lease) {
+                return self.give_back(lease, at).await;
+            }
+            for job in &stage.jobs {
+                self.run_job(job).await;
+            }
         }
-        others
+    }
+
+    async fn run_job(&mut self, job: &LeasedJob) {
+        let mut heard = self.start(job).await;
+        let series = v1::Series {
+            name: "loss".to_owned(),
+            split: "train".to_owned(),
+            iterations: vec![50, 100],
+            values: vec![1.0, 0.5],
+        };
+        let metrics = v1::Metrics { batch: 1, series: vec![series] };
+        heard.extend(self.report(job, report::What::Metrics(metrics)).await);
+        heard.extend(self.finish(job).await);
+        self.keep(heard).await;
+    }
+
+    /// Gives back the stages of a lease from this one on.
+    async fn give_back(&self, lease: &v1::Lease, from: usize) {
+        let jobs = lease.stages[from..].iter().flat_map(|stage| &stage.jobs).map(|job| job.job).collect();
+        let returned = v1::Returned { lease: lease.lease.clone(), jobs };
+        self.say(from_worker::Message::Returned(returned)).await;
+    }
+
+    /// Keeps leases for later and gives back those that are recalled; nothing else is expected.
+    pub(crate) async fn keep(&mut self, heard: Vec<to_worker::Message>) {
+        for message in heard {
+            match message {
+                to_worker::Message::Lease(lease) => self.waiting.push_back(lease),
+                to_worker::Message::Recall(recall) => {
+                    match self.waiting.iter().position(|lease| lease.lease == recall.lease) {
+                        Some(at) => {
+                            let lease = self.waiting.remove(at).unwrap();
+                            self.give_back(&lease, 0).await;
+                        }
+                        None => drop(self.recalled.insert(recall.lease)),
+                    }
+                }
+                other => panic!("only leases and recalls were expected, not {other:?}"),
+            }
+        }
     }
 
     /// Runs leases until so many jobs are finished.
     pub(crate) async fn work(&mut self, jobs: usize) {
-        let mut waiting = Vec::new();
         while self.finished.len() < jobs {
-            let lease = if waiting.is_empty() { self.lease().await } else { waiting.remove(0) };
-            waiting.extend(self.run(&lease).await);
+            let lease = self.lease().await;
+            self.run(&lease).await;
         }
     }
 
