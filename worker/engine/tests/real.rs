@@ -35,7 +35,6 @@ fn papers(set: &str) -> Recipe {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "says why a test did not run")]
 fn lenet_learns_mnist_in_most_of_an_epoch() {
     let Some(data) = folder_of("mnist") else {
         eprintln!("not run: MNIST is not on this machine");
