@@ -121,7 +121,7 @@ impl Session {
             let _ = link.try_send(ToLink::Message(refused));
             return Ok(Connected::Refused);
         }
-        let hello = hello(message)?;
+        let hello = hello(&message)?;
         log_hello(&hello);
         self.driver.connect(hello, link.clone()).await
     }

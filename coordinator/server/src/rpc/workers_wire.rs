@@ -20,7 +20,7 @@ use tonic::Status;
 const LONGEST_TEXT: usize = 64 << 10;
 
 /// A worker's introduction.
-pub(super) fn hello(message: v1::Hello) -> Result<Event, Error> {
+pub(super) fn hello(message: &v1::Hello) -> Result<Event, Error> {
     let worker = if message.worker.is_empty() { None } else { Some(message.worker.parse()?) };
     let held = message.held.iter().map(held).collect::<Result<_, Error>>()?;
     Ok(Event::Hello { info: from_json("hello.info_json", &message.info_json)?, worker, held })

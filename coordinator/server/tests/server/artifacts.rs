@@ -46,7 +46,7 @@ fn file(home: &Home, digest: &Digest) -> PathBuf {
     home.state().join("artifacts").join(&name[..2]).join(name)
 }
 
-async fn bytes_are_checked_against_their_name(home: Home) {
+async fn bytes_are_checked_against_their_name(home: &Home) {
     let served = home.serve().await;
     let large: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
     let pieces: Vec<&[u8]> = large.chunks(tombola_wire::CHUNK).collect();
@@ -64,12 +64,12 @@ async fn bytes_are_checked_against_their_name(home: Home) {
     assert_eq!(put(&served, huge, &[]).await.unwrap_err().code(), Code::ResourceExhausted);
 
     // What rots on the disk is noticed, never passed on.
-    std::fs::write(file(&home, &name(&large).digest), &large[1..]).unwrap();
+    std::fs::write(file(home, &name(&large).digest), &large[1..]).unwrap();
     assert_eq!(get(&served, &name(&large).digest).await.unwrap_err().code(), Code::DataLoss);
     served.stop().await;
 }
 
-async fn uploads_nobody_names_are_collected_and_nothing_else(home: Home) {
+async fn uploads_nobody_names_are_collected_and_nothing_else(home: &Home) {
     let mut config = home.config();
     config.uploads.collect = Span(Duration::from_millis(50));
     config.uploads.kept = Span(Duration::from_millis(300));
@@ -87,10 +87,10 @@ async fn uploads_nobody_names_are_collected_and_nothing_else(home: Home) {
     }
     let stray = worker.put(b"stray".to_vec()).await;
     for gone in [old, stray] {
-        eventually(|| std::future::ready((!file(&home, &gone.digest).exists()).then_some(()))).await;
+        eventually(|| std::future::ready((!file(home, &gone.digest).exists()).then_some(()))).await;
     }
-    assert!(file(&home, &new.digest).exists(), "the newest checkpoint is needed");
-    assert_eq!(lost(&home, &served).await, Vec::<String>::new());
+    assert!(file(home, &new.digest).exists(), "the newest checkpoint is needed");
+    assert_eq!(lost(home, &served).await, Vec::<String>::new());
     served.stop().await;
 }
 
@@ -106,7 +106,7 @@ async fn lost(home: &Home, served: &Served) -> Vec<String> {
     digests.filter(|digest| !file(home, &digest.parse().unwrap()).exists()).collect()
 }
 
-async fn nothing_that_is_needed_is_collected_while_a_sweep_runs(home: Home) {
+async fn nothing_that_is_needed_is_collected_while_a_sweep_runs(home: &Home) {
     let mut config = home.config();
     // As eager as can be; an upload waits for its report just long enough.
     config.uploads.collect = Span(Duration::from_millis(1));
@@ -116,11 +116,11 @@ async fn nothing_that_is_needed_is_collected_while_a_sweep_runs(home: Home) {
     let mut worker = Worker::connect(served.address, "one").await;
     worker.work(12).await;
     tokio::time::sleep(Duration::from_millis(600)).await;
-    assert_eq!(lost(&home, &served).await, Vec::<String>::new());
+    assert_eq!(lost(home, &served).await, Vec::<String>::new());
     // What is there already is pinned anew by whoever asks for it, or it is said not to be there.
     let again = worker.put(b"again".to_vec()).await;
     let digests = vec![again.digest.to_string()];
     let have = served.artifacts().have(HaveRequest { digests }).await.unwrap().into_inner().digests;
-    assert_eq!(have.len() == 1, file(&home, &again.digest).exists());
+    assert_eq!(have.len() == 1, file(home, &again.digest).exists());
     served.stop().await;
 }

@@ -78,7 +78,7 @@ async fn finish(address: SocketAddr, halfway: Halfway) {
     assert!(sweep.finished && sweep.jobs.unwrap().done == 12, "{sweep:?}");
 }
 
-async fn taken_away_it_comes_back_and_redoes_nothing(home: Home) {
+async fn taken_away_it_comes_back_and_redoes_nothing(home: &Home) {
     let served = home.serve().await;
     let halfway = halfway(served.address).await;
     served.kill();
@@ -87,17 +87,17 @@ async fn taken_away_it_comes_back_and_redoes_nothing(home: Home) {
     served.stop().await;
 }
 
-async fn killed_it_comes_back_and_redoes_nothing(home: Home) {
-    let binary = Binary::start(&home, &[], &[]).await;
+async fn killed_it_comes_back_and_redoes_nothing(home: &Home) {
+    let binary = Binary::start(home, &[], &[]).await;
     let mut halfway = halfway(binary.address).await;
     binary.kill().await;
     assert!(halfway.worker.next().await.is_err(), "the worker notices");
-    let binary = Binary::start(&home, &[], &[]).await;
+    let binary = Binary::start(home, &[], &[]).await;
     finish(binary.address, halfway).await;
     assert_eq!(binary.stop().await, Some(0));
 }
 
-async fn a_commit_that_fails_makes_the_leader_fold_again(home: Home) {
+async fn a_commit_that_fails_makes_the_leader_fold_again(home: &Home) {
     let served = home.serve().await;
     let mut halfway = halfway(served.address).await;
     // Somebody else led meanwhile: the next commit is of an epoch that is over.
@@ -126,7 +126,7 @@ async fn again(served: &Served, file: &str) -> tombola_wire::v1::SubmitResponse 
     served.sweeps().submit(SubmitRequest { file: file.to_owned() }).await.unwrap().into_inner()
 }
 
-async fn stopped_it_asks_workers_to_come_back(home: Home) {
+async fn stopped_it_asks_workers_to_come_back(home: &Home) {
     let served = home.serve().await;
     let mut halfway = halfway(served.address).await;
     assert!(home.state().join("address").exists());

@@ -2,6 +2,7 @@
 //! that `TOMBOLA_TEST_POSTGRES` names.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
+#![expect(clippy::print_stdout, reason = "a scenario that cannot run says why")]
 
 mod artifacts;
 mod binary;

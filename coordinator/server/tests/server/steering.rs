@@ -36,7 +36,7 @@ async fn give_back(worker: &mut Worker, leases: &[v1::Lease]) {
     }
 }
 
-async fn a_paused_sweep_starts_nothing_until_it_is_resumed(home: Home) {
+async fn a_paused_sweep_starts_nothing_until_it_is_resumed(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut sweeps = served.sweeps();
@@ -52,7 +52,7 @@ async fn a_paused_sweep_starts_nothing_until_it_is_resumed(home: Home) {
     served.stop().await;
 }
 
-async fn a_stopped_sweep_lets_running_jobs_finish_and_ends_its_watch(home: Home) {
+async fn a_stopped_sweep_lets_running_jobs_finish_and_ends_its_watch(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
@@ -84,7 +84,7 @@ async fn a_stopped_sweep_lets_running_jobs_finish_and_ends_its_watch(home: Home)
     served.stop().await;
 }
 
-async fn a_cancelled_sweep_ends_now_and_can_be_started_again(home: Home) {
+async fn a_cancelled_sweep_ends_now_and_can_be_started_again(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
@@ -115,7 +115,7 @@ async fn a_cancelled_sweep_ends_now_and_can_be_started_again(home: Home) {
     served.stop().await;
 }
 
-async fn failed_jobs_say_why_and_are_tried_again_when_asked(home: Home) {
+async fn failed_jobs_say_why_and_are_tried_again_when_asked(home: &Home) {
     let served = home.serve().await;
     let one_seed = with(&[("1..=2", "1..=1")]);
     served.sweeps().submit(SubmitRequest { file: one_seed }).await.unwrap();
@@ -146,7 +146,7 @@ async fn failed_jobs_say_why_and_are_tried_again_when_asked(home: Home) {
     served.stop().await;
 }
 
-async fn a_drained_worker_gives_back_and_leaves(home: Home) {
+async fn a_drained_worker_gives_back_and_leaves(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;

@@ -52,7 +52,7 @@ async fn results(served: &Served) -> i64 {
     }
 }
 
-async fn a_sweep_runs_from_plan_to_results(home: Home) {
+async fn a_sweep_runs_from_plan_to_results(home: &Home) {
     let served = home.serve().await;
     let mut sweeps = served.sweeps();
     let planned = plan(&served, SWEEP).await;
@@ -100,7 +100,7 @@ async fn a_sweep_runs_from_plan_to_results(home: Home) {
     served.stop().await;
 }
 
-async fn the_same_file_again_is_answered_with_what_is_there(home: Home) {
+async fn the_same_file_again_is_answered_with_what_is_there(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     let again = submit(&served, SWEEP).await.unwrap();
@@ -119,7 +119,7 @@ async fn the_same_file_again_is_answered_with_what_is_there(home: Home) {
     served.stop().await;
 }
 
-async fn a_file_with_mistakes_is_refused_with_all_of_them(home: Home) {
+async fn a_file_with_mistakes_is_refused_with_all_of_them(home: &Home) {
     let served = home.serve().await;
     let broken = with(&[("lr = 0.1", "lr = -1"), ("rounds = 2", "rounds = \"two\"")]);
     let refused = submit(&served, &broken).await.unwrap_err();
@@ -131,7 +131,7 @@ async fn a_file_with_mistakes_is_refused_with_all_of_them(home: Home) {
     served.stop().await;
 }
 
-async fn a_running_sweep_is_extended_and_trains_only_what_is_new(home: Home) {
+async fn a_running_sweep_is_extended_and_trains_only_what_is_new(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     let mut worker = Worker::connect(served.address, "one").await;
@@ -149,7 +149,7 @@ async fn a_running_sweep_is_extended_and_trains_only_what_is_new(home: Home) {
     served.stop().await;
 }
 
-async fn an_extension_that_takes_away_is_refused_and_says_what(home: Home) {
+async fn an_extension_that_takes_away_is_refused_and_says_what(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     for (change, said) in [
@@ -170,7 +170,7 @@ async fn an_extension_that_takes_away_is_refused_and_says_what(home: Home) {
     served.stop().await;
 }
 
-async fn a_sweep_that_differs_in_the_rate_shares_the_dense_training(home: Home) {
+async fn a_sweep_that_differs_in_the_rate_shares_the_dense_training(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     let mut worker = Worker::connect(served.address, "one").await;
@@ -185,7 +185,7 @@ async fn a_sweep_that_differs_in_the_rate_shares_the_dense_training(home: Home) 
     served.stop().await;
 }
 
-async fn files_and_stored_sweeps_are_compared(home: Home) {
+async fn files_and_stored_sweeps_are_compared(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     let new = with(&[("lr = 0.1", "lr = 0.2")]);
@@ -198,7 +198,7 @@ async fn files_and_stored_sweeps_are_compared(home: Home) {
     served.stop().await;
 }
 
-async fn a_plan_knows_how_long_work_alike_took(home: Home) {
+async fn a_plan_knows_how_long_work_alike_took(home: &Home) {
     let served = home.serve().await;
     let more = with(&[("tiny", "more"), ("1..=2", "3..=3")]);
     assert_eq!(plan(&served, &more).await.device_seconds, 0.0, "nothing alike was measured");
@@ -212,7 +212,7 @@ async fn a_plan_knows_how_long_work_alike_took(home: Home) {
     served.stop().await;
 }
 
-async fn jobs_are_explained_after_they_were_forgotten(home: Home) {
+async fn jobs_are_explained_after_they_were_forgotten(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     assert!(explain(&served, "j1").await.contains("no worker is connected"));
@@ -233,7 +233,7 @@ async fn jobs_are_explained_after_they_were_forgotten(home: Home) {
     served.stop().await;
 }
 
-async fn a_ticket_that_is_not_there_yet_says_what_it_waits_for(home: Home) {
+async fn a_ticket_that_is_not_there_yet_says_what_it_waits_for(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     let ticket = |trial, round, branch: &str| TicketRequest {
@@ -265,7 +265,7 @@ async fn a_ticket_that_is_not_there_yet_says_what_it_waits_for(home: Home) {
     served.stop().await;
 }
 
-async fn a_watcher_that_does_not_read_sees_the_end_all_the_same(home: Home) {
+async fn a_watcher_that_does_not_read_sees_the_end_all_the_same(home: &Home) {
     let served = home.serve().await;
     submit(&served, SWEEP).await.unwrap();
     let mut watched =
@@ -288,7 +288,7 @@ async fn a_watcher_that_does_not_read_sees_the_end_all_the_same(home: Home) {
     served.stop().await;
 }
 
-async fn what_is_not_there_is_said_to_be_not_there(home: Home) {
+async fn what_is_not_there_is_said_to_be_not_there(home: &Home) {
     let served = home.serve().await;
     let mut sweeps = served.sweeps();
     for what in ["nothing", "s7", "", "'; drop table jobs; --"] {

@@ -33,7 +33,7 @@ async fn failures(served: &Served) -> FailuresResponse {
     served.sweeps().failures(SweepRef { sweep: "tiny".to_owned() }).await.unwrap().into_inner()
 }
 
-async fn a_worker_of_another_protocol_is_refused_with_what_to_do(home: Home) {
+async fn a_worker_of_another_protocol_is_refused_with_what_to_do(home: &Home) {
     let served = home.serve().await;
     let other = Hello { protocol: version::PROTOCOL + 1, ..hello("one") };
     let (answer, mut worker) = Worker::hello(served.address, other).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_worker_of_another_protocol_is_refused_with_what_to_do(home: Home) {
     served.stop().await;
 }
 
-async fn a_worker_that_computes_otherwise_is_refused(home: Home) {
+async fn a_worker_that_computes_otherwise_is_refused(home: &Home) {
     let served = home.serve().await;
     let mut info = info("one");
     info.components.insert("training".to_owned(), 99);
@@ -61,7 +61,7 @@ async fn a_worker_that_computes_otherwise_is_refused(home: Home) {
     served.stop().await;
 }
 
-async fn nonsense_ends_the_session_and_says_why(home: Home) {
+async fn nonsense_ends_the_session_and_says_why(home: &Home) {
     let served = home.serve().await;
     let first = FromWorker { message: Some(from_worker::Message::Leaving(v1::Leaving {})) };
     let mut session = WorkerServiceClient::new(served.channel())
@@ -91,7 +91,7 @@ async fn nonsense_ends_the_session_and_says_why(home: Home) {
     served.stop().await;
 }
 
-async fn a_late_attempt_is_fenced(home: Home) {
+async fn a_late_attempt_is_fenced(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut slow = Worker::connect(served.address, "slow").await;
@@ -126,7 +126,7 @@ async fn a_late_attempt_is_fenced(home: Home) {
     served.stop().await;
 }
 
-async fn heartbeats_show_how_far_a_job_is(home: Home) {
+async fn heartbeats_show_how_far_a_job_is(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
@@ -149,7 +149,7 @@ async fn heartbeats_show_how_far_a_job_is(home: Home) {
     served.stop().await;
 }
 
-async fn a_result_without_its_artifacts_is_not_believed(home: Home) {
+async fn a_result_without_its_artifacts_is_not_believed(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
@@ -175,7 +175,7 @@ async fn a_result_without_its_artifacts_is_not_believed(home: Home) {
     served.stop().await;
 }
 
-async fn a_repeated_report_is_stored_once(home: Home) {
+async fn a_repeated_report_is_stored_once(home: &Home) {
     let served = home.serve().await;
     let one_seed = with(&[("1..=2", "1..=1")]);
     served.sweeps().submit(SubmitRequest { file: one_seed }).await.unwrap();

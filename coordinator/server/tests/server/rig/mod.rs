@@ -3,6 +3,7 @@
 
 mod home;
 #[path = "../../store/rig/place.rs"]
+#[expect(dead_code, reason = "the store's scenarios use more of it")]
 mod place;
 mod sweep;
 mod worker;
@@ -18,14 +19,15 @@ macro_rules! scenarios {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name($crate::rig::Home::sqlite()).await;
+                super::$name(&$crate::rig::Home::sqlite()).await;
             })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 if let Some(home) = $crate::rig::Home::postgres(concat!(module_path!(), stringify!($name))).await {
-                    super::$name(home).await;
+                    super::$name(&home).await;
+                    home.place.remove().await;
                 }
             })*
         }
