@@ -19,10 +19,15 @@ use tonic::Status;
 /// Longest name, path or message a worker may send.
 const LONGEST_TEXT: usize = 64 << 10;
 
-/// A worker's introduction.
-pub(super) fn hello(message: &v1::Hello) -> Result<Event, Error> {
-    let worker = if message.worker.is_empty() { None } else { Some(message.worker.parse()?) };
-    let held = message.held.iter().map(held).collect::<Result<_, Error>>()?;
+/// A worker's introduction. One that was known to another state is a stranger with empty hands here: the numbers of what
+/// it holds mean other jobs.
+pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
+    let (worker, held) = match message.worker.split_once('@') {
+        Some((worker, theirs)) if theirs == state => {
+            (Some(worker.parse()?), message.held.iter().map(held).collect::<Result<_, Error>>()?)
+        }
+        _ => (None, Vec::new()),
+    };
     Ok(Event::Hello { info: from_json("hello.info_json", &message.info_json)?, worker, held })
 }
 
@@ -87,11 +92,11 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
 }
 
 /// What a worker is sent; `None` ends the stream in peace.
-pub(super) fn to_wire(message: ToLink, terms: &Terms) -> Result<Option<v1::ToWorker>, Status> {
+pub(super) fn to_wire(message: ToLink, terms: &Terms, state: &str) -> Result<Option<v1::ToWorker>, Status> {
     use to_worker::Message as Wire;
     let wire = match message {
         ToLink::Welcome { worker, epoch } => Wire::Welcome(v1::Welcome {
-            worker: worker.to_string(),
+            worker: format!("{worker}@{state}"),
             epoch: epoch.0,
             heartbeat_ms: u32::try_from(terms.heartbeat.millis()).unwrap_or(u32::MAX),
             term_ms: u32::try_from(terms.term.millis()).unwrap_or(u32::MAX),
