@@ -1,9 +1,9 @@
 //! What a training step costs: LeNet-300-100, batch 60, Adam, against the matrix products it cannot do without.
 //!
 //! `cargo bench -p tombola-engine --bench step -- [--device cpu|cuda] [--rounds N] [--steps N] [--only NAME,NAME…]`
-//! prints a table, then one line of JSON. Contestants take turns, and medians are compared, so that a busy machine slows all of
-//! them alike; processor time, unlike wall time, hardly feels the neighbours at all. Everything a step does is in its
-//! time: gathering the batch, loss, gradients, optimizer, and the loop around it.
+//! prints a table, then one line of JSON. Contestants take turns, and medians are compared, so that a busy machine slows
+//! all of them alike; processor time, unlike wall time, hardly feels the neighbours at all. Everything a step does is in
+//! its time: gathering the batch, loss, gradients, optimizer, and the loop around it. Results worth keeping: `LOG.md`.
 
 use serde_json::json;
 use std::{
