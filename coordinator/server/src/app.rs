@@ -10,6 +10,7 @@ use crate::{
     store::{SqlStore, Store},
 };
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -25,6 +26,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When it cannot start; each says what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    raise_open_files();
     let (mut terminate, mut interrupt) =
         (unix::signal(unix::SignalKind::terminate())?, unix::signal(unix::SignalKind::interrupt())?);
     let coordinator = Coordinator::start(config).await?;
@@ -109,6 +111,14 @@ impl Coordinator {
         let _ = tokio::time::timeout(GOODBYE, self.tasks.wait()).await;
         self.address_file.remove();
         tracing::info!("coordinator.stopped: everything acknowledged is on disk");
+    }
+}
+
+/// A worker is a connection, and the usual soft limit has room for a thousand.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, limit = ?limit.current, "coordinator.files: the number of open files stays as it is");
     }
 }
 
