@@ -72,6 +72,7 @@ async fn a_chain_is_run_uploaded_and_reported_job_by_job() {
         link.acknowledge(sequence).await;
     }
     worker.drain();
+    assert!(matches!(link.word().await, Some(Message::Draining(_))));
     assert!(matches!(link.word().await, Some(Message::Leaving(_))));
     drop(link);
     assert_eq!(worker.left().await.unwrap(), Exit::Drained);
@@ -104,6 +105,7 @@ async fn a_worker_outlives_its_coordinator_and_hands_in_what_it_did_meanwhile() 
         link.acknowledge(sequence).await;
     }
     worker.drain();
+    assert!(matches!(link.word().await, Some(Message::Draining(_))));
     assert!(matches!(link.word().await, Some(Message::Leaving(_))));
     drop(link);
     assert_eq!(worker.left().await.unwrap(), Exit::Drained);
@@ -168,6 +170,7 @@ async fn a_draining_worker_hands_in_a_checkpoint_that_another_goes_on_from() {
     link.lease(lease(1, std::slice::from_ref(&first))).await;
     assert!(matches!(link.report().await.what, Some(What::Started(_))));
     worker.drain();
+    assert!(matches!(link.word().await, Some(Message::Draining(_))));
     let (said, sequence) = link.until_over(1).await;
     assert_eq!(kinds(&said), ["checkpoint", "given back"]);
     link.acknowledge(sequence).await;
@@ -299,6 +302,7 @@ async fn a_folder_that_takes_no_files_fails_jobs_and_not_the_worker() {
     assert!(failure(&said).message.contains("slots"), "{said:?}");
     link.acknowledge(sequence).await;
     worker.drain();
+    assert!(matches!(link.word().await, Some(Message::Draining(_))));
     assert!(matches!(link.word().await, Some(Message::Leaving(_))));
     drop(link);
     assert_eq!(worker.left().await.unwrap(), Exit::Drained);

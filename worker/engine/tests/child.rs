@@ -4,7 +4,7 @@
 
 mod rig;
 
-use rig::{ADAM, Rig, SGD, edit, fingerprint, job, recipe, stream};
+use rig::{ADAM, Rig, SGD, edit, edit_recipe, fingerprint, job, recipe, stream};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe},
@@ -16,7 +16,7 @@ use tombola_spec::{
     Attempt, JobId, Steps,
     job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob},
     outcome::{FailureClass, Summary},
-    settings::{Criterion, Prune, Scope},
+    settings::{Criterion, Dtype, Prune, Scope},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -144,6 +144,30 @@ fn a_pack_is_trained_then_pruned_then_shuffled() {
     let (other, same) = mask_of(&shuffled, 4);
     assert_eq!(living, same);
     assert_ne!(mask.digest, other.digest);
+    child.end().unwrap();
+}
+
+/// The data set stays in memory between stages; what a job reads of it must be its own.
+#[test]
+fn a_child_gives_each_job_its_own_split_and_numbers() {
+    let rig = Rig::new();
+    let mut child = Child::of(&rig);
+    for (split_seed, validation, dtype) in [
+        (0, 100, Dtype::F32),
+        (1, 100, Dtype::F32),
+        (1, 50, Dtype::F32),
+        (1, 50, Dtype::F64),
+        (0, 100, Dtype::F32),
+    ] {
+        let mut job = job(1, recipe(SGD), 12);
+        edit_recipe(&mut job, |recipe| {
+            (recipe.data.split_seed, recipe.data.validation, recipe.dtype) = (split_seed, validation, dtype);
+        });
+        let told = child.run(rig.stage(Plan::CpuLanes, vec![job.clone()]));
+        let fresh = rig.run(Plan::CpuLanes, vec![job]);
+        assert_eq!(told.digests(1), fresh.digests(1), "{split_seed} {validation} {dtype:?}");
+        assert_eq!(told.summary(1).last, fresh.summary(1).last);
+    }
     child.end().unwrap();
 }
 

@@ -4,15 +4,19 @@ use crate::config::Flags;
 use clap::{Parser, Subcommand, ValueEnum};
 
 const HELP: &str = "\
-Exit codes: 0 drained, or `check` found every slot fit; 1 a slot cannot work, or something else keeps the worker from
-going on; 2 the configuration cannot be used; 3 the coordinator refuses this worker; 4 draining took too long, the rest is
-handed in at the next start; 130 left at once.
+Exit codes:
+  0    drained; with `check`: every slot can work
+  1    a slot cannot work, or something else keeps the worker from going on
+  2    the configuration cannot be used
+  3    the coordinator refuses this worker
+  4    draining took too long; the rest is handed in at the next start
+  130  left at once, after a second SIGTERM or Ctrl-C
 
 Start with:
-  tombola-worker check                                       what this machine has to offer
-  tombola-worker --coordinator lab.example:7654              one CPU slot, as many lanes as cores
-  tombola-worker --coordinator lab.example:7654 --slots cuda:0,cuda:1
-  tombola-worker --config worker.toml                        deploy/worker.toml explains every setting";
+  tombola-worker check                        what this machine has to offer
+  tombola-worker --coordinator lab:7654       one CPU slot, as many lanes as cores
+  tombola-worker --slots cuda:0,cuda:1        two GPUs for the coordinator on this machine
+  tombola-worker --config worker.toml         deploy/worker.toml explains every setting";
 
 /// Takes jobs from a coordinator and trains them on this machine.
 ///

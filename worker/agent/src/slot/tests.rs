@@ -115,6 +115,7 @@ impl Rig {
             orders: receiver,
             told: voice,
             stages: 0,
+            broken: false,
         };
         tokio::spawn(slot.run());
         let child = children.recv().await.unwrap();
@@ -276,15 +277,26 @@ async fn an_idle_engine_that_dies_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_that_gets_no_engine_any_more_says_so() {
+async fn a_slot_that_gets_no_engine_any_more_says_so_and_takes_no_stage() {
     let (mut rig, child) = Rig::new().await;
     rig.children.close();
+    child.die("it exited with code 1");
+    let Told::Broken(why) = rig.told().await else { panic!("not broken") };
+    assert!(why.contains("slot 0") && why.contains("no more processes"), "{why}");
     rig.run(&[1]);
+    assert_eq!(rig.told().await, Told::Ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_for_which_no_engine_can_be_had_is_nobodys_fault() {
+    let (mut rig, mut child) = Rig::new().await;
+    rig.run(&[1]);
+    child.stage().await;
+    rig.children.close();
     child.die("it exited with code 1");
     assert_eq!(class_of(&rig.told().await), FailureClass::Infrastructure);
     assert_eq!(rig.told().await, Told::Ended);
-    let Told::Broken(why) = rig.told().await else { panic!("not broken") };
-    assert!(why.contains("slot 0") && why.contains("no more processes"), "{why}");
+    assert!(matches!(rig.told().await, Told::Broken(_)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -160,7 +160,7 @@ mod tests {
         let mask: Vec<f64> = (0..layout.len).map(|n| f64::from(u8::from(n % 3 > 0))).collect();
         let (weights, mask) = (Tensor::from_slice(&weights), Tensor::from_slice(&mask));
         let memory = Snapshot { weights: &weights * &mask, state: vec![weights.zeros_like()] };
-        let examples = Examples::new(set(), set(), &[1, 2, 3]).unwrap();
+        let examples = Examples::new(set(), set(), set());
         let (rule, kind) = (Rule::of(&train), Kind::Double);
         let common = Common { architecture, layout, rule, examples, kind, batch: BATCH };
         Lone::new(common, LaneStart { memory, mask: Some(mask) }).unwrap()

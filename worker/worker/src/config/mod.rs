@@ -159,3 +159,82 @@ fn engine(reader: &mut Reader) -> Engine {
         checkpoint_every_iterations: reader.get("engine.checkpoint_every_iterations", None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn annotated() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/worker.toml")
+    }
+
+    fn with_file(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("worker.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(&Flags { config: Some(file), ..Flags::default() })
+    }
+
+    #[test]
+    fn the_annotated_file_says_what_is_so_without_it() {
+        let read = Config::load(&Flags { config: Some(annotated()), ..Flags::default() }).unwrap();
+        assert_eq!(read, Config::load(&Flags::default()).unwrap());
+    }
+
+    #[test]
+    fn the_annotated_file_explains_every_setting() {
+        let text = std::fs::read_to_string(annotated()).unwrap();
+        let mut reader = Reader::new(&Flags::default());
+        Config::read(&mut reader);
+        for key in reader.asked() {
+            let name = key.rsplit('.').next().unwrap();
+            let explained = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
+            assert!(text.lines().any(explained), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_commented_out_can_be_set() {
+        let text = std::fs::read_to_string(annotated()).unwrap();
+        let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ") && !line.contains('.');
+        let all: Vec<&str> =
+            text.lines().map(|line| if is_setting(&line) { &line[2..] } else { line }).collect();
+        let config = with_file(&all.join("\n")).unwrap();
+        assert_eq!((config.name.as_str(), config.data.as_path()), ("gpu-3", Path::new("/srv/tombola/data")));
+        assert_eq!(config.engine.checkpoint_every_iterations, NonZeroU64::new(10_000));
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("worker.toml");
+        std::fs::write(&file, "coordinator = \"a:1, b:2\"\nname = \"file\"\nslots = \"2xcpu=3\"").unwrap();
+        let flags = Flags { config: Some(file), name: Some("flag".to_owned()), ..Flags::default() };
+        let config = Config::load(&flags).unwrap();
+        assert_eq!(
+            (config.coordinators.as_slice(), config.name.as_str()),
+            (["a:1".to_owned(), "b:2".to_owned()].as_slice(), "flag")
+        );
+        assert_eq!(config.slots.iter().map(|slot| slot.lanes).collect::<Vec<_>>(), [3, 3]);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_a_hint() {
+        let text =
+            "slots = \"gpu\"\ncoordinator = 7\nnames = \"x\"\n[limits]\nspool = 5\n[log]\nfilter = \"=,\"";
+        let error = with_file(text).unwrap_err();
+        let told = error.to_string();
+        for part in
+            ["`gpu` is not a slot", "coordinator", "`names` is not a setting", "limits.spool", "log.filter"]
+        {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert_eq!(error.mistakes.len(), 5, "{told}");
+        assert!(told.matches("hint:").count() >= 3, "{told}");
+        let missing = Flags { config: Some("/nowhere/worker.toml".into()), ..Flags::default() };
+        assert!(
+            Config::load(&missing).unwrap_err().to_string().contains("/nowhere/worker.toml` is not there")
+        );
+    }
+}

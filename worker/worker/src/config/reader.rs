@@ -53,6 +53,12 @@ impl Reader {
         self.mistakes.push(mistake);
     }
 
+    /// Keys of every setting read so far.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.asked.iter().copied()
+    }
+
     /// All mistakes, settings nobody asked for included.
     pub(super) fn finish(mut self) -> Vec<String> {
         match self.layers.data() {

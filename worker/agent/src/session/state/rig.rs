@@ -124,6 +124,15 @@ impl Rig {
         })
     }
 
+    /// Whether it was said that nothing new is taken.
+    pub(super) fn says_it_drains(&mut self) -> bool {
+        let said = self.take(|action| match action {
+            Action::Send(ToCoordinator::Draining) => Ok(()),
+            other => Err(other),
+        });
+        !said.is_empty()
+    }
+
     /// What was said to the coordinator since the last look.
     pub(super) fn sent(&mut self) -> Vec<ToCoordinator> {
         self.take(|action| match action {

@@ -273,6 +273,7 @@ fn a_draining_worker_checkpoints_gives_back_and_leaves_when_all_is_heard() {
     rig.start(1);
     rig.sent();
     rig.handle(Input::Drain);
+    assert!(rig.says_it_drains());
     assert_eq!(rig.orders(), [Order::Yield]);
     assert_eq!(rig.returned(), [2, 3]);
     rig.lease(4, &[&[&leased(4, samples::train(4))]]);
@@ -293,10 +294,24 @@ fn a_drain_that_is_told_by_the_coordinator_is_the_same() {
     rig.lease(1, &[&[&leased(1, samples::train(1))]]);
     rig.ordered();
     rig.hear(FromCoordinator::Drain);
+    assert!(rig.says_it_drains());
     assert_eq!(rig.orders(), [Order::Yield]);
     rig.told(Told::Ended);
     assert_eq!(rig.sent()[0], ToCoordinator::Returned { lease: LeaseId(1), jobs: vec![JobId(1)] });
     assert_eq!(rig.exit(), Some(Exit::Drained));
+}
+
+#[test]
+fn a_coordinator_that_comes_back_hears_that_the_worker_drains() {
+    let mut rig = Rig::up();
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+    rig.ordered();
+    rig.start(1);
+    rig.handle(Input::Closed);
+    rig.handle(Input::Drain);
+    assert!(!rig.says_it_drains());
+    rig.reconnect(1);
+    assert!(rig.says_it_drains());
 }
 
 #[test]
