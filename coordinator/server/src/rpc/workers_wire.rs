@@ -9,15 +9,19 @@ use tombola_core::{
     record::CheckpointRow,
     schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
 };
-use tombola_spec::{Attempt, JobId, LeaseId, WorkerId};
+use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, worker::WorkerInfo};
 use tombola_wire::{
     ConversionError, from_json,
     v1::{self, from_worker, report, to_worker},
 };
 use tonic::Status;
 
-/// Longest name, path or message a worker may send.
+/// Longest message of a failure; what is longer is cut.
 const LONGEST_TEXT: usize = 64 << 10;
+/// Longest name of a worker.
+const LONGEST_NAME: usize = 256;
+/// Most slots, data sets and components of a worker.
+const MOST_PARTS: usize = 1024;
 
 /// A worker's introduction. One that was known to another state is a stranger with empty hands here: the numbers of what
 /// it holds mean other jobs.
@@ -28,7 +32,24 @@ pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
         }
         _ => (None, Vec::new()),
     };
-    Ok(Event::Hello { info: from_json("hello.info_json", &message.info_json)?, worker, held })
+    let info = from_json("hello.info_json", &message.info_json)?;
+    bounded(&info)?;
+    Ok(Event::Hello { info, worker, held })
+}
+
+/// Everything a worker says of itself is kept in memory and shown to people.
+fn bounded(info: &WorkerInfo) -> Result<(), Error> {
+    let WorkerInfo { name, slots, data, components, .. } = info;
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        let what = format!("a worker's name has 1 to {LONGEST_NAME} bytes, not {}", name.len());
+        return Err(Error::Invalid(format!("{what}\nhint: give it one with --name")));
+    }
+    let most = slots.len().max(data.len()).max(components.len());
+    if most > MOST_PARTS {
+        let what = format!("{most} slots, data sets or components of one worker, more than {MOST_PARTS}");
+        return Err(Error::Invalid(what));
+    }
+    Ok(())
 }
 
 fn held(held: &v1::Held) -> Result<Held, Error> {

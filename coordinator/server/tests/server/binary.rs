@@ -46,10 +46,13 @@ impl Binary {
         Self { process, address }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
     /// SIGTERM; the exit code.
     pub(crate) async fn stop(mut self) -> Option<i32> {
-        let id = self.process.id().unwrap();
-        let id = rustix::process::Pid::from_raw(id.cast_signed()).unwrap();
+        let id = rustix::process::Pid::from_raw(self.id().cast_signed()).unwrap();
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
         self.process.wait().await.unwrap().code()
     }

@@ -44,6 +44,8 @@ const HEARTBEAT: Duration = Duration::from_millis(200);
 pub(crate) struct Worker {
     pub(crate) id: String,
     pub(crate) epoch: u64,
+    /// How often it says that it lives while it waits.
+    pub(crate) heartbeat: Duration,
     say: mpsc::Sender<FromWorker>,
     hear: Streaming<ToWorker>,
     artifacts: ArtifactServiceClient<Channel>,
@@ -79,6 +81,7 @@ impl Worker {
             Self {
                 id,
                 epoch,
+                heartbeat: HEARTBEAT,
                 say,
                 hear,
                 artifacts,
@@ -119,7 +122,7 @@ impl Worker {
     /// The next message, with heartbeats until it comes; how the session ended if there is none.
     pub(crate) async fn next(&mut self) -> Result<to_worker::Message, tonic::Status> {
         loop {
-            match tokio::time::timeout(HEARTBEAT, self.hear.message()).await {
+            match tokio::time::timeout(self.heartbeat, self.hear.message()).await {
                 Ok(message) => {
                     let message = message?.and_then(|message| message.message);
                     return message.ok_or_else(|| tonic::Status::ok("the session ended"));
