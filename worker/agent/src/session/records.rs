@@ -79,7 +79,7 @@ fn log(report: &Report) {
             tracing::info!(%job, %attempt, slot, iteration, "job.started: its first iteration begins");
         }
         Fact::Checkpoint { iteration, .. } => {
-            tracing::info!(%job, %attempt, slot, iteration, "job.checkpoint: it could go on from here");
+            tracing::debug!(%job, %attempt, slot, iteration, "job.checkpoint: it could go on from here");
         }
         Fact::Finished(_) => {
             tracing::info!(%job, %attempt, slot, "job.finished: its outputs are being uploaded");

@@ -76,8 +76,9 @@ async fn workers_outlive_a_killed_coordinator_and_nothing_finished_is_redone() {
     let mut jobs: Vec<_> = history.iter().map(|attempt| attempt.job).collect();
     jobs.dedup();
     assert_eq!((jobs.len(), history.len()), (10, 10), "{history:?}");
-    let points =
-        lab.sql("select count(*) from metric where metric = 'loss' and split = 'test' and iteration > 0").await;
+    let points = lab
+        .sql("select count(*) from metric where metric = 'loss' and split = 'test' and iteration > 0")
+        .await;
     assert_eq!(points, [["6"]], "every point once");
 }
 
