@@ -96,3 +96,30 @@ fn log(report: &Report) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::state::Rules, *};
+    use std::time::Duration;
+    use tombola_spec::{Attempt, JobId, LeaseId};
+
+    #[test]
+    fn what_a_full_disk_did_not_take_is_written_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path()).unwrap();
+        spool.fill_disk();
+        let mut records = Records::new(spool);
+        let fact = Fact::Started { iteration: 0 };
+        let (lease, job, attempt) = (LeaseId(1), JobId(1), Attempt(1));
+        let report = Report { sequence: 1, lease, slot: 0, job, attempt, fact };
+        records.add(&report);
+        assert!(records.is_behind());
+
+        let rules = Rules { spool_bytes: 1 << 20, drain_within: Duration::ZERO };
+        let state = State::new(1, rules, None, vec![report]);
+        records.settle(&state);
+        assert!(!records.is_behind());
+        let kept = Spool::open(folder.path()).unwrap().1;
+        assert!(kept.len() == 2 && state.reports().eq(&kept), "{kept:?}");
+    }
+}
