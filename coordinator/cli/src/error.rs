@@ -1,6 +1,6 @@
 //! Errors by the exit code they lead to, and how a refused request reads.
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
 /// An error whose kind decides the exit code. Anything else exits with 1.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,9 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
 /// What a gRPC answer means to a person.
 pub(crate) fn refused(status: &tonic::Status, address: &str) -> anyhow::Error {
     let message = status.message();
-    match status.code() {
+    // A refusal has no cause of its own; a connection that broke has.
+    let code = if status.source().is_some() { tonic::Code::Unavailable } else { status.code() };
+    match code {
         tonic::Code::InvalidArgument => Failure::Input(message.to_owned()).into(),
         tonic::Code::Unavailable => Failure::Unreachable(format!(
             "the coordinator at {address} is not available: {message}\nhint: it may be starting or restarting; try again"

@@ -1,7 +1,6 @@
 //! Broken sweep files and what is said about them: every message with its place and what to do, read by a person.
 //! The snapshot is the place to look at all of them.
 
-use std::fmt::Write;
 use tombola_core::sweep;
 
 /// A file without mistakes; each case below spoils one line of it.
@@ -182,7 +181,7 @@ fn spoilt((what, line, instead): &Case) -> String {
 fn told(cases: &[Case]) -> String {
     let mut all = String::new();
     for case in cases {
-        writeln!(all, "## {}\n{}\n", case.0, messages(&spoilt(case))).unwrap();
+        all += &format!("## {}\n{}\n\n", case.0, messages(&spoilt(case)));
     }
     all
 }

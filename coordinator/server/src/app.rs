@@ -10,10 +10,14 @@ use crate::{
     store::{SqlStore, Store},
 };
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 
 /// How long clients may take to hear that the coordinator leaves.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -25,6 +29,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When it cannot start; each says what to do about it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    raise_open_files();
     let (mut terminate, mut interrupt) =
         (unix::signal(unix::SignalKind::terminate())?, unix::signal(unix::SignalKind::interrupt())?);
     let coordinator = Coordinator::start(config).await?;
@@ -46,7 +51,7 @@ pub struct Coordinator {
     leader: TaskTracker,
     /// Sessions, watches, the collector: nothing is lost by their end.
     tasks: TaskTracker,
-    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    server: JoinHandle<()>,
 }
 
 impl Coordinator {
@@ -88,11 +93,11 @@ impl Coordinator {
         self.address
     }
 
-    /// Waits for an end nobody asked for: the leader's task is gone.
+    /// Waits for an end nobody asked for, of the leader or of the server.
     async fn ended(&self) -> anyhow::Result<()> {
         self.leader.close();
         self.leader.wait().await;
-        anyhow::bail!("the leader's task ended by itself; its last words are in the log")
+        anyhow::bail!("the coordinator ended by itself; the last words are in its log")
     }
 
     /// Commits what was begun, closes all links, and ends.
@@ -109,6 +114,14 @@ impl Coordinator {
         let _ = tokio::time::timeout(GOODBYE, self.tasks.wait()).await;
         self.address_file.remove();
         tracing::info!("coordinator.stopped: everything acknowledged is on disk");
+    }
+}
+
+/// A worker is a connection, and the usual soft limit has room for a thousand.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, limit = ?limit.current, "coordinator.files: the number of open files stays as it is");
     }
 }
 
@@ -137,16 +150,17 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     })
 }
 
-async fn serve(
-    routes: tonic::service::Routes,
-    listener: TcpListener,
-    stop: CancellationToken,
-) -> Result<(), tonic::transport::Error> {
+/// Serves until everything stops; everything stops with it.
+async fn serve(routes: Routes, listener: TcpListener, stop: CancellationToken) {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
+    let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
-        .await
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "coordinator.server: it ended by itself");
+    }
+    stop.cancel();
 }

@@ -11,15 +11,17 @@ use crate::shell::{self, Failure, Result, report, say};
 use crate::tools;
 
 pub(crate) const HELP: &str = "\
-Run the benchmarks, built in release mode. They print figures and fail only if they cannot run.
+Run the benchmarks, built in release mode. They print tables of figures and fail only if they cannot run.
 
-Usage: cargo xtask bench [scheduler|store|dispatch|engine|all]...
+Usage: cargo xtask bench [scheduler|store|dispatch|engine|all]... [-- OPTIONS]
 
   scheduler  expansion and scheduling at 200,000 jobs
   store      lease + full commit per second, SQLite and Postgres (a throw-away one)
-  dispatch   latency from a ready job to a warm idle worker
+  dispatch   latency from a ready job to a warm idle worker, SQLite and Postgres
   engine     a training step against the measured matmul floor
   all        each of them; so does naming none
+
+OPTIONS go to the benchmark itself: `cargo xtask bench engine -- --device cuda`.
 
 The machine is printed first: a figure without it says nothing. Close other programs, and compare ratios.";
 
@@ -32,27 +34,19 @@ struct Bench {
     libtorch: bool,
 }
 
+const fn bench(name: &'static str, package: &'static str, target: &'static str) -> Bench {
+    Bench { name, package, target, postgres: false, libtorch: false }
+}
+
 const BENCHES: &[Bench] = &[
-    Bench {
-        name: "scheduler",
-        package: "tombola-core",
-        target: "schedule",
-        postgres: false,
-        libtorch: false,
-    },
-    Bench { name: "store", package: "tombola-server", target: "store", postgres: true, libtorch: false },
-    Bench {
-        name: "dispatch",
-        package: "tombola-server",
-        target: "dispatch",
-        postgres: false,
-        libtorch: false,
-    },
-    Bench { name: "engine", package: "tombola-engine", target: "step", postgres: false, libtorch: true },
+    bench("scheduler", "tombola-core", "scheduler"),
+    Bench { postgres: true, ..bench("store", "tombola-server", "store") },
+    Bench { postgres: true, ..bench("dispatch", "tombola-server", "dispatch") },
+    Bench { libtorch: true, ..bench("engine", "tombola-engine", "step") },
 ];
 
 pub(crate) fn run(args: Args) -> Result<()> {
-    let chosen = parse(args)?;
+    let (chosen, options) = parse(args)?;
     let paths = Paths::new()?;
     if chosen.iter().any(|bench| bench.libtorch) {
         setup::set_up(&paths, &Wanted { data_is_optional: true, ..Wanted::default() })?;
@@ -61,26 +55,33 @@ pub(crate) fn run(args: Args) -> Result<()> {
         tools::require(&[&tools::POSTGRES])?;
     }
     name_the_machine();
-    chosen.into_iter().try_for_each(|bench| measure(&paths, bench))
+    chosen.into_iter().try_for_each(|bench| measure(&paths, bench, &options))
 }
 
-fn parse(mut args: Args) -> Result<Vec<&'static Bench>> {
+/// The benchmarks named, none or `all` being all of them, and the words after `--`.
+fn parse(mut args: Args) -> Result<(Vec<&'static Bench>, Vec<String>)> {
     let mut chosen: Vec<&Bench> = Vec::new();
-    let mut all = true;
     while let Some(word) = args.next() {
-        if word != "all" {
-            let known = BENCHES.iter().find(|bench| bench.name == word);
-            chosen.push(known.ok_or_else(|| args.unknown(&word))?);
-            all = false;
+        match word.as_str() {
+            "--" => break,
+            "all" => chosen.extend(BENCHES),
+            name => {
+                let known = BENCHES.iter().find(|bench| bench.name == name);
+                chosen.push(known.ok_or_else(|| args.unknown(name))?);
+            }
         }
     }
-    Ok(if all { BENCHES.iter().collect() } else { chosen })
+    if chosen.is_empty() {
+        chosen.extend(BENCHES);
+    }
+    Ok((chosen, args.into_rest()))
 }
 
-fn measure(paths: &Paths, bench: &Bench) -> Result<()> {
+fn measure(paths: &Paths, bench: &Bench, options: &[String]) -> Result<()> {
     say(&format!("\n== {}", bench.name));
     let mut cargo = paths.cargo();
-    cargo.args(["bench", "--package", bench.package, "--bench", bench.target]);
+    cargo.args(["bench", "--package", bench.package, "--bench", bench.target, "--"]);
+    cargo.args(options);
     let postgres = bench.postgres.then(Postgres::start).transpose()?;
     if let Some(server) = &postgres {
         cargo.env("TOMBOLA_TEST_POSTGRES", server.url());
@@ -111,9 +112,14 @@ fn field(text: &str, name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn names(line: &str) -> Vec<&'static str> {
+    fn parsed(line: &str) -> (Vec<&'static str>, Vec<String>) {
         let args = Args::new("bench", line.split_whitespace().map(str::to_owned).collect());
-        parse(args).unwrap().into_iter().map(|bench| bench.name).collect()
+        let (chosen, options) = parse(args).unwrap();
+        (chosen.into_iter().map(|bench| bench.name).collect(), options)
+    }
+
+    fn names(line: &str) -> Vec<&'static str> {
+        parsed(line).0
     }
 
     #[test]
@@ -121,6 +127,22 @@ mod tests {
         assert_eq!(names(""), names("all"));
         assert_eq!(names("all").len(), BENCHES.len());
         assert_eq!(names("store engine"), ["store", "engine"]);
+    }
+
+    #[test]
+    fn words_after_two_dashes_are_the_benchmarks_own() {
+        let (names, options) = parsed("engine -- --device cuda");
+        assert_eq!((names, options), (vec!["engine"], vec!["--device".to_owned(), "cuda".to_owned()]));
+    }
+
+    #[test]
+    fn every_benchmark_is_there() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let folders = ["coordinator/core", "coordinator/server", "worker/engine"];
+        for bench in BENCHES {
+            let file = format!("benches/{}.rs", bench.target);
+            assert!(folders.iter().any(|folder| root.join(folder).join(&file).exists()), "{file}");
+        }
     }
 
     #[test]

@@ -61,7 +61,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
     up(&paths, &state, &sweep, options.cuda)?;
     at(&state, fs::write(state.join(FINISHED), text))?;
     report("report", &state.join("report.html").display().to_string());
-    report("state", &format!("{} (SQLite; `tombola up --state` serves it again)", state.display()));
+    let again = format!("`target/release/tombola up --workers 0 --state {}` serves it", state.display());
+    report("results", &format!("stay for `tombola results`, `sql`, `fetch`: {again}"));
     report("wall time", &format!("{} without set-up and compilation", human(start.elapsed())));
     Ok(())
 }

@@ -76,11 +76,11 @@ fn runner(paths: &Paths, args: &[String]) -> Command {
     cargo
 }
 
-/// `--workspace` beside `-p` would win over it.
+/// `--workspace` beside `-p` would win over it, and is refused beside itself.
 fn names_packages(args: &[String]) -> bool {
-    args.iter().any(|arg| {
-        arg.starts_with("-p") || arg.starts_with("--package") || arg.starts_with("--manifest-path")
-    })
+    let exact = ["--workspace", "--all"];
+    let begun = ["-p", "--package", "--manifest-path"];
+    args.iter().any(|arg| exact.contains(&arg.as_str()) || begun.iter().any(|name| arg.starts_with(name)))
 }
 
 #[cfg(test)]
@@ -95,6 +95,7 @@ mod tests {
     fn the_whole_workspace_is_tested_unless_packages_are_named() {
         assert!(names_packages(&words("-p tombola-core")));
         assert!(names_packages(&words("--package=tombola-core")));
+        assert!(names_packages(&words("--workspace -E test(readme)")));
         assert!(!names_packages(&words("survives_a_kill --no-capture")));
     }
 }

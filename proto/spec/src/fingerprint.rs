@@ -28,8 +28,13 @@ impl Fingerprint {
 
 /// The text that is hashed: JSON with sorted keys and shortest round-trip floats.
 pub fn canonical_json(job: &JobSpec) -> String {
-    // `serde_json::Value` keeps its keys sorted; going through it makes the order of struct fields irrelevant.
-    let value = serde_json::to_value(job).expect("a job has string keys and finite numbers only");
+    canonical(job)
+}
+
+fn canonical(value: &impl Serialize) -> String {
+    let mut value = serde_json::to_value(value).expect("a job has string keys and finite numbers only");
+    // Maps are sorted as they are, unless some dependency turns serde_json's `preserve_order` on.
+    value.sort_all_objects();
     value.to_string()
 }
 
@@ -44,5 +49,33 @@ impl std::str::FromStr for Fingerprint {
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         text.parse().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Before {
+        rate: f64,
+        batch: u32,
+    }
+
+    /// Fields moved, and one added that is left out at its introduction value.
+    #[derive(Serialize)]
+    struct After {
+        batch: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        clip: Option<f64>,
+        rate: f64,
+    }
+
+    #[test]
+    fn neither_a_moved_nor_an_added_field_changes_what_is_hashed() {
+        let before = canonical(&Before { rate: 0.1, batch: 60 });
+        assert_eq!(before, r#"{"batch":60,"rate":0.1}"#);
+        assert_eq!(canonical(&After { batch: 60, clip: None, rate: 0.1 }), before);
+        assert_ne!(canonical(&After { batch: 60, clip: Some(1.0), rate: 0.1 }), before);
     }
 }

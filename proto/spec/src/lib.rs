@@ -9,6 +9,7 @@ pub mod data;
 pub mod digest;
 pub mod error;
 pub mod fingerprint;
+mod float;
 pub mod ids;
 pub mod job;
 pub mod ladder;

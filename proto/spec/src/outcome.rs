@@ -67,6 +67,7 @@ pub struct Measure {
     /// What it was measured on.
     pub split: Split,
     /// The value, in the metric's unit.
+    #[serde(with = "crate::float")]
     pub value: f64,
 }
 
@@ -233,5 +234,6 @@ pub struct Series {
     /// Iterations from the start of the schedule, increasing.
     pub iterations: Vec<u64>,
     /// Values; as many as iterations.
+    #[serde(with = "crate::float::list")]
     pub values: Vec<f64>,
 }

@@ -97,7 +97,7 @@ impl Train {
         u64::from(examples / self.batch.max(1))
     }
 
-    /// Learning rate at iteration `it` (0-based, before the update): science.md 7.5, open_lth's rule.
+    /// Learning rate at iteration `it` (0-based, before the update), as open_lth does it.
     pub fn lr_at(&self, it: u64, per_epoch: u64) -> f64 {
         let passed = self.milestones.iter().filter(|m| m.iterations(per_epoch) <= it).count();
         let warmup = self.warmup.iterations(per_epoch);

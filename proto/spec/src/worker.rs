@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A worker's introduction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkerInfo {
-    /// Name for people, unique per coordinator while connected (host name and a number by default).
+    /// Name for people, unique per coordinator while connected (the host name by default).
     pub name: String,
     /// Host name.
     pub host: String,

@@ -78,11 +78,11 @@ pub struct SlotSpec {
 
 impl SlotSpec {
     /// Reads a list of slots, comma-separated: `[COUNTx]cpu[=LANES]` or `cuda:INDEX[=LANES]`. A CPU slot that does not
-    /// say gets `lanes`, else its share of `cores`; a GPU slot gets `lanes`, else 32.
+    /// say gets its share of `cores`; a GPU slot gets 32.
     ///
     /// # Errors
     /// When an entry is not of that form, names no slots or no lanes.
-    pub fn parse_list(text: &str, lanes: Option<u32>, cores: u32) -> Result<Vec<Self>> {
+    pub fn parse_list(text: &str, cores: u32) -> Result<Vec<Self>> {
         let entries = text.split(',').map(|entry| entry.trim().parse()).collect::<Result<Vec<Entry>>>()?;
         let cpus: u32 = entries.iter().filter(|entry| entry.device == DeviceKind::Cpu).map(|e| e.count).sum();
         let mut slots = Vec::new();
@@ -91,7 +91,7 @@ impl SlotSpec {
                 DeviceKind::Cpu => (cores / cpus.max(1)).max(1),
                 DeviceKind::Cuda => GPU_LANES,
             };
-            let lanes = entry.lanes.or(lanes).unwrap_or(usual);
+            let lanes = entry.lanes.unwrap_or(usual);
             if lanes == 0 {
                 return Err(setting(
                     "a slot has at least one lane",
@@ -167,19 +167,18 @@ mod tests {
 
     #[test]
     fn slots_are_written_as_a_list() {
-        let read = |text: &str, lanes| SlotSpec::parse_list(text, lanes, 8).unwrap();
-        assert_eq!(read("cpu", None), [cpu(8)]);
-        assert_eq!(read("cpu", Some(1)), [cpu(1)]);
-        assert_eq!(read("2xcpu", None), [cpu(4), cpu(4)]);
-        assert_eq!(read("cpu=2, cuda:1, cuda=64", None), [cpu(2), cuda(1, 32), cuda(0, 64)]);
-        assert_eq!(SlotSpec::parse_list("4xcpu", None, 2).unwrap().len(), 4);
+        let read = |text: &str| SlotSpec::parse_list(text, 8).unwrap();
+        assert_eq!(read("cpu"), [cpu(8)]);
+        assert_eq!(read("2xcpu"), [cpu(4), cpu(4)]);
+        assert_eq!(read("cpu=2, cuda:1, cuda=64"), [cpu(2), cuda(1, 32), cuda(0, 64)]);
+        assert_eq!(SlotSpec::parse_list("4xcpu", 2).unwrap().len(), 4);
     }
 
     #[test]
     fn a_slot_that_means_nothing_is_refused_with_a_hint() {
         for text in ["", "gpu", "cpu:1", "0xcpu", "cpu=", "cpu=0", "cuda:x", "-1xcpu", "cpu,,cpu", "9999xcpu"]
         {
-            let error = SlotSpec::parse_list(text, None, 2).unwrap_err().to_string();
+            let error = SlotSpec::parse_list(text, 2).unwrap_err().to_string();
             assert!(error.contains("hint: "), "{text}: {error}");
         }
     }

@@ -15,6 +15,9 @@ mod session;
 mod slot;
 mod spool;
 
+#[cfg(test)]
+mod samples;
+
 pub use config::{Limits, Options, SlotSpec};
 pub use error::{AgentError, Result};
 pub use session::{Exit, Inventory, Stop, inventory, run};

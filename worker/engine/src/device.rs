@@ -2,6 +2,8 @@
 //!
 //! The binary is linked against libtorch for CPUs alone. A GPU slot loads `libtorch_cuda` first thing in its process:
 //! any question about CUDA asked before that makes libtorch remember for good that there is none.
+//!
+//! Not run on a GPU yet. Run are: loading the real libraries, and every refusal up to the missing driver.
 
 use crate::error::{EngineError, Result};
 use std::{
@@ -50,7 +52,11 @@ impl Device {
         let torch = tch::Device::Cuda(index as usize);
         let probe = tch::Tensor::f_zeros([1], (tch::Kind::Float, torch));
         if let Err(error) = probe {
-            return Err(unusable(&format!("GPU {index} does not compute: {}", EngineError::from(error))));
+            return Err(unusable(&format!(
+                "GPU {index} ({name}) does not compute: {}; hint: `nvidia-smi` shows whether it is free and whether its \
+                 driver is new enough for CUDA 13",
+                EngineError::from(error)
+            )));
         }
         Ok(Self { kind: DeviceKind::Cuda, index, name, memory, torch })
     }
@@ -189,5 +195,78 @@ mod driver {
             }
             Ok(std::mem::transmute_copy::<*mut c_void, F>(&address))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, process::Command};
+    use tombola_spec::outcome::FailureClass;
+
+    #[track_caller]
+    fn assert_unusable(error: &EngineError, words: &[&str]) {
+        let text = error.to_string();
+        assert_eq!(error.class(), FailureClass::Infrastructure);
+        assert!(words.iter().all(|word| text.contains(word)) && text.contains("; hint: "), "{text}");
+        assert!(!text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn a_missing_library_is_named_with_what_to_do() {
+        let error = load(Path::new("/nowhere/libtorch_cuda.so")).unwrap_err();
+        assert_unusable(
+            &error,
+            &["/nowhere/libtorch_cuda.so", CUDA_FOLDER, LIBTORCH, "declare the slot `cpu`"],
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_library_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("libtorch_cuda.so");
+        fs::write(&library, "a text of a hundred bytes or so, ".repeat(4)).unwrap();
+        assert_unusable(&load(&library).unwrap_err(), &["libtorch_cuda.so", "ELF"]);
+    }
+
+    /// torch-sys needs a C++ compiler too, so there is one.
+    #[test]
+    fn a_library_that_another_one_needs_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let compile = |arguments: &[&str]| {
+            let mut compiler = Command::new("c++");
+            compiler.current_dir(folder.path()).args([
+                "-shared",
+                "-fPIC",
+                "-x",
+                "c++",
+                "/dev/null",
+                "-x",
+                "none",
+            ]);
+            assert!(compiler.args(arguments).status().unwrap().success());
+        };
+        compile(&["-o", "libcusparse_of_tests.so"]);
+        compile(&["-o", "libtorch_cuda.so", "-Wl,--no-as-needed", "-L.", "-lcusparse_of_tests"]);
+        fs::remove_file(folder.path().join("libcusparse_of_tests.so")).unwrap();
+        let error = load(&folder.path().join("libtorch_cuda.so")).unwrap_err();
+        assert_unusable(&error, &["libcusparse_of_tests.so", "its nvidia libraries", CUDA_FOLDER]);
+    }
+
+    #[test]
+    fn a_host_without_driver_is_told_so_and_one_with_a_driver_names_its_gpus() {
+        match driver::describe(0) {
+            Ok((name, memory)) => assert!(!name.is_empty() && memory > 1 << 30, "{name}: {memory} bytes"),
+            Err(error) => assert_unusable(&error, &["nvidia-smi"]),
+        }
+        // Nobody has a hundred.
+        assert_unusable(&driver::describe(99).unwrap_err(), &["nvidia-smi"]);
+    }
+
+    #[test]
+    fn a_cpu_names_itself_and_its_memory() {
+        let device = Device::open(DeviceKind::Cpu, 0).unwrap();
+        assert_eq!(device.provenance(), "cpu");
+        assert!(!device.name.is_empty() && device.memory > 1 << 20);
     }
 }

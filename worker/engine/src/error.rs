@@ -50,6 +50,16 @@ pub enum EngineError {
         /// What is wrong with it, continuing "the file …".
         reason: String,
     },
+    /// A file of a later format: another worker wrote it and can go on from it.
+    #[error("`{}` was written by a newer Tombola (format {format}; this build reads {reads}); hint: upgrade this worker", file.display())]
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// The file's format.
+        format: u32,
+        /// The latest format that this build reads.
+        reads: u32,
+    },
     /// The device cannot be used: libraries, driver or hardware missing.
     #[error("{0}")]
     Device(String),
@@ -98,7 +108,7 @@ impl EngineError {
             Self::NotFinite { .. } => FailureClass::NotFinite,
             Self::OutOfMemory(_) => FailureClass::OutOfMemory,
             Self::Data { .. } => FailureClass::DataMissing,
-            Self::Io { .. } | Self::Device(_) => FailureClass::Infrastructure,
+            Self::Io { .. } | Self::Device(_) | Self::Newer { .. } => FailureClass::Infrastructure,
             Self::Format { .. } | Self::Torch(_) => FailureClass::Internal,
         }
     }

@@ -16,6 +16,7 @@ mod optim;
 mod plan;
 pub mod prune;
 pub mod random;
+mod simd;
 pub mod train;
 
 pub use child::{ChildOptions, run_child};

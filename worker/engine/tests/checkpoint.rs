@@ -146,16 +146,24 @@ fn files_that_are_not_ours_say_what_they_are() {
     assert_refused(b"PK\x03\x04 this is a zip file of PyTorch's", "hint: remove it");
     assert_refused(&[good.as_slice(), b"x"].concat(), "bytes too many");
     assert_refused(&foreign(&[], safetensors::Dtype::F32), "was not written by Tombola");
-    let newer = (FORMAT + 1).to_string();
-    assert_refused(
-        &foreign(&[("tombola.format", &newer), ("tombola.kind", "checkpoint")], safetensors::Dtype::F32),
-        "was written by a newer Tombola (format 2; this build reads 1): upgrade this worker",
-    );
     let ours = [("tombola.format", "1"), ("tombola.kind", "checkpoint"), ("tombola.network", "n")];
     assert_refused(&foreign(&ours, safetensors::Dtype::BF16), "unsupported type");
     let mut mask = ours;
     mask[1].1 = "mask";
     assert_refused(&foreign(&mask, safetensors::Dtype::F32), "holds mask, not checkpoint");
+}
+
+#[test]
+fn a_file_of_a_newer_tombola_is_left_to_upgraded_workers() {
+    let newer = (FORMAT + 1).to_string();
+    let bytes =
+        foreign(&[("tombola.format", &newer), ("tombola.kind", "checkpoint")], safetensors::Dtype::F32);
+    let error = TensorFile::from_bytes(Path::new("x"), &bytes, FileKind::Checkpoint).unwrap_err();
+    assert_eq!(error.class(), FailureClass::Infrastructure);
+    assert_eq!(
+        error.to_string(),
+        "`x` was written by a newer Tombola (format 2; this build reads 1); hint: upgrade this worker"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod rig;
 
-use rig::{ADAM, Rig, SGD, edit, fingerprint, job, recipe, stream};
+use rig::{ADAM, Rig, SGD, edit, edit_recipe, fingerprint, job, recipe, stream};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe},
@@ -16,7 +16,7 @@ use tombola_spec::{
     Attempt, JobId, Steps,
     job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob},
     outcome::{FailureClass, Summary},
-    settings::{Criterion, Prune, Scope},
+    settings::{Criterion, Dtype, Prune, Scope},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -147,6 +147,30 @@ fn a_pack_is_trained_then_pruned_then_shuffled() {
     child.end().unwrap();
 }
 
+/// The data set stays in memory between stages; what a job reads of it must be its own.
+#[test]
+fn a_child_gives_each_job_its_own_split_and_numbers() {
+    let rig = Rig::new();
+    let mut child = Child::of(&rig);
+    for (split_seed, validation, dtype) in [
+        (0, 100, Dtype::F32),
+        (1, 100, Dtype::F32),
+        (1, 50, Dtype::F32),
+        (1, 50, Dtype::F64),
+        (0, 100, Dtype::F32),
+    ] {
+        let mut job = job(1, recipe(SGD), 12);
+        edit_recipe(&mut job, |recipe| {
+            (recipe.data.split_seed, recipe.data.validation, recipe.dtype) = (split_seed, validation, dtype);
+        });
+        let told = child.run(rig.stage(Plan::CpuLanes, vec![job.clone()]));
+        let fresh = rig.run(Plan::CpuLanes, vec![job]);
+        assert_eq!(told.digests(1), fresh.digests(1), "{split_seed} {validation} {dtype:?}");
+        assert_eq!(told.summary(1).last, fresh.summary(1).last);
+    }
+    child.end().unwrap();
+}
+
 fn mask_of(outcomes: &rig::Outcomes, number: u64) -> (OutputFile, Vec<u64>) {
     let finished = outcomes.0.iter().find_map(|event| match event {
         Event::Finished { job, outputs, summary: Summary::Mask(summary), .. } if job.0 == number => {
@@ -178,13 +202,8 @@ fn progress_is_told_without_being_asked_and_a_cancelled_job_stops_alone() {
 #[test]
 fn a_yielding_child_leaves_checkpoints_that_another_goes_on_from() {
     let rig = Rig::new();
-    let long = |number| {
-        let mut job = endless(number);
-        edit(&mut job, |spec| spec.to = Steps::its(100_000));
-        job
-    };
     let mut child = Child::of(&rig);
-    child.ask(&Request::Run(rig.stage(Plan::Fused, vec![long(1), long(2)])));
+    child.ask(&Request::Run(rig.stage(Plan::Fused, vec![endless(1), endless(2)])));
     child.until(|event| matches!(event, Event::Metrics { job: JobId(2), .. }));
     child.ask(&Request::Yield);
     let cut = rig::Outcomes(child.until(|event| matches!(event, Event::StageDone)));
@@ -193,17 +212,11 @@ fn a_yielding_child_leaves_checkpoints_that_another_goes_on_from() {
     child.end().unwrap();
 
     let mut other = Child::of(&rig);
-    let mut resumed = long(1);
-    edit(&mut resumed, |spec| spec.to = Steps::its(iteration as u32 + 20));
+    let mut resumed = endless(1);
     resumed.resume = Some(file);
-    let outcomes = other.run(rig.stage(Plan::Fused, vec![resumed]));
-    assert!(
-        outcomes
-            .0
-            .iter()
-            .any(|event| matches!(event, Event::Started { iteration: at, .. } if *at == iteration))
-    );
-    assert!(outcomes.has_finished(1));
+    other.ask(&Request::Run(Stage { width: 2, ..rig.stage(Plan::Fused, vec![resumed]) }));
+    let further = |event: &Event| matches!(event, Event::Progress { iteration: now, .. } if *now > iteration);
+    assert_eq!(rig::Outcomes(other.until(further)).started(1), iteration);
     other.end().unwrap();
 }
 

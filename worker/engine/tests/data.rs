@@ -258,33 +258,52 @@ fn an_epochs_order_is_a_permutation_of_its_own() {
     assert_ne!(batches(&Stream { round: 4, ..order }, 0, &train), first);
 }
 
-/// Where set-up or Debian's package `dataset-fashion-mnist` puts the real files.
-fn real_data() -> Option<PathBuf> {
+/// Folders of real files: set-up's, and that of Debian's package `dataset-fashion-mnist`.
+#[expect(clippy::print_stderr, reason = "says why a test did not run")]
+fn real(set: &str) -> Option<DataSet> {
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let user = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or(home)?.join("tombola/data");
-    let folders = [user, PathBuf::from("/usr/share/datasets")];
-    folders.into_iter().find(|f| f.join("fashion_mnist").is_dir() || f.join("fashion-mnist").is_dir())
+    let held =
+        |folder: &PathBuf| [set.to_owned(), set.replace('_', "-")].iter().any(|s| folder.join(s).is_dir());
+    let Some(folder) = [user, PathBuf::from("/usr/share/datasets")].into_iter().find(held) else {
+        eprintln!("not run: {set} is not on this machine");
+        return None;
+    };
+    Some(DataSet::open(&folder, set).unwrap())
+}
+
+/// Mean and deviation of training pixels, scaled to 0..1.
+fn moments(set: &DataSet) -> (f64, f64) {
+    let count = set.train_images.len() as f64;
+    let moment =
+        |power| set.train_images.iter().map(|&p| (f64::from(p) / 255.0).powi(power)).sum::<f64>() / count;
+    (moment(1), (moment(2) - moment(1).powi(2)).sqrt())
+}
+
+#[track_caller]
+fn assert_registered(set: &DataSet, digest: &str) {
+    let shape = known(&set.name).unwrap();
+    assert_eq!(set.shape, shape);
+    let (mean, std) = moments(set);
+    assert!((mean - shape.mean).abs() < 1e-4 && (std - shape.std).abs() < 1e-4, "{mean} {std}");
+    assert_eq!(set.digest.to_string(), digest, "the digest of a set is part of results' identity");
 }
 
 #[test]
 fn fashion_mnist_is_what_it_should_be() {
-    let Some(folder) = real_data() else {
-        eprintln!("not run: Fashion-MNIST is not on this machine");
-        return;
-    };
-    let set = DataSet::open(&folder, "fashion_mnist").unwrap();
-    assert_eq!(set.shape, known("fashion_mnist").unwrap());
+    let Some(set) = real("fashion_mnist") else { return };
     assert_eq!(set.train_labels[..10], [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]);
     let count = |class| set.train_labels.iter().filter(|&&label| label == class).count();
     assert!((0..10).all(|class| count(class) == 6000));
-    let mean =
-        set.train_images.iter().map(|&pixel| u64::from(pixel)).sum::<u64>() as f64 / 255.0 / 47_040_000.0;
-    assert!((mean - 0.2860).abs() < 1e-4, "{mean}");
-    assert_eq!(
-        set.digest.to_string(),
-        "7ae8c5c5f9c244ea0fbbcafe24f5a05c77569b23fb7ab6acd636cf4e549e98c0",
-        "the digest of the set is part of results' identity"
-    );
+    assert_registered(&set, "7ae8c5c5f9c244ea0fbbcafe24f5a05c77569b23fb7ab6acd636cf4e549e98c0");
+}
+
+#[test]
+fn mnist_is_what_it_should_be() {
+    let Some(set) = real("mnist") else { return };
+    assert_eq!(set.train_labels[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+    assert_eq!(set.test_labels[..10], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
+    assert_registered(&set, "85d929db89610d0fe84dfc39954f22e999bb07c355ef6120b0b379f8e2b919fe");
 }
 
 fn open_damaged(which: usize, suffix: &str, damage: impl FnOnce(&mut Vec<u8>)) {

@@ -8,7 +8,7 @@ use tombola_spec::{
     job::Output,
     outcome::{FailureClass, Split},
     settings::{Dtype, Optimizer},
-    slot::StageJob,
+    slot::{Stage, StageJob},
     worker::Plan,
 };
 
@@ -92,12 +92,36 @@ fn a_short_pack_is_padded_with_ghosts() {
     let rig = Rig::new();
     let jobs = unlike_lanes(&rig, ADAM, Dtype::F64);
     let plain = rig.run(Plan::CpuLanes, jobs.clone());
-    let mut stage = rig.stage(Plan::Fused, jobs);
-    stage.width = 8;
+    let stage = Stage { width: 8, ..rig.stage(Plan::Fused, jobs) };
     let padded = rig.run_with(&stage, &Recorder::default(), 1, None);
     assert_eq!(padded.provenance(3).width, 8);
     let apart = distance(&plain.tensors(3, Output::Weights), &padded.tensors(3, Output::Weights));
     assert!(apart <= 1e-12, "{apart:e}");
+}
+
+/// A lane's bits depend on the width of its pack alone: not on its neighbours, nor on whether it has any.
+#[test]
+fn a_lane_alone_among_ghosts_has_the_bits_it_has_among_neighbours() {
+    let rig = Rig::new();
+    for optimizer in [SGD, ADAM] {
+        let jobs = unlike_lanes(&rig, optimizer, Dtype::F32);
+        let pack = rig.run(Plan::Fused, jobs.clone());
+        let alone = Stage { width: 3, ..rig.stage(Plan::Fused, vec![jobs[0].clone()]) };
+        assert_eq!(rig.run_with(&alone, &Recorder::default(), 1, None).digests(1), pack.digests(1));
+    }
+}
+
+/// Threads share nothing, so that not even the width matters.
+#[test]
+fn a_lane_on_a_thread_of_its_own_has_the_bits_it_has_alone() {
+    let rig = Rig::new();
+    for optimizer in [SGD, ADAM] {
+        let jobs = unlike_lanes(&rig, optimizer, Dtype::F32);
+        let pack = rig.run(Plan::CpuLanes, jobs.clone());
+        for (number, job) in (1..).zip(jobs) {
+            assert_eq!(rig.run(Plan::CpuLanes, vec![job]).digests(number), pack.digests(number));
+        }
+    }
 }
 
 #[test]

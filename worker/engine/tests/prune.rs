@@ -44,7 +44,7 @@ fn living(mask: &Mask) -> u64 {
     mask.layers.iter().map(|layer| layer.living()).sum()
 }
 
-/// science.md 1.5, the LeNet row, with weights that move every round as training would move them.
+/// The ladder of the lottery ticket paper (arXiv 1803.03635, Figure 2), with weights that move every round as training would move them.
 #[test]
 fn twenty_prune_steps_of_lenet_walk_down_the_published_ladder() {
     let published = [

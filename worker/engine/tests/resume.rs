@@ -1,10 +1,20 @@
 //! Nothing is lost at a cut: resumed runs and continued segments equal uncut ones, bit for bit.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
+
 mod rig;
 
-use rig::{ADAM, PLANS, Recorder, Rig, SGD, continued, job, recipe, with_mask};
-use std::fs;
-use tombola_spec::{job::Output, outcome::Split, slot::Event, slot::StageJob, worker::Plan};
+use rig::{ADAM, Outcomes, PLANS, Recorder, Rig, SGD, continued, edit_recipe, job, recipe, with_mask};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use tombola_spec::{
+    job::Output,
+    outcome::{FailureClass, Split},
+    slot::{Event, Stage, StageJob},
+    worker::Plan,
+};
 
 fn lanes(rig: &Rig, optimizer: tombola_spec::settings::Optimizer, to: u32) -> Vec<StageJob> {
     vec![job(1, recipe(optimizer), to), with_mask(job(2, recipe(optimizer), to), &rig.mask(0.4, 4))]
@@ -36,10 +46,7 @@ fn a_run_that_yields_in_the_middle_of_an_epoch_and_resumes_equals_an_uninterrupt
                 job.resume = Some(file);
             }
             let second = rig.run(plan, jobs);
-            let (iteration, _) = first.checkpoint(1);
-            assert!(second.0.iter().any(
-                |event| matches!(event, Event::Started { job, iteration: at } if job.0 == 1 && *at == iteration)
-            ));
+            assert_eq!(second.started(1), first.checkpoint(1).0);
             for lane in [1, 2] {
                 assert_eq!(whole.digests(lane), second.digests(lane), "{plan:?} {optimizer:?}");
                 let (a, b) = (whole.summary(lane), second.summary(lane));
@@ -73,18 +80,14 @@ fn lanes_may_resume_at_different_iterations() {
     for plan in PLANS {
         let mut jobs = lanes(&rig, ADAM, 50);
         let whole = rig.run(plan, jobs.clone());
-        for (job, at) in jobs.iter_mut().zip([11, 33]) {
-            let stage = rig.stage(plan, vec![job.clone()]);
-            let first = rig.run_with(&stage, &Recorder::yield_at(at), 1, Some(11));
-            job.resume = Some(first.checkpoint(job.job.0).1);
+        for (index, at) in [11, 33].into_iter().enumerate() {
+            let cut = rig.run_with(&rig.stage(plan, jobs.clone()), &Recorder::yield_at(at), 1, Some(11));
+            jobs[index].resume = Some(cut.checkpoint(index as u64 + 1).1);
         }
         let second = rig.run(plan, jobs);
-        // The width of the pack differs; on a CPU that does not move these bits in either plan.
-        assert_eq!(whole.summary(1).last.len(), second.summary(1).last.len());
-        if plan == Plan::CpuLanes {
-            assert_eq!(whole.digests(1), second.digests(1));
-            assert_eq!(whole.digests(2), second.digests(2));
-        }
+        assert!(second.started(1) < second.started(2));
+        assert_eq!(whole.digests(1), second.digests(1), "{plan:?}");
+        assert_eq!(whole.digests(2), second.digests(2), "{plan:?}");
     }
 }
 
@@ -119,15 +122,130 @@ fn two_segments_equal_one_uncut_run() {
     }
 }
 
+/// A job, and its checkpoint in the middle.
+fn half_done(rig: &Rig, plan: Plan) -> (StageJob, PathBuf) {
+    let job = job(1, recipe(SGD), 20);
+    let cut = rig.run_with(&rig.stage(plan, vec![job.clone()]), &Recorder::yield_at(10), 1, Some(10));
+    let (iteration, file) = cut.checkpoint(1);
+    assert_eq!(iteration, 10);
+    (job, file)
+}
+
+/// Such a checkpoint costs the time but not the job.
+#[track_caller]
+fn assert_starts_over(rig: &Rig, stage: &Stage, threads: u32) {
+    let again = rig.run_with(stage, &Recorder::default(), threads, None);
+    assert_eq!(again.started(stage.jobs[0].job.0), 0);
+    let mut fresh = stage.clone();
+    fresh.jobs[0].resume = None;
+    let whole = rig.run_with(&fresh, &Recorder::default(), threads, None);
+    assert_eq!(whole.digests(stage.jobs[0].job.0), again.digests(stage.jobs[0].job.0));
+}
+
 #[test]
 fn a_checkpoint_that_cannot_be_read_costs_the_time_but_not_the_job() {
     let rig = Rig::new();
-    let mut job = job(1, recipe(SGD), 20);
+    let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    let bytes = fs::read(&file).unwrap();
+    for damaged in [&b"half a checkpo"[..], &bytes[..bytes.len() / 2], &[]] {
+        let half = rig.stage_folder().join("half");
+        fs::write(&half, damaged).unwrap();
+        job.resume = Some(half);
+        assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job.clone()]), 1);
+    }
+    job.resume = Some("/nowhere/checkpoint".into());
+    assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job]), 1);
+}
+
+/// Numbers of jobs begin at 1 in every state folder, so that they do not tell whose a checkpoint is.
+#[test]
+fn a_checkpoint_of_another_job_of_the_same_number_is_not_gone_on_from() {
+    let rig = Rig::new();
+    let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    edit_recipe(&mut job, |recipe| recipe.train.lr *= 2.0);
+    job.resume = Some(file);
+    assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job]), 1);
+}
+
+/// Its bits could never be computed again.
+#[test]
+fn a_job_is_not_begun_in_one_way_and_ended_in_another() {
+    let rig = Rig::new();
+    let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    job.resume = Some(file);
+    assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job.clone()]), 2);
+    assert_starts_over(&rig, &rig.stage(Plan::Fused, vec![job]), 1);
+
+    let (mut job, file) = half_done(&rig, Plan::Fused);
+    job.resume = Some(file);
+    let wider = Stage { width: 2, ..rig.stage(Plan::Fused, vec![job]) };
+    assert_starts_over(&rig, &wider, 1);
+}
+
+#[test]
+fn the_checkpoint_of_a_newer_tombola_is_neither_misread_nor_thrown_away() {
+    let rig = Rig::new();
+    let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    let mut newer = fs::read(&file).unwrap();
+    let place = newer.windows(20).position(|part| part == b"\"tombola.format\":\"1\"").unwrap();
+    newer[place + 18] = b'2';
+    fs::write(&file, &newer).unwrap();
+    job.resume = Some(file.clone());
+    let refused = rig.run(Plan::CpuLanes, vec![job]);
+    let failure = refused.failure(1).expect("a failure");
+    assert_eq!(failure.class, FailureClass::Infrastructure);
+    assert!(
+        failure.message.contains("written by a newer Tombola (format 2; this build reads 1); hint: upgrade"),
+        "{failure:?}"
+    );
+    assert_eq!(fs::read(&file).unwrap(), newer);
+}
+
+/// The next file of this name is written to a device that is always full.
+fn fill_the_disk_for(path: &Path) {
+    let name = format!("{}.{}.tmp", path.file_name().unwrap().to_str().unwrap(), std::process::id());
+    std::os::unix::fs::symlink("/dev/full", path.with_file_name(name)).unwrap();
+}
+
+#[track_caller]
+fn assert_full_disk(outcomes: &Outcomes) {
+    let failure = outcomes.failure(1).expect("a failure");
+    assert_eq!(failure.class, FailureClass::Infrastructure);
+    assert!(failure.message.starts_with("disk full: cannot write `"), "{failure:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_fills_up_at_a_checkpoint_leaves_the_one_before_whole() {
+    let rig = Rig::new();
+    let mut job = job(1, recipe(ADAM), 50);
     let whole = rig.run(Plan::CpuLanes, vec![job.clone()]);
-    let file = rig.stage_folder().join("half");
-    fs::write(&file, b"half a checkpo").unwrap();
+    let on_event = |event: &Event| {
+        if let Event::Checkpoint { file, iteration: 20, .. } = event {
+            fill_the_disk_for(file);
+        }
+    };
+    let link = Recorder { on_event: Some(Box::new(on_event)), ..Recorder::default() };
+    let failed = rig.run_with(&rig.stage(Plan::CpuLanes, vec![job.clone()]), &link, 1, Some(10));
+    assert_full_disk(&failed);
+    let (iteration, file) = failed.checkpoint(1);
+    assert_eq!(iteration, 20);
     job.resume = Some(file);
     let second = rig.run(Plan::CpuLanes, vec![job]);
-    assert!(matches!(second.0[0], Event::Started { iteration: 0, .. }));
+    assert_eq!(second.started(1), 20);
     assert_eq!(whole.digests(1), second.digests(1));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_fills_up_at_an_output_fails_the_job_and_leaves_no_half_file() {
+    let rig = Rig::new();
+    let stage = rig.stage(Plan::CpuLanes, vec![job(1, recipe(SGD), 5)]);
+    let weights = stage.folder.join("j1.weights.safetensors");
+    fill_the_disk_for(&weights);
+    assert_full_disk(&rig.run_with(&stage, &Recorder::default(), 1, None));
+    let left: Vec<_> = fs::read_dir(&stage.folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(left, ["j1.initial.safetensors"]);
+    // Once there is space, another try does it.
+    assert!(rig.run_with(&stage, &Recorder::default(), 1, None).has_finished(1));
 }

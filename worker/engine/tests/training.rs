@@ -14,7 +14,7 @@ use tombola_spec::{
     Steps,
     job::{Input, Output, Start},
     outcome::{FailureClass, Split},
-    settings::Dtype,
+    settings::{Dtype, Optimizer},
     slot::Event,
     worker::Plan,
 };
@@ -71,7 +71,7 @@ fn without_a_validation_split_there_is_no_early_stopping_record() {
 }
 
 /// Runs 100 iterations and looks at every one of them.
-fn assert_masked_at_every_step(optimizer: tombola_spec::settings::Optimizer, plan: Plan) {
+fn assert_masked_at_every_step(optimizer: Optimizer, plan: Plan) {
     let rig = Rig::new();
     let path = rig.mask(0.3, 5);
     let architecture = recipe(optimizer).architecture().unwrap();
@@ -156,6 +156,37 @@ fn the_learning_rate_warms_up_from_zero_and_falls_at_milestones() {
     let (before, at, after) = (until(11), until(12), until(40));
     assert!(distance(&before, &at) > 0.0);
     assert_eq!(distance(&at, &after), 0.0);
+}
+
+/// Full batches, so that no order matters; warm-up, a milestone, decay, and a mask.
+fn full_batches(optimizer: Optimizer, rig: &Rig) -> Outcomes {
+    let mut job = with_mask(job(1, recipe(optimizer), 40), &rig.mask(0.5, 9));
+    edit_recipe(&mut job, |recipe| {
+        (recipe.dtype, recipe.data.validation, recipe.train.batch) = (Dtype::F64, 0, 600);
+        recipe.train.eval_every = Steps::ZERO;
+        (recipe.train.warmup, recipe.train.milestones) = (Steps::its(10), vec![Steps::its(30)]);
+        (recipe.train.lr, recipe.train.decay) = (4.0 * recipe.train.lr, 0.01);
+    });
+    rig.run(Plan::CpuLanes, vec![job])
+}
+
+/// Test loss and sum of |weight| that PyTorch 2.11.0 arrives at in f64 from the same initial weights, mask and data, with
+/// `torch.optim`, gradients masked before each step and weights after it.
+#[test]
+fn forty_steps_end_where_pytorchs_end() {
+    let rig = Rig::new();
+    for (optimizer, loss, sum) in [
+        (SGD, 0.03814471906835733, 126.11639413833328),
+        (NESTEROV, 0.03180578458723388, 118.42365924433699),
+        (ADAM, 0.013531431473022892, 136.92056842282724),
+    ] {
+        let outcomes = full_batches(optimizer, &rig);
+        let found = outcomes.points(1, "loss", Split::Test)[&40];
+        assert!((found - loss).abs() < 1e-12, "{optimizer:?}: {found} against {loss}");
+        let weights = outcomes.tensors(1, Output::Weights);
+        let found: f64 = weights.values().flatten().map(|weight| weight.abs()).sum();
+        assert!((found - sum).abs() < 1e-10, "{optimizer:?}: {found} against {sum}");
+    }
 }
 
 #[test]

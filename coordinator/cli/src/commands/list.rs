@@ -28,16 +28,21 @@ impl List {
 
 fn row(sweep: &Sweep) -> Vec<String> {
     let jobs = sweep.jobs.unwrap_or_default();
-    let all = jobs.waiting + jobs.ready + jobs.running + jobs.done + jobs.failed;
     vec![
         sweep.id.clone(),
         sweep.name.clone(),
         state(sweep).to_owned(),
         sweep.trials.to_string(),
-        format!("{}/{}", count(jobs.done), count(all)),
+        format!("{}/{}", count(jobs.done), count(all_jobs(sweep))),
         count(jobs.failed),
         percent(progress(sweep)),
     ]
+}
+
+/// Jobs in whatever state.
+pub(super) fn all_jobs(sweep: &Sweep) -> u64 {
+    let jobs = sweep.jobs.unwrap_or_default();
+    jobs.waiting + jobs.ready + jobs.running + jobs.done + jobs.failed
 }
 
 /// The state people care about: finished wins over what was asked.

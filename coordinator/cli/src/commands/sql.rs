@@ -15,11 +15,13 @@ use tombola_wire::v1::{QueryRequest, QueryResponse, Row, Value, value::Kind};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sql {
     /// One statement; `-` reads it from standard input.
+    // It may begin with a comment.
+    #[arg(allow_hyphen_values = true)]
     statement: String,
     /// Most rows to return; 0 = the coordinator's limit.
     #[arg(long, default_value_t = 0)]
     max_rows: u32,
-    /// How rows are printed (`--output json` prints JSON too).
+    /// How rows are printed; a table rounds to six digits (`--output json` prints JSON too).
     #[arg(long, value_enum, default_value_t = Style::Table)]
     format: Style,
 }
@@ -42,10 +44,13 @@ impl Sql {
             client.answer(client.query().query(QueryRequest { sql, max_rows: self.max_rows }).await)?;
         let style = if context.printer.format() == Format::Json { Style::Json } else { self.format };
         context.printer.data(&match style {
-            Style::Table => table(&headers(&answer), answer.rows.iter().map(|row| cells(row, NULL))),
+            Style::Table => table(&headers(&answer), answer.rows.iter().map(row_for_people)),
             Style::Json => json(&answer)?,
             Style::Csv => csv(&answer),
         })?;
+        if answer.rows.is_empty() {
+            context.printer.note("no rows");
+        }
         if answer.truncated {
             context
                 .printer
@@ -70,8 +75,13 @@ fn headers(answer: &QueryResponse) -> Vec<&str> {
     answer.columns.iter().map(String::as_str).collect()
 }
 
-fn cells(row: &Row, null: &str) -> Vec<String> {
-    row.values.iter().map(|value| text(value).unwrap_or_else(|| null.to_owned())).collect()
+/// Six digits are what people read; JSON and CSV have all of them.
+fn row_for_people(row: &Row) -> Vec<String> {
+    let cell = |value: &Value| match value.kind {
+        Some(Kind::Real(x)) => format!("{x:.5e}").parse().unwrap_or(x).to_string(),
+        _ => text(value).unwrap_or_else(|| NULL.to_owned()),
+    };
+    row.values.iter().map(cell).collect()
 }
 
 /// A value as text, `None` for NULL.
@@ -110,13 +120,23 @@ fn csv(answer: &QueryResponse) -> String {
         }
     };
     let line = |fields: &[String]| fields.iter().map(quoted).collect::<Vec<_>>().join(",");
-    let rows = answer.rows.iter().map(|row| line(&cells(row, "")));
+    let cells =
+        |row: &Row| row.values.iter().map(|value| text(value).unwrap_or_default()).collect::<Vec<_>>();
+    let rows = answer.rows.iter().map(|row| line(&cells(row)));
     std::iter::once(line(&answer.columns)).chain(rows).collect::<Vec<_>>().join("\r\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_see_six_digits() {
+        let row = |x| row_for_people(&Row { values: vec![Value { kind: Some(Kind::Real(x)) }] });
+        assert_eq!(row(0.816_950_000_000_000_1), ["0.81695"]);
+        assert_eq!(row(2.846_210_4e13), ["28462100000000"]);
+        assert_eq!(row(f64::NAN), ["NaN"]);
+    }
 
     #[test]
     fn csv_quotes_what_needs_quotes_and_leaves_null_empty() {

@@ -1,6 +1,6 @@
 //! `tombola submit`: store a sweep and start it.
 
-use super::{Context, read_sweep, watch};
+use super::{Context, list, read_sweep, watch};
 use crate::output::count;
 use std::{path::PathBuf, process::ExitCode};
 use tombola_wire::v1::{SubmitRequest, SubmitResponse};
@@ -33,10 +33,18 @@ impl Submit {
     }
 }
 
+fn there_already(answer: &SubmitResponse) -> String {
+    let Some(sweep) = &answer.sweep else { return "the sweep is there already".to_owned() };
+    let done = sweep.jobs.unwrap_or_default().done;
+    let (name, id, done, all) = (&sweep.name, &sweep.id, count(done), count(list::all_jobs(sweep)));
+    format!("sweep {name} ({id}) asks for nothing new: {done} of {all} jobs are done")
+}
+
 /// What a submission or an extension came to.
 pub(super) fn words(answer: &SubmitResponse) -> String {
     let (id, name) = answer.sweep.as_ref().map_or(("", ""), |sweep| (&sweep.id, &sweep.name));
     let new = match answer.jobs_new {
+        0 if !answer.created => return there_already(answer),
         0 => "nothing new to train".to_owned(),
         1 => "1 new job".to_owned(),
         n => format!("{} new jobs", count(n)),

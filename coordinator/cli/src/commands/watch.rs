@@ -1,15 +1,20 @@
 //! `tombola watch`: progress until a sweep is finished.
 
 use super::{Context, list};
-use crate::{client::Client, output::Printer};
+use crate::{client::Client, error::Failure, output::Printer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::{collections::HashMap, process::ExitCode};
-use tombola_wire::v1::{Running, Sweep, WatchEvent, WatchRequest};
+use std::{
+    collections::HashMap,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+use tombola_wire::v1::{Ended, Running, Sweep, WatchEvent, WatchRequest};
 
 /// Watch a sweep until it is finished.
 ///
 /// A bar for the whole, one for each running job, and failures as they come; without a terminal, a line every five
-/// percent. With `--output json`, one JSON object per line. Leaving with Ctrl-C leaves the sweep alone.
+/// percent. With `--output json`, one JSON object per line. A coordinator that restarts is waited for. Leaving with
+/// Ctrl-C leaves the sweep alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
     /// The sweep's name or id.
@@ -29,15 +34,17 @@ pub(crate) async fn until_finished(
     printer: &Printer,
     sweep: &str,
 ) -> anyhow::Result<ExitCode> {
-    let request = WatchRequest { sweep: sweep.to_owned() };
-    let mut events = client.answer(client.sweeps().watch(request).await)?;
-    let mut view = View::new(printer);
-    let mut last = None;
-    while let Some(event) = client.answer(events.message().await.map(tonic::Response::new))? {
-        view.show(&event)?;
-        last = event.sweep;
+    let mut watching =
+        Watching { client, sweep, view: View::new(printer), last: None, heard: Instant::now() };
+    while let Err(error) = watching.follow().await {
+        if !watching.may_come_back(&error) {
+            watching.view.clear();
+            return Err(error);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
-    view.clear();
+    watching.view.clear();
+    let last = watching.last;
     let failed = last.as_ref().and_then(|sweep| sweep.jobs).map_or(0, |jobs| jobs.failed);
     if let Some(sweep) = &last {
         let failed = match failed {
@@ -49,9 +56,42 @@ pub(crate) async fn until_finished(
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// How events are shown: bars on a terminal, JSON lines for scripts, a line per percent elsewhere.
+/// How long a coordinator that answered before may be away: it may be restarting.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries to reach it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+struct Watching<'a> {
+    client: &'a Client,
+    sweep: &'a str,
+    view: View<'a>,
+    last: Option<Sweep>,
+    /// When the last event came.
+    heard: Instant,
+}
+
+impl Watching<'_> {
+    /// Shows events until the sweep is finished.
+    async fn follow(&mut self) -> anyhow::Result<()> {
+        let request = WatchRequest { sweep: self.sweep.to_owned() };
+        let mut events = self.client.answer(self.client.sweeps().watch(request).await)?;
+        while let Some(event) = self.client.answer(events.message().await.map(tonic::Response::new))? {
+            self.view.show(&event)?;
+            self.last = event.sweep;
+            self.heard = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn may_come_back(&self, error: &anyhow::Error) -> bool {
+        let away = matches!(error.downcast_ref(), Some(Failure::Unreachable(_)));
+        away && self.last.is_some() && self.heard.elapsed() < PATIENCE
+    }
+}
+
+/// How events are shown: bars on a terminal, JSON lines for scripts, a line every five percent elsewhere.
 enum View<'a> {
-    Bars { all: MultiProgress, whole: ProgressBar, jobs: HashMap<String, ProgressBar> },
+    Bars { printer: &'a Printer, whole: ProgressBar, jobs: HashMap<String, ProgressBar> },
     Json(&'a Printer),
     Lines { printer: &'a Printer, percent: Option<u64> },
 }
@@ -64,37 +104,39 @@ impl<'a> View<'a> {
         if !printer.live() {
             return Self::Lines { printer, percent: None };
         }
-        let all = MultiProgress::new();
-        let whole = all.add(
-            ProgressBar::new(0).with_style(style("{prefix} {bar:40} {percent:>3} %  {msg}  {eta} left")),
-        );
-        Self::Bars { all, whole, jobs: HashMap::new() }
+        let whole = style("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left");
+        let whole = printer.bars().add(ProgressBar::new(0).with_style(whole));
+        Self::Bars { printer, whole, jobs: HashMap::new() }
     }
 
     fn show(&mut self, event: &WatchEvent) -> anyhow::Result<()> {
         match self {
             Self::Json(printer) => return printer.data(&serde_json::to_string(event)?),
             Self::Lines { printer, percent } => show_line(printer, percent, event),
-            Self::Bars { all, whole, jobs } => {
-                for ended in event.ended.iter().filter(|ended| ended.how != "finished") {
-                    // A terminal that went away ends the bars, not the watch.
-                    let _ = all.println(format!("{} {}: {}", ended.label, ended.how, ended.message));
-                }
+            Self::Bars { printer, whole, jobs } => {
+                failed(event).for_each(|line| printer.note(&line));
                 if let Some(sweep) = &event.sweep {
                     show_whole(whole, sweep);
                 }
-                show_jobs(all, jobs, &event.running);
+                show_jobs(printer.bars(), jobs, &event.running);
             }
         }
         Ok(())
     }
 
     fn clear(&self) {
-        if let Self::Bars { all, whole, jobs } = self {
+        if let Self::Bars { printer, whole, jobs } = self {
             jobs.values().chain([whole]).for_each(ProgressBar::finish_and_clear);
-            let _ = all.clear();
+            // A terminal that went away has nothing left to clear.
+            let _ = printer.bars().clear();
         }
     }
+}
+
+/// A line for each job that ended without a result.
+fn failed(event: &WatchEvent) -> impl Iterator<Item = String> {
+    let line = |ended: &Ended| format!("{} ({}) {}: {}", ended.label, ended.job, ended.how, ended.message);
+    event.ended.iter().filter(|ended| ended.how != "done").map(line)
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -103,10 +145,15 @@ fn style(template: &str) -> ProgressStyle {
 
 fn show_whole(bar: &ProgressBar, sweep: &Sweep) {
     let jobs = sweep.jobs.unwrap_or_default();
+    let first = bar.length() == Some(0);
     bar.set_length(sweep.iterations);
     bar.set_position(sweep.iterations_done);
+    if first {
+        // What was done before the watch began says nothing about the pace now.
+        bar.reset_eta();
+    }
     bar.set_prefix(sweep.name.clone());
-    let all = jobs.waiting + jobs.ready + jobs.running + jobs.done + jobs.failed;
+    let all = list::all_jobs(sweep);
     let failed = if jobs.failed > 0 { format!(", {} failed", jobs.failed) } else { String::new() };
     bar.set_message(format!("{}/{all} jobs{failed}", jobs.done));
 }
@@ -131,9 +178,7 @@ fn show_jobs(all: &MultiProgress, bars: &mut HashMap<String, ProgressBar>, runni
 }
 
 fn show_line(printer: &Printer, percent: &mut Option<u64>, event: &WatchEvent) {
-    for ended in event.ended.iter().filter(|ended| ended.how != "finished") {
-        printer.note(&format!("{} {}: {}", ended.label, ended.how, ended.message));
-    }
+    failed(event).for_each(|line| printer.note(&line));
     let Some(sweep) = &event.sweep else { return };
     // Every five percent: a log is read, not watched.
     let now = (list::progress(sweep) * 20.0) as u64 * 5;

@@ -5,6 +5,7 @@ mod numbers;
 pub(crate) use numbers::{bytes, count, percent, seconds};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use indicatif::MultiProgress;
 use std::io::{IsTerminal, Write};
 
 /// How a table shows a value that is not there.
@@ -20,15 +21,21 @@ pub(crate) enum Format {
 }
 
 /// The only place that writes to standard output and standard error.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Printer {
     format: Format,
+    bars: MultiProgress,
 }
 
 impl Printer {
     /// A printer of one format.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format }
+        Self { format, bars: MultiProgress::new() }
+    }
+
+    /// Progress bars, which make way for whatever is said meanwhile.
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.bars
     }
 
     /// The format asked for.
@@ -50,17 +57,17 @@ impl Printer {
 
     /// Data, as it is. A reader that went away (`| head`) is no error.
     pub(crate) fn data(&self, text: &str) -> anyhow::Result<()> {
-        match writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')) {
+        let written = self.bars.suspend(|| writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')));
+        match written {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other?),
         }
     }
 
     /// A word to the person at the terminal.
-    #[expect(clippy::unused_self, reason = "one owner of the terminal: the printer")]
     pub(crate) fn note(&self, text: &str) {
         // There is nowhere to report that standard error is gone.
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = self.bars.suspend(|| writeln!(std::io::stderr(), "{text}"));
     }
 
     /// An error, with its causes.

@@ -40,6 +40,11 @@ impl Child {
         Ok(Self { name, binary, arguments, process, started: Instant::now(), quick_ends: 0, log })
     }
 
+    /// With these arguments it is started again.
+    pub(super) fn restart_with(&mut self, arguments: Vec<String>) {
+        self.arguments = arguments;
+    }
+
     /// The file its log goes to.
     pub(super) fn log(&self) -> &Path {
         &self.log
@@ -102,7 +107,7 @@ fn launch(binary: &str, arguments: &[String], log: &Path) -> anyhow::Result<toki
         .append(true)
         .open(log)
         .with_context(|| format!("cannot write the log `{}`", log.display()))?;
-    let path = std::env::current_exe()?.with_file_name(binary);
+    let path = program(binary)?;
     Command::new(&path)
         .args(arguments)
         .stdin(Stdio::null())
@@ -112,10 +117,13 @@ fn launch(binary: &str, arguments: &[String], log: &Path) -> anyhow::Result<toki
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| {
-            format!(
-                "cannot start `{}`\nhint: build it beside this one: cargo build --workspace",
-                path.display()
-            )
-        })
+        .with_context(|| format!("cannot start `{}`", path.display()))
+}
+
+/// A binary beside this one.
+pub(super) fn program(binary: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe()?.with_file_name(binary);
+    let hint = "it is built beside this one by `cargo build --workspace`, after `cargo xtask setup`";
+    anyhow::ensure!(path.is_file(), "there is no `{}`\nhint: {hint}", path.display());
+    Ok(path)
 }

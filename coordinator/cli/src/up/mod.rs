@@ -3,7 +3,7 @@
 mod child;
 
 use crate::{client::Client, commands::up::Device, error::Failure, output::Printer, places};
-use child::Child;
+use child::{Child, program};
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -37,12 +37,25 @@ const DRAIN: Duration = Duration::from_secs(20);
 impl Supervisor {
     /// Starts the coordinator, waits until it answers, then starts the workers.
     pub(crate) async fn start(plan: &Plan, printer: &Printer) -> anyhow::Result<Self> {
+        // Before anything is started and has to be stopped again.
+        nobody_serves(plan).await?;
+        program("tombola-coordinator")?;
+        if plan.workers > 0 {
+            program("tombola-worker")?;
+        }
         std::fs::create_dir_all(plan.state.join("log")).map_err(|e| {
             Failure::Input(format!("cannot make the state folder `{}`: {e}", plan.state.display()))
         })?;
-        let mut coordinator =
-            Child::spawn("coordinator", "tombola-coordinator", &coordinator_arguments(plan), plan)?;
+        let mut coordinator = Child::spawn(
+            "coordinator",
+            "tombola-coordinator",
+            &coordinator_arguments(plan, &plan.listen),
+            plan,
+        )?;
         let (address, client) = first_answer(plan, &mut coordinator).await?;
+        // Workers look for it where it was, whatever port it was free to choose.
+        let listen = address.trim_start_matches("http://");
+        coordinator.restart_with(coordinator_arguments(plan, listen));
         printer.note(&format!("coordinator at {address}, state in {}", plan.state.display()));
         let mut workers = Vec::new();
         for number in 1..=plan.workers {
@@ -92,9 +105,9 @@ impl Supervisor {
     }
 }
 
-fn coordinator_arguments(plan: &Plan) -> Vec<String> {
+fn coordinator_arguments(plan: &Plan, listen: &str) -> Vec<String> {
     let state = plan.state.display().to_string();
-    vec!["--state".into(), state, "--listen".into(), plan.listen.clone()]
+    ["--state", &state, "--listen", listen].map(str::to_owned).to_vec()
 }
 
 fn start_worker(plan: &Plan, address: &str, number: u32) -> anyhow::Result<Child> {
@@ -114,6 +127,22 @@ fn start_worker(plan: &Plan, address: &str, number: u32) -> anyhow::Result<Child
     let arguments: Vec<String> =
         arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
     Child::spawn(&name, "tombola-worker", &arguments, plan)
+}
+
+/// Fails if a coordinator serves this state already: its address would be taken for that of the one started here. An
+/// address that one left when it was killed is removed.
+async fn nobody_serves(plan: &Plan) -> anyhow::Result<()> {
+    let file = plan.state.join(places::ADDRESS_FILE);
+    let Ok(address) = std::fs::read_to_string(&file) else { return Ok(()) };
+    let address = places::with_scheme(address.trim());
+    if Client::connect(Some(&address)).await.is_ok() {
+        anyhow::bail!(
+            "a coordinator at {address} serves `{}` already\n\
+             hint: use it (`tombola --coordinator {address} list`), stop it first, or name another folder with --state",
+            plan.state.display()
+        );
+    }
+    std::fs::remove_file(&file).map_err(|e| anyhow::anyhow!("cannot remove `{}`: {e}", file.display()))
 }
 
 /// Waits until the coordinator answers at the address it wrote down.

@@ -70,6 +70,14 @@ mod looking {
     }
 
     #[test]
+    fn watch_waits_for_a_coordinator_that_restarts() {
+        let rig = rig();
+        let outcome = rig.run(&["watch", "s1"]);
+        assert!(outcome.stderr.contains("sweep lenet: finished"), "{}", outcome.stderr);
+        assert_eq!(rig.asked(), ["Watch s1"; 2]);
+    }
+
+    #[test]
     fn watch_for_scripts_is_one_object_a_line() {
         let outcome = rig().run(&["watch", "lenet", "--output", "json"]);
         let events: Vec<serde_json::Value> =
@@ -90,6 +98,13 @@ mod looking {
         );
         let json = rig.run(&["sql", "select 1", "--format", "json"]);
         assert_eq!(json.stdout, rig.run(&["sql", "select 1", "--output", "json"]).stdout);
+    }
+
+    #[test]
+    fn a_statement_may_begin_with_a_comment() {
+        let rig = rig();
+        let outcome = rig.run(&["sql", "-- how many\nselect 1", "--max-rows", "2", "--format", "csv"]);
+        assert_eq!(rig.asked(), ["Query -- how many"], "{}", outcome.stderr);
     }
 
     #[test]

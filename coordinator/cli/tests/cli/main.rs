@@ -4,3 +4,4 @@
 mod commands;
 mod fetch;
 mod rig;
+mod up;

@@ -27,7 +27,7 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<Change> {
     let mut changes = Vec::new();
     for (key, trial) in &old.trials {
         match new.trials.get(key) {
-            Some(other) => compare(key, old.settings(trial), new.settings(other), &mut changes),
+            Some(other) => compare(key, &old.settings(trial), &new.settings(other), &mut changes),
             None => changes.push(whole(key, Some(trial), None)),
         }
     }
@@ -65,8 +65,8 @@ fn whole(key: &str, old: Option<&&TrialPlan>, new: Option<&&TrialPlan>) -> Chang
 
 fn compare(
     key: &str,
-    old: BTreeMap<String, String>,
-    new: BTreeMap<String, String>,
+    old: &BTreeMap<String, String>,
+    new: &BTreeMap<String, String>,
     changes: &mut Vec<Change>,
 ) {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();

@@ -146,11 +146,11 @@ impl<'n, 't> Section<'n, 't> {
     /// Notes every key nobody asked for. Last call.
     pub(super) fn finish(self) {
         let mut known: Vec<&str> = Vec::new();
-        self.known.iter().for_each(|key| {
+        for key in &self.known {
             if !known.contains(key) {
-                known.push(key)
+                known.push(key);
             }
-        });
+        }
         for entry in self.tree.0.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let place = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
             let hint = match entry.key.as_str() {

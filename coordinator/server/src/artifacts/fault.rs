@@ -4,6 +4,7 @@ use crate::Error;
 use std::{error::Error as _, io};
 
 /// A full disk is told apart, because people can do something about it.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
 pub(super) fn to_error(error: object_store::Error) -> Error {
     match io_kind(&error) {
         Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {

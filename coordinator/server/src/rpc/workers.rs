@@ -10,10 +10,13 @@ use crate::{
     driver::{Closing, Connected, Driver, LinkId, ToLink},
 };
 use futures::{Stream, StreamExt};
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::task::TaskTracker;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tombola_core::schedule::{Event, Message};
 use tombola_spec::{WorkerId, version};
 use tombola_wire::v1::{self, from_worker, worker_service_server::WorkerService};
@@ -27,6 +30,8 @@ const UNREAD: usize = 1024;
 /// Sessions with workers.
 pub(crate) struct Workers {
     pub(crate) driver: Driver,
+    /// Names the state that workers' identities belong to.
+    pub(crate) state: Arc<str>,
     pub(crate) terms: Terms,
     pub(crate) tasks: TaskTracker,
     pub(crate) delivered: Delivered,
@@ -44,29 +49,36 @@ impl WorkerService for Workers {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let (link, messages) = mpsc::channel(UNREAD);
         let (driver, delivered) = (self.driver.clone(), self.delivered.clone());
-        let session = Session { driver, delivered, incoming: request.into_inner() };
+        let over = CancellationToken::new();
+        let state = Arc::clone(&self.state);
+        let outgoing = outgoing(messages, self.terms.clone(), Arc::clone(&state), over.clone().drop_guard());
+        let session = Session { driver, state, delivered, incoming: request.into_inner(), over };
         self.tasks.spawn(session.run(link));
-        Ok(Response::new(outgoing(messages, self.terms.clone())))
+        Ok(Response::new(outgoing))
     }
 }
 
-/// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back.
-fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms) -> Outgoing {
+/// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back. With it
+/// the session is over.
+fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms, state: Arc<str>, over: DropGuard) -> Outgoing {
     let lost =
         ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
     let messages = ReceiverStream::new(messages).chain(futures::stream::iter([lost]));
-    let open = futures::stream::unfold((messages, true), |(mut messages, open)| async move {
+    let open = futures::stream::unfold((messages, true, over), |(mut messages, open, over)| async move {
         let next = if open { messages.next().await? } else { return None };
         let last = matches!(&next, ToLink::Close(_) | ToLink::Message(Message::Refused { .. }));
-        Some((next, (messages, !last)))
+        Some((next, (messages, !last, over)))
     });
-    Box::pin(open.filter_map(move |message| std::future::ready(to_wire(message, &terms).transpose())))
+    Box::pin(open.filter_map(move |message| std::future::ready(to_wire(message, &terms, &state).transpose())))
 }
 
 struct Session {
     driver: Driver,
+    state: Arc<str>,
     delivered: Delivered,
     incoming: Streaming<v1::FromWorker>,
+    /// Set once nothing goes to the worker any more.
+    over: CancellationToken,
 }
 
 impl Session {
@@ -75,7 +87,9 @@ impl Session {
             Ok(Connected::Welcome(worker, id)) => {
                 // Only the leader may hold the link open from here on.
                 drop(link);
-                let closing = self.listen(worker, id).await;
+                let over = self.over.clone();
+                let closing = over.run_until_cancelled(self.listen(worker, id)).await;
+                let closing = closing.unwrap_or(Closing::Again("nothing goes over this link any more"));
                 tracing::info!(%worker, ?closing, "worker.left: a session ended");
                 self.driver.disconnect(worker, id, closing).await;
             }
@@ -111,7 +125,7 @@ impl Session {
             let _ = link.try_send(ToLink::Message(refused));
             return Ok(Connected::Refused);
         }
-        let hello = hello(message)?;
+        let hello = hello(&message, &self.state)?;
         log_hello(&hello);
         self.driver.connect(hello, link.clone()).await
     }

@@ -9,24 +9,50 @@ use tombola_core::{
     record::CheckpointRow,
     schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
 };
-use tombola_spec::{Attempt, JobId, LeaseId, WorkerId};
+use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, worker::WorkerInfo};
 use tombola_wire::{
     ConversionError, from_json,
     v1::{self, from_worker, report, to_worker},
 };
 use tonic::Status;
 
-/// Longest name, path or message a worker may send.
+/// Longest message of a failure; what is longer is cut.
 const LONGEST_TEXT: usize = 64 << 10;
+/// Longest name of a worker.
+const LONGEST_NAME: usize = 256;
+/// Most slots, data sets and components of a worker.
+const MOST_PARTS: usize = 1024;
 
-/// A worker's introduction.
-pub(super) fn hello(message: v1::Hello) -> Result<Event, Error> {
-    let worker = if message.worker.is_empty() { None } else { Some(message.worker.parse()?) };
-    let held = message.held.into_iter().map(held).collect::<Result<_, Error>>()?;
-    Ok(Event::Hello { info: from_json("hello.info_json", &message.info_json)?, worker, held })
+/// A worker's introduction. One that was known to another state is a stranger with empty hands here: the numbers of what
+/// it holds mean other jobs.
+pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
+    let (worker, held) = match message.worker.split_once('@') {
+        Some((worker, theirs)) if theirs == state => {
+            (Some(worker.parse()?), message.held.iter().map(held).collect::<Result<_, Error>>()?)
+        }
+        _ => (None, Vec::new()),
+    };
+    let info = from_json("hello.info_json", &message.info_json)?;
+    bounded(&info)?;
+    Ok(Event::Hello { info, worker, held })
 }
 
-fn held(held: v1::Held) -> Result<Held, Error> {
+/// Everything a worker says of itself is kept in memory and shown to people.
+fn bounded(info: &WorkerInfo) -> Result<(), Error> {
+    let WorkerInfo { name, slots, data, components, .. } = info;
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        let what = format!("a worker's name has 1 to {LONGEST_NAME} bytes, not {}", name.len());
+        return Err(Error::Invalid(format!("{what}\nhint: give it one with --name")));
+    }
+    let most = slots.len().max(data.len()).max(components.len());
+    if most > MOST_PARTS {
+        let what = format!("{most} slots, data sets or components of one worker, more than {MOST_PARTS}");
+        return Err(Error::Invalid(what));
+    }
+    Ok(())
+}
+
+fn held(held: &v1::Held) -> Result<Held, Error> {
     let (job, attempt) = (JobId(held.job), Attempt(held.attempt));
     Ok(Held { lease: held.lease.parse()?, job, attempt, started: held.started, slot: held.slot })
 }
@@ -87,11 +113,11 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
 }
 
 /// What a worker is sent; `None` ends the stream in peace.
-pub(super) fn to_wire(message: ToLink, terms: &Terms) -> Result<Option<v1::ToWorker>, Status> {
+pub(super) fn to_wire(message: ToLink, terms: &Terms, state: &str) -> Result<Option<v1::ToWorker>, Status> {
     use to_worker::Message as Wire;
     let wire = match message {
         ToLink::Welcome { worker, epoch } => Wire::Welcome(v1::Welcome {
-            worker: worker.to_string(),
+            worker: format!("{worker}@{state}"),
             epoch: epoch.0,
             heartbeat_ms: u32::try_from(terms.heartbeat.millis()).unwrap_or(u32::MAX),
             term_ms: u32::try_from(terms.term.millis()).unwrap_or(u32::MAX),

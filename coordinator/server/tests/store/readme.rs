@@ -1,12 +1,13 @@
-//! `migrations/README.md` says what the databases have.
+//! `migrations/README.md` says what the databases have, and the queries it and the main README show can be asked.
 
 use crate::rig::{Place, ask, scenarios};
 use std::collections::BTreeMap;
 use tombola_server::store::{Cell, Store};
 
-scenarios!(every_view_is_documented);
+scenarios!(every_view_is_documented, every_query_shown_can_be_asked);
 
 const README: &str = include_str!("../../../../migrations/README.md");
+const MAIN_README: &str = include_str!("../../../../README.md");
 
 /// Column names with their types.
 type Columns = Vec<(String, String)>;
@@ -66,4 +67,17 @@ async fn every_view_is_documented(place: &Place) {
         views.entry(view).or_default().push((column, kind));
     }
     assert_eq!(views, documented);
+}
+
+async fn every_query_shown_can_be_asked(place: &Place) {
+    let store = place.open();
+    store.migrate().await.unwrap();
+    let blocks = [README, MAIN_README].into_iter().flat_map(|text| text.split("```sql\n").skip(1));
+    let statements = blocks.flat_map(|block| block.split("```").next().unwrap().split(";\n"));
+    let mut asked = 0;
+    for statement in statements.filter(|statement| !statement.trim().is_empty()) {
+        ask(&store, statement).await;
+        asked += 1;
+    }
+    assert!(asked >= 8, "{asked}");
 }

@@ -7,7 +7,7 @@ use crate::{
     slot::{Introduction, introduced},
 };
 use futures::future::try_join_all;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use tombola_spec::{
     version,
     worker::{DataInfo, SlotInfo, WorkerInfo},
@@ -62,10 +62,8 @@ impl Inventory {
     }
 
     fn info(&self, name: &str) -> WorkerInfo {
-        let components =
-            [("random", version::RANDOM), ("training", version::TRAINING), ("selection", version::SELECTION)];
-        let components: BTreeMap<String, u32> =
-            components.into_iter().map(|(name, version)| (name.to_owned(), version)).collect();
+        let components = version::components().into_iter();
+        let components = components.map(|(name, version)| (name.to_owned(), version)).collect();
         WorkerInfo {
             name: name.to_owned(),
             host: host(),

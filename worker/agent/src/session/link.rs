@@ -161,13 +161,14 @@ impl Dialer {
             }
         };
         let end = refusal.unwrap_or(end);
-        match heart {
-            Some(_) => {
-                self.say(format!("{}: {end}", endpoint.uri()));
-                Ok(())
-            }
-            None => Err(end),
+        if heart.is_none() {
+            return Err(end);
         }
+        let closed_by_us = pulse.upgrade().is_none();
+        if !closed_by_us {
+            self.say(format!("{}: {end}", endpoint.uri()));
+        }
+        Ok(())
     }
 }
 

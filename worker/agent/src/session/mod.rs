@@ -139,7 +139,8 @@ impl Session {
         };
         self.records.settle(&self.state);
         self.crew.dismiss().await;
-        if self.link.take().is_some() {
+        let said_farewell = matches!(exit, Exit::Drained | Exit::Broken(_));
+        if self.link.take().is_some() && said_farewell {
             // What was said last is on its way until the coordinator closes the link.
             let closed = async { while !matches!(self.heard.recv().await, None | Some(Arrival::Closed)) {} };
             let _ = timeout(FAREWELL, closed).await;
@@ -182,7 +183,7 @@ impl Session {
                 Action::Record(report) => self.records.add(&report),
                 Action::Sweep => self.records.sweep(&self.state),
                 Action::Remember(worker) => {
-                    if let Err(error) = self.folder.remember(worker) {
+                    if let Err(error) = self.folder.remember(&worker) {
                         tracing::error!(%error, "worker.identity: a restarted worker will be a stranger");
                     }
                 }

@@ -1,7 +1,10 @@
 //! The spool as the session keeps it. A disk that cannot be written to makes it fall behind; it then holds the state's
 //! reports again as soon as there is room, and the state keeps engines waiting until then.
 
-use super::{message::Report, state::State};
+use super::{
+    message::{Fact, Report},
+    state::State,
+};
 use crate::spool::Spool;
 
 /// What is written down of the state's reports.
@@ -23,8 +26,9 @@ impl Records {
         self.behind
     }
 
-    /// Writes a report down.
+    /// Writes a report down, and says it to people.
     pub(super) fn add(&mut self, report: &Report) {
+        log(report);
         // Once one is missing, the file is written anew, so that reports stay in order.
         if !self.behind {
             let written = self.spool.append(report);
@@ -64,6 +68,31 @@ impl Records {
         if let Err(error) = done {
             tracing::error!(%error, "spool.behind: reports cannot be written down; engines checkpoint and wait");
             self.behind = true;
+        }
+    }
+}
+
+fn log(report: &Report) {
+    let (job, attempt, slot) = (report.job, report.attempt, report.slot);
+    match &report.fact {
+        Fact::Started { iteration } => {
+            tracing::info!(%job, %attempt, slot, iteration, "job.started: its first iteration begins");
+        }
+        Fact::Checkpoint { iteration, .. } => {
+            tracing::info!(%job, %attempt, slot, iteration, "job.checkpoint: it could go on from here");
+        }
+        Fact::Finished(_) => {
+            tracing::info!(%job, %attempt, slot, "job.finished: its outputs are being uploaded");
+        }
+        Fact::Failed(failure) => {
+            let (class, why) = (failure.class.name(), &failure.message);
+            tracing::warn!(%job, %attempt, slot, class, why, "job.failed: the coordinator decides what follows");
+        }
+        Fact::GivenBack => {
+            tracing::info!(%job, %attempt, slot, "job.given_back: another worker may go on with it");
+        }
+        Fact::Metrics { batch, .. } => {
+            tracing::debug!(%job, %attempt, batch, "job.metrics: points were measured");
         }
     }
 }

@@ -47,6 +47,7 @@ impl Crew {
                 orders: receiver,
                 told: voice.clone(),
                 stages: 0,
+                broken: false,
             };
             orders.push(sender);
             tasks.spawn(slot.run());

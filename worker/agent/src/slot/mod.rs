@@ -7,6 +7,8 @@ mod engine;
 mod lane;
 mod prepare;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use crew::Crew;
 pub(crate) use engine::{Introduction, introduced};
@@ -86,6 +88,8 @@ struct Slot {
     told: mpsc::Sender<(usize, Told)>,
     /// Stages begun so far.
     stages: u64,
+    /// No engine can be had any more, and that was told.
+    broken: bool,
 }
 
 impl Slot {
@@ -95,11 +99,13 @@ impl Slot {
             tokio::select! {
                 order = self.orders.recv() => match order {
                     None => return,
+                    // The session heard that the slot is broken, and gives back what ends without a word.
+                    Some(Order::Run(_)) if self.broken => self.tell(Told::Ended).await,
                     Some(Order::Run(run)) => self.stage(run).await,
                     // They were about a stage that has just ended.
                     Some(Order::Cancel(_) | Order::Yield) => {}
                 },
-                () = self.keeper.gone() => self.revive().await,
+                () = self.keeper.gone(), if !self.broken => self.revive().await,
             }
         }
     }
@@ -107,10 +113,13 @@ impl Slot {
     /// Has the next stage find an engine that is ready.
     async fn revive(&mut self) {
         if let Err(error) = self.keeper.engine().await {
-            self.tell(Told::Broken(error.to_string())).await;
-            // Whoever hears that ends this slot.
-            std::future::pending::<()>().await;
+            self.break_down(error.to_string()).await;
         }
+    }
+
+    async fn break_down(&mut self, why: String) {
+        self.broken = true;
+        self.tell(Told::Broken(why)).await;
     }
 
     async fn tell(&mut self, told: Told) {

@@ -37,7 +37,7 @@ impl Slot {
         let _ = tokio::fs::remove_dir_all(&folder).await;
         self.tell(Told::Ended).await;
         if let Some(why) = broken {
-            self.tell(Told::Broken(why)).await;
+            self.break_down(why).await;
         }
     }
 

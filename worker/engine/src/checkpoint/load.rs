@@ -44,9 +44,7 @@ impl TensorFile {
         let format =
             format.ok_or_else(|| self.wrong("was not written by Tombola: `tombola.format` is missing"))?;
         if format > FORMAT {
-            return Err(self.wrong(format!(
-                "was written by a newer Tombola (format {format}; this build reads {FORMAT}): upgrade this worker"
-            )));
+            return Err(EngineError::Newer { file: self.origin.clone(), format, reads: FORMAT });
         }
         let kind = metadata.get("tombola.kind").map_or("nothing", String::as_str);
         if kind != self.kind.name() {

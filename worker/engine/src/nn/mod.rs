@@ -1,12 +1,15 @@
 //! Networks as libtorch computes them: interprets layer lists of `spec::arch`.
 //!
 //! Knows nothing of families, optimizers, masks or plans. A new kind of layer is one arm in [`forward`], which must
-//! take the number of lanes from its parameters: with a leading lane dimension all lanes are computed at once.
+//! take the number of lanes from its parameters: with a leading lane dimension all lanes are computed at once. Its
+//! gradients are libtorch's autograd's business; [`ByHand`] only makes the step of a perceptron cheaper.
 
+mod by_hand;
 mod forward;
 mod layout;
 mod loss;
 
+pub(crate) use by_hand::ByHand;
 pub(crate) use forward::forward;
 pub(crate) use layout::Layout;
 pub(crate) use loss::{losses, tally};
@@ -17,7 +20,7 @@ mod tests {
     use crate::init::initial_weights;
     use tch::{Device, Kind, Tensor};
     use tombola_spec::{
-        arch::Architecture,
+        arch::{Architecture, Layer},
         job::Stream,
         settings::{BiasInit, Init},
     };
@@ -46,16 +49,19 @@ mod tests {
         losses(&logits, &labels).unwrap().double_value(&[])
     }
 
-    #[test]
-    fn gradients_are_those_of_finite_differences() {
-        let layout = Layout::of(&network());
-        let mut at = weights(1);
-        let leaves = layout.leaves(&Tensor::from_slice(&at)).unwrap();
+    /// Gradients by autograd.
+    fn gradients(weights: &[f64]) -> Vec<f64> {
+        let leaves = Layout::of(&network()).leaves(&Tensor::from_slice(weights)).unwrap();
         let (images, labels) = batch();
         let total = losses(&forward(&network().layers, &leaves, &images).unwrap(), &labels).unwrap();
         let grads = Tensor::f_run_backward(&[&total], &leaves, false, false).unwrap();
-        let grads: Vec<f64> =
-            grads.iter().flat_map(|grad| Vec::<f64>::try_from(grad.flatten(0, -1)).unwrap()).collect();
+        grads.iter().flat_map(|grad| Vec::<f64>::try_from(grad.flatten(0, -1)).unwrap()).collect()
+    }
+
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let mut at = weights(1);
+        let grads = gradients(&at);
         let step = 1e-5;
         for index in 0..at.len() {
             let here = at[index];
@@ -71,6 +77,49 @@ mod tests {
                 grads[index]
             );
         }
+    }
+
+    #[test]
+    fn losses_and_gradients_by_hand_are_autograds() {
+        for seed in 1..6 {
+            let weights = weights(seed);
+            let flat = Tensor::from_slice(&weights);
+            let mut by_hand = ByHand::new(&network(), &Layout::of(&network()), &flat, 7).unwrap().unwrap();
+            let (images, labels) = batch();
+            // The second step finds the memory of the first.
+            for _ in 0..2 {
+                let found = by_hand.step::<f64>(&images, &labels).unwrap();
+                assert!((found - loss(&weights)).abs() < 1e-14);
+            }
+            let found = Vec::<f64>::try_from(by_hand.grads()).unwrap();
+            for (index, (found, wanted)) in found.iter().zip(gradients(&weights)).enumerate() {
+                assert!((found - wanted).abs() < 1e-14, "{index}: {found} against {wanted}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_stays_so_by_hand() {
+        let mut weights = weights(1);
+        weights[3] = f64::NAN;
+        let flat = Tensor::from_slice(&weights);
+        let mut by_hand = ByHand::new(&network(), &Layout::of(&network()), &flat, 7).unwrap().unwrap();
+        let (images, labels) = batch();
+        assert!(by_hand.step::<f64>(&images, &labels).unwrap().is_nan());
+    }
+
+    #[test]
+    fn only_stacks_of_linear_layers_and_rectifiers_are_done_by_hand() {
+        let bound = |layers: &[Layer]| {
+            let odd = Architecture { layers: layers.to_vec(), ..network() };
+            let layout = Layout::of(&odd);
+            let flat = Tensor::zeros([layout.len as i64], (Kind::Double, Device::Cpu));
+            ByHand::new(&odd, &layout, &flat, 7).unwrap().is_some()
+        };
+        let layers = network().layers;
+        assert!(bound(&layers));
+        assert!(!bound(&[&[Layer::Relu], &layers[..]].concat()));
+        assert!(!bound(&layers[..layers.len() - 1]), "it ends with a rectifier");
     }
 
     #[test]

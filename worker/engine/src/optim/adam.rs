@@ -2,11 +2,11 @@
 //!
 //! m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g²; w <- w - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps).
 
-use super::{
-    Fused, Memory, Pace, Paces,
+use super::{Fused, Memory, Pace, Paces};
+use crate::{
+    error::Result,
     simd::{self, Kernel, Real},
 };
-use crate::error::Result;
 
 /// Bias corrections of the `update`-th update, from 1.
 pub(super) fn pace(lr: f64, beta1: f64, beta2: f64, update: u64) -> Pace {

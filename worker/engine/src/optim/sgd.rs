@@ -2,11 +2,11 @@
 //!
 //! b <- momentum b + g; w <- w - lr b, or w - lr (g + momentum b) with Nesterov's look-ahead.
 
-use super::{
-    Fused, Memory, Pace, Paces,
+use super::{Fused, Memory, Pace, Paces};
+use crate::{
+    error::Result,
     simd::{self, Kernel, Real},
 };
-use crate::error::Result;
 
 /// One update of one lane.
 pub(super) fn update<T: Real>(momentum: f64, nesterov: bool, decay: f64, pace: Pace, memory: Memory<'_, T>) {

@@ -1,4 +1,5 @@
-//! Plan `fused`: all lanes in one set of kernels. Serves GPUs; on a CPU it is the oracle of `cpu-lanes`.
+//! Plan `fused`: all lanes in one set of kernels. Serves GPUs (not run on one yet); on a CPU it is the oracle of
+//! `cpu-lanes`.
 //!
 //! Everything has a leading lane dimension, and every operation keeps lanes apart, so that no lane's bits depend on
 //! what its neighbours hold. Only the width of the pack matters, which is why ended lanes stay as ghosts.
@@ -101,7 +102,7 @@ impl Pack for Fused {
         let lifts: Vec<f64> = drive.paces.iter().map(|pace| pace.lift).collect();
         let (rates, lifts) = (self.table(&rates)?, self.table(&lifts)?);
         let rows = Tensor::f_from_slice(&drive.rows)?.f_to(self.device())?;
-        let seen = (self.width * drive.batch) as i64;
+        let seen = self.width as i64 * self.common.batch;
         for step in 0..drive.updates(self.width) as i64 {
             let paces = Paces { minus_rate: rates.f_get(step)?, lift: lifts.f_get(step)? };
             self.update(&rows.f_narrow(0, step * seen, seen)?, &paces)?;

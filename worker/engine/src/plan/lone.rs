@@ -1,65 +1,77 @@
 //! Plan `cpu-lanes`: a dense lane on a thread of its own, one intra-op thread.
 //!
-//! Gradients by `run_backward`, then one pass of a Rust kernel over weights, state and mask in raw memory.
+//! Gradients by hand for perceptrons, else by `run_backward`; then one pass of a Rust kernel over weights, state and mask
+//! in raw memory.
 
 use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
 use crate::{
     error::Result,
-    nn::{forward, losses, tally},
-    optim::{Memory, Pace, simd::Real},
+    nn::{ByHand, forward, losses, tally},
+    optim::{Memory, Pace, Rule},
+    simd::{Real, slice, slice_mut},
 };
+use std::ops::Range;
 use tch::{Kind, Tensor, no_grad_guard};
 
 /// One lane in host memory. Its thread must have called `tch::set_num_threads(1)`.
 pub(crate) struct Lone {
     common: Common,
-    /// All parameters, `[P]`.
-    flat: Tensor,
-    /// Views of `flat` that gradients are taken for.
+    held: Held,
+    /// Views of the weights that gradients are taken for.
     leaves: Vec<Tensor>,
+    /// How gradients are taken instead, where that is cheaper.
+    by_hand: Option<ByHand>,
+    loss_sum: f64,
+}
+
+/// What an update changes, and the mask it keeps to; each `[P]`.
+struct Held {
+    weights: Tensor,
     state: Vec<Tensor>,
     mask: Option<Tensor>,
-    loss_sum: f64,
 }
 
 impl Lone {
     /// A lane that starts from `start`.
     pub(crate) fn new(common: Common, start: LaneStart) -> Result<Self> {
-        let LaneStart { memory, mask } = start;
-        let leaves = common.layout.leaves(&memory.weights)?;
-        Ok(Self { common, leaves, flat: memory.weights, state: memory.state, mask, loss_sum: 0.0 })
+        let LaneStart { memory: Snapshot { weights, state }, mask } = start;
+        let leaves = common.layout.leaves(&weights)?;
+        let by_hand = ByHand::new(&common.architecture, &common.layout, &weights, common.batch)?;
+        Ok(Self { common, held: Held { weights, state, mask }, leaves, by_hand, loss_sum: 0.0 })
     }
 
-    fn update(&mut self, rows: &Tensor, pace: Pace) -> Result<()> {
-        let (images, labels) = self.common.examples.batch(rows)?;
-        let logits = forward(&self.common.architecture.layers, &self.leaves, &images)?;
+    fn update<T: Real>(&mut self, rows: &Tensor, pace: Pace) -> Result<()> {
+        let Self { common, held, .. } = self;
+        let (images, labels) = common.examples.batch(rows)?;
+        if let Some(by_hand) = &mut self.by_hand {
+            self.loss_sum += by_hand.step::<T>(&images, &labels)?;
+            held.update::<T>(&common.rule, 0..common.layout.len, by_hand.grads(), pace);
+            return Ok(());
+        }
+        let logits = forward(&common.architecture.layers, &self.leaves, &images)?;
         let loss = losses(&logits, &labels)?;
         let grads = Tensor::f_run_backward(&[&loss], &self.leaves, false, false)?;
         self.loss_sum += loss.f_double_value(&[])?;
-        match self.common.kind {
-            Kind::Double => self.apply::<f64>(&grads, pace),
-            _ => self.apply::<f32>(&grads, pace),
-        }
-    }
-
-    fn apply<T: Real>(&mut self, grads: &[Tensor], pace: Pace) -> Result<()> {
-        for (entry, grad) in self.common.layout.entries.iter().zip(grads) {
+        for (entry, grad) in common.layout.entries.iter().zip(&grads) {
             // A no-op for linear layers; a gradient of other strides would be applied to the wrong weights.
             let grad = grad.f_contiguous()?;
-            let range = entry.offset..entry.offset + entry.len;
-            let memory = Memory {
-                weights: &mut slice_mut::<T>(&mut self.flat)[range.clone()],
-                grads: slice::<T>(&grad),
-                mask: self.mask.as_ref().map(|mask| &slice::<T>(mask)[range.clone()]),
-                state: self
-                    .state
-                    .iter_mut()
-                    .map(|buffer| &mut slice_mut::<T>(buffer)[range.clone()])
-                    .collect(),
-            };
-            self.common.rule.update(pace, memory);
+            held.update::<T>(&common.rule, entry.offset..entry.offset + entry.len, &grad, pace);
         }
         Ok(())
+    }
+}
+
+impl Held {
+    /// Updates the parameters in `range` from their gradients.
+    fn update<T: Real>(&mut self, rule: &Rule, range: Range<usize>, grads: &Tensor, pace: Pace) {
+        let state = self.state.iter_mut().map(|buffer| &mut slice_mut::<T>(buffer)[range.clone()]);
+        let memory = Memory {
+            state: state.collect(),
+            weights: &mut slice_mut::<T>(&mut self.weights)[range.clone()],
+            grads: slice::<T>(grads),
+            mask: self.mask.as_ref().map(|mask| &slice::<T>(mask)[range]),
+        };
+        rule.update(pace, memory);
     }
 }
 
@@ -71,8 +83,11 @@ impl Pack for Lone {
     fn advance(&mut self, drive: &Drive) -> Result<()> {
         let rows = Tensor::f_from_slice(&drive.rows)?;
         for (step, &pace) in drive.paces.iter().enumerate() {
-            let rows = rows.f_narrow(0, (step * drive.batch) as i64, drive.batch as i64)?;
-            self.update(&rows, pace)?;
+            let rows = rows.f_narrow(0, step as i64 * self.common.batch, self.common.batch)?;
+            match self.common.kind {
+                Kind::Double => self.update::<f64>(&rows, pace)?,
+                _ => self.update::<f32>(&rows, pace)?,
+            }
         }
         Ok(())
     }
@@ -107,25 +122,65 @@ impl Pack for Lone {
         let _guard = no_grad_guard();
         let copy = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.f_detach_copy()?) };
         Ok(Snapshot {
-            weights: copy(&self.flat)?,
-            state: self.state.iter().map(copy).collect::<Result<_>>()?,
+            weights: copy(&self.held.weights)?,
+            state: self.held.state.iter().map(copy).collect::<Result<_>>()?,
         })
     }
 }
 
-/// The elements of a contiguous host tensor of type `T`.
-#[expect(unsafe_code, reason = "the optimizer is one pass over raw memory")]
-fn slice<T: Real>(tensor: &Tensor) -> &[T] {
-    debug_assert!(tensor.is_contiguous() && tensor.kind().elt_size_in_bytes() == size_of::<T>());
-    // SAFETY: every tensor that gets here is contiguous, of the pack's kind, on the host, and kept alive by the
-    // borrow; nobody writes to it while the slice lives, because this thread alone holds it.
-    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{nn::Layout, plan::Examples};
+    use tombola_spec::{
+        arch::Architecture,
+        settings::{Optimizer, Order, Train},
+    };
 
-/// As [`slice`], to write to.
-#[expect(unsafe_code, reason = "the optimizer is one pass over raw memory")]
-fn slice_mut<T: Real>(tensor: &mut Tensor) -> &mut [T] {
-    debug_assert!(tensor.is_contiguous() && tensor.kind().elt_size_in_bytes() == size_of::<T>());
-    // SAFETY: as in `slice`; flat buffers do not overlap, and their views are not read while the slice lives.
-    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
+    const BATCH: i64 = 5;
+
+    fn lane() -> Lone {
+        let architecture = Architecture::parse("mnist_lenet_6_5", [1, 3, 3], 4).unwrap();
+        let layout = Layout::of(&architecture);
+        let pixels: Vec<f64> = (0..20 * 9).map(|n| f64::from(n * 37 % 19) / 9.0 - 1.0).collect();
+        let labels: Vec<i64> = (0..20).map(|n| n * 7 % 4).collect();
+        let set = || (Tensor::from_slice(&pixels).view([20, 1, 3, 3]), Tensor::from_slice(&labels));
+        let train = Train {
+            batch: BATCH as u32,
+            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
+            lr: 0.0,
+            decay: 0.01,
+            milestones: Vec::new(),
+            gamma: 1.0,
+            warmup: tombola_spec::Steps::ZERO,
+            eval_every: tombola_spec::Steps::ZERO,
+            order: Order::Fresh,
+        };
+        let weights: Vec<f64> = (0..layout.len).map(|n| (n * 29 % 31) as f64 / 31.0 - 0.5).collect();
+        let mask: Vec<f64> = (0..layout.len).map(|n| f64::from(u8::from(n % 3 > 0))).collect();
+        let (weights, mask) = (Tensor::from_slice(&weights), Tensor::from_slice(&mask));
+        let memory = Snapshot { weights: &weights * &mask, state: vec![weights.zeros_like()] };
+        let examples = Examples::new(set(), set(), set());
+        let (rule, kind) = (Rule::of(&train), Kind::Double);
+        let common = Common { architecture, layout, rule, examples, kind, batch: BATCH };
+        Lone::new(common, LaneStart { memory, mask: Some(mask) }).unwrap()
+    }
+
+    #[test]
+    fn a_lane_trained_by_hand_equals_one_trained_by_autograd() {
+        let (mut by_hand, mut by_autograd) = (lane(), lane());
+        assert!(by_hand.by_hand.is_some());
+        by_autograd.by_hand = None;
+        let rows = (0..30 * BATCH).map(|n| n * 11 % 20).collect();
+        let drive = Drive { rows, paces: vec![Pace { rate: 0.1, lift: 1.0 }; 30] };
+        for lane in [&mut by_hand, &mut by_autograd] {
+            lane.advance(&drive).unwrap();
+        }
+        let apart = (&by_hand.held.weights - &by_autograd.held.weights).abs().max().double_value(&[]);
+        assert!(apart < 1e-13, "{apart:e}");
+        assert!((by_hand.loss_sum - by_autograd.loss_sum).abs() < 1e-12);
+        let moved = (&by_hand.held.weights - &lane().held.weights).abs().max().double_value(&[]);
+        assert!(moved > 0.1, "{moved}");
+        assert_eq!(by_hand.evaluate(Part::Test).unwrap().unwrap().len(), 1);
+    }
 }

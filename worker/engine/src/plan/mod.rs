@@ -48,6 +48,8 @@ pub(crate) struct Common {
     pub(crate) examples: Examples,
     /// Number format.
     pub(crate) kind: Kind,
+    /// Examples per update.
+    pub(crate) batch: i64,
 }
 
 /// What a lane starts from. Tensors lie on the host and have [`Common::kind`].
@@ -68,8 +70,6 @@ pub(crate) struct Snapshot {
 
 /// Some updates in a row: what each lane sees and how fast it goes.
 pub(crate) struct Drive {
-    /// Examples per update.
-    pub(crate) batch: usize,
     /// Rows of the training images, `[updates][lanes][batch]`.
     pub(crate) rows: Vec<i64>,
     /// Paces, `[updates][lanes]`.

@@ -1,6 +1,6 @@
 //! Lanes computed together: one of its own thread on a CPU, all alike at once when fused.
 
-use super::{CheckpointRule, Link, checkpoints::Checkpoints, lane::Lane, outputs::Origin, segment::Segment};
+use super::{CheckpointRule, Link, checkpoints::Checkpoints, lane::Lane, segment::Segment};
 use crate::{
     error::Result,
     optim::Rule,
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tombola_spec::{
-    outcome::{Failure, FailureClass},
+    outcome::{Failure, FailureClass, Provenance},
     settings::Recipe,
     slot::Event,
     worker::Plan,
@@ -22,10 +22,8 @@ pub(super) struct Group {
     pub(super) lanes: Vec<Lane>,
     /// What they start from, in the same order.
     pub(super) starts: Vec<LaneStart>,
-    /// Lanes of the pack, ghosts included.
-    pub(super) width: usize,
     /// How they are computed.
-    pub(super) origin: Origin,
+    pub(super) provenance: Provenance,
 }
 
 impl Group {
@@ -42,7 +40,7 @@ impl Group {
     /// Trains the lanes to their ends. Whatever happens, each ends with an event, unless it was cancelled or the stage
     /// halted.
     pub(super) fn train(self, plan: Plan, checkpoints: CheckpointRule, link: &dyn Link) {
-        let Self { common, mut lanes, starts, width, origin } = self;
+        let Self { common, mut lanes, starts, provenance } = self;
         let rule = common.rule;
         let trained = guarded(|| {
             let mut pack: Box<dyn Pack> = match plan {
@@ -50,11 +48,11 @@ impl Group {
                     let start = starts.into_iter().next().expect("a group is made with its first lane");
                     Box::new(Lone::new(common, start)?)
                 }
-                Plan::Fused => Box::new(Fused::new(common, &starts, width)?),
+                Plan::Fused => Box::new(Fused::new(common, &starts, provenance.width as usize)?),
             };
             let checkpoints = Checkpoints::new(checkpoints);
-            let (pack, lanes, origin) = (pack.as_mut(), &mut lanes[..], &origin);
-            Segment { pack, lanes, rule, checkpoints, origin, link }.run()
+            let (pack, lanes, provenance) = (pack.as_mut(), &mut lanes[..], &provenance);
+            Segment { pack, lanes, rule, checkpoints, provenance, link }.run()
         });
         if let Err(failure) = trained {
             for lane in lanes.iter().filter(|lane| !lane.ended) {

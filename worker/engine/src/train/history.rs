@@ -1,6 +1,5 @@
 //! What a lane has measured: its evaluations, and the early-stopping record.
 
-use super::exact;
 use crate::plan::Score;
 use serde::{Deserialize, Serialize};
 use tombola_spec::outcome::{EarlyStop, Measure, Series, Split};
@@ -11,16 +10,7 @@ pub(crate) struct Evaluation {
     /// Iterations done, from the start of the schedule.
     pub(crate) iteration: u64,
     /// What was measured.
-    pub(crate) measures: Vec<Figure>,
-}
-
-/// One measured value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Figure {
-    name: String,
-    split: Split,
-    #[serde(with = "exact")]
-    value: f64,
+    pub(crate) measures: Vec<Measure>,
 }
 
 /// Evaluations of a segment, and what must survive a cut for the curve to go on as if uncut.
@@ -34,7 +24,6 @@ pub(crate) struct History {
     /// Iterations since the last evaluation due by `eval_every`.
     pub(crate) since: u64,
     /// Sum of the training losses of those iterations.
-    #[serde(with = "exact")]
     pub(crate) loss_sum: f64,
 }
 
@@ -46,21 +35,21 @@ impl Evaluation {
         validation: Option<Score>,
         test: Option<Score>,
     ) -> Self {
-        let figure = |name: &str, split, value| Figure { name: name.to_owned(), split, value };
-        let mut measures: Vec<Figure> =
-            train.into_iter().map(|loss| figure("loss", Split::Train, loss)).collect();
+        let measure = |name: &str, split, value| Measure { name: name.to_owned(), split, value };
+        let mut measures: Vec<Measure> =
+            train.into_iter().map(|loss| measure("loss", Split::Train, loss)).collect();
         for (split, score) in [(Split::Validation, validation), (Split::Test, test)] {
             if let Some(Score { loss, accuracy }) = score {
-                measures.push(figure("loss", split, loss));
-                measures.push(figure("accuracy", split, accuracy));
+                measures.push(measure("loss", split, loss));
+                measures.push(measure("accuracy", split, accuracy));
             }
         }
         Self { iteration, measures }
     }
 
     fn validation_loss(&self) -> Option<f64> {
-        let wanted = |figure: &&Figure| figure.split == Split::Validation && figure.name == "loss";
-        self.measures.iter().find(wanted).map(|figure| figure.value)
+        let wanted = |measure: &&Measure| measure.split == Split::Validation && measure.name == "loss";
+        self.measures.iter().find(wanted).map(|measure| measure.value)
     }
 
     fn better_than(&self, other: Option<&Self>) -> bool {
@@ -68,12 +57,6 @@ impl Evaluation {
             (Some(mine), Some(theirs)) => mine < theirs,
             (mine, _) => mine.is_some(),
         }
-    }
-
-    /// As measures of the shared vocabulary.
-    pub(crate) fn measures(&self) -> Vec<Measure> {
-        let measure = |f: &Figure| Measure { name: f.name.clone(), split: f.split, value: f.value };
-        self.measures.iter().map(measure).collect()
     }
 }
 
@@ -93,7 +76,7 @@ impl History {
     pub(crate) fn early_stop(&self) -> Option<EarlyStop> {
         let last = self.points.last().filter(|last| last.better_than(self.best.as_ref()));
         let chosen = last.or(self.best.as_ref())?;
-        Some(EarlyStop { iteration: chosen.iteration, measures: chosen.measures() })
+        Some(EarlyStop { iteration: chosen.iteration, measures: chosen.measures.clone() })
     }
 
     /// What the next segment needs.
@@ -105,7 +88,7 @@ impl History {
     pub(crate) fn series(&self, from: usize) -> Vec<Series> {
         let mut all: Vec<Series> = Vec::new();
         for point in self.points.iter().skip(from) {
-            for Figure { name, split, value } in &point.measures {
+            for Measure { name, split, value } in &point.measures {
                 let known = all.iter_mut().find(|series| series.name == *name && series.split == *split);
                 match known {
                     Some(series) => {

@@ -1,7 +1,7 @@
 //! The data set in memory, as tensors on the device. One at a time: jobs of one sweep mostly read the same.
 
 use crate::{
-    data::DataSet,
+    data::{DataSet, split},
     error::Result,
     plan::{Examples, kind_of},
 };
@@ -25,6 +25,16 @@ struct Loaded {
     digest: Digest,
     train: (Tensor, Tensor),
     test: (Tensor, Tensor),
+    /// The split last used; the jobs of a sweep mostly share it.
+    split: Option<Split>,
+}
+
+/// The training examples in two parts.
+struct Split {
+    /// Size and seed.
+    key: (u32, u64),
+    train_rows: Arc<Vec<u32>>,
+    validation: (Tensor, Tensor),
 }
 
 /// A data set as a recipe splits it.
@@ -58,11 +68,15 @@ impl Library {
             None => self.load(recipe)?,
         };
         let loaded = self.loaded.insert(loaded);
-        let split = crate::data::split(data.shape.train, data.validation, data.split_seed)?;
-        let validation: Vec<i64> = split.validation.iter().map(|&row| i64::from(row)).collect();
+        let split = match loaded.split.take().filter(|split| split.key == (data.validation, data.split_seed))
+        {
+            Some(split) => split,
+            None => Split::of(data, &loaded.train)?,
+        };
+        let split = loaded.split.insert(split);
         let share = |(images, labels): &(Tensor, Tensor)| (images.shallow_clone(), labels.shallow_clone());
-        let examples = Examples::new(share(&loaded.train), share(&loaded.test), &validation)?;
-        Ok(Material { examples, train_rows: Arc::new(split.train), digest: loaded.digest })
+        let examples = Examples::new(share(&loaded.train), share(&split.validation), share(&loaded.test));
+        Ok(Material { examples, train_rows: Arc::clone(&split.train_rows), digest: loaded.digest })
     }
 
     fn load(&self, recipe: &Recipe) -> Result<Loaded> {
@@ -76,6 +90,7 @@ impl Library {
             digest: set.digest,
             train: part(&set.train_images, &set.train_labels)?,
             test: part(&set.test_images, &set.test_labels)?,
+            split: None,
         })
     }
 
@@ -88,5 +103,17 @@ impl Library {
         let _ = images.f_mul_scalar_(1.0 / (255.0 * shape.std))?.f_add_scalar_(-shape.mean / shape.std)?;
         let labels = Tensor::f_from_slice(labels)?.f_to(self.device)?.f_to_kind(Kind::Int64)?;
         Ok((images, labels))
+    }
+}
+
+impl Split {
+    /// The split of `data`, whose images and labels are `train`.
+    fn of(data: &Data, (images, labels): &(Tensor, Tensor)) -> Result<Self> {
+        let split = split(data.shape.train, data.validation, data.split_seed)?;
+        let rows: Vec<i64> = split.validation.iter().map(|&row| i64::from(row)).collect();
+        let rows = Tensor::f_from_slice(&rows)?.f_to(images.device())?;
+        let validation = (images.f_index_select(0, &rows)?, labels.f_index_select(0, &rows)?);
+        let key = (data.validation, data.split_seed);
+        Ok(Self { key, train_rows: Arc::new(split.train), validation })
     }
 }

@@ -4,7 +4,6 @@
 //! and no pipes (it speaks through [`Link`]).
 
 mod checkpoints;
-mod exact;
 mod group;
 mod history;
 mod lane;

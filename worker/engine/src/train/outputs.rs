@@ -1,10 +1,6 @@
 //! What a lane leaves on disk: checkpoints on the way, outputs and summary at the end.
 
-use super::{
-    history::{Evaluation, History},
-    lane::Lane,
-    values,
-};
+use super::{history::History, lane::Lane, values};
 use crate::{
     checkpoint::{FileKind, TensorFile},
     error::{EngineError, Result},
@@ -20,7 +16,7 @@ use std::{
 };
 use tch::{Kind, Tensor};
 use tombola_spec::{
-    JobId,
+    Fingerprint, JobId,
     arch::Architecture,
     job::{JobSpec, Output, Start, Stream},
     outcome::{Provenance, Summary, TrainSummary},
@@ -44,11 +40,25 @@ pub(super) struct Record {
     pub(super) seconds: f64,
 }
 
-/// How the lanes of a group are computed.
-pub(crate) struct Origin(pub(crate) Provenance);
+/// Key of the [`Origin`] in a checkpoint's notes.
+pub(super) const ORIGIN: &str = "origin";
+
+/// Whose a checkpoint is and how it was computed: only the same goes on from it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// The job. Its number would not do: another state folder counts from 1 too.
+    pub(super) job: Fingerprint,
+    /// How the job has been computed so far.
+    pub(super) provenance: Provenance,
+}
 
 /// Writes a checkpoint.
-pub(super) fn checkpoint(lane: &Lane, snapshot: &Snapshot, rule: &Rule) -> Result<Event> {
+pub(super) fn checkpoint(
+    lane: &Lane,
+    snapshot: &Snapshot,
+    rule: &Rule,
+    provenance: &Provenance,
+) -> Result<Event> {
     let architecture = lane.spec.recipe.architecture()?;
     let layout = Layout::of(&architecture);
     let mut file = TensorFile::new(FileKind::Checkpoint, &architecture.name);
@@ -57,13 +67,20 @@ pub(super) fn checkpoint(lane: &Lane, snapshot: &Snapshot, rule: &Rule) -> Resul
     let history = lane.history.clone();
     let record = Record { iteration: lane.iteration, updates: lane.updates, history, seconds: lane.seconds };
     file.put_note(RECORD, &record)?;
+    let job = Fingerprint::of(&JobSpec::Train(lane.spec.clone()));
+    file.put_note(ORIGIN, &Origin { job, provenance: provenance.clone() })?;
     let path = lane.folder.join(format!("{}.checkpoint.safetensors", lane.job));
     file.save(&path)?;
     Ok(Event::Checkpoint { job: lane.job, iteration: lane.iteration, file: path })
 }
 
 /// Writes the outputs of a lane that is trained to its end.
-pub(super) fn finish(lane: &Lane, snapshot: &Snapshot, rule: &Rule, origin: &Origin) -> Result<Event> {
+pub(super) fn finish(
+    lane: &Lane,
+    snapshot: &Snapshot,
+    rule: &Rule,
+    provenance: &Provenance,
+) -> Result<Event> {
     let recipe = &lane.spec.recipe;
     let architecture = recipe.architecture()?;
     let layout = Layout::of(&architecture);
@@ -89,7 +106,7 @@ pub(super) fn finish(lane: &Lane, snapshot: &Snapshot, rule: &Rule, origin: &Ori
     }
     let iterations = lane.to().saturating_sub(lane.from());
     let summary = TrainSummary {
-        last: lane.history.points.last().map(Evaluation::measures).unwrap_or_default(),
+        last: lane.history.points.last().map(|last| last.measures.clone()).unwrap_or_default(),
         early_stop: lane.history.early_stop(),
         iterations,
         flops: architecture.training_flops(recipe.train.batch) * iterations,
@@ -99,7 +116,7 @@ pub(super) fn finish(lane: &Lane, snapshot: &Snapshot, rule: &Rule, origin: &Ori
         job: lane.job,
         outputs,
         summary: Summary::Train(summary),
-        provenance: origin.0.clone(),
+        provenance: provenance.clone(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     lane::Lane,
-    outputs::{self, RECORD, Record},
+    outputs::{self, ORIGIN, Origin, RECORD, Record},
     values,
 };
 use crate::{
@@ -19,14 +19,17 @@ use tombola_spec::{
     Fingerprint,
     arch::Architecture,
     job::{Input, Output, Start},
+    outcome::Provenance,
     slot::StageJob,
+    worker::Plan,
 };
 
-/// Reads the inputs of `job` into `lane`, which stands at the beginning of its segment.
+/// Reads the inputs of `job` into `lane`, which stands at the beginning of its segment and will be computed as
+/// `provenance` says.
 ///
 /// # Errors
 /// When the settings cannot work, or an input is missing or unreadable.
-pub(super) fn prepare(job: &StageJob, lane: &mut Lane) -> Result<LaneStart> {
+pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) -> Result<LaneStart> {
     check(lane)?;
     let architecture = lane.spec.recipe.architecture()?;
     let inputs = Inputs {
@@ -35,14 +38,13 @@ pub(super) fn prepare(job: &StageJob, lane: &mut Lane) -> Result<LaneStart> {
         rule: Rule::of(&lane.spec.recipe.train),
         architecture,
         job,
+        provenance,
     };
     let mask = match &lane.spec.mask {
         Some(input) => Some(inputs.mask(input)?),
         None => None,
     };
-    // A checkpoint that cannot be read costs time, not the job: it starts over.
-    let resumed = job.resume.as_deref().and_then(|file| inputs.resume(file, lane).ok());
-    let memory = match resumed {
+    let memory = match inputs.resumed(lane)? {
         Some(memory) => memory,
         None => inputs.start(lane)?,
     };
@@ -74,6 +76,7 @@ struct Inputs<'a> {
     kind: Kind,
     rule: Rule,
     job: &'a StageJob,
+    provenance: &'a Provenance,
 }
 
 impl Inputs<'_> {
@@ -122,21 +125,60 @@ impl Inputs<'_> {
         Ok(Snapshot { state: state.collect::<Result<_>>()?, weights })
     }
 
+    /// What the job's checkpoint holds; `None` without one of use. That costs time, not the job, which starts over.
+    fn resumed(&self, lane: &mut Lane) -> Result<Option<Snapshot>> {
+        let Some(path) = &self.job.resume else { return Ok(None) };
+        match self.resume(path, lane) {
+            Ok(memory) => Ok(Some(memory)),
+            // The work of an upgraded worker, which can go on from it.
+            Err(error @ EngineError::Newer { .. }) => Err(error),
+            Err(error) => {
+                log(&format!("{} starts over: {error}", self.job.job));
+                Ok(None)
+            }
+        }
+    }
+
     fn resume(&self, path: &Path, lane: &mut Lane) -> Result<Snapshot> {
         let file = TensorFile::load(path, FileKind::Checkpoint)?;
-        file.expect_network(&self.architecture.name)?;
-        let record: Record = file.needed_note(RECORD)?;
-        if !(lane.from()..=lane.to()).contains(&record.iteration) {
+        let origin: Origin = file.needed_note(ORIGIN)?;
+        if origin.job != Fingerprint::of(&self.job.spec) {
+            return Err(file.wrong("is a checkpoint of another job"));
+        }
+        if bits_of(&origin.provenance) != bits_of(self.provenance) {
             return Err(
-                file.wrong(format!("is about iteration {}, outside of the segment", record.iteration))
+                file.wrong(format!("was computed as {:?}, not {:?}", origin.provenance, self.provenance))
             );
         }
+        let record: Record = file.needed_note(RECORD)?;
         let weights = values::get(&file, &self.layout, self.kind, None)?;
         let state = outputs::get_state(&file, &self.layout, self.kind, &self.rule)?;
         (lane.iteration, lane.updates) = (record.iteration, record.updates);
         (lane.history, lane.seconds) = (record.history, record.seconds);
         Ok(Snapshot { weights, state })
     }
+}
+
+/// What decides the bits of a lane. A job that is computed in one way up to a checkpoint and in another from there on
+/// could never be computed again, and its recorded provenance would be untrue.
+fn bits_of(provenance: &Provenance) -> Provenance {
+    let mut decisive = provenance.clone();
+    // One GPU is as good as another of its kind.
+    if let Some((_, model)) = provenance.device.split_once(' ') {
+        decisive.device = model.to_owned();
+    }
+    // A lane on a thread of its own does not feel its neighbours.
+    if provenance.plan == Plan::CpuLanes.name() {
+        decisive.width = 0;
+    }
+    decisive.worker.clear();
+    decisive
+}
+
+/// The child's standard error is its log.
+#[expect(clippy::print_stderr, reason = "an engine has no other log")]
+fn log(line: &str) {
+    eprintln!("{line}");
 }
 
 /// The same with masked entries exactly 0.0: from there on the optimizer keeps them so.

@@ -1,18 +1,13 @@
 //! The loop: trains the lanes of one pack until every one of them has ended.
 
-use super::{
-    Halt, Link,
-    checkpoints::Checkpoints,
-    lane::Lane,
-    outputs::{self, Origin},
-};
+use super::{Halt, Link, checkpoints::Checkpoints, lane::Lane, outputs};
 use crate::{
     error::{EngineError, Result},
     optim::{Pace, Rule},
     plan::{Drive, Pack, Part, Score},
 };
 use std::time::Instant;
-use tombola_spec::slot::Event;
+use tombola_spec::{outcome::Provenance, slot::Event};
 
 /// Updates between two looks at requests, clocks and losses. More would make a cancellation slow, less would make the
 /// device wait for the host.
@@ -29,7 +24,7 @@ pub(crate) struct Segment<'a> {
     /// When to write checkpoints.
     pub(crate) checkpoints: Checkpoints,
     /// How the lanes are computed.
-    pub(crate) origin: &'a Origin,
+    pub(crate) provenance: &'a Provenance,
     /// Where to report.
     pub(crate) link: &'a dyn Link,
 }
@@ -123,7 +118,7 @@ impl Segment<'_> {
             }
             lane.history.loss_sum = sums[index];
             let snapshot = self.pack.snapshot(index)?;
-            match outputs::finish(lane, &snapshot, &self.rule, self.origin) {
+            match outputs::finish(lane, &snapshot, &self.rule, self.provenance) {
                 Ok(event) => self.link.emit(event),
                 Err(error) => fail(lane, &error, self.link),
             }
@@ -138,7 +133,7 @@ impl Segment<'_> {
         for (index, lane) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.ended) {
             lane.history.loss_sum = sums[index];
             let snapshot = self.pack.snapshot(index)?;
-            match outputs::checkpoint(lane, &snapshot, &self.rule) {
+            match outputs::checkpoint(lane, &snapshot, &self.rule, self.provenance) {
                 Ok(event) => self.link.emit(event),
                 Err(error) => fail(lane, &error, self.link),
             }
@@ -153,7 +148,7 @@ impl Segment<'_> {
         let stops = self.active().map(|(_, lane)| lane.until_stop().min(self.checkpoints.until_forced(lane)));
         let updates = stops.fold(UPDATES_AT_ONCE, u64::min).max(1);
         let batch = self.active().next().map_or(1, |(_, lane)| lane.spec.recipe.train.batch as usize);
-        let mut drive = Drive { batch, rows: Vec::new(), paces: Vec::new() };
+        let mut drive = Drive { rows: Vec::new(), paces: Vec::new() };
         for _ in 0..updates {
             for index in 0..self.pack.width() {
                 let pace = match self.lanes.get_mut(index).filter(|lane| !lane.ended) {

@@ -5,16 +5,17 @@ use super::{
     group::{Group, guarded},
     lane::Lane,
     library::Library,
-    outputs::{self, Origin},
+    outputs,
     prepare::prepare,
 };
 use crate::{
     device::{Device, LIBTORCH},
     error::{EngineError, Result},
     nn::Layout,
-    optim::{Rule, simd},
+    optim::Rule,
     plan::{Common, kind_of},
     prune::{run_prune, run_random_mask},
+    simd,
 };
 use std::{path::PathBuf, thread};
 use tombola_spec::{
@@ -83,7 +84,10 @@ impl Engine {
         let recipe = &spec.recipe;
         let material = self.library.material(recipe)?;
         let mut lane = Lane::new(job.job, spec.clone(), stage.folder.clone(), material.train_rows);
-        let start = prepare(job, &mut lane)?;
+        // Short packs are padded; a lane of the fused plan depends on the width in its last bits.
+        let width = (stage.jobs.len() as u32).max(stage.width);
+        let provenance = self.provenance(stage.plan.name(), width, Some(material.digest));
+        let start = prepare(job, &mut lane, &provenance)?;
         if let Some(group) = groups.iter_mut().find(|group| stage.plan == Plan::Fused && group.takes(recipe))
         {
             group.lanes.push(lane);
@@ -98,30 +102,22 @@ impl Engine {
                 rule: Rule::of(&recipe.train),
                 examples: material.examples,
                 kind: kind_of(recipe.dtype),
+                batch: i64::from(recipe.train.batch),
             },
             lanes: vec![lane],
             starts: vec![start],
-            width: 1,
-            origin: Origin(self.provenance(stage.plan.name(), stage.width, Some(material.digest))),
+            provenance,
         });
         Ok(())
     }
 
     /// Fused groups one after another, lanes on threads all at once.
-    fn train(&self, stage: &Stage, mut groups: Vec<Group>, link: &dyn Link) {
+    fn train(&self, stage: &Stage, groups: Vec<Group>, link: &dyn Link) {
         let (plan, checkpoints, threads) = (stage.plan, self.checkpoints, self.threads as i32);
         match plan {
-            Plan::Fused => {
-                // Ghosts fill a pack up to its width. A stage of unlike lanes is no pack, but is done all the same.
-                let width = if groups.len() == 1 { stage.width as usize } else { 1 };
-                for mut group in groups {
-                    group.width = width.max(group.lanes.len());
-                    group.origin.0.width = group.width as u32;
-                    group.train(plan, checkpoints, link);
-                }
-            }
+            Plan::Fused => groups.into_iter().for_each(|group| group.train(plan, checkpoints, link)),
             Plan::CpuLanes => thread::scope(|scope| {
-                for group in groups.drain(..) {
+                for group in groups {
                     scope.spawn(move || {
                         // The setting is per thread.
                         tch::set_num_threads(threads);

@@ -314,6 +314,16 @@ impl Outcomes {
         self.finished(number).2
     }
 
+    /// The iteration a job started at.
+    #[track_caller]
+    pub fn started(&self, number: u64) -> u64 {
+        let started = self.0.iter().find_map(|event| match event {
+            Event::Started { job, iteration } if job.0 == number => Some(*iteration),
+            _ => None,
+        });
+        started.unwrap_or_else(|| panic!("j{number} did not start: {:?}", self.failure(number)))
+    }
+
     /// The last checkpoint of a job.
     #[track_caller]
     pub fn checkpoint(&self, number: u64) -> (u64, PathBuf) {

@@ -160,7 +160,7 @@ fn events() -> Vec<v1::WatchEvent> {
             sweep: Some(v1::Sweep { iterations_done: 163_500, ..sweep() }),
             running: vec![running("j141", "seed=2 reinit round 13", "worker-2", 2_800)],
             ended: vec![
-                ended("j140", "seed=1 round 14", "finished", ""),
+                ended("j140", "seed=1 round 14", "done", ""),
                 ended("j150", "seed=3 random round 17", "failed", "not finite: the loss at iteration 400"),
             ],
         },
@@ -251,8 +251,14 @@ impl SweepService for Fake {
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
-        self.find("Watch", &request.into_inner().sweep)?;
-        let events: Vec<_> = events().into_iter().map(Ok).collect();
+        let name = request.into_inner().sweep;
+        self.find("Watch", &name)?;
+        let mut events: Vec<_> = events().into_iter().map(Ok).collect();
+        // Who watches by id sees the coordinator restart after the first event.
+        if name == "s1" && self.asked.lock().unwrap().len() == 1 {
+            events.truncate(1);
+            events.push(Err(Status::unavailable("the coordinator is shutting down")));
+        }
         Ok(Response::new(iter(events)))
     }
 

@@ -54,6 +54,11 @@ impl Rig {
         Self { address, asked, home: TempDir::new().unwrap(), _runtime: runtime }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Folder the commands run in; also their home.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.home.path()
@@ -114,7 +119,9 @@ pub(crate) fn python() -> Option<std::path::PathBuf> {
     let found = std::env::var_os("TOMBOLA_TEST_PYTHON").map(Into::into);
     if found.is_none() {
         assert!(std::env::var_os("TOMBOLA_TEST_REQUIRE").is_none(), "TOMBOLA_TEST_PYTHON is not set");
-        eprintln!("skipped: TOMBOLA_TEST_PYTHON names no Python with safetensors (`cargo xtask test` sets it)");
+        eprintln!(
+            "skipped: TOMBOLA_TEST_PYTHON names no Python with safetensors (`cargo xtask test` sets it)"
+        );
     }
     found
 }

@@ -12,6 +12,8 @@ use tombola_wire::v1;
 
 /// Largest sweep file, bytes.
 const LARGEST: usize = 1 << 20;
+/// Most differences of one answer.
+const MOST_CHANGES: usize = 10_000;
 
 impl Sweeps {
     pub(super) async fn plan_file(&self, text: String) -> Result<v1::PlanResponse, Error> {
@@ -34,7 +36,14 @@ impl Sweeps {
             let sweep::Change { trial, setting, old, new } = change;
             v1::Change { trial, setting, old: old.unwrap_or_default(), new: new.unwrap_or_default() }
         };
-        Ok(v1::DiffResponse { changes: sweep::diff(&old, &new).into_iter().map(wire).collect() })
+        let mut changes = sweep::diff(&old, &new);
+        let more = changes.len().saturating_sub(MOST_CHANGES);
+        changes.truncate(MOST_CHANGES);
+        let mut changes: Vec<_> = changes.into_iter().map(wire).collect();
+        if more > 0 {
+            changes.push(v1::Change { setting: format!("and {more} more"), ..v1::Change::default() });
+        }
+        Ok(v1::DiffResponse { changes })
     }
 
     /// A sweep file as it is, or that of a stored sweep.

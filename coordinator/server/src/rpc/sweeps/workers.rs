@@ -42,13 +42,13 @@ fn to_wire(view: WorkerView) -> v1::Worker {
         host,
         state: state.to_owned(),
         version,
-        slots: slots.into_iter().zip(described).map(|(slot, info)| slot_to_wire(slot, info)).collect(),
+        slots: slots.into_iter().zip(described).map(|(slot, info)| slot_to_wire(&slot, info)).collect(),
         data,
         seconds_since_heartbeat: silent_s,
     }
 }
 
-fn slot_to_wire(slot: SlotView, info: Option<SlotInfo>) -> v1::WorkerSlot {
+fn slot_to_wire(slot: &SlotView, info: Option<SlotInfo>) -> v1::WorkerSlot {
     let (device, name, lanes) =
         info.map_or_else(Default::default, |info| (info.device.name().to_owned(), info.name, info.lanes));
     let jobs = slot.running.iter().map(JobId::to_string).collect();

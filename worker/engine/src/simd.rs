@@ -1,12 +1,22 @@
-//! Kernels over raw memory, compiled for the widest vectors this processor has.
+//! Raw memory of tensors on the host, and kernels over it, compiled for the widest vectors this processor has.
 //!
 //! No fused multiply-add is ever used, so that the bits do not depend on the processor.
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
+use tch::{Tensor, kind::Element};
 
 /// A float the kernels compute in.
 pub(crate) trait Real:
-    Copy + Send + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+    Element
+    + Copy
+    + Default
+    + PartialOrd
+    + Into<f64>
+    + Add<Output = Self>
+    + AddAssign
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
 {
     /// The nearest value.
     fn of(value: f64) -> Self;
@@ -84,4 +94,21 @@ pub(crate) fn capability() -> &'static str {
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn capability() -> &'static str {
     "DEFAULT"
+}
+
+/// The elements of a contiguous host tensor of type `T`.
+#[expect(unsafe_code, reason = "the optimizer is one pass over raw memory")]
+pub(crate) fn slice<T: Element>(tensor: &Tensor) -> &[T] {
+    debug_assert!(tensor.is_contiguous() && tensor.kind() == T::KIND);
+    // SAFETY: every tensor that gets here is contiguous, of kind `T`, on the host, and kept alive by the borrow; nobody
+    // writes to it while the slice lives, because one thread alone holds a lane.
+    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
+/// As [`slice`], to write to.
+#[expect(unsafe_code, reason = "the optimizer is one pass over raw memory")]
+pub(crate) fn slice_mut<T: Element>(tensor: &mut Tensor) -> &mut [T] {
+    debug_assert!(tensor.is_contiguous() && tensor.kind() == T::KIND);
+    // SAFETY: as in `slice`; flat buffers do not overlap, and their views are not read while the slice lives.
+    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }

@@ -3,15 +3,22 @@
 //! What must hold: nothing about an attempt is forgotten before it is acknowledged, fenced or the coordinator's memory
 //! is another; nothing is reported before its artifacts are uploaded; whatever is held is said in every Hello.
 
+mod told;
+
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;
+
 use super::{
-    leases::{Running, SlotLeases},
+    leases::SlotLeases,
     message::{Fact, FromCoordinator, Held, Lease, LeasedJob, Report, ToCoordinator},
     outbox::Outbox,
 };
 use crate::slot::{Order, StageRun, Told};
 use std::{collections::BTreeSet, time::Duration};
 use tombola_spec::{
-    Attempt, Digest, JobId, LeaseId, WorkerId,
+    Attempt, Digest, JobId, LeaseId,
     outcome::{Artifact, Failure, FailureClass},
 };
 
@@ -59,7 +66,7 @@ pub(crate) enum Action {
     /// Reports were acknowledged or dropped: the spool may shrink.
     Sweep,
     /// Keep this identity for the next start.
-    Remember(WorkerId),
+    Remember(String),
     /// Leave.
     Exit(Exit),
 }
@@ -98,7 +105,7 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(crate) struct State {
     rules: Rules,
-    worker: Option<WorkerId>,
+    worker: Option<String>,
     link: Link,
     slots: Vec<SlotLeases>,
     outbox: Outbox,
@@ -114,7 +121,7 @@ pub(crate) struct State {
 impl State {
     /// A fresh agent with what an earlier process left: its identity and the reports never acknowledged. Attempts that
     /// process did not end are ended here: their engines died with it.
-    pub(crate) fn new(slots: usize, rules: Rules, worker: Option<WorkerId>, spooled: Vec<Report>) -> Self {
+    pub(crate) fn new(slots: usize, rules: Rules, worker: Option<String>, spooled: Vec<Report>) -> Self {
         let ended: BTreeSet<_> = spooled
             .iter()
             .filter(|report| report.fact.is_last())
@@ -195,7 +202,7 @@ impl State {
             held.extend(new);
         }
         let held = held.into_iter().collect();
-        self.send(ToCoordinator::Hello { worker: self.worker, held });
+        self.send(ToCoordinator::Hello { worker: self.worker.clone(), held });
     }
 
     fn closed(&mut self) {
@@ -233,10 +240,10 @@ impl State {
         }
     }
 
-    /// Another id than ours means another memory: what we hold means nothing there, or worse, something else.
-    fn welcome(&mut self, worker: WorkerId) {
+    /// Another identity than ours means another memory: what we hold means nothing there, or worse, something else.
+    fn welcome(&mut self, worker: String) {
         self.link = Link::Up;
-        if self.worker.is_some_and(|ours| ours != worker) {
+        if self.worker.as_ref().is_some_and(|ours| *ours != worker) {
             for (slot, leases) in self.slots.iter_mut().enumerate() {
                 let running: Vec<_> =
                     leases.begun().filter(|job| !job.over).map(|job| job.leased.job).collect();
@@ -246,8 +253,8 @@ impl State {
             self.outbox.clear();
             self.actions.push(Action::Sweep);
         }
-        if self.worker != Some(worker) {
-            self.worker = Some(worker);
+        if self.worker.as_ref() != Some(&worker) {
+            self.worker = Some(worker.clone());
             self.actions.push(Action::Remember(worker));
         }
         // A coordinator that was away does not know.
@@ -406,96 +413,4 @@ impl State {
 fn about(held: Held, fact: Fact) -> Report {
     let Held { lease, slot, job, attempt, .. } = held;
     Report { sequence: 0, lease, slot, job, attempt, fact }
-}
-
-/// What slots say.
-mod told {
-    use super::{Exit, Fact, Failure, FailureClass, Held, Running, State, Told};
-    use tombola_spec::JobId;
-
-    impl State {
-        pub(super) fn told(&mut self, slot: usize, told: Told) {
-            match told {
-                Told::Started { job, iteration } => {
-                    let first = |running: &mut Running| {
-                        (!std::mem::replace(&mut running.started, true))
-                            .then_some(Fact::Started { iteration })
-                    };
-                    self.fact(slot, job, first);
-                }
-                Told::Metrics { job, series } => self.fact(slot, job, |running| {
-                    running.batches += 1;
-                    Some(Fact::Metrics { batch: running.batches, series })
-                }),
-                Told::Checkpoint { job, iteration, artifact } => self.fact(slot, job, |running| {
-                    running.leased.resume = Some(artifact);
-                    Some(Fact::Checkpoint { iteration, artifact })
-                }),
-                Told::Finished { job, outcome } => {
-                    if self.slots[slot].running(job).is_some() {
-                        self.slots[slot].made(job, &outcome);
-                    }
-                    self.fact(slot, job, |running| {
-                        running.over = true;
-                        Some(Fact::Finished(outcome))
-                    });
-                }
-                Told::Failed { job, failure } => self.fact(slot, job, |running| {
-                    running.over = true;
-                    Some(Fact::Failed(failure))
-                }),
-                Told::Ended => self.stage_ended(slot),
-                Told::Broken(message) => self.drain(Exit::Broken(message)),
-            }
-        }
-
-        /// Records what `make` says of a running job; nothing is recorded of jobs that are over.
-        fn fact(&mut self, slot: usize, job: JobId, make: impl FnOnce(&mut Running) -> Option<Fact>) {
-            let Some(running) = self.slots[slot].running(job) else { return };
-            let held = held(slot, running);
-            if let Some(fact) = make(running) {
-                self.record(held, fact);
-            }
-        }
-
-        fn stage_ended(&mut self, slot: usize) {
-            self.slots[slot].busy = false;
-            let yielded = std::mem::take(&mut self.slots[slot].yielding);
-            // What yielded to a full spool goes on from its checkpoint once there is room.
-            if !yielded || self.draining.is_some() {
-                self.end_begun(slot);
-            }
-        }
-
-        /// Ends every job of a stage that has ended without a word about it: given back when draining, else a fault.
-        pub(super) fn end_begun(&mut self, slot: usize) {
-            let draining = self.draining.is_some();
-            let (mut facts, mut returned) = (Vec::new(), Vec::new());
-            for running in self.slots[slot].begun().filter(|running| !running.over) {
-                running.over = true;
-                let message = "the engine ended the stage without a result of this job".to_owned();
-                match (draining, running.started) {
-                    (true, true) => facts.push((held(slot, running), Fact::GivenBack)),
-                    (true, false) => returned.push((running.lease, vec![running.leased.job])),
-                    (false, _) => {
-                        let failure = Failure { class: FailureClass::Internal, message };
-                        facts.push((held(slot, running), Fact::Failed(failure)));
-                    }
-                }
-            }
-            self.slots[slot].drop_finished();
-            facts.into_iter().for_each(|(held, fact)| self.record(held, fact));
-            self.give_back(returned);
-        }
-    }
-
-    fn held(slot: usize, running: &Running) -> Held {
-        Held {
-            lease: running.lease,
-            slot: slot as u32,
-            job: running.leased.job,
-            attempt: running.leased.attempt,
-            started: running.started,
-        }
-    }
 }

@@ -1,0 +1,98 @@
+//! What README.md says about sweep files is so: its examples can be planned, and its tables list every setting with the
+//! default it has.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
+
+use std::{collections::BTreeMap, path::Path};
+use tombola_core::sweep;
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    #[expect(clippy::disallowed_methods, reason = "a test of a file; the crate itself reads none")]
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The blocks of one language.
+fn blocks(readme: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// Settings of the reference by name, with what stands in their second column.
+fn documented(readme: &str) -> BTreeMap<String, String> {
+    let (_, after) = readme.split_once("## Write a sweep").unwrap();
+    let (reference, _) = after.split_once("\n## ").unwrap();
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+        let name = cells.next()?.trim_end_matches('`').to_owned();
+        Some((name, cells.next()?.to_owned()))
+    };
+    reference.lines().filter_map(row).collect()
+}
+
+/// A sweep that leaves out whatever can be left out.
+fn least(data: &str, optimizer: &str) -> String {
+    format!(
+        r#"name = "least"
+seeds = 1
+model = {{ name = "mnist_lenet_300_100" }}
+data = {{ {data} }}
+train = {{ steps = "1000it", batch = 60, optimizer = "{optimizer}", lr = 0.1 }}
+prune = {{ scope = "global", rate = 0.2, rounds = 3 }}
+branch.reinit = {{}}
+branch.random_mask = {{}}
+"#
+    )
+}
+
+/// Every setting there is, with its default if it has one; branches under one name.
+fn settings() -> BTreeMap<String, Option<String>> {
+    let own = "set = \"own\", examples = 900, test = 90, classes = 2";
+    let files = [least("set = \"mnist\"", "sgd"), least("set = \"mnist\"", "adam"), least(own, "adam")];
+    let mut settings = BTreeMap::from([("name".to_owned(), None)]);
+    for file in files {
+        for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {
+            let name = setting.name.replace(".reinit.", ".NAME.").replace(".random_mask.", ".NAME.");
+            settings.insert(name, setting.is_default.then_some(setting.value));
+        }
+    }
+    settings
+}
+
+#[test]
+fn the_reference_lists_every_setting_and_no_other() {
+    let documented: Vec<String> = documented(&readme()).into_keys().collect();
+    let settings: Vec<String> = settings().into_keys().collect();
+    assert_eq!(documented, settings);
+}
+
+#[test]
+fn the_reference_tells_the_defaults_there_are() {
+    let settings = settings();
+    for (name, told) in documented(&readme()) {
+        let default = settings[&name].as_deref();
+        // A default in words follows from something else.
+        let exact = told.strip_prefix('`').and_then(|told| told.strip_suffix('`'));
+        match (told.as_str(), exact) {
+            ("required", _) => assert_eq!(default, None, "{name}"),
+            (_, Some(told)) => assert_eq!(default, Some(told), "{name}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn its_examples_can_be_planned() {
+    let examples = blocks(&readme(), "toml");
+    let [whole, axes] = examples.as_slice() else { panic!("a whole file and a block of axes") };
+    let plan = sweep::load(whole).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(plan.trials.len(), 10, "two rewind points times five seeds");
+    let (before, _) = whole.split_once("[axes]").unwrap();
+    let plan =
+        sweep::load(&format!("{before}[axes]\n{axes}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(plan.trials.len(), 5 * 3 * 4 * 5 * 2);
+    let mut rates: Vec<f64> = plan.trials.iter().map(|trial| trial.settings.recipe.train.lr).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.dedup();
+    let rates = rates.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+    assert!(axes.contains(&rates), "the comment names the values of the log range: {rates}");
+}

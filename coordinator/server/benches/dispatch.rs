@@ -1,0 +1,128 @@
+//! How soon work reaches a worker, and what it costs to keep many of them connected.
+//!
+//! `cargo bench -p tombola-server --bench dispatch`. The coordinator is a process of its own on SQLite, as it is installed;
+//! the workers are sessions of this process over loopback, each on its own connection. A sweep of one job is submitted
+//! to idle workers; measured is the time from the request until its lease has arrived, with the commit of both in
+//! between. SQLite's state lies in the folder for temporary files: set `TMPDIR` to measure another disk.
+
+#![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run says so by a panic")]
+
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/server/binary.rs"]
+mod binary;
+#[allow(dead_code, unused_imports, unused_macros, reason = "the tests use more of it")]
+#[path = "../tests/server/rig/mod.rs"]
+mod rig;
+
+use binary::Binary;
+use rig::{Home, Worker, with};
+use std::{
+    fs,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use tombola_wire::v1::{SubmitRequest, sweep_service_client::SweepServiceClient, to_worker};
+use tonic::transport::Channel;
+
+/// Submissions that are measured, behind some that warm everything up.
+const SUBMISSIONS: usize = 300;
+const WARM_UP: usize = 50;
+/// Connected workers of the second measurement.
+const MANY: usize = 2_000;
+
+#[tokio::main]
+async fn main() {
+    let home = Home::sqlite();
+    let coordinator = Binary::start(&home, &[], &[("TOMBOLA_COORDINATOR_LOG__FILTER", "warn")]).await;
+    let mut bench = Bench::new(coordinator.address);
+    bench.connect(1).await;
+    bench.measure("1 idle worker").await;
+    let (before, start) = (memory(&coordinator), Instant::now());
+    bench.connect(MANY - 1).await;
+    let took = start.elapsed();
+    bench.measure("2,000 idle workers").await;
+    let each = (memory(&coordinator) - before) / MANY as u64;
+    println!("connected     {MANY} workers in {took:.2?}, {each} KiB of the coordinator's memory each");
+    println!("memory        {} MiB of the coordinator with all of them", memory(&coordinator) >> 10);
+    coordinator.kill().await;
+}
+
+/// Memory a coordinator uses, KiB.
+fn memory(coordinator: &Binary) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", coordinator.id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    resident.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// A client, and workers that run whatever they are leased.
+struct Bench {
+    address: SocketAddr,
+    sweeps: SweepServiceClient<Channel>,
+    submitted: usize,
+    workers: usize,
+    say: mpsc::UnboundedSender<Instant>,
+    heard: mpsc::UnboundedReceiver<Instant>,
+}
+
+impl Bench {
+    fn new(address: SocketAddr) -> Self {
+        let (say, heard) = mpsc::unbounded_channel();
+        let sweeps = SweepServiceClient::new(rig::channel(address));
+        Self { address, sweeps, submitted: 0, workers: 0, say, heard }
+    }
+
+    /// Connects more workers.
+    async fn connect(&mut self, more: usize) {
+        for _ in 0..more {
+            self.workers += 1;
+            let mut worker = Worker::connect(self.address, &format!("idle-{}", self.workers)).await;
+            worker.heartbeat = Duration::from_secs(2);
+            tokio::spawn(work(worker, self.say.clone()));
+        }
+    }
+
+    async fn measure(&mut self, what: &str) {
+        for _ in 0..WARM_UP {
+            self.submit().await;
+        }
+        let mut times = Vec::with_capacity(SUBMISSIONS);
+        for _ in 0..SUBMISSIONS {
+            times.push(self.submit().await);
+        }
+        times.sort_unstable();
+        let at = |share: f64| times[(share * (SUBMISSIONS - 1) as f64) as usize].as_secs_f64() * 1e3;
+        let (p50, p95, most) = (at(0.5), at(0.95), at(1.0));
+        println!("dispatch      p50 {p50:.2} ms, p95 {p95:.2} ms (budget 10), max {most:.2} ms; {what}");
+    }
+
+    /// From the request to the lease.
+    async fn submit(&mut self) -> Duration {
+        self.submitted += 1;
+        let (name, seeds) = (format!("one-{}", self.submitted), format!("{0}..={0}", self.submitted));
+        let file = with(&[
+            ("tiny", &name),
+            ("1..=2", &seeds),
+            ("prune = { scope = \"per_layer\", rate = 0.5, rounds = 2 }", ""),
+            ("[branch]\nreinit = { rounds = [2] }", ""),
+        ]);
+        let start = Instant::now();
+        self.sweeps.submit(SubmitRequest { file }).await.unwrap();
+        let leased = self.heard.recv().await.unwrap() - start;
+        // The result is committed: the next submission finds everybody idle.
+        self.heard.recv().await.unwrap();
+        leased
+    }
+}
+
+/// Runs leases as they come, and says when each came and when it was done.
+async fn work(mut worker: Worker, say: mpsc::UnboundedSender<Instant>) {
+    while let Ok(message) = worker.next().await {
+        if let to_worker::Message::Lease(lease) = message {
+            say.send(Instant::now()).unwrap();
+            worker.run(&lease).await;
+            say.send(Instant::now()).unwrap();
+        }
+    }
+}

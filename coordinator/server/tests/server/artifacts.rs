@@ -1,0 +1,126 @@
+//! Bytes by digest: what is checked, what is kept, what is collected.
+
+use crate::rig::{Home, SWEEP, Served, Worker, eventually, scenarios};
+use std::{path::PathBuf, time::Duration};
+use tombola_server::config::Span;
+use tombola_spec::{Digest, outcome::Artifact};
+use tombola_wire::v1::{
+    self, Chunk, GetArtifactRequest, HaveRequest, PutHeader, PutRequest, QueryRequest, SubmitRequest,
+    put_request, report, value::Kind,
+};
+use tonic::{Code, Status};
+
+scenarios!(
+    bytes_are_checked_against_their_name,
+    uploads_nobody_names_are_collected_and_nothing_else,
+    nothing_that_is_needed_is_collected_while_a_sweep_runs,
+);
+
+async fn get(served: &Served, digest: &Digest) -> Result<Vec<u8>, Status> {
+    let request = GetArtifactRequest { digest: digest.to_string() };
+    let mut chunks = served.artifacts().get(request).await?.into_inner();
+    let mut bytes = Vec::new();
+    while let Some(Chunk { data }) = chunks.message().await? {
+        assert!(data.len() <= tombola_wire::CHUNK);
+        bytes.extend(data);
+    }
+    Ok(bytes)
+}
+
+async fn put(served: &Served, name: Artifact, chunks: &[&[u8]]) -> Result<bool, Status> {
+    let header = PutHeader { digest: name.digest.to_string(), bytes: name.bytes };
+    let header = PutRequest { part: Some(put_request::Part::Header(header)) };
+    let chunk = |bytes: &&[u8]| PutRequest { part: Some(put_request::Part::Chunk(bytes.to_vec())) };
+    let parts: Vec<_> = [header].into_iter().chain(chunks.iter().map(chunk)).collect();
+    let put = served.artifacts().put(tokio_stream::iter(parts)).await;
+    put.map(|answer| answer.into_inner().existed)
+}
+
+fn name(bytes: &[u8]) -> Artifact {
+    Artifact { digest: Digest::of(bytes), bytes: bytes.len() as u64 }
+}
+
+/// Where an artifact lies.
+fn file(home: &Home, digest: &Digest) -> PathBuf {
+    let name = digest.to_string();
+    home.state().join("artifacts").join(&name[..2]).join(name)
+}
+
+async fn bytes_are_checked_against_their_name(home: &Home) {
+    let served = home.serve().await;
+    let large: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
+    let pieces: Vec<&[u8]> = large.chunks(tombola_wire::CHUNK).collect();
+    assert!(!put(&served, name(&large), &pieces).await.unwrap());
+    assert!(put(&served, name(&large), &pieces).await.unwrap(), "once more is harmless");
+    assert_eq!(get(&served, &name(&large).digest).await.unwrap(), large);
+
+    let promised = name(b"promised");
+    for (sent, bytes) in [(&b"otherwise"[..], 9), (b"promise", 8), (b"promised!", 8)] {
+        let refused = put(&served, Artifact { bytes, ..promised }, &[sent]).await.unwrap_err();
+        assert_eq!(refused.code(), Code::DataLoss, "{refused}");
+        assert_eq!(get(&served, &promised.digest).await.unwrap_err().code(), Code::NotFound);
+    }
+    let huge = Artifact { bytes: 1 << 50, ..promised };
+    assert_eq!(put(&served, huge, &[]).await.unwrap_err().code(), Code::ResourceExhausted);
+
+    // What rots on the disk is noticed, never passed on.
+    std::fs::write(file(home, &name(&large).digest), &large[1..]).unwrap();
+    assert_eq!(get(&served, &name(&large).digest).await.unwrap_err().code(), Code::DataLoss);
+    served.stop().await;
+}
+
+async fn uploads_nobody_names_are_collected_and_nothing_else(home: &Home) {
+    let mut config = home.config();
+    config.uploads.collect = Span(Duration::from_millis(50));
+    config.uploads.kept = Span(Duration::from_millis(300));
+    let served = home.serve_with(config.clone()).await;
+    served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+    let mut worker = Worker::connect(served.address, "one").await;
+    worker.work(1).await;
+    // One checkpoint that a newer one replaces, and an upload that no report ever names.
+    let job = worker.lease().await.stages[0].jobs[0].clone();
+    worker.start(&job).await;
+    let (old, new) = (worker.put(b"checkpoint 1".to_vec()).await, worker.put(b"checkpoint 2".to_vec()).await);
+    for (iteration, artifact) in [(10, old), (20, new)] {
+        let taken = v1::CheckpointTaken { iteration, artifact: Some(artifact.into()) };
+        worker.report(&job, report::What::Checkpoint(taken)).await;
+    }
+    let stray = worker.put(b"stray".to_vec()).await;
+    for gone in [old, stray] {
+        eventually(|| std::future::ready((!file(home, &gone.digest).exists()).then_some(()))).await;
+    }
+    assert!(file(home, &new.digest).exists(), "the newest checkpoint is needed");
+    assert_eq!(lost(home, &served).await, Vec::<String>::new());
+    served.stop().await;
+}
+
+/// Outputs of finished jobs that are not on the disk.
+async fn lost(home: &Home, served: &Served) -> Vec<String> {
+    let sql = "select digest from outputs".to_owned();
+    let rows = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    assert!(!rows.is_empty());
+    let digests = rows.iter().map(|row| match &row.values[0].kind {
+        Some(Kind::Text(digest)) => digest.clone(),
+        other => panic!("{other:?}"),
+    });
+    digests.filter(|digest| !file(home, &digest.parse().unwrap()).exists()).collect()
+}
+
+async fn nothing_that_is_needed_is_collected_while_a_sweep_runs(home: &Home) {
+    let mut config = home.config();
+    // As eager as can be; an upload waits for its report just long enough.
+    config.uploads.collect = Span(Duration::from_millis(1));
+    config.uploads.kept = Span(Duration::from_millis(500));
+    let served = home.serve_with(config).await;
+    served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+    let mut worker = Worker::connect(served.address, "one").await;
+    worker.work(12).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(lost(home, &served).await, Vec::<String>::new());
+    // What is there already is pinned anew by whoever asks for it, or it is said not to be there.
+    let again = worker.put(b"again".to_vec()).await;
+    let digests = vec![again.digest.to_string()];
+    let have = served.artifacts().have(HaveRequest { digests }).await.unwrap().into_inner().digests;
+    assert_eq!(have.len() == 1, file(home, &again.digest).exists());
+    served.stop().await;
+}

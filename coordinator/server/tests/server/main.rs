@@ -1,0 +1,16 @@
+//! A coordinator from outside: real gRPC, real state, a worker that follows a script. On SQLite, and on the Postgres
+//! that `TOMBOLA_TEST_POSTGRES` names.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
+#![expect(clippy::print_stdout, reason = "a scenario that cannot run says why")]
+
+mod artifacts;
+mod binary;
+mod config;
+mod crash;
+mod rig;
+mod start;
+mod steering;
+mod stock;
+mod sweeps;
+mod workers;

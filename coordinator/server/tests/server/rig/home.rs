@@ -1,0 +1,139 @@
+//! Where a coordinator's state is, and a coordinator that serves it in this process.
+
+use super::place::Place;
+use std::{net::SocketAddr, path::Path, time::Duration};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tombola_server::{
+    app::Coordinator,
+    config::{Config, Flags, Span},
+};
+use tombola_wire::v1::{
+    artifact_service_client::ArtifactServiceClient, query_service_client::QueryServiceClient,
+    sweep_service_client::SweepServiceClient,
+};
+use tonic::transport::{Channel, Endpoint};
+
+/// State that outlives coordinators.
+pub(crate) struct Home {
+    pub(crate) place: Place,
+    /// State folder, where the database is elsewhere.
+    folder: TempDir,
+}
+
+impl Home {
+    pub(crate) fn sqlite() -> Self {
+        Self { place: Place::sqlite(), folder: TempDir::new().unwrap() }
+    }
+
+    /// Nothing where no server is given.
+    pub(crate) async fn postgres(test: &str) -> Option<Self> {
+        Some(Self { place: Place::postgres(test).await?, folder: TempDir::new().unwrap() })
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        match &self.place {
+            Place::Sqlite(folder) => folder.path(),
+            Place::Postgres { .. } => self.folder.path(),
+        }
+    }
+
+    /// What the command line says of this state; any free port.
+    pub(crate) fn flags(&self) -> Flags {
+        let database = match &self.place {
+            Place::Sqlite(_) => "sqlite".to_owned(),
+            Place::Postgres { url, .. } => url.clone(),
+        };
+        Flags {
+            listen: Some("127.0.0.1:0".to_owned()),
+            state: Some(self.state().to_owned()),
+            database: Some(database),
+            ..Flags::default()
+        }
+    }
+
+    /// Quick terms, so that what takes seconds in a lab takes less here.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::load(&self.flags()).unwrap();
+        let millis = |n| Span(Duration::from_millis(n));
+        config.workers.heartbeat = millis(200);
+        config.workers.term = millis(1500);
+        config.workers.pause = millis(100);
+        config
+    }
+
+    /// A coordinator on this state.
+    pub(crate) async fn serve(&self) -> Served {
+        self.serve_with(self.config()).await
+    }
+
+    /// On a runtime of its own, so that it can be taken away in the middle of anything.
+    pub(crate) async fn serve_with(&self, config: Config) -> Served {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let started = runtime.spawn(async move {
+            loop {
+                // The lock of a coordinator that was just killed is given up a moment later.
+                match Coordinator::start(config.clone()).await {
+                    Err(error) if error.to_string().contains("another coordinator leads") => {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    started => break started,
+                }
+            }
+        });
+        let coordinator = started.await.unwrap().unwrap();
+        Served { address: coordinator.address(), coordinator, runtime }
+    }
+}
+
+/// A coordinator.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    coordinator: Coordinator,
+    runtime: Runtime,
+}
+
+impl Served {
+    /// Stops it in order.
+    pub(crate) async fn stop(self) {
+        let Self { coordinator, runtime, .. } = self;
+        runtime.spawn(coordinator.stop()).await.unwrap();
+        runtime.shutdown_background();
+    }
+
+    /// Takes it away as a power cut would.
+    pub(crate) fn kill(self) {
+        self.runtime.shutdown_background();
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        channel(self.address)
+    }
+
+    pub(crate) fn sweeps(&self) -> SweepServiceClient<Channel> {
+        SweepServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn query(&self) -> QueryServiceClient<Channel> {
+        QueryServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn artifacts(&self) -> ArtifactServiceClient<Channel> {
+        ArtifactServiceClient::new(self.channel())
+    }
+}
+
+/// A connection, made when first used.
+pub(crate) fn channel(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true).connect_lazy()
+}
+
+/// Waits until something is so; a scenario that waits for ever is ended by the test runner.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

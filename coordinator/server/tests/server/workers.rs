@@ -1,0 +1,226 @@
+//! The contract of a session, as the coordinator keeps it.
+
+use crate::rig::{Home, SWEEP, Served, Worker, finished, info, scenarios, with};
+use std::collections::BTreeMap;
+use tombola_spec::version;
+use tombola_wire::v1::{
+    self, FailuresResponse, FromWorker, GetRequest, HaveRequest, Heartbeat, Hello, Progress, QueryRequest,
+    SubmitRequest, SweepRef, WatchRequest, from_worker, report, to_worker, value::Kind,
+    worker_service_client::WorkerServiceClient,
+};
+use tonic::Code;
+
+scenarios!(
+    a_worker_of_another_protocol_is_refused_with_what_to_do,
+    a_worker_that_computes_otherwise_is_refused,
+    nonsense_ends_the_session_and_says_why,
+    a_worker_of_another_state_is_a_stranger_with_empty_hands,
+    a_late_attempt_is_fenced,
+    heartbeats_show_how_far_a_job_is,
+    a_result_without_its_artifacts_is_not_believed,
+    a_repeated_report_is_stored_once,
+);
+
+async fn submit(served: &Served) {
+    served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+}
+
+fn hello(name: &str) -> Hello {
+    let info_json = serde_json::to_string(&info(name)).unwrap();
+    Hello { protocol: version::PROTOCOL, info_json, worker: String::new(), held: Vec::new() }
+}
+
+async fn failures(served: &Served) -> FailuresResponse {
+    served.sweeps().failures(SweepRef { sweep: "tiny".to_owned() }).await.unwrap().into_inner()
+}
+
+async fn a_worker_of_another_protocol_is_refused_with_what_to_do(home: &Home) {
+    let served = home.serve().await;
+    let other = Hello { protocol: version::PROTOCOL + 1, ..hello("one") };
+    let (answer, mut worker) = Worker::hello(served.address, other).await.unwrap();
+    let to_worker::Message::Refused(refused) = answer else { panic!("{answer:?}") };
+    assert!(!refused.retry);
+    assert!(
+        refused.message.contains("speaks protocol") && refused.message.contains("hint: upgrade the coord")
+    );
+    assert_eq!(worker.next().await.unwrap_err().code(), Code::Ok, "the session ends in peace");
+    served.stop().await;
+}
+
+async fn a_worker_that_computes_otherwise_is_refused(home: &Home) {
+    let served = home.serve().await;
+    let mut info = info("one");
+    info.components.insert("training".to_owned(), 99);
+    let other = Hello { info_json: serde_json::to_string(&info).unwrap(), ..hello("one") };
+    let (answer, _) = Worker::hello(served.address, other).await.unwrap();
+    let to_worker::Message::Refused(refused) = answer else { panic!("{answer:?}") };
+    assert!(refused.message.contains("`training`") && !refused.retry, "{}", refused.message);
+    let _one = Worker::connect(served.address, "one").await;
+    let (answer, _) = Worker::hello(served.address, hello("one")).await.unwrap();
+    let to_worker::Message::Refused(refused) = answer else { panic!("{answer:?}") };
+    assert!(refused.message.contains("another worker called `one`") && refused.retry, "{}", refused.message);
+    served.stop().await;
+}
+
+async fn nonsense_ends_the_session_and_says_why(home: &Home) {
+    let served = home.serve().await;
+    let first = FromWorker { message: Some(from_worker::Message::Leaving(v1::Leaving {})) };
+    let mut session = WorkerServiceClient::new(served.channel())
+        .session(tokio_stream::iter([first]))
+        .await
+        .unwrap()
+        .into_inner();
+    let refused = session.message().await.unwrap_err();
+    assert!(refused.code() == Code::InvalidArgument && refused.message().contains("Hello"), "{refused}");
+
+    let unreadable = Hello { info_json: "{".to_owned(), ..hello("one") };
+    let Err(refused) = Worker::hello(served.address, unreadable).await else { panic!("it was taken in") };
+    assert!(refused.code() == Code::InvalidArgument && refused.message().contains("info_json"), "{refused}");
+
+    let mut worker = Worker::connect(served.address, "one").await;
+    let series = v1::Series {
+        name: "loss".to_owned(),
+        split: "train".to_owned(),
+        iterations: vec![1, 2],
+        values: vec![1.0],
+    };
+    let what = Some(report::What::Metrics(v1::Metrics { batch: 1, series: vec![series] }));
+    let report = v1::Report { sequence: 1, job: 1, attempt: 1, what };
+    worker.say(from_worker::Message::Report(report)).await;
+    let refused = worker.next().await.unwrap_err();
+    assert!(refused.code() == Code::InvalidArgument && refused.message().contains("series.values"));
+    served.stop().await;
+}
+
+/// There, the same numbers mean other jobs: a result under a borrowed number would be a wrong one.
+async fn a_worker_of_another_state_is_a_stranger_with_empty_hands(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut one = Worker::connect(served.address, "one").await;
+    let lease = one.lease().await;
+    let (number, _) = one.id.split_once('@').unwrap();
+    let held = Worker::held(&lease, true);
+    let foreign = format!("{number}@elsewhere");
+    let other = Worker::welcome(served.address, &info("other"), &foreign, held).await;
+    assert_ne!(other.id, one.id);
+    let heard = one.start(&lease.stages[0].jobs[0]).await;
+    assert!(!heard.iter().any(|message| matches!(message, to_worker::Message::Fenced(_))), "{heard:?}");
+    served.stop().await;
+}
+
+async fn a_late_attempt_is_fenced(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut slow = Worker::connect(served.address, "slow").await;
+    let lease = slow.lease().await;
+    let job = lease.stages[0].jobs[0].clone();
+    slow.start(&job).await;
+    let outcome = slow.upload(&job).await;
+    // It falls silent; after its term the job is somebody else's.
+    let mut quick = Worker::connect(served.address, "quick").await;
+    let other = loop {
+        let lease = quick.lease().await;
+        let mut jobs = lease.stages.iter().flat_map(|stage| &stage.jobs);
+        match jobs.find(|other| other.job == job.job).cloned() {
+            Some(again) => break (lease, again),
+            None => quick.run(&lease).await,
+        }
+    };
+    assert!(other.1.attempt > job.attempt);
+    let heard = slow.report(&job, report::What::Finished(finished(&outcome))).await;
+    let fenced = heard.into_iter().find_map(|message| match message {
+        to_worker::Message::Fenced(fenced) => Some(fenced.attempts),
+        _ => None,
+    });
+    assert_eq!(fenced.unwrap()[0].job, job.job);
+    quick.run(&other.0).await;
+    quick.work(12).await;
+    let sql = format!("select worker, how from job_history where job = {} order by attempt", job.job);
+    let told = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    let text = |row: usize, column: usize| told[row].values[column].kind.clone();
+    assert_eq!((text(0, 0), text(0, 1)), (Some(Kind::Text("slow".into())), Some(Kind::Text("lost".into()))));
+    assert_eq!((text(1, 0), text(1, 1)), (Some(Kind::Text("quick".into())), Some(Kind::Text("done".into()))));
+    served.stop().await;
+}
+
+async fn heartbeats_show_how_far_a_job_is(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut worker = Worker::connect(served.address, "one").await;
+    let lease = worker.lease().await;
+    let job = lease.stages[0].jobs[0].clone();
+    worker.start(&job).await;
+    let mut watched =
+        served.sweeps().watch(WatchRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
+    let progress = Progress { job: job.job, attempt: job.attempt, iteration: 42 };
+    worker.say(from_worker::Message::Heartbeat(Heartbeat { progress: vec![progress] })).await;
+    let running = loop {
+        let event = watched.message().await.unwrap().unwrap();
+        if let Some(running) = event.running.into_iter().find(|running| running.iteration == 42) {
+            assert_eq!(event.sweep.unwrap().iterations_done, 42);
+            break running;
+        }
+    };
+    assert_eq!((running.job, running.worker.as_str()), (format!("j{}", job.job), "one"));
+    assert_eq!((running.label.as_str(), running.to), ("trial 1, round 0", 100));
+    served.stop().await;
+}
+
+async fn a_result_without_its_artifacts_is_not_believed(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut worker = Worker::connect(served.address, "one").await;
+    let lease = worker.lease().await;
+    let job = lease.stages[0].jobs[0].clone();
+    worker.start(&job).await;
+    let mut outcome = worker.upload(&job).await;
+    let there: BTreeMap<_, _> = outcome.outputs.clone();
+    for artifact in outcome.outputs.values_mut() {
+        artifact.bytes += 1;
+    }
+    worker.report(&job, report::What::Finished(finished(&outcome))).await;
+    let sql = format!("select message from job_history where job = {}", job.job);
+    let told = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    let Some(Kind::Text(message)) = &told[0].values[0].kind else { panic!("{told:?}") };
+    assert!(message.contains("does not hold"), "{message}");
+    assert!(failures(&served).await.jobs.is_empty(), "it is tried again and not charged");
+    let digests = there.values().map(|artifact| artifact.digest.to_string()).collect();
+    let have = served.artifacts().have(HaveRequest { digests }).await.unwrap().into_inner();
+    assert_eq!(have.digests.len(), there.len());
+    drop(worker);
+    Worker::connect(served.address, "two").await.work(12).await;
+    served.stop().await;
+}
+
+async fn a_repeated_report_is_stored_once(home: &Home) {
+    let served = home.serve().await;
+    let one_seed = with(&[("1..=2", "1..=1")]);
+    served.sweeps().submit(SubmitRequest { file: one_seed }).await.unwrap();
+    let mut worker = Worker::connect(served.address, "one").await;
+    let lease = worker.lease().await;
+    let job = lease.stages[0].jobs[0].clone();
+    worker.start(&job).await;
+    let series = v1::Series {
+        name: "loss".to_owned(),
+        split: "train".to_owned(),
+        iterations: vec![10, 20],
+        values: vec![1.0, 0.5],
+    };
+    for _ in 0..2 {
+        let metrics = v1::Metrics { batch: 1, series: vec![series.clone()] };
+        worker.report(&job, report::What::Metrics(metrics)).await;
+    }
+    let outcome = worker.upload(&job).await;
+    for _ in 0..2 {
+        let heard = worker.report(&job, report::What::Finished(finished(&outcome))).await;
+        assert!(!heard.iter().any(|message| matches!(message, to_worker::Message::Fenced(_))), "{heard:?}");
+    }
+    let sql = "select (select count(*) from metric), (select count(*) from job_history where how = 'done')";
+    let sql = QueryRequest { sql: sql.to_owned(), max_rows: 0 };
+    let told = served.query().query(sql).await.unwrap().into_inner().rows;
+    let counts: Vec<_> = told[0].values.iter().map(|value| value.kind.clone()).collect();
+    assert_eq!(counts, [Some(Kind::Integer(2)), Some(Kind::Integer(1))]);
+    let sweep = served.sweeps().get(GetRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
+    assert_eq!(sweep.jobs.unwrap().done, 1);
+    served.stop().await;
+}

@@ -1,0 +1,219 @@
+//! What must never move: fingerprints, counts and ladders. Results in people's databases are found by them.
+//!
+//! A fingerprint that changes here makes every stored result of its kind unreachable. A new setting is left out of the
+//! JSON at its introduction value; results that really change raise a version in `spec::version` instead.
+
+mod examples;
+
+use examples::{jobs, network, papers_rule};
+use std::collections::BTreeSet;
+use tombola_spec::{
+    Fingerprint, Steps,
+    arch::Architecture,
+    fingerprint::canonical_json,
+    job::{JobSpec, Output, Start},
+    ladder,
+    settings::{Prune, Scope},
+    version,
+};
+
+#[test]
+fn fingerprints_are_frozen() {
+    let found: Vec<String> =
+        jobs().iter().map(|(name, job)| format!("{name} {}", Fingerprint::of(job))).collect();
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+/// The text behind the fingerprints, so that a change of one can be understood.
+#[test]
+fn what_is_hashed_is_frozen() {
+    let found: Vec<String> = jobs().iter().map(|(_, job)| canonical_json(job)).collect();
+    insta::assert_snapshot!(found.join("\n"));
+}
+
+#[test]
+fn versions_are_part_of_a_fingerprint() {
+    let versions =
+        [version::PROTOCOL, version::STATE, version::RANDOM, version::TRAINING, version::SELECTION];
+    assert_eq!(versions, [1; 5], "a raised version changes fingerprints: accept the new ones");
+    for (name, job) in jobs() {
+        let bare = blake3::Hasher::new_derive_key("tombola job fingerprint v1")
+            .update(canonical_json(&job).as_bytes())
+            .finalize();
+        assert_ne!(Fingerprint::of(&job).0.0, *bare.as_bytes(), "{name}");
+        assert!(version::components_of(&job).iter().any(|(component, _)| *component == "random"), "{name}");
+    }
+}
+
+#[test]
+fn the_order_of_fields_in_a_message_does_not_matter() {
+    for (name, job) in jobs() {
+        let backwards = backwards(&serde_json::to_value(&job).unwrap());
+        let read: JobSpec = serde_json::from_str(&backwards).unwrap();
+        assert_eq!(read, job, "{name}");
+        assert_eq!(Fingerprint::of(&read), Fingerprint::of(&job), "{name}");
+    }
+}
+
+/// JSON with the keys of every object in reverse.
+fn backwards(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let fields: Vec<_> =
+                fields.iter().rev().map(|(key, value)| format!("\"{key}\":{}", backwards(value))).collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(backwards).collect::<Vec<_>>().join(","))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+#[test]
+fn fields_at_their_introduction_value_are_left_out_and_read_back() {
+    let plain = canonical_json(&JobSpec::Train(examples::dense()));
+    assert!(!plain.contains("repeat"), "{plain}");
+    let salted = canonical_json(&JobSpec::Train(examples::reinit()));
+    assert!(salted.contains("\"repeat\":1"), "{salted}");
+    let global = canonical_json(&JobSpec::Prune(examples::global_prune()));
+    assert!(!global.contains("rates"), "{global}");
+}
+
+#[test]
+fn every_setting_moves_the_fingerprint() {
+    let base = examples::rewound();
+    let changed = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = serde_json::to_value(JobSpec::Train(base.clone())).unwrap();
+        change(&mut value);
+        Fingerprint::of(&serde_json::from_value(value).unwrap())
+    };
+    let mut seen = BTreeSet::from([changed(&|_| {})]);
+    let paths = [
+        ("/recipe/model/name", "\"mnist_lenet_300\""),
+        ("/recipe/model/init", "\"kaiming_normal\""),
+        ("/recipe/model/bias_init", "\"uniform\""),
+        ("/recipe/data/set", "\"fashion_mnist\""),
+        ("/recipe/data/shape/mean", "0.5"),
+        ("/recipe/data/shape/std", "0.5"),
+        ("/recipe/data/validation", "0"),
+        ("/recipe/data/split_seed", "1"),
+        ("/recipe/train/batch", "61"),
+        ("/recipe/train/optimizer/momentum", "0.8"),
+        ("/recipe/train/optimizer/nesterov", "true"),
+        ("/recipe/train/lr", "0.10000000000000002"),
+        ("/recipe/train/decay", "0.0"),
+        ("/recipe/train/milestones", "[]"),
+        ("/recipe/train/gamma", "0.2"),
+        ("/recipe/train/warmup", "\"0it\""),
+        ("/recipe/train/eval_every", "\"0it\""),
+        ("/recipe/train/order", "\"same\""),
+        ("/recipe/dtype", "\"f64\""),
+        ("/mask", "null"),
+        ("/order/seed", "2"),
+        ("/order/branch", "\"b\""),
+        ("/order/copy", "1"),
+        ("/order/round", "3"),
+        ("/from", "\"501it\""),
+        ("/to", "\"50001it\""),
+        ("/keep_state", "true"),
+    ];
+    for (path, value) in paths {
+        let value: serde_json::Value = serde_json::from_str(value).unwrap();
+        let moved = changed(&|job| *job.pointer_mut(path).unwrap() = value.clone());
+        assert!(seen.insert(moved), "{path}");
+    }
+}
+
+#[test]
+fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
+    let outputs: Vec<_> = jobs().into_iter().map(|(name, job)| (name, job.outputs())).collect();
+    assert_eq!(
+        outputs,
+        [
+            ("dense", vec![Output::Initial, Output::Weights, Output::State]),
+            ("continued", vec![Output::Weights]),
+            ("rewound", vec![Output::Weights]),
+            ("reinit", vec![Output::Initial, Output::Weights]),
+            ("prune", vec![Output::Mask]),
+            ("global_prune", vec![Output::Mask]),
+            ("random_mask", vec![Output::Mask]),
+        ]
+    );
+    let inputs: Vec<Vec<Output>> =
+        jobs().iter().map(|(_, job)| job.inputs().iter().map(|input| input.output).collect()).collect();
+    assert_eq!(
+        inputs,
+        [
+            vec![],
+            vec![Output::Weights, Output::State],
+            vec![Output::Weights, Output::Mask],
+            vec![Output::Mask],
+            vec![Output::Weights, Output::Mask],
+            vec![Output::Weights],
+            vec![Output::Mask],
+        ]
+    );
+    let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
+    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0]);
+    assert!(matches!(examples::dense().start, Start::Init(_)));
+}
+
+#[test]
+fn architectures_have_their_exact_counts() {
+    for (name, image, classes, weights, parameters) in [
+        ("mnist_lenet_300_100", [1, 28, 28], 10, 266_200, 266_610),
+        ("mnist_lenet_300_100", [1, 28, 28], 47, 269_900, 270_347),
+        ("mnist_lenet_100", [1, 28, 28], 10, 79_400, 79_510),
+        ("mnist_lenet_25_9_1", [1, 28, 28], 10, 19_844, 19_889),
+        ("mnist_lenet_16", [3, 8, 8], 4, 3_136, 3_156),
+    ] {
+        let network = Architecture::parse(name, image, classes).unwrap();
+        let counts = (network.weight_count(), network.parameter_count());
+        assert_eq!(counts, (weights, parameters), "{name} of {image:?} in {classes}");
+        assert_eq!(network.multiply_adds(), weights);
+        assert_eq!(network.training_flops(60), 360 * weights);
+    }
+}
+
+/// Living weights of the paper's LeNet after each of 20 rounds, per layer and globally.
+#[test]
+fn ladders_are_exact() {
+    let lenet = network().architecture().unwrap();
+    assert_eq!(
+        ladder::living(&lenet, &papers_rule(), 20),
+        [
+            266_200, 213_060, 170_538, 136_511, 109_282, 87_490, 70_051, 56_094, 44_923, 35_981, 28_823,
+            23_093, 18_506, 14_834, 11_893, 9_537, 7_650, 6_138, 4_927, 3_957, 3_179
+        ]
+    );
+    let global = Prune { scope: Scope::Global, rates: [].into(), ..papers_rule() };
+    assert_eq!(
+        ladder::living(&lenet, &global, 20),
+        [
+            266_200, 212_960, 170_368, 136_294, 109_035, 87_228, 69_782, 55_826, 44_661, 35_729, 28_583,
+            22_866, 18_293, 14_634, 11_707, 9_366, 7_493, 5_994, 4_795, 3_836, 3_069
+        ]
+    );
+}
+
+/// A layer that is left out of the ranking keeps its weights, and the others are not pruned harder for it.
+#[test]
+fn a_protected_layer_is_not_counted_among_the_ranked() {
+    let lenet = network().architecture().unwrap();
+    let rule = Prune { scope: Scope::Global, rates: [("fc.weight".to_owned(), 0.0)].into(), ..papers_rule() };
+    let ladder = ladder::living(&lenet, &rule, 2);
+    assert_eq!(ladder, [266_200, 1000 + 212_160, 1000 + 169_728]);
+}
+
+/// open_lth's rule: lr * gamma^(milestones passed) * min(1, it / warmup).
+#[test]
+fn the_learning_rate_follows_its_schedule() {
+    let train = examples::rewound().recipe.train.clone();
+    let per_epoch = 916;
+    let at = |it: u64| train.lr_at(it, per_epoch);
+    assert_eq!((at(0), at(229), at(2290), at(4580), at(73_279)), (0.0, 0.1 * 0.05, 0.1 * 0.5, 0.1, 0.1));
+    assert!((at(73_280) - 0.01).abs() < 1e-17 && (at(109_922) - 0.01).abs() < 1e-17);
+    assert!((at(109_923) - 0.001).abs() < 1e-18);
+    assert_eq!(Steps { ep: 120, it: 3 }.iterations(per_epoch), 109_923);
+}

@@ -1,0 +1,77 @@
+//! Jobs for tests: a small network trained, pruned, rewound and trained again.
+
+use std::{collections::BTreeMap, sync::Arc};
+use tombola_spec::{
+    Fingerprint, Steps,
+    data::known,
+    job::{Input, JobSpec, Network, Output, PruneJob, Start, Stream, TrainJob},
+    settings::{
+        BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope, Train,
+    },
+};
+
+const NETWORK: &str = "mnist_lenet_12_8";
+const ITERATIONS: u32 = 100;
+
+fn stream(seed: u64) -> Stream {
+    Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 }
+}
+
+fn recipe() -> Recipe {
+    let shape = known("mnist").expect("a set of the registry");
+    Recipe {
+        model: Model { name: NETWORK.to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero },
+        data: Data { set: "mnist".to_owned(), shape, validation: 5000, split_seed: 0 },
+        train: Train {
+            batch: 60,
+            optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
+            lr: 0.1,
+            decay: 0.0,
+            milestones: Vec::new(),
+            gamma: 0.1,
+            warmup: Steps::ZERO,
+            eval_every: Steps::its(20),
+            order: Order::Fresh,
+        },
+        dtype: Dtype::F32,
+    }
+}
+
+fn trained(seed: u64, start: Start, mask: Option<Input>) -> JobSpec {
+    JobSpec::Train(TrainJob {
+        recipe: Arc::new(recipe()),
+        start,
+        mask,
+        order: stream(seed),
+        from: Steps::ZERO,
+        to: Steps::its(ITERATIONS),
+        keep_state: false,
+    })
+}
+
+/// Dense training from initialization, 100 iterations.
+pub(crate) fn train(seed: u64) -> JobSpec {
+    trained(seed, Start::Init(stream(seed)), None)
+}
+
+/// A fifth of the weights that `trained` left is cut.
+pub(crate) fn prune(trained: &JobSpec) -> JobSpec {
+    JobSpec::Prune(PruneJob {
+        network: Network { name: NETWORK.to_owned(), image: [1, 28, 28], classes: 10 },
+        rule: Prune {
+            criterion: Criterion::Magnitude,
+            scope: Scope::PerLayer,
+            rate: 0.2,
+            rates: BTreeMap::new(),
+        },
+        weights: Fingerprint::of(trained),
+        mask: None,
+        ties: stream(0),
+    })
+}
+
+/// Training under a mask, from the weights that `first` left.
+pub(crate) fn retrain(first: &JobSpec, mask: &JobSpec) -> JobSpec {
+    let mask = Input { job: Fingerprint::of(mask), output: Output::Mask };
+    trained(9, Start::Rewind(Fingerprint::of(first)), Some(mask))
+}

@@ -1,0 +1,60 @@
+//! The command line: what can be typed, and the help that teaches it.
+
+use crate::config::Flags;
+use clap::{Parser, Subcommand, ValueEnum};
+
+const HELP: &str = "\
+Exit codes:
+  0    drained; with `check`: every slot can work
+  1    a slot cannot work, or something else keeps the worker from going on
+  2    the configuration cannot be used
+  3    the coordinator refuses this worker
+  4    draining took too long; the rest is handed in at the next start
+  130  left at once, after a second SIGTERM or Ctrl-C
+
+Start with:
+  tombola-worker check                        what this machine has to offer
+  tombola-worker --coordinator lab:7654       one CPU slot, as many lanes as cores
+  tombola-worker --slots cuda:0,cuda:1        two GPUs for the coordinator on this machine
+  tombola-worker --config worker.toml         deploy/worker.toml explains every setting";
+
+/// Takes jobs from a coordinator and trains them on this machine.
+///
+/// Settings come from a file (--config), then from TOMBOLA_WORKER_* (sections cut off by two underscores, as in
+/// TOMBOLA_WORKER_LIMITS__SPOOL=1GiB), then from flags; later ones win. SIGTERM or Ctrl-C drains: running jobs are
+/// checkpointed and given back, then the worker leaves; a second one makes it leave at once. A worker that loses its
+/// coordinator trains on, keeps its reports on disk, and hands them in when the coordinator is back.
+#[derive(Debug, Parser)]
+#[command(name = "tombola-worker", version, after_help = HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do instead of working.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start every slot's engine, show devices and data sets as a coordinator would see them, and leave.
+    Check {
+        /// What standard output holds.
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// The engine of a slot, which the worker starts by itself; speaks over standard input and output.
+    #[command(hide = true)]
+    Engine {
+        /// As JSON.
+        settings: String,
+    },
+}
+
+/// Form of what `check` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}

@@ -1,0 +1,240 @@
+//! Configuration: defaults, then a TOML file, then `TOMBOLA_WORKER_*`, then flags.
+//!
+//! Every mistake is collected, so that one start shows all of them. Read once; nothing reads the environment later.
+
+mod amount;
+mod reader;
+mod values;
+
+pub(crate) use amount::{Bytes, Span};
+
+use crate::telemetry::{Log, LogFormat};
+use reader::Reader;
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    time::Duration,
+};
+use tombola_agent::{Limits, Options, SlotSpec};
+use values::{Coordinators, default_data, default_dir, default_name};
+
+/// Everything that can be set. `deploy/worker.toml` explains each setting with its default.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// Addresses of the coordinator and its standbys.
+    pub(crate) coordinators: Vec<String>,
+    /// Name for people, unique per coordinator.
+    pub(crate) name: String,
+    /// Folder of everything the worker keeps.
+    pub(crate) dir: PathBuf,
+    /// Folder of the data sets, one folder each.
+    pub(crate) data: PathBuf,
+    /// Its slots.
+    pub(crate) slots: Vec<SlotSpec>,
+    /// Sizes and times.
+    pub(crate) limits: Limits,
+    /// How engines work.
+    pub(crate) engine: Engine,
+    /// The log.
+    pub(crate) log: Log,
+}
+
+/// How engines work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Engine {
+    /// Intra-op threads of a lane.
+    pub(crate) threads: NonZeroU32,
+    /// Least time between checkpoints.
+    pub(crate) checkpoint_every: Span,
+    /// Checkpoint instead whenever a job's iteration is a multiple of this.
+    pub(crate) checkpoint_every_iterations: Option<NonZeroU64>,
+}
+
+/// Settings given on the command line; they win over all others.
+#[derive(Debug, Clone, Default, PartialEq, clap::Args)]
+pub(crate) struct Flags {
+    /// Configuration file (TOML); deploy/worker.toml shows every setting
+    #[arg(long, value_name = "FILE", env = "TOMBOLA_WORKER_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Coordinator, HOST:PORT; several, separated by commas, are tried in turn [default: 127.0.0.1:7654]
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    pub(crate) coordinator: Option<String>,
+    /// Name for people, unique per coordinator [default: this host's name]
+    #[arg(long, global = true)]
+    pub(crate) name: Option<String>,
+    /// Folder of everything the worker keeps, its own alone [default: ~/.local/state/tombola-worker]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Folder of data sets, one sub-folder each [default: ~/.local/share/tombola/data]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data: Option<PathBuf>,
+    /// Slots: `cpu`, `2xcpu`, `cpu=4` (4 lanes), `cuda:0=32` (GPU 0, 32 lanes), separated by commas [default: cpu]
+    #[arg(long, global = true)]
+    pub(crate) slots: Option<String>,
+    /// Form of log lines [default: text on a terminal, JSON elsewhere]
+    #[arg(long, value_name = "FORMAT", global = true)]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// Every mistake of a configuration, one per paragraph.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) struct ConfigError {
+    /// The mistakes.
+    pub(crate) mistakes: Vec<String>,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the configuration cannot be used")?;
+        self.mistakes.iter().try_for_each(|mistake| write!(f, "\n\n* {}", mistake.replace('\n', "\n  ")))
+    }
+}
+
+impl Config {
+    /// Reads all layers and checks them together.
+    ///
+    /// # Errors
+    /// All mistakes of all layers at once.
+    pub(crate) fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(flags);
+        let config = Self::read(&mut reader);
+        let mistakes = reader.finish();
+        if mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes }) }
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        let log = Log {
+            format: reader.get("log.format", LogFormat::Auto),
+            filter: reader.get("log.filter", "info".to_owned()),
+        };
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&log.filter) {
+            reader.mistake(format!(
+                "`log.filter` cannot be used: {error}\nhint: write it like `info` or `debug,h2=info`"
+            ));
+        }
+        Self {
+            coordinators: reader.get("coordinator", Coordinators::default()).0,
+            name: reader.get("name", default_name()),
+            dir: reader.get("dir", default_dir()),
+            data: reader.get("data", default_data()),
+            slots: slots(reader),
+            limits: limits(reader),
+            engine: engine(reader),
+            log,
+        }
+    }
+
+    /// What the agent is told.
+    pub(crate) fn options(&self) -> Options {
+        let slots = self.slots.clone();
+        let options = Options::new(self.coordinators.clone(), &self.name, self.dir.clone(), slots);
+        Options { limits: self.limits, ..options }
+    }
+}
+
+fn slots(reader: &mut Reader) -> Vec<SlotSpec> {
+    let text = reader.get("slots", "cpu".to_owned());
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    SlotSpec::parse_list(&text, cores).unwrap_or_else(|error| {
+        reader.mistake(format!("`slots`: {error}"));
+        Vec::new()
+    })
+}
+
+fn limits(reader: &mut Reader) -> Limits {
+    let usual = Limits::default();
+    let mut span = |key, usual: Duration| reader.get(key, Span(usual)).0;
+    let stuck_after = span("limits.stuck_after", usual.stuck_after);
+    let drain_within = span("limits.drain_within", usual.drain_within);
+    let metrics_every = span("limits.metrics_every", usual.metrics_every);
+    let spool_bytes = reader.get("limits.spool", Bytes(usual.spool_bytes)).0;
+    let cache_bytes = reader.get("limits.cache", Bytes(usual.cache_bytes)).0;
+    Limits { spool_bytes, cache_bytes, stuck_after, drain_within, metrics_every, ..usual }
+}
+
+fn engine(reader: &mut Reader) -> Engine {
+    Engine {
+        threads: reader.get("engine.threads", NonZeroU32::MIN),
+        checkpoint_every: reader.get("engine.checkpoint_every", Span(Duration::from_secs(60))),
+        checkpoint_every_iterations: reader.get("engine.checkpoint_every_iterations", None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn annotated() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/worker.toml")
+    }
+
+    fn with_file(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("worker.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(&Flags { config: Some(file), ..Flags::default() })
+    }
+
+    #[test]
+    fn the_annotated_file_says_what_is_so_without_it() {
+        let read = Config::load(&Flags { config: Some(annotated()), ..Flags::default() }).unwrap();
+        assert_eq!(read, Config::load(&Flags::default()).unwrap());
+    }
+
+    #[test]
+    fn the_annotated_file_explains_every_setting() {
+        let text = std::fs::read_to_string(annotated()).unwrap();
+        let mut reader = Reader::new(&Flags::default());
+        Config::read(&mut reader);
+        for key in reader.asked() {
+            let name = key.rsplit('.').next().unwrap();
+            let explained = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
+            assert!(text.lines().any(explained), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_commented_out_can_be_set() {
+        let text = std::fs::read_to_string(annotated()).unwrap();
+        let is_setting = |line: &&str| line.starts_with("# ") && line.contains(" = ") && !line.contains('.');
+        let all: Vec<&str> =
+            text.lines().map(|line| if is_setting(&line) { &line[2..] } else { line }).collect();
+        let config = with_file(&all.join("\n")).unwrap();
+        assert_eq!((config.name.as_str(), config.data.as_path()), ("gpu-3", Path::new("/srv/tombola/data")));
+        assert_eq!(config.engine.checkpoint_every_iterations, NonZeroU64::new(10_000));
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("worker.toml");
+        std::fs::write(&file, "coordinator = \"a:1, b:2\"\nname = \"file\"\nslots = \"2xcpu=3\"").unwrap();
+        let flags = Flags { config: Some(file), name: Some("flag".to_owned()), ..Flags::default() };
+        let config = Config::load(&flags).unwrap();
+        assert_eq!(
+            (config.coordinators.as_slice(), config.name.as_str()),
+            (["a:1".to_owned(), "b:2".to_owned()].as_slice(), "flag")
+        );
+        assert_eq!(config.slots.iter().map(|slot| slot.lanes).collect::<Vec<_>>(), [3, 3]);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_a_hint() {
+        let text =
+            "slots = \"gpu\"\ncoordinator = 7\nnames = \"x\"\n[limits]\nspool = 5\n[log]\nfilter = \"=,\"";
+        let error = with_file(text).unwrap_err();
+        let told = error.to_string();
+        for part in
+            ["`gpu` is not a slot", "coordinator", "`names` is not a setting", "limits.spool", "log.filter"]
+        {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert_eq!(error.mistakes.len(), 5, "{told}");
+        assert!(told.matches("hint:").count() >= 3, "{told}");
+        let missing = Flags { config: Some("/nowhere/worker.toml".into()), ..Flags::default() };
+        assert!(
+            Config::load(&missing).unwrap_err().to_string().contains("/nowhere/worker.toml` is not there")
+        );
+    }
+}

@@ -1,0 +1,29 @@
+//! SIGTERM and Ctrl-C: the first drains, the second leaves at once.
+
+use std::{convert::Infallible, io};
+use tokio::signal::unix::{SignalKind, signal};
+use tombola_agent::Stop;
+
+/// Passes signals on for as long as the worker works.
+///
+/// # Errors
+/// When the operating system does not let this process listen.
+pub(crate) async fn pass_on(stop: &Stop) -> io::Result<Infallible> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if asked {
+            stop.now();
+        } else {
+            tracing::info!(
+                "worker.drain: jobs are checkpointed and given back; ask once more to leave at once"
+            );
+            stop.drain();
+        }
+        asked = true;
+    }
+}

@@ -1,0 +1,193 @@
+//! The real binary, on its own: what it checks, refuses and starts. What it does for a coordinator is tested elsewhere.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// A folder with an empty data folder, and commands that see nothing else of this machine.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = TempDir::new().unwrap();
+        fs::create_dir_all(home.path().join("data")).unwrap();
+        Self(home)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tombola-worker"));
+        // Started from anywhere, it has to find libtorch.
+        command.current_dir("/").env("HOME", self.path()).env_remove("LD_LIBRARY_PATH").args(arguments);
+        command.arg("--data").arg(self.path().join("data")).arg("--dir").arg(self.path().join("worker"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// A working worker whose coordinator is not there, once its engines are ready; its log is JSON.
+    fn started(&self) -> (Child, BufReader<impl Read>) {
+        let mut command = self.command(&["--coordinator", "127.0.0.1:1", "--slots", "2xcpu=1"]);
+        let mut worker = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(worker.stderr.take().unwrap());
+        until(&mut log, "link.down");
+        (worker, log)
+    }
+}
+
+/// Reads a log up to a line with this text.
+fn until(log: &mut impl BufRead, text: &str) -> String {
+    let mut line = String::new();
+    while !line.contains(text) {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended before {text}");
+    }
+    line
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn send(signal: rustix::process::Signal, process: &Child) {
+    let pid = rustix::process::Pid::from_raw(process.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Processes that the threads of this one started.
+fn children(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let lists = threads.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    lists
+        .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Whether a process runs; a dead one that nobody waited for does not.
+fn runs(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().is_empty() && !rest.starts_with(" Z"))
+}
+
+#[test]
+fn check_shows_slots_and_data_sets_and_what_is_wrong_with_them() {
+    let home = Home::new();
+    let set = home.path().join("data/mnist");
+    fs::create_dir_all(&set).unwrap();
+    for name in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
+        fs::write(set.join(format!("{name}-ubyte")), "no images").unwrap();
+    }
+    let checked = home.run(&["check", "--slots", "cpu=3", "--output", "json"]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    let shown: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!((&shown["slots"][0]["device"], &shown["slots"][0]["lanes"]), (&"cpu".into(), &3.into()));
+    assert_eq!(shown["unusable"][0]["set"], "mnist");
+    let table = text(&home.run(&["check"]).stdout);
+    assert!(
+        table.contains("libtorch 2.11.0") && table.contains("mnist") && table.contains("unusable: "),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_gpu_slot_that_cannot_work_is_named_with_what_to_do() {
+    // No host has a hundred GPUs; most lack the libraries or the driver already.
+    for command in [&["check", "--slots", "cpu,cuda:99"][..], &["--slots", "cpu,cuda:99"][..]] {
+        let refused = Home::new().run(command);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("slot 1 (cuda:99=32) cannot work: ") && said.contains("hint: "), "{said}");
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_told_whole() {
+    let home = Home::new();
+    let mut command = home.command(&["--slots", "gpu"]);
+    let refused = command.env("TOMBOLA_WORKER_LIMITS__SPOOL", "much").output().unwrap();
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        said.contains("`gpu` is not a slot") && said.contains("`much`") && said.contains("hint: "),
+        "{said}"
+    );
+    let refused = home.run(&["--coordinator", "ftp://lab"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("`ftp://lab` is not an address"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn an_engine_child_says_nothing_but_events_and_leaves_when_its_input_ends() {
+    let home = Home::new();
+    let settings = serde_json::json!({
+        "device": "cpu", "index": 0, "data": home.path().join("data"), "cache": home.path(), "threads": 1,
+        "checkpoint_every": { "secs": 60, "nanos": 0 }, "checkpoint_every_iterations": null,
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tombola-worker"));
+    command.current_dir("/").env_remove("LD_LIBRARY_PATH").args(["engine", &settings.to_string()]);
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Waiting closes its input.
+    let said = child.wait_with_output().unwrap();
+    assert!(said.status.success(), "{}", text(&said.stderr));
+    let lines = text(&said.stdout);
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    let ready: serde_json::Value = serde_json::from_str(&lines).unwrap();
+    assert_eq!((&ready["event"], &ready["libtorch"]), (&"ready".into(), &"2.11.0".into()));
+}
+
+#[test]
+fn engines_do_not_outlive_their_worker() {
+    let home = Home::new();
+    let (mut worker, _log) = home.started();
+    let engines = children(worker.id());
+    assert_eq!(engines.len(), 2);
+    assert!(engines.iter().all(|&engine| runs(engine)));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    while engines.iter().any(|&engine| runs(engine)) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn an_engine_that_is_killed_is_replaced_and_its_neighbour_stays() {
+    let home = Home::new();
+    let (mut worker, mut log) = home.started();
+    let before = children(worker.id());
+    let pid = rustix::process::Pid::from_raw(before[0].cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    assert!(until(&mut log, "engine.ended").contains("signal 9"));
+    until(&mut log, "engine.started");
+    let after = children(worker.id());
+    assert!(after.len() == 2 && after.contains(&before[1]) && !after.contains(&before[0]));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}
+
+#[test]
+fn a_worker_with_nothing_in_hand_leaves_when_asked_to() {
+    let home = Home::new();
+    let (mut worker, mut log) = home.started();
+    send(rustix::process::Signal::TERM, &worker);
+    until(&mut log, "worker.drain");
+    assert_eq!(worker.wait().unwrap().code(), Some(0));
+    // Its folder is free again.
+    let (mut worker, _log) = home.started();
+    let mut second = home.command(&["--slots", "cpu=1"]);
+    let refused = second.output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("another worker runs in"), "{}", text(&refused.stderr));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}
