@@ -116,17 +116,19 @@ create table packs (
   granted timestamptz not null
 );
 
+-- From here on nothing references jobs: what fills these tables is conditional on the job's row in the same transaction,
+-- and checking each key once more would only slow every commit.
 create table pack_lanes (
-  lease bigint not null references packs (lease),
+  lease bigint not null,
   stage bigint not null,
   lane bigint not null,
-  job bigint not null references jobs (id),
+  job bigint not null,
   attempt bigint not null,
   primary key (lease, stage, lane)
 );
 
 create table attempts (
-  job bigint not null references jobs (id),
+  job bigint not null,
   attempt bigint not null,
   lease bigint,
   started timestamptz,             -- null: ended before it started (recalled, or could not)
@@ -139,7 +141,7 @@ create table attempts (
 );
 
 create table outputs (
-  job bigint not null references jobs (id),
+  job bigint not null,
   output text not null,
   digest text not null,
   bytes bigint not null,
@@ -147,7 +149,7 @@ create table outputs (
 );
 
 create table results (
-  job bigint primary key references jobs (id),
+  job bigint primary key,
   iterations bigint,               -- the figures of a training segment, null for masks
   flops double precision,
   device_seconds double precision,
@@ -166,7 +168,7 @@ create table results (
 );
 
 create table checkpoints (
-  job bigint primary key references jobs (id),
+  job bigint primary key,
   attempt bigint not null,
   iteration bigint not null,
   digest text not null,
@@ -175,7 +177,7 @@ create table checkpoints (
 );
 
 create table metric_batches (
-  job bigint not null references jobs (id),
+  job bigint not null,
   attempt bigint not null,
   batch bigint not null,
   ordinal bigint not null,         -- of the series inside the batch
@@ -189,7 +191,7 @@ create table metric_batches (
 );
 
 create table measures (
-  job bigint not null references jobs (id),
+  job bigint not null,
   at text not null check (at in ('last', 'early_stop')),
   name text not null,
   split text not null,
@@ -198,7 +200,7 @@ create table measures (
 );
 
 create table mask_layers (
-  job bigint not null references jobs (id),
+  job bigint not null,
   layer bigint not null,
   name text not null,
   living bigint not null,

@@ -117,17 +117,19 @@ create table packs (
   granted text not null
 );
 
+-- From here on nothing references jobs: what fills these tables is conditional on the job's row in the same transaction,
+-- and checking each key once more would only slow every commit.
 create table pack_lanes (
-  lease integer not null references packs (lease),
+  lease integer not null,
   stage integer not null,
   lane integer not null,
-  job integer not null references jobs (id),
+  job integer not null,
   attempt integer not null,
   primary key (lease, stage, lane)
 );
 
 create table attempts (
-  job integer not null references jobs (id),
+  job integer not null,
   attempt integer not null,
   lease integer,
   started text,             -- null: ended before it started (recalled, or could not)
@@ -140,7 +142,7 @@ create table attempts (
 );
 
 create table outputs (
-  job integer not null references jobs (id),
+  job integer not null,
   output text not null,
   digest text not null,
   bytes integer not null,
@@ -148,7 +150,7 @@ create table outputs (
 );
 
 create table results (
-  job integer primary key references jobs (id),
+  job integer primary key,
   iterations integer,               -- the figures of a training segment, null for masks
   flops real,
   device_seconds real,
@@ -167,7 +169,7 @@ create table results (
 );
 
 create table checkpoints (
-  job integer primary key references jobs (id),
+  job integer primary key,
   attempt integer not null,
   iteration integer not null,
   digest text not null,
@@ -176,7 +178,7 @@ create table checkpoints (
 );
 
 create table metric_batches (
-  job integer not null references jobs (id),
+  job integer not null,
   attempt integer not null,
   batch integer not null,
   ordinal integer not null,         -- of the series inside the batch
@@ -190,7 +192,7 @@ create table metric_batches (
 );
 
 create table measures (
-  job integer not null references jobs (id),
+  job integer not null,
   at text not null check (at in ('last', 'early_stop')),
   name text not null,
   split text not null,
@@ -199,7 +201,7 @@ create table measures (
 );
 
 create table mask_layers (
-  job integer not null references jobs (id),
+  job integer not null,
   layer integer not null,
   name text not null,
   living integer not null,

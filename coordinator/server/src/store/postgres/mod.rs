@@ -17,11 +17,14 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use tombola_spec::Epoch;
 
 /// Connections for our own reads.
 const READERS: u32 = 4;
+/// Longest wait for an answer. Without a limit a network that swallows packets would hold a leader up for many minutes.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Advisory locks are numbers of a database; the second half of each is the schema's.
 const LEADING: i32 = 0x746f_6d01;
 const MIGRATING: i32 = 0x746f_6d02;
@@ -57,34 +60,46 @@ impl Postgres {
         fault::fault(self.place.clone(), error)
     }
 
-    async fn connect(&self) -> Result<PgConnection> {
-        writing(self.options.clone()).connect().await.map_err(|error| self.fault(&error))
+    /// What the server answers, in time.
+    async fn answer_to<T>(&self, question: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+        match tokio::time::timeout(PATIENCE, question).await {
+            Ok(answer) => answer.map_err(|error| self.fault(&error)),
+            Err(_) => {
+                let why = format!("no answer within {} s", PATIENCE.as_secs());
+                Err(StoreError::Unavailable { place: self.place.clone(), why })
+            }
+        }
     }
 
-    /// Applies what is missing of the schema.
+    /// A connection that writes. A commit is on disk when it returns, whatever the server's default is.
+    async fn connect(&self) -> Result<PgConnection> {
+        let mut connection = self.answer_to(writing(self.options.clone()).connect()).await?;
+        let durable = "select set_config('synchronous_commit', 'on', false)
+                       where current_setting('synchronous_commit') = 'off'";
+        self.answer_to(sqlx::query(durable).execute(&mut connection)).await?;
+        Ok(connection)
+    }
+
+    /// Applies what is missing of the schema, after whoever is at it.
     async fn bring_up(&self, connection: &mut PgConnection) -> Result<()> {
-        let fault = |error: sqlx::Error| self.fault(&error);
-        let mut transaction = connection.begin().await.map_err(fault)?;
-        let locked: Option<String> = sqlx::query_scalar(
-            "select current_schema()::text from (select pg_advisory_xact_lock($1, current_schema()::regnamespace::oid::int4)) as l",
-        )
-        .bind(MIGRATING)
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(fault)?;
-        if locked.is_none() {
+        let mut transaction = self.answer_to(connection.begin()).await?;
+        let lock = "select current_schema()::text
+                    from (select pg_advisory_xact_lock($1, current_schema()::regnamespace::oid::int4)) as l";
+        let lock = sqlx::query_scalar(lock).bind(MIGRATING);
+        let schema: Option<String> = self.answer_to(lock.fetch_one(&mut *transaction)).await?;
+        if schema.is_none() {
             return Err(self.no_schema());
         }
-        sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction).await.map_err(fault)?;
-        let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction).await.map_err(fault)?;
-        for migration in migrate::missing(found)? {
-            sqlx::raw_sql(migration.postgres).execute(&mut *transaction).await.map_err(fault)?;
+        self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction)).await?;
+        let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction);
+        for migration in migrate::missing(self.answer_to(found).await?)? {
+            self.answer_to(sqlx::raw_sql(migration.postgres).execute(&mut *transaction)).await?;
             let applied =
                 sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
-            applied.bind(migration.number).execute(&mut *transaction).await.map_err(fault)?;
+            self.answer_to(applied.bind(migration.number).execute(&mut *transaction)).await?;
         }
         self.run(&mut transaction, &migrate::metric_kinds()).await?;
-        transaction.commit().await.map_err(fault)
+        self.answer_to(transaction.commit()).await
     }
 
     fn no_schema(&self) -> StoreError {
@@ -97,9 +112,8 @@ impl Postgres {
     /// Takes the leadership for a connection; the server gives it up with the connection.
     async fn lock(&self, connection: &mut PgConnection) -> Result<()> {
         let sql = "select pg_try_advisory_lock($1, current_schema()::regnamespace::oid::int4)";
-        let locked: sqlx::Result<Option<bool>> =
-            sqlx::query_scalar(sql).bind(LEADING).fetch_one(&mut *connection).await;
-        match locked.map_err(|error| self.fault(&error))? {
+        let locked = sqlx::query_scalar(sql).bind(LEADING).fetch_one(&mut *connection);
+        match self.answer_to(locked).await? {
             Some(true) => Ok(()),
             Some(false) => {
                 Err(StoreError::Held { place: self.place.clone(), holder: holder(connection).await })
@@ -110,38 +124,34 @@ impl Postgres {
 
     async fn next_epoch(&self, connection: &mut PgConnection) -> Result<Epoch> {
         let next = sqlx::query_scalar("update leader set epoch = epoch + 1 returning epoch");
-        let epoch: i64 = next.fetch_one(connection).await.map_err(|error| self.fault(&error))?;
+        let epoch: i64 = self.answer_to(next.fetch_one(connection)).await?;
         Ok(Epoch(epoch.cast_unsigned()))
     }
 
     async fn apply_all(&self, writer: &mut Writer, steps: &[Step<'_>]) -> Result<()> {
-        let fault = |error: sqlx::Error| self.fault(&error);
         // Dropped on any error, and with this future: then all of it is rolled back.
-        let mut transaction = writer.connection.begin().await.map_err(fault)?;
-        let epoch: i64 = sqlx::query_scalar("select epoch from leader")
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(fault)?;
+        let mut transaction = self.answer_to(writer.connection.begin()).await?;
+        let epoch = sqlx::query_scalar("select epoch from leader").fetch_one(&mut *transaction);
+        let epoch: i64 = self.answer_to(epoch).await?;
         if epoch.cast_unsigned() != writer.epoch.0 {
             return Err(StoreError::Fenced { epoch: writer.epoch });
         }
         for step in steps {
             self.run(&mut transaction, step).await?;
         }
-        transaction.commit().await.map_err(fault)
+        self.answer_to(transaction.commit()).await
     }
 
     async fn run(&self, connection: &mut PgConnection, step: &Step<'_>) -> Result<()> {
         let query = sqlx::query(AssertSqlSafe(step.verb.postgres()));
         let query = values::bind(query, step.verb, &step.rows);
         let reached = if step.verb.expect == Expect::Count {
-            let counted: sqlx::Result<i64> =
-                query.fetch_one(connection).await.and_then(|row| sqlx::Row::try_get(&row, 0));
-            counted.map(i64::cast_unsigned)
+            let row = self.answer_to(query.fetch_one(connection)).await;
+            row.and_then(|row| values::row(&row).map_err(|error| self.fault(&error))?.unsigned(0))
         } else {
-            query.execute(connection).await.map(|done| done.rows_affected())
+            self.answer_to(query.execute(connection)).await.map(|done| done.rows_affected())
         };
-        check(step, reached.map_err(|error| about(step, self.fault(&error)))?)
+        check(step, reached.map_err(|error| about(step, error))?)
     }
 }
 
@@ -150,7 +160,7 @@ impl Driver for Postgres {
     async fn migrate(&self) -> Result<()> {
         let mut connection = self.connect().await?;
         self.bring_up(&mut connection).await?;
-        connection.close().await.map_err(|error| self.fault(&error))
+        self.answer_to(connection.close()).await
     }
 
     /// A connection that still answers leads on. One that does not is given up, and another can lead once the server
@@ -180,9 +190,8 @@ impl Driver for Postgres {
 
     async fn fetch(&self, verb: &Verb, rows: &[Vec<Arg<'_>>]) -> Result<Vec<Row>> {
         let query = values::bind(sqlx::query(AssertSqlSafe(verb.postgres())), verb, rows);
-        let rows = query.fetch_all(&self.readers).await;
-        let rows = rows.and_then(|rows| rows.iter().map(values::row).collect());
-        rows.map_err(|error| self.fault(&error))
+        let rows = self.answer_to(query.fetch_all(&self.readers)).await?;
+        rows.iter().map(values::row).collect::<sqlx::Result<_>>().map_err(|error| self.fault(&error))
     }
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
