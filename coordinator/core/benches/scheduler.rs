@@ -4,6 +4,7 @@
 //! `cargo bench -p tombola-core --bench scheduler`
 
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
+#![allow(clippy::disallowed_methods, reason = "the crate is pure; what measures it is not")]
 
 use std::{
     collections::VecDeque,
@@ -74,7 +75,7 @@ impl Bench {
         let mut bench =
             Self { scheduler, now: Duration::ZERO, sequence: 0, work: VecDeque::new(), outcome: outcome() };
         (0..WORKERS).for_each(|number| {
-            bench.event(Event::Hello { info: info(number), worker: None, held: Vec::new() })
+            bench.event(Event::Hello { info: info(number), worker: None, held: Vec::new() });
         });
         bench
     }

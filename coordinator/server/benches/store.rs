@@ -1,8 +1,9 @@
 //! What durability costs: jobs a second through lease, start and result, metric points a second, whether a million
 //! finished jobs make either slower, and how long a curve takes.
 //!
-//! `cargo bench -p tombola-server --bench store`; on Postgres too where `TOMBOLA_TEST_POSTGRES` names a server. SQLite's
-//! state lies in the folder for temporary files: set `TMPDIR` to measure another disk.
+//! `cargo bench -p tombola-server --bench store [-- sqlite|postgres]`; Postgres is the server that
+//! `TOMBOLA_TEST_POSTGRES` names. SQLite's state lies in the folder for temporary files: set `TMPDIR` to measure another
+//! disk.
 //!
 //! 64 jobs are in flight. As in the leader, half of them report while the other half's commit goes to disk; a commit
 //! then holds 32 starts, 16 metric tails, 32 results and the 32 leases that follow. Every other job makes a mask.
@@ -60,9 +61,19 @@ async fn main() {
         fdatasync(),
         std::env::temp_dir().display()
     );
-    measure("SQLite", 5_000, [Some(Place::sqlite()), Some(Place::sqlite())]).await;
-    measure("Postgres", 10_000, [Place::postgres("bench_new").await, Place::postgres("bench_used").await])
-        .await;
+    if wanted("sqlite") {
+        measure("SQLite", 5_000, [Some(Place::sqlite()), Some(Place::sqlite())]).await;
+    }
+    if wanted("postgres") {
+        let places = [Place::postgres("bench_new").await, Place::postgres("bench_used").await];
+        measure("Postgres", 10_000, places).await;
+    }
+}
+
+/// Whether a database is named on the command line, or none is.
+fn wanted(name: &str) -> bool {
+    let named: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    named.is_empty() || named.iter().any(|word| word == name)
 }
 
 async fn measure(name: &str, budget: u32, places: [Option<Place>; 2]) {

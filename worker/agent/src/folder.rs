@@ -6,7 +6,6 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
 };
-use tombola_spec::WorkerId;
 
 /// A folder this process alone works in, until dropped.
 #[derive(Debug)]
@@ -53,15 +52,16 @@ impl Folder {
     }
 
     /// The identity given by a coordinator to an earlier process. One that cannot be read is none.
-    pub(crate) fn identity(&self) -> Option<WorkerId> {
-        fs::read_to_string(self.path.join("worker")).ok()?.trim().parse().ok()
+    pub(crate) fn identity(&self) -> Option<String> {
+        let text = fs::read_to_string(self.path.join("worker")).ok()?;
+        Some(text.trim().to_owned()).filter(|identity| !identity.is_empty())
     }
 
     /// Keeps an identity for the next process.
     ///
     /// # Errors
     /// When the disk is full or broken; the old identity stays.
-    pub(crate) fn remember(&self, worker: WorkerId) -> Result<()> {
+    pub(crate) fn remember(&self, worker: &str) -> Result<()> {
         let (path, fresh) = (self.path.join("worker"), self.path.join("worker.new"));
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&fresh)?;
@@ -83,7 +83,7 @@ mod tests {
         let path = home.path().join("workers/one");
         let folder = Folder::open(&path).unwrap();
         assert_eq!(folder.identity(), None);
-        folder.remember(WorkerId(7)).unwrap();
+        folder.remember("w7@lab").unwrap();
         fs::create_dir_all(folder.slot(0).join("3")).unwrap();
 
         let error = Folder::open(&path).unwrap_err().to_string();
@@ -91,7 +91,7 @@ mod tests {
 
         drop(folder);
         let folder = Folder::open(&path).unwrap();
-        assert_eq!(folder.identity(), Some(WorkerId(7)));
+        assert_eq!(folder.identity().as_deref(), Some("w7@lab"));
         assert!(!folder.slot(0).exists(), "unfinished stages of a dead engine are of no use");
     }
 

@@ -1,9 +1,9 @@
 //! What a training step costs: LeNet-300-100, batch 60, Adam, against the matrix products it cannot do without.
 //!
-//! `cargo bench -p tombola-engine --bench step -- [--device cpu|cuda] [--rounds N] [--steps N] [--only WORDS]` prints a
-//! table, then one line of JSON. Contestants take turns, and medians are compared, so that a busy machine slows all of
-//! them alike; processor time, unlike wall time, hardly feels the neighbours at all. Everything a step does is in its
-//! time: gathering the batch, loss, gradients, optimizer, and the loop around it.
+//! `cargo bench -p tombola-engine --bench step -- [--device cpu|cuda] [--rounds N] [--steps N] [--only NAME,NAME…]`
+//! prints a table, then one line of JSON. Contestants take turns, and medians are compared, so that a busy machine slows
+//! all of them alike; processor time, unlike wall time, hardly feels the neighbours at all. Everything a step does is in
+//! its time: gathering the batch, loss, gradients, optimizer, and the loop around it. Results worth keeping: `LOG.md`.
 
 use serde_json::json;
 use std::{
@@ -58,7 +58,8 @@ fn main() -> Outcome<()> {
     let name = device.name.clone();
     let mut engine = Engine::new(device, folder.path().join("data"), 1, CheckpointRule::default());
     let wanted = |contestant: &Contestant| {
-        options.only.as_ref().is_none_or(|only| contestant.name().contains(only.as_str()))
+        let name = contestant.name();
+        options.only.as_ref().is_none_or(|only| only.split(',').any(|part| name.contains(part)))
     };
     let contestants: Vec<_> = contestants(options.device).into_iter().filter(wanted).collect();
     let mut costs: BTreeMap<usize, Vec<Cost>> = BTreeMap::new();

@@ -2,6 +2,8 @@
 //!
 //! The binary is linked against libtorch for CPUs alone. A GPU slot loads `libtorch_cuda` first thing in its process:
 //! any question about CUDA asked before that makes libtorch remember for good that there is none.
+//!
+//! Not run on a GPU yet. Run are: loading the real libraries, and every refusal up to the missing driver.
 
 use crate::error::{EngineError, Result};
 use std::{

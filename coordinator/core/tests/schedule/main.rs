@@ -1,5 +1,6 @@
 //! Scenarios of the scheduler, in the style of HyperQueue's rig: what happens is said, what follows is checked, and a
 //! store that checks every condition stands behind each of them.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod explain;
 mod failures;

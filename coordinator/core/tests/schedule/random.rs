@@ -52,11 +52,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(rig: &mut Rig, sweeps: &[SweepId], step: Step) {
+fn take(rig: &mut Rig, sweeps: &[SweepId], step: &Step) {
     let linked = |rig: &Rig, name: &str| {
         rig.scheduler.workers(rig.now).iter().any(|worker| worker.name == name && worker.state == "connected")
     };
-    match step {
+    match *step {
         Step::Begin(worker) if linked(rig, WORKERS[worker]) => rig.begin(WORKERS[worker]),
         Step::Finish(worker) if linked(rig, WORKERS[worker]) => drop(rig.finish(WORKERS[worker])),
         // Away from the coordinator, a worker goes on with what it has.
@@ -98,7 +98,7 @@ proptest! {
             rig.submit(&tiny("a", "[1, 2]", 2, "")),
             rig.submit(&tiny("b", "[2, 3, 4]", 1, "branch.reinit = { rounds = [1], copies = 2 }")),
         ];
-        for step in steps {
+        for step in &steps {
             take(&mut rig, &sweeps, step);
         }
         // The trouble ends: everybody is back, everything is wanted, failures are opened again.

@@ -44,7 +44,7 @@ impl Services {
     /// All services, with reflection and health.
     ///
     /// # Errors
-    /// When the descriptors of this build cannot be read.
+    /// When the store does not answer, or the descriptors of this build cannot be read.
     pub(crate) async fn routes(self) -> anyhow::Result<Routes> {
         let Self { driver, store, shelf, gate, limits, terms, tasks, stop } = self;
         let most = usize::try_from(limits.message.0).unwrap_or(usize::MAX);
@@ -55,8 +55,9 @@ impl Services {
             stop,
         });
         let delivered = delivered::Delivered { shelf: shelf.clone(), gate: gate.clone() };
-        let workers =
-            WorkerServiceServer::new(workers::Workers { driver: driver.clone(), terms, tasks, delivered });
+        let state = store.identity().await?.into();
+        let workers = workers::Workers { driver: driver.clone(), state, terms, tasks, delivered };
+        let workers = WorkerServiceServer::new(workers);
         let artifacts = ArtifactServiceServer::new(artifacts::Artifacts { shelf, driver, gate });
         let query = QueryServiceServer::new(query::Query::new(store, limits));
         let (health, healthy) = tonic_health::server::health_reporter();

@@ -10,7 +10,7 @@ use crate::{
     driver::{Closing, Connected, Driver, LinkId, ToLink},
 };
 use futures::{Stream, StreamExt};
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{
@@ -30,6 +30,8 @@ const UNREAD: usize = 1024;
 /// Sessions with workers.
 pub(crate) struct Workers {
     pub(crate) driver: Driver,
+    /// Names the state that workers' identities belong to.
+    pub(crate) state: Arc<str>,
     pub(crate) terms: Terms,
     pub(crate) tasks: TaskTracker,
     pub(crate) delivered: Delivered,
@@ -48,8 +50,9 @@ impl WorkerService for Workers {
         let (link, messages) = mpsc::channel(UNREAD);
         let (driver, delivered) = (self.driver.clone(), self.delivered.clone());
         let over = CancellationToken::new();
-        let outgoing = outgoing(messages, self.terms.clone(), over.clone().drop_guard());
-        let session = Session { driver, delivered, incoming: request.into_inner(), over };
+        let state = Arc::clone(&self.state);
+        let outgoing = outgoing(messages, self.terms.clone(), Arc::clone(&state), over.clone().drop_guard());
+        let session = Session { driver, state, delivered, incoming: request.into_inner(), over };
         self.tasks.spawn(session.run(link));
         Ok(Response::new(outgoing))
     }
@@ -57,7 +60,7 @@ impl WorkerService for Workers {
 
 /// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back. With it
 /// the session is over.
-fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms, over: DropGuard) -> Outgoing {
+fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms, state: Arc<str>, over: DropGuard) -> Outgoing {
     let lost =
         ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
     let messages = ReceiverStream::new(messages).chain(futures::stream::iter([lost]));
@@ -66,11 +69,12 @@ fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms, over: DropGuard) -> 
         let last = matches!(&next, ToLink::Close(_) | ToLink::Message(Message::Refused { .. }));
         Some((next, (messages, !last, over)))
     });
-    Box::pin(open.filter_map(move |message| std::future::ready(to_wire(message, &terms).transpose())))
+    Box::pin(open.filter_map(move |message| std::future::ready(to_wire(message, &terms, &state).transpose())))
 }
 
 struct Session {
     driver: Driver,
+    state: Arc<str>,
     delivered: Delivered,
     incoming: Streaming<v1::FromWorker>,
     /// Set once nothing goes to the worker any more.
@@ -121,7 +125,7 @@ impl Session {
             let _ = link.try_send(ToLink::Message(refused));
             return Ok(Connected::Refused);
         }
-        let hello = hello(&message)?;
+        let hello = hello(&message, &self.state)?;
         log_hello(&hello);
         self.driver.connect(hello, link.clone()).await
     }

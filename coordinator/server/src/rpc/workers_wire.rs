@@ -23,10 +23,15 @@ const LONGEST_NAME: usize = 256;
 /// Most slots, data sets and components of a worker.
 const MOST_PARTS: usize = 1024;
 
-/// A worker's introduction.
-pub(super) fn hello(message: &v1::Hello) -> Result<Event, Error> {
-    let worker = if message.worker.is_empty() { None } else { Some(message.worker.parse()?) };
-    let held = message.held.iter().map(held).collect::<Result<_, Error>>()?;
+/// A worker's introduction. One that was known to another state is a stranger with empty hands here: the numbers of what
+/// it holds mean other jobs.
+pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
+    let (worker, held) = match message.worker.split_once('@') {
+        Some((worker, theirs)) if theirs == state => {
+            (Some(worker.parse()?), message.held.iter().map(held).collect::<Result<_, Error>>()?)
+        }
+        _ => (None, Vec::new()),
+    };
     let info = from_json("hello.info_json", &message.info_json)?;
     bounded(&info)?;
     Ok(Event::Hello { info, worker, held })
@@ -108,11 +113,11 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
 }
 
 /// What a worker is sent; `None` ends the stream in peace.
-pub(super) fn to_wire(message: ToLink, terms: &Terms) -> Result<Option<v1::ToWorker>, Status> {
+pub(super) fn to_wire(message: ToLink, terms: &Terms, state: &str) -> Result<Option<v1::ToWorker>, Status> {
     use to_worker::Message as Wire;
     let wire = match message {
         ToLink::Welcome { worker, epoch } => Wire::Welcome(v1::Welcome {
-            worker: worker.to_string(),
+            worker: format!("{worker}@{state}"),
             epoch: epoch.0,
             heartbeat_ms: u32::try_from(terms.heartbeat.millis()).unwrap_or(u32::MAX),
             term_ms: u32::try_from(terms.term.millis()).unwrap_or(u32::MAX),

@@ -47,6 +47,9 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Newer`], [`StoreError::Held`] (SQLite: a leader is at work), [`StoreError::ReadOnly`], …
     async fn migrate(&self) -> Result<()>;
 
+    /// Names this state: the same for as long as it lives, another for every other. Call it after [`Store::migrate`].
+    async fn identity(&self) -> Result<String>;
+
     /// Becomes leader, or leads on under a new epoch. The connection that writes holds the leadership.
     ///
     /// # Errors

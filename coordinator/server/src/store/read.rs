@@ -39,6 +39,14 @@ async fn each<'a, T: Copy + Into<Arg<'a>>>(db: Db<'_>, verb: &Verb, keys: &[T]) 
     Ok(rows)
 }
 
+/// The moment its first table was made tells a state from every other.
+pub(super) async fn identity(db: Db<'_>) -> Result<String> {
+    let rows = db.fetch(&sql::IDENTITY, &[]).await?;
+    let first =
+        rows.first().ok_or_else(|| StoreError::Corrupt { why: "it has no schema version 1".to_owned() });
+    Ok(Digest::of(first?.text(0)?.as_bytes()).short())
+}
+
 pub(super) async fn sweeps(db: Db<'_>) -> Result<Vec<SweepRow>> {
     db.fetch(&sql::SWEEPS, &[]).await?.iter().map(sweep_row).collect()
 }

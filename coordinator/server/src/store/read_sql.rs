@@ -14,6 +14,9 @@ const fn read(
     Verb { what, columns, sql, expect: Any }
 }
 
+pub(super) const IDENTITY: Verb =
+    read("the state's age", &[], "select applied from schema_version where version = 1");
+
 pub(super) const SWEEPS: Verb = read("sweeps", &[], "select id, name, source, state from sweeps order by id");
 
 pub(super) const SWEEP: Verb = read(

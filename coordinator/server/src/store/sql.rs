@@ -62,6 +62,10 @@ impl Store for SqlStore {
         self.driver.migrate().await
     }
 
+    async fn identity(&self) -> Result<String> {
+        read::identity(&*self.driver).await
+    }
+
     async fn lead(&self) -> Result<Epoch> {
         self.driver.lead().await
     }

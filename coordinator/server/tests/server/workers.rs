@@ -14,6 +14,7 @@ scenarios!(
     a_worker_of_another_protocol_is_refused_with_what_to_do,
     a_worker_that_computes_otherwise_is_refused,
     nonsense_ends_the_session_and_says_why,
+    a_worker_of_another_state_is_a_stranger_with_empty_hands,
     a_late_attempt_is_fenced,
     heartbeats_show_how_far_a_job_is,
     a_result_without_its_artifacts_is_not_believed,
@@ -88,6 +89,22 @@ async fn nonsense_ends_the_session_and_says_why(home: &Home) {
     worker.say(from_worker::Message::Report(report)).await;
     let refused = worker.next().await.unwrap_err();
     assert!(refused.code() == Code::InvalidArgument && refused.message().contains("series.values"));
+    served.stop().await;
+}
+
+/// There, the same numbers mean other jobs: a result under a borrowed number would be a wrong one.
+async fn a_worker_of_another_state_is_a_stranger_with_empty_hands(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut one = Worker::connect(served.address, "one").await;
+    let lease = one.lease().await;
+    let (number, _) = one.id.split_once('@').unwrap();
+    let held = Worker::held(&lease, true);
+    let foreign = format!("{number}@elsewhere");
+    let other = Worker::welcome(served.address, &info("other"), &foreign, held).await;
+    assert_ne!(other.id, one.id);
+    let heard = one.start(&lease.stages[0].jobs[0]).await;
+    assert!(!heard.iter().any(|message| matches!(message, to_worker::Message::Fenced(_))), "{heard:?}");
     served.stop().await;
 }
 

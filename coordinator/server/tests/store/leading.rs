@@ -2,7 +2,7 @@
 
 use crate::rig::{NOW, Place, World, admin, scenarios, value};
 use tombola_core::record::Write;
-use tombola_server::store::{Cell, Store, StoreError};
+use tombola_server::store::{Cell, SqlStore, Store, StoreError};
 use tombola_spec::{Epoch, WorkerId};
 
 scenarios!(
@@ -77,4 +77,29 @@ async fn a_leader_whose_connection_died_leads_again(place: &Place) {
         value(&world.store, "select count(*) from workers where state = 'connected'").await,
         Cell::Integer(2)
     );
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_there_is_told_so() {
+    let Some(place) = Place::postgres("a_schema_that_is_not_there").await else { return };
+    let Place::Postgres { url, schema } = &place else { panic!("not Postgres") };
+    let store = SqlStore::postgres(&url.replace(schema.as_str(), "nowhere")).unwrap();
+    for error in [store.migrate().await.unwrap_err(), store.lead().await.unwrap_err()] {
+        assert!(error.to_string().contains("search_path names does not exist"), "{error}");
+    }
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_told_without_its_password() {
+    let store = SqlStore::postgres("postgres://me:secret@127.0.0.1:1/tombola").unwrap();
+    let error = store.migrate().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("127.0.0.1/tombola") && text.contains("hint:") && !text.contains("secret"),
+        "{text}"
+    );
+    let error = SqlStore::postgres("postgres://me:secret@127.0.0.1:none/tombola").err().unwrap();
+    assert!(!error.to_string().contains("secret"), "{error}");
 }

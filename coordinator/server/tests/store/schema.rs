@@ -3,7 +3,12 @@
 use crate::rig::{Place, admin, scenarios, value};
 use tombola_server::store::{Cell, Store, StoreError};
 
-scenarios!(migrating_twice_changes_nothing, two_may_migrate_at_once, a_newer_schema_is_refused);
+scenarios!(
+    migrating_twice_changes_nothing,
+    two_may_migrate_at_once,
+    a_newer_schema_is_refused,
+    a_state_keeps_its_name,
+);
 
 const VERSIONS: &str = "select count(*) from schema_version";
 
@@ -41,6 +46,16 @@ async fn two_may_migrate_at_once(place: &Place) {
     store.migrate().await.unwrap();
     store.lead().await.unwrap();
     assert_eq!(value(&store, "select count(*) from leader").await, Cell::Integer(1));
+}
+
+async fn a_state_keeps_its_name(place: &Place) {
+    let store = place.open();
+    store.migrate().await.unwrap();
+    let name = store.identity().await.unwrap();
+    assert!(!name.is_empty());
+    store.lead().await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(store.identity().await.unwrap(), name);
 }
 
 async fn a_newer_schema_is_refused(place: &Place) {

@@ -18,7 +18,7 @@ pub(crate) fn from_wire(message: v1::ToWorker) -> Converted<Option<FromCoordinat
     use to_worker::Message as Wire;
     let Some(message) = message.message else { return Ok(None) };
     Ok(Some(match message {
-        Wire::Welcome(welcome) => FromCoordinator::Welcome(id("welcome.worker", &welcome.worker)?),
+        Wire::Welcome(welcome) => FromCoordinator::Welcome(welcome.worker),
         Wire::Refused(v1::Refused { message, retry }) => FromCoordinator::Refused { message, retry },
         Wire::Lease(lease) => read_lease(lease)?,
         Wire::Recall(recall) => FromCoordinator::Recall(id("recall.lease", &recall.lease)?),
@@ -83,7 +83,7 @@ pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str) ->
         ToCoordinator::Hello { worker, held } => Wire::Hello(v1::Hello {
             protocol,
             info_json: info_json.to_owned(),
-            worker: worker.map(|id| id.to_string()).unwrap_or_default(),
+            worker: worker.unwrap_or_default(),
             held: held.into_iter().map(write_held).collect(),
         }),
         ToCoordinator::Report(report) => Wire::Report(write_report(report)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use tombola_spec::{
-    Attempt, Fingerprint, JobId, LeaseId, WorkerId,
+    Attempt, Fingerprint, JobId, LeaseId,
     job::JobSpec,
     outcome::{Artifact, Failure, Outcome, Series},
     worker::Plan,
@@ -11,8 +11,8 @@ use tombola_spec::{
 /// From the coordinator.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum FromCoordinator {
-    /// Accepted.
-    Welcome(WorkerId),
+    /// Accepted, under this identity.
+    Welcome(String),
     /// Not accepted; the session ends.
     Refused { message: String, retry: bool },
     /// Work.
@@ -65,7 +65,7 @@ impl LeasedJob {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ToCoordinator {
     /// First message of a link.
-    Hello { worker: Option<WorkerId>, held: Vec<Held> },
+    Hello { worker: Option<String>, held: Vec<Held> },
     /// A durable fact.
     Report(Report),
     /// Not started and never will be.

@@ -183,7 +183,7 @@ impl Session {
                 Action::Record(report) => self.records.add(&report),
                 Action::Sweep => self.records.sweep(&self.state),
                 Action::Remember(worker) => {
-                    if let Err(error) = self.folder.remember(worker) {
+                    if let Err(error) = self.folder.remember(&worker) {
                         tracing::error!(%error, "worker.identity: a restarted worker will be a stranger");
                     }
                 }

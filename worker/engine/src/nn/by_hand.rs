@@ -1,7 +1,7 @@
 //! Loss and gradients of a multilayer perceptron by hand, into memory that is there already.
 //!
-//! Beside the matrix products a step then costs next to nothing: autograd's graph, its small operations and its new
-//! memory are a fifth of a step of LeNet-300-100 (`benches/step.rs`).
+//! Beside the matrix products a step then costs little: autograd's graph, its small operations and its new memory were a
+//! fifth of a step of LeNet-300-100 (`benches/LOG.md`).
 
 use super::Layout;
 use crate::{

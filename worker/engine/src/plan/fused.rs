@@ -1,4 +1,5 @@
-//! Plan `fused`: all lanes in one set of kernels. Serves GPUs; on a CPU it is the oracle of `cpu-lanes`.
+//! Plan `fused`: all lanes in one set of kernels. Serves GPUs (not run on one yet); on a CPU it is the oracle of
+//! `cpu-lanes`.
 //!
 //! Everything has a leading lane dimension, and every operation keeps lanes apart, so that no lane's bits depend on
 //! what its neighbours hold. Only the width of the pack matters, which is why ended lanes stay as ghosts.

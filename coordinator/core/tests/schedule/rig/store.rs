@@ -61,7 +61,7 @@ impl Store {
             }
             Write::Unclaim { sweep } => self.claims.retain(|(claim, _)| *claim != sweep),
             Write::JobState { jobs, state, reset } => {
-                jobs.into_iter().for_each(|job| self.job_state(job, state, reset))
+                jobs.into_iter().for_each(|job| self.job_state(job, state, reset));
             }
             Write::Worker { worker, info } => {
                 self.last.worker = self.last.worker.max(worker.0);
@@ -111,7 +111,7 @@ impl Store {
                 self.started.insert((job, attempt));
             }
             Write::Checkpoint { job, attempt, checkpoint } => {
-                self.leased(job, attempt).checkpoint = Some(checkpoint)
+                self.leased(job, attempt).checkpoint = Some(checkpoint);
             }
             Write::Metrics { job, attempt, .. } => {
                 let row = &self.jobs[&job];

@@ -59,7 +59,6 @@ fn reading(options: PgConnectOptions, time: Duration) -> PgConnectOptions {
         ("default_transaction_read_only", "on"),
         ("statement_timeout", &time),
         ("idle_in_transaction_session_timeout", &time),
-        ("idle_session_timeout", &time),
     ])
 }
 

@@ -199,6 +199,12 @@ fn writing(options: PgConnectOptions) -> PgConnectOptions {
         ("tcp_keepalives_count", "3"),
         ("tcp_user_timeout", "25000"),
         ("idle_in_transaction_session_timeout", "30000"),
+        // Every statement of a commit reaches its rows by key. A plan made while a table was small, those of foreign keys
+        // included, must not go on scanning it when it has grown.
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("jit", "off"),
     ])
 }
 

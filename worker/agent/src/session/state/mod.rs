@@ -18,7 +18,7 @@ use super::{
 use crate::slot::{Order, StageRun, Told};
 use std::{collections::BTreeSet, time::Duration};
 use tombola_spec::{
-    Attempt, Digest, JobId, LeaseId, WorkerId,
+    Attempt, Digest, JobId, LeaseId,
     outcome::{Artifact, Failure, FailureClass},
 };
 
@@ -66,7 +66,7 @@ pub(crate) enum Action {
     /// Reports were acknowledged or dropped: the spool may shrink.
     Sweep,
     /// Keep this identity for the next start.
-    Remember(WorkerId),
+    Remember(String),
     /// Leave.
     Exit(Exit),
 }
@@ -105,7 +105,7 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(crate) struct State {
     rules: Rules,
-    worker: Option<WorkerId>,
+    worker: Option<String>,
     link: Link,
     slots: Vec<SlotLeases>,
     outbox: Outbox,
@@ -121,7 +121,7 @@ pub(crate) struct State {
 impl State {
     /// A fresh agent with what an earlier process left: its identity and the reports never acknowledged. Attempts that
     /// process did not end are ended here: their engines died with it.
-    pub(crate) fn new(slots: usize, rules: Rules, worker: Option<WorkerId>, spooled: Vec<Report>) -> Self {
+    pub(crate) fn new(slots: usize, rules: Rules, worker: Option<String>, spooled: Vec<Report>) -> Self {
         let ended: BTreeSet<_> = spooled
             .iter()
             .filter(|report| report.fact.is_last())
@@ -202,7 +202,7 @@ impl State {
             held.extend(new);
         }
         let held = held.into_iter().collect();
-        self.send(ToCoordinator::Hello { worker: self.worker, held });
+        self.send(ToCoordinator::Hello { worker: self.worker.clone(), held });
     }
 
     fn closed(&mut self) {
@@ -240,10 +240,10 @@ impl State {
         }
     }
 
-    /// Another id than ours means another memory: what we hold means nothing there, or worse, something else.
-    fn welcome(&mut self, worker: WorkerId) {
+    /// Another identity than ours means another memory: what we hold means nothing there, or worse, something else.
+    fn welcome(&mut self, worker: String) {
         self.link = Link::Up;
-        if self.worker.is_some_and(|ours| ours != worker) {
+        if self.worker.as_ref().is_some_and(|ours| *ours != worker) {
             for (slot, leases) in self.slots.iter_mut().enumerate() {
                 let running: Vec<_> =
                     leases.begun().filter(|job| !job.over).map(|job| job.leased.job).collect();
@@ -253,8 +253,8 @@ impl State {
             self.outbox.clear();
             self.actions.push(Action::Sweep);
         }
-        if self.worker != Some(worker) {
-            self.worker = Some(worker);
+        if self.worker.as_ref() != Some(&worker) {
+            self.worker = Some(worker.clone());
             self.actions.push(Action::Remember(worker));
         }
         // A coordinator that was away does not know.

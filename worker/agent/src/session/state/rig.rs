@@ -7,7 +7,7 @@ use super::{
 use crate::slot::{Order, StageRun, Told};
 use std::{collections::BTreeMap, time::Duration};
 use tombola_spec::{
-    Attempt, Digest, Fingerprint, JobId, LeaseId, WorkerId,
+    Attempt, Digest, Fingerprint, JobId, LeaseId,
     job::{JobSpec, Output},
     outcome::{Artifact, Failure, FailureClass, MaskSummary, Outcome, Provenance, Series, Split, Summary},
     worker::Plan,
@@ -26,11 +26,11 @@ impl Rig {
     pub(super) fn up() -> Self {
         let mut rig = Self::new(RULES, None, Vec::new());
         rig.reconnect(1);
-        assert_eq!(rig.remembered(), [WorkerId(1)]);
+        assert_eq!(rig.remembered(), [identity(1)]);
         rig
     }
 
-    pub(super) fn new(rules: Rules, worker: Option<WorkerId>, spooled: Vec<Report>) -> Self {
+    pub(super) fn new(rules: Rules, worker: Option<String>, spooled: Vec<Report>) -> Self {
         Self { state: State::new(1, rules, worker, spooled), actions: Vec::new() }
     }
 
@@ -58,7 +58,7 @@ impl Rig {
         let hello = self.sent();
         let [ToCoordinator::Hello { held, .. }] = hello.as_slice() else { panic!("no Hello: {hello:?}") };
         let held = held.iter().map(|held| (held.job.0, held.started)).collect();
-        self.hear(FromCoordinator::Welcome(WorkerId(as_worker)));
+        self.hear(FromCoordinator::Welcome(identity(as_worker)));
         held
     }
 
@@ -177,7 +177,7 @@ impl Rig {
         }
     }
 
-    pub(super) fn remembered(&mut self) -> Vec<WorkerId> {
+    pub(super) fn remembered(&mut self) -> Vec<String> {
         self.take(|action| match action {
             Action::Remember(worker) => Ok(worker),
             other => Err(other),
@@ -213,6 +213,11 @@ impl Rig {
         self.actions = rest;
         picked
     }
+}
+
+/// The identity of a worker.
+pub(super) fn identity(number: u64) -> String {
+    format!("w{number}@lab")
 }
 
 pub(super) fn kind(fact: &Fact) -> &'static str {
