@@ -115,13 +115,13 @@ pub struct Flags {
     /// Accept an address other machines reach, without TLS and tokens
     #[arg(long)]
     pub insecure: bool,
-    /// Folder of everything the coordinator keeps
+    /// Folder of everything the coordinator keeps [default: $STATE_DIRECTORY, else ~/.local/state/tombola]
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// `sqlite`, or the URL of a Postgres database (better given as TOMBOLA_COORDINATOR_DATABASE: others see flags)
     #[arg(long, value_name = "DATABASE")]
     pub database: Option<String>,
-    /// Folder of masks, weights and checkpoints
+    /// Folder of masks, weights and checkpoints [default: `artifacts` in the state folder]
     #[arg(long, value_name = "FOLDER")]
     pub artifacts: Option<PathBuf>,
     /// Form of log lines
