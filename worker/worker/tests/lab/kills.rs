@@ -15,6 +15,8 @@ async fn a_killed_workers_round_goes_on_from_its_checkpoint_on_another_worker() 
     let ada = lab.worker("ada", "cpu=1");
     lab.submit(&sweep("s", "1", STEPS, 1)).await;
     lab.past("s", 1500).await;
+    // Its upload may take longer than the training between two of them.
+    eventually(|| async { (!lab.sql("select job from checkpoints").await.is_empty()).then_some(()) }).await;
     let _bob = lab.worker("bob", "cpu=1");
     eventually(|| async { (lab.sql("select name from worker_status").await.len() == 2).then_some(()) }).await;
     ada.kill();
