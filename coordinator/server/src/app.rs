@@ -69,18 +69,17 @@ impl Coordinator {
         let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
         let start = Start { store: Arc::clone(&store), terms, pinned, stop: stop.clone() };
         let driver = Driver::start(start, &leader).await?;
-        let gate = Gate::default();
-        let collector = Collector {
-            store: Arc::clone(&store),
-            shelf: shelf.clone(),
-            driver: driver.clone(),
-            gate: gate.clone(),
-            every: config.uploads.collect.0,
+        let services = Services {
+            driver,
+            store,
+            shelf,
+            gate: Gate::default(),
+            limits: config.limits.clone(),
+            terms: config.workers.clone(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
         };
-        tasks.spawn(collector.run(stop.clone()));
-        let (limits, terms) = (config.limits.clone(), config.workers.clone());
-        let (tasks_of, stop_of) = (tasks.clone(), stop.clone());
-        let services = Services { driver, store, shelf, gate, limits, terms, tasks: tasks_of, stop: stop_of };
+        tasks.spawn(collector(&services, config.uploads.collect.0).run(stop.clone()));
         let server = tokio::spawn(serve(services.routes().await?, listener, stop.clone()));
         let address_file = AddressFile::write(config.address_file(), address)?;
         let (state, database) = (config.state.display(), &config.database);
@@ -115,6 +114,13 @@ impl Coordinator {
         self.address_file.remove();
         tracing::info!("coordinator.stopped: everything acknowledged is on disk");
     }
+}
+
+/// Removes what none of these services may come to need.
+fn collector(services: &Services, every: Duration) -> Collector {
+    let Services { store, shelf, driver, gate, .. } = services;
+    let (store, shelf) = (Arc::clone(store), shelf.clone());
+    Collector { store, shelf, driver: driver.clone(), gate: gate.clone(), every }
 }
 
 /// A worker is a connection, and the usual soft limit has room for a thousand.

@@ -18,6 +18,5 @@ mod error;
 mod rpc;
 mod state;
 pub mod store;
-pub mod telemetry;
 
 pub use error::Error;

@@ -8,7 +8,6 @@ use std::{
 use tombola_server::{
     app,
     config::{Config, Flags},
-    telemetry,
 };
 
 /// Keeps sweeps, hands their jobs to workers, and answers `tombola`.
@@ -32,7 +31,7 @@ async fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return failed(&error, 2),
     };
-    telemetry::init(&config.log);
+    config.log.start();
     match app::run(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&format!("{error:#}"), 1),

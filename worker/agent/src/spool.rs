@@ -125,6 +125,12 @@ impl Spool {
         Ok(())
     }
 
+    /// Every write fails from now on, until the file is written anew.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&mut self) {
+        self.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    }
+
     fn cut_to(&mut self, length: u64) -> Result<()> {
         let mut cut = || -> std::io::Result<u64> {
             self.file.set_len(length)?;

@@ -5,7 +5,6 @@ mod check;
 mod config;
 mod engine;
 mod signals;
-mod telemetry;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return failed(&error, 2),
     };
-    telemetry::init(&config.log);
+    config.log.start();
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build() {
             Ok(runtime) => runtime,

@@ -11,11 +11,6 @@ pub(super) fn contradictions(config: &Config) -> Vec<String> {
     }
     mistakes.extend(workers(&config.workers));
     mistakes.extend(limits(&config.limits));
-    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
-        mistakes.push(format!(
-            "`log.filter` cannot be used: {error}\nhint: write it like `info` or `info,tombola_server=debug`"
-        ));
-    }
     mistakes
 }
 

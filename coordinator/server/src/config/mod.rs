@@ -3,23 +3,23 @@
 //! Every mistake is collected, so that one start shows all of them. Read once; nothing reads the environment later.
 
 mod address;
-mod amount;
 mod check;
 mod database;
-mod reader;
 
 pub use address::Listen;
-pub use amount::{Bytes, Span};
 pub use database::Database;
+pub use tombola_settings::{Bytes, ConfigError, Log, LogFormat, Span};
 
-use reader::Reader;
-use serde::Deserialize;
 use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 use tombola_core::schedule;
+use tombola_settings::Reader;
+
+/// Prefix of the environment's variables.
+const PREFIX: &str = "TOMBOLA_COORDINATOR_";
 
 /// Everything that can be set. `deploy/coordinator.toml` explains each setting with its default.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,27 +103,6 @@ impl Workers {
     }
 }
 
-/// The log, on standard error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
-    /// Form of its lines.
-    pub format: LogFormat,
-    /// Which events, in the syntax of `tracing_subscriber::EnvFilter`.
-    pub filter: String,
-}
-
-/// Form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    Auto,
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
 /// Settings given on the command line; they win over all others.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub struct Flags {
@@ -136,13 +115,13 @@ pub struct Flags {
     /// Accept an address other machines reach, without TLS and tokens
     #[arg(long)]
     pub insecure: bool,
-    /// Folder of everything the coordinator keeps
+    /// Folder of everything the coordinator keeps [default: $STATE_DIRECTORY, else ~/.local/state/tombola]
     #[arg(long, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// `sqlite`, or the URL of a Postgres database (better given as TOMBOLA_COORDINATOR_DATABASE: others see flags)
     #[arg(long, value_name = "DATABASE")]
     pub database: Option<String>,
-    /// Folder of masks, weights and checkpoints
+    /// Folder of masks, weights and checkpoints [default: `artifacts` in the state folder]
     #[arg(long, value_name = "FOLDER")]
     pub artifacts: Option<PathBuf>,
     /// Form of log lines
@@ -150,17 +129,20 @@ pub struct Flags {
     pub log_format: Option<LogFormat>,
 }
 
-/// Every mistake of a configuration, one per paragraph.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigError {
-    /// The mistakes.
-    pub mistakes: Vec<String>,
-}
-
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the configuration cannot be used")?;
-        self.mistakes.iter().try_for_each(|mistake| write!(f, "\n\n* {}", mistake.replace('\n', "\n  ")))
+impl Flags {
+    /// What was typed, by the setting it sets.
+    fn typed(&self) -> [(&'static str, Option<serde_json::Value>); 6] {
+        // Every field is named, so that a new flag cannot be forgotten.
+        let Self { config: _, listen, insecure, state, database, artifacts, log_format } = self;
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into());
+        [
+            ("listen", listen.clone().map(Into::into)),
+            ("insecure", insecure.then_some(true.into())),
+            ("state", path(state)),
+            ("database", database.clone().map(Into::into)),
+            ("artifacts", path(artifacts)),
+            ("log", log_format.map(LogFormat::typed)),
+        ]
     }
 }
 
@@ -170,11 +152,10 @@ impl Config {
     /// # Errors
     /// All mistakes of all layers at once.
     pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(flags);
+        let mut reader = Reader::new(flags.config.as_deref(), PREFIX, flags.typed());
         let config = Self::read(&mut reader);
-        let mut mistakes = reader.finish();
-        mistakes.extend(check::contradictions(&config));
-        if mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes }) }
+        check::contradictions(&config).into_iter().for_each(|mistake| reader.mistake(mistake));
+        reader.finish().map(|()| config)
     }
 
     fn read(reader: &mut Reader) -> Self {
@@ -198,10 +179,7 @@ impl Config {
                 collect: reader.get("uploads.collect", minutes(60)),
             },
             workers: Self::read_workers(reader),
-            log: Log {
-                format: reader.get("log.format", LogFormat::Auto),
-                filter: reader.get("log.filter", "info".to_owned()),
-            },
+            log: Log::read(reader),
         }
     }
 

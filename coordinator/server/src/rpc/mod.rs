@@ -59,7 +59,7 @@ impl Services {
         let workers = workers::Workers { driver: driver.clone(), state, terms, tasks, delivered };
         let workers = WorkerServiceServer::new(workers);
         let artifacts = ArtifactServiceServer::new(artifacts::Artifacts { shelf, driver, gate });
-        let query = QueryServiceServer::new(query::Query { store, limits });
+        let query = QueryServiceServer::new(query::Query::new(store, limits));
         let (health, healthy) = tonic_health::server::health_reporter();
         health.set_serving::<SweepServiceServer<sweeps::Sweeps>>().await;
         health.set_serving::<WorkerServiceServer<workers::Workers>>().await;

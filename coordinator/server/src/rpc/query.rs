@@ -2,17 +2,29 @@
 
 use crate::{
     Error,
-    config::Limits,
-    store::{Cell, Limits as Bounds, Store, Table},
+    config::{Limits, Span},
+    store::{AT_ONCE as AT_ONCE_IN_STORE, Cell, Limits as Bounds, Store, Table},
 };
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tombola_wire::v1::{self, query_service_server::QueryService, value::Kind};
 use tonic::{Request, Response, Status};
 
+/// Statements of users that run at once: one fewer than the store runs, so that `tombola list` and the like never stand
+/// behind slow SQL.
+const AT_ONCE: usize = AT_ONCE_IN_STORE - 1;
+
 /// SQL for people.
 pub(crate) struct Query {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) limits: Limits,
+    store: Arc<dyn Store>,
+    limits: Limits,
+    room: Semaphore,
+}
+
+impl Query {
+    pub(crate) fn new(store: Arc<dyn Store>, limits: Limits) -> Self {
+        Self { store, limits, room: Semaphore::new(AT_ONCE) }
+    }
 }
 
 #[tonic::async_trait]
@@ -22,10 +34,19 @@ impl QueryService for Query {
         let most = self.limits.query_rows.get();
         let rows = if max_rows == 0 { most } else { max_rows.min(most) };
         let bytes = usize::try_from(self.limits.query_bytes.0).unwrap_or(usize::MAX);
-        let bounds = Bounds { rows: rows as usize, bytes, time: self.limits.query_time.0 };
+        let time = self.limits.query_time.0;
+        let bounds = Bounds { rows: rows as usize, bytes, time };
+        let room = tokio::time::timeout(time, self.room.acquire()).await;
+        let _room = room.map_err(|_| Status::from(busy(self.limits.query_time)))?;
         let table = self.store.query(&sql, bounds).await.map_err(Error::from)?;
         Ok(Response::new(answer(table)))
     }
+}
+
+fn busy(time: Span) -> Error {
+    Error::Unavailable(format!(
+        "{AT_ONCE} other queries are running, and none ended within {time}\nhint: try again"
+    ))
 }
 
 fn answer(table: Table) -> v1::QueryResponse {

@@ -7,7 +7,7 @@ use super::{Result, StoreError};
 use std::time::Duration;
 
 /// Queries of users that run at once; the others wait, so that people leave the leader a processor.
-pub(super) const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
 const QUERIES: &[&str] = &["select", "with", "values", "explain"];
 

@@ -20,6 +20,7 @@ pub mod views;
 
 pub use cell::{Cell, Limits, Table};
 pub use error::{Result, StoreError};
+pub use guest::AT_ONCE;
 pub use sql::SqlStore;
 
 use async_trait::async_trait;

@@ -21,6 +21,7 @@ scenarios!(
     a_ticket_that_is_not_there_yet_says_what_it_waits_for,
     a_watcher_that_does_not_read_sees_the_end_all_the_same,
     what_is_not_there_is_said_to_be_not_there,
+    slow_sql_holds_up_nobody_else,
 );
 
 async fn plan(served: &Served, file: &str) -> PlanResponse {
@@ -301,5 +302,27 @@ async fn what_is_not_there_is_said_to_be_not_there(home: &Home) {
     assert_eq!(missing.code(), Code::NotFound);
     let worker = tombola_wire::v1::DrainRequest { worker: "w9".to_owned() };
     assert_eq!(sweeps.drain(worker).await.unwrap_err().code(), Code::NotFound);
+    served.stop().await;
+}
+
+async fn slow_sql_holds_up_nobody_else(home: &Home) {
+    let served = home.serve().await;
+    submit(&served, SWEEP).await.unwrap();
+    let endless = "with recursive n (n) as (select 1 union all select n + 1 from n) select count(*) from n";
+    let ask = async || served.query().query(QueryRequest { sql: endless.to_owned(), max_rows: 0 }).await;
+    let slow = futures::future::join_all((0..8).map(|_| ask()));
+    let quick = async {
+        // While they run, and while others of them wait.
+        for _ in 0..5 {
+            let listed = served.sweeps().list(ListRequest {}).await.unwrap().into_inner().sweeps;
+            assert_eq!(listed.len(), 1);
+            let results = SweepRef { sweep: "tiny".to_owned() };
+            assert!(served.sweeps().results(results).await.unwrap().into_inner().runs.is_empty());
+        }
+    };
+    tokio::select! {
+        _ = slow => panic!("endless queries ended before quick ones"),
+        () = quick => {}
+    }
     served.stop().await;
 }

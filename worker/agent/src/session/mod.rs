@@ -27,7 +27,7 @@ use crate::{
 };
 use convert::to_wire;
 use link::{Arrival, Dialer, Outgoing};
-use message::ToCoordinator;
+use message::{Report, ToCoordinator};
 use records::Records;
 use state::{Action, Input, Rules, State};
 use std::{sync::Arc, time::Duration};
@@ -38,9 +38,12 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 use tombola_spec::outcome::Artifact;
+use tonic::transport::Endpoint;
 
 /// How often time passes for the state.
 const TICK: Duration = Duration::from_millis(500);
+/// Words of the coordinator that may wait to be heard.
+const UNHEARD: usize = 256;
 /// How long the coordinator may take to close a link after the worker said that it leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -52,47 +55,28 @@ pub async fn run(options: Options, executor: Arc<dyn Executor>, stop: Stop) -> R
     let coordinators = link::endpoints(&options.coordinators)?;
     let folder = Folder::open(&options.folder)?;
     let (spool, spooled) = Spool::open(folder.path())?;
-    let limits = options.limits;
-    let mut inventory = tokio::select! {
-        found = inventory(executor.as_ref(), &options.slots, limits.stuck_after) => found?,
+    let inventory = tokio::select! {
+        found = inventory(executor.as_ref(), &options.slots, options.limits.stuck_after) => found?,
         () = stop.wants_drain() => return Ok(Exit::Drained),
         () = stop.wants_now() => return Ok(Exit::Stopped),
     };
     inventory.log();
-    let (way_in, way) = watch::channel(None);
-    let cache = folder.path().join("artifacts");
-    let artifacts = Artifacts::open(cache, limits.cache_bytes, way, limits.longest_pause)?;
-    let progress = Progress::default();
-    let engines = std::mem::take(&mut inventory.engines);
-    let crew = Crew::start(&options, &executor, engines, &folder, &artifacts, &progress);
-    let (arrivals, heard) = mpsc::channel(UNHEARD);
-    let dialer = Dialer { coordinators, limits, progress, arrivals, way: way_in, said: String::new() };
+    let begun = Begun { coordinators, folder, spool, spooled, inventory };
+    let (session, dialer) = Session::new(&options, &executor, begun)?;
     let dialer = AbortOnDropHandle::new(tokio::spawn(dialer.run()));
-    let rules = Rules { spool_bytes: limits.spool_bytes, drain_within: limits.drain_within };
-    let (transferred, transfers) = mpsc::unbounded_channel();
-    let session = Session {
-        state: State::new(options.slots.len(), rules, folder.identity(), spooled),
-        records: Records::new(spool),
-        folder,
-        artifacts,
-        crew,
-        heard,
-        link: None,
-        protocol: options.protocol,
-        info: inventory.info_json(&options.name),
-        uploads: JoinSet::new(),
-        fetches: JoinSet::new(),
-        transferred,
-        transfers,
-        pause: limits.longest_pause,
-    };
     let exit = session.run(stop).await;
     drop(dialer);
     Ok(exit)
 }
 
-/// Words of the coordinator that may wait to be heard.
-const UNHEARD: usize = 256;
+/// What stands before the session does.
+struct Begun {
+    coordinators: Vec<Endpoint>,
+    folder: Folder,
+    spool: Spool,
+    spooled: Vec<Report>,
+    inventory: Inventory,
+}
 
 /// A worker at work.
 struct Session {
@@ -116,6 +100,38 @@ struct Session {
 }
 
 impl Session {
+    /// A session, its slots at work, and who keeps its link open.
+    fn new(options: &Options, executor: &Arc<dyn Executor>, begun: Begun) -> Result<(Self, Dialer)> {
+        let Begun { coordinators, folder, spool, spooled, mut inventory } = begun;
+        let (limits, progress) = (options.limits, Progress::default());
+        let (way_in, way) = watch::channel(None);
+        let cache = folder.path().join("artifacts");
+        let artifacts = Artifacts::open(cache, limits.cache_bytes, way, limits.longest_pause)?;
+        let engines = std::mem::take(&mut inventory.engines);
+        let crew = Crew::start(options, executor, engines, &folder, &artifacts, &progress);
+        let rules = Rules { spool_bytes: limits.spool_bytes, drain_within: limits.drain_within };
+        let (arrivals, heard) = mpsc::channel(UNHEARD);
+        let (transferred, transfers) = mpsc::unbounded_channel();
+        let session = Self {
+            state: State::new(options.slots.len(), rules, folder.identity(), spooled),
+            records: Records::new(spool),
+            folder,
+            artifacts,
+            crew,
+            heard,
+            link: None,
+            protocol: options.protocol,
+            info: inventory.info_json(&options.name),
+            uploads: JoinSet::new(),
+            fetches: JoinSet::new(),
+            transferred,
+            transfers,
+            pause: limits.longest_pause,
+        };
+        let said = String::new();
+        Ok((session, Dialer { coordinators, limits, progress, arrivals, way: way_in, said }))
+    }
+
     async fn run(mut self, stop: Stop) -> Exit {
         let begin = Instant::now();
         let mut tick = tokio::time::interval(TICK);

@@ -79,7 +79,7 @@ fn log(report: &Report) {
             tracing::info!(%job, %attempt, slot, iteration, "job.started: its first iteration begins");
         }
         Fact::Checkpoint { iteration, .. } => {
-            tracing::info!(%job, %attempt, slot, iteration, "job.checkpoint: it could go on from here");
+            tracing::debug!(%job, %attempt, slot, iteration, "job.checkpoint: it could go on from here");
         }
         Fact::Finished(_) => {
             tracing::info!(%job, %attempt, slot, "job.finished: its outputs are being uploaded");
@@ -94,5 +94,32 @@ fn log(report: &Report) {
         Fact::Metrics { batch, .. } => {
             tracing::debug!(%job, %attempt, batch, "job.metrics: points were measured");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::state::Rules, *};
+    use std::time::Duration;
+    use tombola_spec::{Attempt, JobId, LeaseId};
+
+    #[test]
+    fn what_a_full_disk_did_not_take_is_written_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut spool, _) = Spool::open(folder.path()).unwrap();
+        spool.fill_disk();
+        let mut records = Records::new(spool);
+        let fact = Fact::Started { iteration: 0 };
+        let (lease, job, attempt) = (LeaseId(1), JobId(1), Attempt(1));
+        let report = Report { sequence: 1, lease, slot: 0, job, attempt, fact };
+        records.add(&report);
+        assert!(records.is_behind());
+
+        let rules = Rules { spool_bytes: 1 << 20, drain_within: Duration::ZERO };
+        let state = State::new(1, rules, None, vec![report]);
+        records.settle(&state);
+        assert!(!records.is_behind());
+        let kept = Spool::open(folder.path()).unwrap().1;
+        assert!(kept.len() == 2 && state.reports().eq(&kept), "{kept:?}");
     }
 }

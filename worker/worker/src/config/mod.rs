@@ -2,21 +2,19 @@
 //!
 //! Every mistake is collected, so that one start shows all of them. Read once; nothing reads the environment later.
 
-mod amount;
-mod reader;
 mod values;
 
-pub(crate) use amount::{Bytes, Span};
-
-use crate::telemetry::{Log, LogFormat};
-use reader::Reader;
 use std::{
     num::{NonZeroU32, NonZeroU64},
     path::PathBuf,
     time::Duration,
 };
 use tombola_agent::{Limits, Options, SlotSpec};
+use tombola_settings::{Bytes, ConfigError, Log, LogFormat, Reader, Span};
 use values::{Coordinators, default_data, default_dir, default_name};
+
+/// Prefix of the environment's variables.
+const PREFIX: &str = "TOMBOLA_WORKER_";
 
 /// Everything that can be set. `deploy/worker.toml` explains each setting with its default.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,17 +74,20 @@ pub(crate) struct Flags {
     pub(crate) log_format: Option<LogFormat>,
 }
 
-/// Every mistake of a configuration, one per paragraph.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) struct ConfigError {
-    /// The mistakes.
-    pub(crate) mistakes: Vec<String>,
-}
-
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the configuration cannot be used")?;
-        self.mistakes.iter().try_for_each(|mistake| write!(f, "\n\n* {}", mistake.replace('\n', "\n  ")))
+impl Flags {
+    /// What was typed, by the setting it sets.
+    fn typed(&self) -> [(&'static str, Option<serde_json::Value>); 6] {
+        // Every field is named, so that a new flag cannot be forgotten.
+        let Self { config: _, coordinator, name, dir, data, slots, log_format } = self;
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into());
+        [
+            ("coordinator", coordinator.clone().map(Into::into)),
+            ("name", name.clone().map(Into::into)),
+            ("dir", path(dir)),
+            ("data", path(data)),
+            ("slots", slots.clone().map(Into::into)),
+            ("log", log_format.map(LogFormat::typed)),
+        ]
     }
 }
 
@@ -96,22 +97,12 @@ impl Config {
     /// # Errors
     /// All mistakes of all layers at once.
     pub(crate) fn load(flags: &Flags) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(flags);
+        let mut reader = Reader::new(flags.config.as_deref(), PREFIX, flags.typed());
         let config = Self::read(&mut reader);
-        let mistakes = reader.finish();
-        if mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes }) }
+        reader.finish().map(|()| config)
     }
 
     fn read(reader: &mut Reader) -> Self {
-        let log = Log {
-            format: reader.get("log.format", LogFormat::Auto),
-            filter: reader.get("log.filter", "info".to_owned()),
-        };
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&log.filter) {
-            reader.mistake(format!(
-                "`log.filter` cannot be used: {error}\nhint: write it like `info` or `debug,h2=info`"
-            ));
-        }
         Self {
             coordinators: reader.get("coordinator", Coordinators::default()).0,
             name: reader.get("name", default_name()),
@@ -120,7 +111,7 @@ impl Config {
             slots: slots(reader),
             limits: limits(reader),
             engine: engine(reader),
-            log,
+            log: Log::read(reader),
         }
     }
 
@@ -185,7 +176,7 @@ mod tests {
     #[test]
     fn the_annotated_file_explains_every_setting() {
         let text = std::fs::read_to_string(annotated()).unwrap();
-        let mut reader = Reader::new(&Flags::default());
+        let mut reader = Reader::new(None, PREFIX, []);
         Config::read(&mut reader);
         for key in reader.asked() {
             let name = key.rsplit('.').next().unwrap();

@@ -15,6 +15,8 @@ async fn a_killed_workers_round_goes_on_from_its_checkpoint_on_another_worker() 
     let ada = lab.worker("ada", "cpu=1");
     lab.submit(&sweep("s", "1", STEPS, 1)).await;
     lab.past("s", 1500).await;
+    // Its upload may take longer than the training between two of them.
+    eventually(|| async { (!lab.sql("select job from checkpoints").await.is_empty()).then_some(()) }).await;
     let _bob = lab.worker("bob", "cpu=1");
     eventually(|| async { (lab.sql("select name from worker_status").await.len() == 2).then_some(()) }).await;
     ada.kill();
@@ -76,8 +78,9 @@ async fn workers_outlive_a_killed_coordinator_and_nothing_finished_is_redone() {
     let mut jobs: Vec<_> = history.iter().map(|attempt| attempt.job).collect();
     jobs.dedup();
     assert_eq!((jobs.len(), history.len()), (10, 10), "{history:?}");
-    let points =
-        lab.sql("select count(*) from metric where metric = 'loss' and split = 'test' and iteration > 0").await;
+    let points = lab
+        .sql("select count(*) from metric where metric = 'loss' and split = 'test' and iteration > 0")
+        .await;
     assert_eq!(points, [["6"]], "every point once");
 }
 

@@ -1,42 +1,47 @@
 //! Reads settings one by one out of all layers, remembering what was asked for and what was wrong.
 
-use super::Flags;
+use crate::ConfigError;
 use figment::{
     Figment, Provider as _,
     providers::{Env, Format, Serialized, Toml},
     value::{Dict, Value},
 };
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
-
-/// Prefix of environment variables; sections are cut off by two underscores (`TOMBOLA_COORDINATOR_LOG__FORMAT`).
-const PREFIX: &str = "TOMBOLA_COORDINATOR_";
+use std::{collections::BTreeSet, path::Path};
 
 /// The layers, and what became of reading them.
-pub(super) struct Reader {
+pub struct Reader {
     layers: Figment,
     asked: BTreeSet<&'static str>,
     mistakes: Vec<String>,
 }
 
 impl Reader {
-    pub(super) fn new(flags: &Flags) -> Self {
+    /// The layers: a TOML file, variables that begin with `prefix` (sections are cut off by two underscores, as in
+    /// `TOMBOLA_WORKER_LOG__FORMAT`), flags. A flag that was not given must not hide the layers below: it is `None`.
+    pub fn new(
+        file: Option<&Path>,
+        prefix: &str,
+        flags: impl IntoIterator<Item = (&'static str, Option<serde_json::Value>)>,
+    ) -> Self {
         let mut mistakes = Vec::new();
         let mut layers = Figment::new();
-        if let Some(file) = &flags.config {
+        if let Some(file) = file {
             if file.is_file() {
                 layers = layers.merge(Toml::file_exact(file));
             } else {
                 mistakes.push(format!("the configuration file `{}` is not there", file.display()));
             }
         }
-        let environment = Env::prefixed(PREFIX).ignore(&["config"]).split("__");
-        let layers = layers.merge(environment).merge(Serialized::defaults(typed(flags)));
+        let environment = Env::prefixed(prefix).ignore(&["config"]).split("__");
+        let given = flags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        let given: serde_json::Map<_, _> = given.collect();
+        let layers = layers.merge(environment).merge(Serialized::defaults(given));
         Self { layers, asked: BTreeSet::new(), mistakes }
     }
 
     /// The value of `key`, or `default` when no layer has one (or a wrong one: that is remembered).
-    pub(super) fn get<T: DeserializeOwned>(&mut self, key: &'static str, default: T) -> T {
+    pub fn get<T: DeserializeOwned>(&mut self, key: &'static str, default: T) -> T {
         self.asked.insert(key);
         if self.layers.find_value(key).is_err() {
             return default;
@@ -47,8 +52,21 @@ impl Reader {
         })
     }
 
+    /// Adds a mistake.
+    pub fn mistake(&mut self, mistake: String) {
+        self.mistakes.push(mistake);
+    }
+
+    /// Keys of every setting that was read.
+    pub fn asked(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.asked.iter().copied()
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
     /// All mistakes, settings nobody asked for included.
-    pub(super) fn finish(mut self) -> Vec<String> {
+    pub fn finish(mut self) -> Result<(), ConfigError> {
         match self.layers.data() {
             Ok(profiles) => {
                 for key in profiles.values().flat_map(|dict| leaves("", dict)).collect::<BTreeSet<_>>() {
@@ -59,7 +77,7 @@ impl Reader {
             }
             Err(error) => self.mistakes.push(format!("the configuration cannot be read: {error}")),
         }
-        self.mistakes
+        if self.mistakes.is_empty() { Ok(()) } else { Err(ConfigError { mistakes: self.mistakes }) }
     }
 
     fn unknown(&self, key: &str) -> String {
@@ -81,24 +99,4 @@ fn leaves(prefix: &str, dict: &Dict) -> Vec<String> {
         _ => vec![format!("{prefix}{key}")],
     };
     dict.iter().flat_map(leaf).collect()
-}
-
-/// Only what was typed: a flag that was not given must not hide the layers below.
-fn typed(flags: &Flags) -> serde_json::Value {
-    // Every field is named, so that a new flag cannot be forgotten.
-    let Flags { config: _, listen, insecure, state, database, artifacts, log_format } = flags;
-    let mut typed = serde_json::Map::new();
-    let mut put = |key: &str, value: Option<serde_json::Value>| {
-        if let Some(value) = value {
-            typed.insert(key.to_owned(), value);
-        }
-    };
-    put("listen", listen.clone().map(Into::into));
-    put("insecure", insecure.then_some(true.into()));
-    put("state", state.as_ref().map(|path| path.to_string_lossy().into()));
-    put("database", database.clone().map(Into::into));
-    put("artifacts", artifacts.as_ref().map(|path| path.to_string_lossy().into()));
-    let format = log_format.and_then(|format| clap::ValueEnum::to_possible_value(&format));
-    put("log", format.map(|format| serde_json::json!({ "format": format.get_name() })));
-    typed.into()
 }
