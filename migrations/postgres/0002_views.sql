@@ -87,12 +87,14 @@ left join metric_kinds k on k.name = m.name;
 create view seed_result as
 select s.name as sweep, t.settings_key, r.kind, r.branch, r.round,
        avg(case when r.mask is null then 1.0e0 else cast(k.living as double precision) / t.total end) as density,
-       t.seed, m.name as metric, m.split, m.at, avg(m.value) as value, count(m.value) as n_runs
+       t.seed, m.name as metric, m.split, m.at, avg(m.value) as value, count(m.value) as n_runs,
+       avg(cast(w.early_stop_iteration as double precision)) as early_stop_iteration
 from rounds r
 join trials t on t.id = r.trial
 join sweeps s on s.id = t.sweep
 join measures m on m.job = r.result
 left join results k on k.job = r.mask
+left join results w on w.job = r.result
 where m.value is not null
 group by s.name, t.settings_key, r.kind, r.branch, r.round, t.seed, m.name, m.split, m.at;
 
@@ -118,7 +120,7 @@ dense_spread as (
            as dense_variance
   from dense_centre window settings as (partition by sweep, settings_key, metric, split, at))
 select d.sweep, d.settings_key, d.kind, d.branch, d.round, d.density, d.seed, d.metric, d.split, d.at, k.unit, d.value,
-       d.n_runs, d.mean, d.dense_value, d.dense_mean,
+       d.n_runs, d.early_stop_iteration, d.mean, d.dense_value, d.dense_mean,
        sqrt(dense_variance) as dense_sd,
        case when d.kind = 'ticket' then d.reinit end as reinit_value,
        case when d.kind = 'ticket' then d.random_mask end as random_mask_value,
@@ -135,11 +137,13 @@ left join metric_kinds k on k.name = d.metric;
 create view ticket_curve as
 select sweep, settings_key, kind, branch, round, mean_density as density, metric, split, at, unit, mean,
        sqrt(variance) as sd,
-       min, max, n_seeds, n_seed_runs as n_runs, paired_dense, paired_reinit, paired_random_mask, share_matching
+       min, max, n_seeds, n_seed_runs as n_runs, mean_early_stop as early_stop_iteration,
+       paired_dense, paired_reinit, paired_random_mask, share_matching
 from (select *, min(seed) over line as first_seed, avg(density) over line as mean_density,
              sum((value - mean) * (value - mean)) over line / nullif(count(*) over line - 1, 0) as variance,
              min(value) over line as min, max(value) over line as max,
              count(*) over line as n_seeds, cast(sum(n_runs) over line as bigint) as n_seed_runs,
+             avg(early_stop_iteration) over line as mean_early_stop,
              avg(value - dense_value) over line as paired_dense,
              avg(value - reinit_value) over line as paired_reinit,
              avg(value - random_mask_value) over line as paired_random_mask,

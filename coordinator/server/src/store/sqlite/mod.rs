@@ -212,13 +212,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // SQLite answers as on a full disk once the file may not grow.
         let (store, epoch) = leader(folder.path(), "pragma max_page_count = 1").await;
-        let error = store.apply(epoch, &steps::pin(&digests(4000), "9")).await.unwrap_err();
+        let error = store.apply(epoch, &steps::pin(&digests(4000), "1", "9")).await.unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");
         assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
         assert!(store.fetch(&KEPT, &[row!["0"]]).await.unwrap().is_empty());
         // Once there is room, the leader leads on.
         let epoch = store.lead().await.unwrap();
-        store.apply(epoch, &steps::pin(&digests(4000), "9")).await.unwrap();
+        store.apply(epoch, &steps::pin(&digests(4000), "1", "9")).await.unwrap();
         assert_eq!(store.fetch(&KEPT, &[row!["0"]]).await.unwrap().len(), 4000);
     }
 
@@ -226,7 +226,7 @@ mod tests {
     async fn a_place_that_cannot_be_written_is_recognized() {
         let folder = tempfile::tempdir().unwrap();
         let (store, epoch) = leader(folder.path(), "pragma query_only = on").await;
-        let error = store.apply(epoch, &steps::pin(&digests(1), "9")).await.unwrap_err();
+        let error = store.apply(epoch, &steps::pin(&digests(1), "1", "9")).await.unwrap_err();
         assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
     }
 

@@ -38,19 +38,10 @@ pub fn curve_sql(sweep: &str) -> String {
     let sweep = quoted(sweep);
     format!(
         "\
-select c.settings_key, c.branch, c.kind, c.round, c.density, c.n_seeds, c.n_runs,
-       c.mean, c.sd, c.min, c.max, e.iteration as early_stop_iteration
-from ticket_curve c
-left join (select settings_key, branch, kind, round, avg(iteration) as iteration
-           from (select settings_key, branch, kind, round, seed,
-                        avg(cast(early_stop_iteration as double precision)) as iteration
-                 from round_result
-                 where sweep = {sweep} and early_stop_iteration is not null
-                 group by settings_key, branch, kind, round, seed) s
-           group by settings_key, branch, kind, round) e
-  on e.settings_key = c.settings_key and e.branch = c.branch and e.kind = c.kind and e.round = c.round
-where c.sweep = {sweep} and c.metric = 'accuracy' and c.split = 'test' and c.at = 'last'
-order by c.settings_key, c.round, c.kind, c.branch"
+select settings_key, branch, kind, round, density, n_seeds, n_runs, mean, sd, min, max, early_stop_iteration
+from ticket_curve
+where sweep = {sweep} and metric = 'accuracy' and split = 'test' and at = 'last'
+order by settings_key, round, kind, branch"
     )
 }
 
