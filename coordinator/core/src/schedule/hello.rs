@@ -14,7 +14,8 @@ impl Scheduler {
     /// A worker introduces itself. Welcome comes first, then what it holds in vain; what it does not hold any more is
     /// open again.
     pub(super) fn hello(&mut self, info: WorkerInfo, claimed: Option<WorkerId>, held: &[Held]) {
-        let id = claimed.filter(|id| self.is_known(*id, &info.name));
+        // A number never given out is of a state that was lost since, to a backup perhaps.
+        let id = claimed.filter(|id| (1..=self.last.worker).contains(&id.0));
         if let Some(refused) = self.refusal(&info, id) {
             // A worker without an identity has no link to send this over: the driver answers the Hello with it.
             return self.send(id.unwrap_or_default(), refused);
@@ -28,10 +29,6 @@ impl Scheduler {
         self.seat_worker(id, info);
         self.send(id, Message::Welcome);
         self.reconcile(id, held);
-    }
-
-    fn is_known(&self, id: WorkerId, name: &str) -> bool {
-        self.floor.workers.contains_key(&id) || self.floor.names.get(name) == Some(&id)
     }
 
     /// Why a worker cannot be taken in, if so.

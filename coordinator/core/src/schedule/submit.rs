@@ -28,9 +28,6 @@ impl Scheduler {
 
     pub(super) fn extend(&mut self, extension: Extension) {
         let Extension { sweep: row, plan, source, known, trials: stored } = extension;
-        if let Err(why) = check_extension(&plan, &stored) {
-            return self.reject(why);
-        }
         let id = row.id;
         self.write(Write::SweepSource { sweep: id, source });
         self.wake(row);
@@ -203,44 +200,4 @@ impl Scheduler {
 /// A round's place in its trial.
 fn place(round: &RoundPlan) -> (&str, u32, u32) {
     (round.branch.as_str(), round.copy, round.round)
-}
-
-/// An extended file asks for everything there is, under the settings it was made with, and possibly for more.
-fn check_extension(plan: &Plan, stored: &[super::StoredTrial]) -> Result<(), String> {
-    const HINT: &str = "hint: an extended file may add seeds, rounds, axis values and branches; submit anything else \
-                        under another name";
-    let new: BTreeMap<&str, &TrialPlan> =
-        plan.trials.iter().map(|trial| (trial.key.as_str(), trial)).collect();
-    for old in stored {
-        let key = &old.row.key;
-        let Some(trial) = new.get(key.as_str()) else {
-            return Err(format!("the file no longer asks for the trial `{key}`\n{HINT}"));
-        };
-        if old.row.settings.recipe != trial.settings.recipe || old.row.settings.steps != trial.settings.steps
-        {
-            return Err(format!("the file changes how the trial `{key}` is trained\n{HINT}"));
-        }
-        let line = |settings: &crate::plan::TrialSettings| {
-            settings.prune.clone().map(|line| (line.rule, line.rewind))
-        };
-        if old.row.settings.prune.is_some() && line(&old.row.settings) != line(&trial.settings) {
-            return Err(format!("the file changes how the trial `{key}` is pruned\n{HINT}"));
-        }
-        let asked: BTreeSet<_> = trial.rounds.iter().map(place).collect();
-        let missing = old
-            .rounds
-            .iter()
-            .find(|(branch, copy, round)| !asked.contains(&(branch.as_str(), *copy, *round)));
-        if let Some((branch, copy, round)) = missing {
-            let branch = if branch.is_empty() {
-                String::new()
-            } else {
-                format!(" of the branch `{branch}`, copy {copy},")
-            };
-            return Err(format!(
-                "the file no longer asks for round {round}{branch} of the trial `{key}`\n{HINT}"
-            ));
-        }
-    }
-    Ok(())
 }

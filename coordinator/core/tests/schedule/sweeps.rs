@@ -76,29 +76,6 @@ fn a_finished_sweep_can_be_extended_after_it_was_forgotten() {
 }
 
 #[test]
-fn a_file_that_asks_for_less_or_for_something_else_is_refused() {
-    let mut rig = Rig::new();
-    let sweep = rig.submit(&tiny("a", "[1, 2]", 2, ""));
-    for (file, why) in [
-        (tiny("a", "1", 2, ""), "no longer asks for the trial `seed=2`"),
-        (tiny("a", "[1, 2]", 1, ""), "no longer asks for round 2 of the trial `seed=1`"),
-        (
-            tiny("a", "[1, 2]", 2, "").replace("lr = 0.1", "lr = 0.2"),
-            "changes how the trial `seed=1` is trained",
-        ),
-        (
-            tiny("a", "[1, 2]", 2, "").replace("rate = 0.2", "rate = 0.3"),
-            "changes how the trial `seed=1` is pruned",
-        ),
-    ] {
-        rig.extend(sweep, &file);
-        assert!(rig.rejection().contains(why), "{}", rig.rejection());
-        assert!(rig.rejection().contains("hint: "));
-    }
-    assert_eq!(rig.store.jobs.len(), 10);
-}
-
-#[test]
 fn a_paused_sweep_starts_nothing_new_and_goes_on_when_resumed() {
     let mut rig = Rig::new();
     rig.worker("ada");

@@ -130,6 +130,13 @@ fn a_draining_worker_gives_everything_back_for_free() {
 }
 
 #[test]
+fn draining_somebody_who_is_not_there_is_refused() {
+    let mut rig = Rig::new();
+    rig.event(Event::Drain { worker: tombola_spec::WorkerId(7) });
+    assert!(rig.rejection().contains("no worker w7 is connected") && rig.rejection().contains("hint: "));
+}
+
+#[test]
 fn a_worker_that_leaves_by_itself_is_not_granted_what_it_gives_back() {
     let mut rig = Rig::new();
     rig.submit(&tiny("a", "[1, 2, 3]", 1, ""));

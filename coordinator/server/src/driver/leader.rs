@@ -221,7 +221,7 @@ impl Leader {
         while !self.outbox.is_empty() {
             let Outbox { pins, writes, after } = std::mem::take(&mut self.outbox);
             if !pins.is_empty() {
-                self.store.pin(self.epoch, &pins, clock::later(self.pinned)).await?;
+                self.store.pin(self.epoch, &pins, clock::now(), clock::later(self.pinned)).await?;
             }
             if !writes.is_empty() {
                 self.store.commit(self.epoch, clock::now(), &writes).await?;

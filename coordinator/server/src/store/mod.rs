@@ -89,8 +89,9 @@ pub trait Store: Send + Sync {
     /// Rounds of these trials, by trial, branch, copy, round.
     async fn rounds(&self, trials: &[TrialId]) -> Result<Vec<RoundRow>>;
 
-    /// Protects uploads from garbage collection until `expires`, or until a commit names them.
-    async fn pin(&self, epoch: Epoch, artifacts: &[Digest], expires: Millis) -> Result<()>;
+    /// Protects uploads from garbage collection until `expires`, or until a commit names them. Protections that have
+    /// expired by `now` are forgotten.
+    async fn pin(&self, epoch: Epoch, artifacts: &[Digest], now: Millis, expires: Millis) -> Result<()>;
 
     /// Gives up such a protection.
     async fn unpin(&self, epoch: Epoch, artifacts: &[Digest]) -> Result<()>;

@@ -107,8 +107,8 @@ impl Store for SqlStore {
         read::rounds(&*self.driver, trials).await
     }
 
-    async fn pin(&self, epoch: Epoch, artifacts: &[Digest], expires: Millis) -> Result<()> {
-        self.driver.apply(epoch, &steps::pin(artifacts, &iso(expires))).await
+    async fn pin(&self, epoch: Epoch, artifacts: &[Digest], now: Millis, expires: Millis) -> Result<()> {
+        self.driver.apply(epoch, &steps::pin(artifacts, &iso(now), &iso(expires))).await
     }
 
     async fn unpin(&self, epoch: Epoch, artifacts: &[Digest]) -> Result<()> {

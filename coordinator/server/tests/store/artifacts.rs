@@ -21,14 +21,16 @@ async fn kept(world: &World, now: i64) -> BTreeSet<Digest> {
 async fn an_upload_is_kept_until_its_pin_expires(place: &Place) {
     let world = World::new(place).await;
     let (a, b) = (artifact("a").digest, artifact("b").digest);
-    world.store.pin(world.epoch, &[a, b], NOW + HOUR).await.unwrap();
+    world.store.pin(world.epoch, &[a, b], NOW, NOW + HOUR).await.unwrap();
     assert_eq!(kept(&world, NOW).await, [a, b].into());
     assert_eq!(kept(&world, NOW + HOUR).await, [].into());
-    world.store.pin(world.epoch, &[b], NOW + 2 * HOUR).await.unwrap();
+    world.store.pin(world.epoch, &[b], NOW, NOW + 2 * HOUR).await.unwrap();
     assert_eq!(kept(&world, NOW + HOUR).await, [b].into());
     world.store.unpin(world.epoch, &[b]).await.unwrap();
     assert_eq!(kept(&world, NOW).await, [a].into());
-    world.store.pin(world.epoch, &[], NOW).await.unwrap();
+    // What has expired is forgotten with the next pin.
+    world.store.pin(world.epoch, &[], NOW + HOUR, NOW + 2 * HOUR).await.unwrap();
+    assert_eq!(kept(&world, NOW).await, [].into());
 }
 
 async fn a_commit_takes_over_from_pins(place: &Place) {
@@ -36,7 +38,7 @@ async fn a_commit_takes_over_from_pins(place: &Place) {
     let job = world.submit(SWEEP).await.jobs.remove(0);
     world.begin(&job).await;
     let half = artifact("half-way");
-    world.store.pin(world.epoch, &[half.digest], NOW + HOUR).await.unwrap();
+    world.store.pin(world.epoch, &[half.digest], NOW, NOW + HOUR).await.unwrap();
     let checkpoint = CheckpointRow { iteration: 50, artifact: half };
     world.commit(&[Write::Checkpoint { job: job.id, attempt: Attempt(1), checkpoint }]).await.unwrap();
     assert_eq!(kept(&world, NOW + 2 * HOUR).await, [half.digest].into());
@@ -50,7 +52,7 @@ async fn a_finished_job_keeps_its_outputs_and_no_checkpoint(place: &Place) {
     world.commit(&[Write::Checkpoint { job: job.id, attempt: Attempt(1), checkpoint }]).await.unwrap();
     let outputs: BTreeSet<_> = outcome(&job).outputs.values().map(|artifact| artifact.digest).collect();
     let pins: Vec<_> = outputs.iter().copied().collect();
-    world.store.pin(world.epoch, &pins, NOW + HOUR).await.unwrap();
+    world.store.pin(world.epoch, &pins, NOW, NOW + HOUR).await.unwrap();
     world.commit(&[world.finish(&job, outcome(&job))]).await.unwrap();
     assert_eq!(kept(&world, NOW + 2 * HOUR).await, outputs);
 }

@@ -38,7 +38,7 @@ async fn an_earlier_epoch_is_fenced(place: &Place) {
     let before = world.everything().await;
     let error = world.store.commit(earlier, NOW, std::slice::from_ref(&worker)).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced { epoch } if epoch == earlier), "{error}");
-    let error = world.store.pin(earlier, &[], NOW).await.unwrap_err();
+    let error = world.store.pin(earlier, &[], NOW, NOW).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
     assert_eq!(world.everything().await, before);
     world.store.commit(later, NOW, &[worker]).await.unwrap();

@@ -3,7 +3,7 @@
 use crate::rig::{Lab, eventually, kill, lives, sweep};
 
 /// Long enough to be in the middle of, whatever the machine.
-const STEPS: u32 = 12_000;
+const STEPS: u32 = 30_000;
 
 #[tokio::test]
 async fn a_killed_workers_round_goes_on_from_its_checkpoint_on_another_worker() {
@@ -14,11 +14,10 @@ async fn a_killed_workers_round_goes_on_from_its_checkpoint_on_another_worker() 
     let lab = Lab::open().await;
     let ada = lab.worker("ada", "cpu=1");
     lab.submit(&sweep("s", "1", STEPS, 1)).await;
-    lab.past("s", 1500).await;
-    // Its upload may take longer than the training between two of them.
-    eventually(|| async { (!lab.sql("select job from checkpoints").await.is_empty()).then_some(()) }).await;
+    lab.past("s", 1).await;
     let _bob = lab.worker("bob", "cpu=1");
     eventually(|| async { (lab.sql("select name from worker_status").await.len() == 2).then_some(()) }).await;
+    lab.checkpointed(1).await;
     ada.kill();
     lab.finished("s").await;
     undisturbed.finished("s").await;
@@ -41,6 +40,7 @@ async fn a_killed_engine_costs_its_job_a_retry_and_its_neighbour_nothing() {
     eventually(|| async { (lab.past("s", 1000).await.len() == 2).then_some(()) }).await;
     let engines = ada.children();
     assert_eq!(engines.len(), 2);
+    lab.checkpointed(2).await;
     kill(engines[0]);
     lab.finished("s").await;
 

@@ -187,6 +187,15 @@ impl Lab {
         panic!("the sweep ended before it was past iteration {iteration}");
     }
 
+    /// Waits until so many running jobs have a checkpoint at the coordinator: its upload may take longer than the
+    /// training up to the next.
+    pub(crate) async fn checkpointed(&self, jobs: usize) {
+        let stored =
+            "select c.job from checkpoints c join job_history h on h.job = c.job and h.attempt = c.attempt
+                      where h.started is not null and h.ended is null";
+        eventually(|| async { (self.sql(stored).await.len() == jobs).then_some(()) }).await;
+    }
+
     /// The rows of a query, as text.
     pub(crate) async fn sql(&self, sql: &str) -> Vec<Vec<String>> {
         let mut client = QueryServiceClient::new(endpoint(&self.address).connect_lazy());

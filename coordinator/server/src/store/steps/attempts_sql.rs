@@ -208,6 +208,13 @@ pub(super) const PIN: Verb = Verb {
     expect: Any,
 };
 
+pub(super) const EXPIRE: Verb = Verb {
+    what: "an expired pin",
+    columns: &[("now", Time)],
+    sql: "delete from pins where expires <= (select v.now from {v})",
+    expect: Any,
+};
+
 pub(super) const UNPIN: Verb = Verb {
     what: "a pin",
     columns: &[("digest", Text)],

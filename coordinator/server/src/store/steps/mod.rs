@@ -29,10 +29,11 @@ pub(super) fn steps<'a>(now: &'a str, writes: &'a [Write]) -> Vec<Step<'a>> {
     steps.list
 }
 
-/// The statement that pins uploads until `expires`.
-pub(super) fn pin<'a>(digests: &[Digest], expires: &str) -> Vec<Step<'a>> {
+/// The statements that pin uploads until `expires`, and forget pins that have expired by `now`.
+pub(super) fn pin<'a>(digests: &[Digest], now: &str, expires: &str) -> Vec<Step<'a>> {
     let rows = digests.iter().map(|digest| vec![(*digest).into(), expires.to_owned().into()]).collect();
-    vec![Step { verb: &attempts_sql::PIN, rows }]
+    let expired = Step { verb: &attempts_sql::EXPIRE, rows: vec![vec![now.to_owned().into()]] };
+    vec![expired, Step { verb: &attempts_sql::PIN, rows }]
 }
 
 /// The statement that unpins uploads.
