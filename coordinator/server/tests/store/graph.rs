@@ -3,7 +3,7 @@
 use crate::rig::{Place, SWEEP, World, scenarios, value};
 use tombola_core::record::{JobRow, JobState, SweepRow, SweepState, Write};
 use tombola_server::store::{Cell, Store};
-use tombola_spec::{Digest, Fingerprint, JobId, SweepId, data};
+use tombola_spec::{Digest, Fingerprint, JobId, SweepId, TrialId, data};
 
 scenarios!(
     what_was_submitted_is_read_back,
@@ -56,10 +56,12 @@ async fn a_fingerprint_is_one_job(place: &Place) {
 
 async fn things_that_do_not_exist_cannot_be_named(place: &Place) {
     let mut world = World::new(place).await;
-    world.submit(SWEEP).await;
+    let small = world.submit(SWEEP).await;
     let (sweep, job) = (SweepId(9), JobId(9000));
     world.refused(&[Write::SweepState { sweep, state: SweepState::Paused }]).await;
     world.refused(&[Write::SweepSource { sweep, source: String::new() }]).await;
+    let settings = small.trials[0].settings.clone();
+    world.refused(&[Write::TrialSettings { trial: TrialId(9), settings }]).await;
     world.refused(&[Write::Claim { sweep, jobs: vec![JobId(1)], shared: Vec::new() }]).await;
     world.refused(&[Write::Claim { sweep: SweepId(1), jobs: vec![job], shared: Vec::new() }]).await;
     world
@@ -121,6 +123,13 @@ async fn a_sweep_can_be_extended(place: &Place) {
     world.commit(&extension).await.unwrap();
     assert_eq!(world.store.sweep("small").await.unwrap().unwrap().source, source);
     assert_eq!(world.store.trials(sweep).await.unwrap().len(), 3);
+    let mut settings = small.trials[0].settings.clone();
+    settings.prune.as_mut().unwrap().rounds = 7;
+    world
+        .commit(&[Write::TrialSettings { trial: small.trials[0].id, settings: settings.clone() }])
+        .await
+        .unwrap();
+    assert_eq!(world.store.trials(sweep).await.unwrap()[0].settings, settings);
     let snapshot = world.store.snapshot().await.unwrap();
     assert_eq!(snapshot.gone, [(sweep, small.jobs.len() as u64, total(&small.jobs))]);
 }
