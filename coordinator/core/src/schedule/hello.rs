@@ -78,6 +78,7 @@ impl Scheduler {
 
     fn seat_worker(&mut self, id: WorkerId, info: WorkerInfo) {
         self.floor.unseat(id);
+        self.floor.names.retain(|_, named| *named != id);
         self.floor.names.insert(info.name.clone(), id);
         let deadline = self.now + self.config.term;
         let worker = self.floor.workers.entry(id).or_insert_with(|| Worker::away(String::new(), deadline));
@@ -165,9 +166,10 @@ impl Scheduler {
         let deadline = self.now + self.config.term;
         let Some(worker) = self.floor.workers.get_mut(&id) else { return };
         (worker.deadline, worker.heard) = (deadline, self.now);
+        let state = if worker.draining { "draining" } else { "connected" };
         if std::mem::take(&mut worker.silent) {
             self.floor.reseat(id);
-            self.write(Write::WorkerState { worker: id, state: "connected" });
+            self.write(Write::WorkerState { worker: id, state });
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct TrainKey {
     batch: u32,
     double: bool,
     optimizer: &'static str,
+    /// The optimizer's constants and the decay, as bits: lanes may differ in learning rate and schedule only.
+    constants: [u64; 4],
     /// Iterations: from, to, between evaluations.
     span: (u64, u64, u64),
 }
@@ -69,6 +71,13 @@ impl TrainKey {
                 Optimizer::Sgd { .. } => "sgd",
                 Optimizer::Adam { .. } => "adam",
             },
+            constants: match train.optimizer {
+                Optimizer::Sgd { momentum, nesterov } => {
+                    [momentum, f64::from(u8::from(nesterov)), 0.0, train.decay]
+                }
+                Optimizer::Adam { beta1, beta2, eps } => [beta1, beta2, eps, train.decay],
+            }
+            .map(f64::to_bits),
             span: (at(job.from), at(job.to), at(train.eval_every)),
         }
     }

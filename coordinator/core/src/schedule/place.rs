@@ -6,7 +6,7 @@ use super::{
     key::NO_KEY,
     lease::Lease,
     queue::{Line, Rank},
-    worker::{Seat, floor_width, width_of},
+    worker::{Seat, room_of, width_of},
 };
 use crate::record::{PackRow, Write};
 use std::cmp::Reverse;
@@ -73,7 +73,7 @@ impl Scheduler {
     fn grant(&mut self, line: &Line, seat: Seat, load: usize) {
         let slots = self.floor.seats(load).len().max(1);
         let fair = self.queue.len(line).div_ceil(slots);
-        let room = floor_width(seat.room.0.min(line.cap)) as usize;
+        let room = room_of(self.floor.device(&seat), seat.room.0.min(line.cap)) as usize;
         let first = self.queue.take(line, fair.clamp(1, room));
         let stages = self.chain(first, &seat);
         self.lease(seat, stages);
@@ -89,7 +89,7 @@ impl Scheduler {
             .map(|stage| stage.into_iter().map(|job| (job, self.raise(job, id))).collect())
             .collect();
         let open = stages.iter().map(Vec::len).sum::<usize>() as u32;
-        let (worker, slot, width) = (seat.worker, seat.slot, width_of(lanes));
+        let (worker, slot, width) = (seat.worker, seat.slot, width_of(device, lanes));
         let pack = PackRow { lease: id, worker, slot, device, plan: device.plan(), width, stages };
         self.leases.insert(id, Lease::new(&pack, open));
         if let Some(worker) = self.floor.workers.get_mut(&worker) {

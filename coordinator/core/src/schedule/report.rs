@@ -5,7 +5,6 @@ use super::{Fact, Message, Scheduler, job::State};
 use crate::record::{JobState, Write};
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
-    job::Output,
     outcome::{Failure, FailureClass, Outcome},
 };
 
@@ -57,6 +56,8 @@ impl Scheduler {
                 self.began(lease, job);
                 self.write(Write::Metrics { job, attempt, batch, series });
             }
+            // What stands on an input that was never committed is nobody's checkpoint.
+            Fact::Checkpoint(_) if self.uncommitted_parent(job).is_some() => self.began(lease, job),
             Fact::Checkpoint(checkpoint) => {
                 self.began(lease, job);
                 self.write(Write::Checkpoint { job, attempt, checkpoint });
@@ -64,12 +65,9 @@ impl Scheduler {
             }
             Fact::Finished(outcome) => {
                 self.began(lease, job);
-                match self.missing_output(job, &outcome) {
+                match self.objection(job, &outcome) {
                     None => self.finish(job, *outcome),
-                    Some(output) => {
-                        let message = format!("the worker reported a result without its {output}");
-                        self.fail(job, Failure { class: FailureClass::Internal, message });
-                    }
+                    Some(failure) => self.fail(job, failure),
                 }
             }
             Fact::Failed(failure) => self.fail(job, failure),
@@ -105,9 +103,22 @@ impl Scheduler {
         }
     }
 
-    fn missing_output(&self, id: JobId, outcome: &Outcome) -> Option<Output> {
+    /// Why a result cannot be believed, if so.
+    fn objection(&self, id: JobId, outcome: &Outcome) -> Option<Failure> {
+        if let Some(parent) = self.uncommitted_parent(id) {
+            let message = format!("the result stands on {parent}, whose own result was never committed");
+            return Some(Failure { class: FailureClass::Infrastructure, message });
+        }
         let outputs = self.graph.get(id)?.spec.outputs();
-        outputs.into_iter().find(|output| !outcome.outputs.contains_key(output))
+        let missing = outputs.into_iter().find(|output| !outcome.outputs.contains_key(output))?;
+        let message = format!("the worker reported a result without its {missing}");
+        Some(Failure { class: FailureClass::Internal, message })
+    }
+
+    /// A parent whose result was refused after later stages of the same lease had begun to build on it.
+    fn uncommitted_parent(&self, id: JobId) -> Option<JobId> {
+        let parents = self.graph.get(id)?.parents.iter().copied();
+        parents.into_iter().find(|parent| !self.graph.get(*parent).is_some_and(super::job::Job::done))
     }
 
     /// A worker gave back what it had not started of a lease.

@@ -61,7 +61,8 @@ impl Scheduler {
     /// Brings a sweep back into memory whose jobs may all be forgotten, or whose claims were given up.
     fn wake(&mut self, row: SweepRow) {
         let state = if row.state == SweepState::Cancelled { SweepState::Active } else { row.state };
-        if state != row.state {
+        // It may have been cancelled since it was read.
+        if state != row.state || !self.graph.sweeps.contains_key(&row.id) {
             self.write(Write::SweepState { sweep: row.id, state });
         }
         let jobs = &self.graph.jobs;

@@ -10,17 +10,23 @@ use tombola_spec::{
     worker::{DeviceKind, SlotInfo, WorkerInfo},
 };
 
-/// Widths packs come in: few, so that the engine's plans are few; shorter packs are padded.
-pub(super) const WIDTHS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// Widths fused packs come in: few, so that the engine's plans are few; shorter packs are padded.
+const WIDTHS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
-/// The narrowest width that holds `lanes` (which is at most the widest).
-pub(super) fn width_of(lanes: u32) -> u32 {
-    WIDTHS.into_iter().find(|width| *width >= lanes).unwrap_or(64)
+/// The width of a pack of `lanes`. On a CPU, where each lane is computed by itself, it is just that.
+pub(super) fn width_of(device: DeviceKind, lanes: u32) -> u32 {
+    match device {
+        DeviceKind::Cpu => lanes,
+        DeviceKind::Cuda => WIDTHS.into_iter().find(|width| *width >= lanes).unwrap_or(64),
+    }
 }
 
-/// The widest width that a slot of `lanes` takes.
-pub(super) fn floor_width(lanes: u32) -> u32 {
-    WIDTHS.into_iter().rev().find(|width| *width <= lanes).unwrap_or(1)
+/// The most lanes a pack may have on a slot that takes `lanes`.
+pub(super) fn room_of(device: DeviceKind, lanes: u32) -> u32 {
+    match device {
+        DeviceKind::Cpu => lanes.max(1),
+        DeviceKind::Cuda => WIDTHS.into_iter().rev().find(|width| *width <= lanes).unwrap_or(1),
+    }
 }
 
 /// A slot by its worker and its number, the widest slots first.
@@ -120,7 +126,7 @@ impl Floor {
         let Some(worker) = self.workers.get(&id) else { return };
         for slot in 0..worker.slots.len() as u32 {
             let Some(info) = worker.slot(slot) else { continue };
-            let seat = Seat { room: Reverse(floor_width(info.lanes)), worker: id, slot };
+            let seat = Seat { room: Reverse(room_of(info.device, info.lanes)), worker: id, slot };
             let load = worker.slots[slot as usize].len().min(2);
             for (n, seats) in self.by_load.iter_mut().enumerate() {
                 if n == load && worker.open() {
@@ -137,7 +143,7 @@ impl Floor {
         let Some(worker) = self.workers.get(&id) else { return };
         for slot in 0..worker.slots.len() as u32 {
             let Some(info) = worker.slot(slot) else { continue };
-            let seat = Seat { room: Reverse(floor_width(info.lanes)), worker: id, slot };
+            let seat = Seat { room: Reverse(room_of(info.device, info.lanes)), worker: id, slot };
             for seats in &mut self.by_load {
                 seats.remove(&seat);
             }

@@ -124,6 +124,30 @@ fn jobs_that_cannot_be_packed_are_not() {
 }
 
 #[test]
+fn lanes_differ_in_learning_rate_and_in_no_other_constant() {
+    let lanes = |axis: &str| {
+        let mut rig = Rig::new();
+        rig.submit(
+            &tiny("a", "1", 1, &format!("[axes]\n{axis}\n")).replace("lr = 0.1", "momentum = 0.9, lr = 0.1"),
+        );
+        rig.worker_with("gpu", DeviceKind::Cuda, &[32], &["mnist"]);
+        rig.agents["gpu"].leases()[0][0].len()
+    };
+    assert_eq!(lanes("\"train.lr\" = [0.1, 0.2, 0.3]"), 3);
+    assert_eq!(lanes("\"train.momentum\" = [0.0, 0.5, 0.9]"), 1);
+    assert_eq!(lanes("\"train.decay\" = [0.0, 1e-4, 1e-3]"), 1);
+}
+
+#[test]
+fn a_cpu_slot_uses_every_core_it_has() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "\"1..=20\"", 1, ""));
+    rig.worker_with("ada", DeviceKind::Cpu, &[12], &["mnist"]);
+    assert_eq!(rig.agents["ada"].leases()[0][0].len(), 12);
+    assert_eq!(rig.agents["ada"].widths(), [12, 8]);
+}
+
+#[test]
 fn a_worker_without_the_data_set_gets_no_training() {
     let mut rig = Rig::new();
     rig.submit(&tiny("a", "1", 1, ""));

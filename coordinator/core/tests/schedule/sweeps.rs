@@ -171,3 +171,17 @@ fn progress_counts_iterations_of_running_jobs_too() {
     let running = rig.scheduler.running(sweep);
     assert_eq!((running.len(), running[0].iteration, running[0].to), (1, 60, 100));
 }
+
+#[test]
+fn an_extension_that_was_read_before_a_cancellation_wins_in_memory_and_on_disk() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    let stale = rig.store.sweeps[&sweep].clone();
+    rig.set_state(sweep, SweepState::Cancelled);
+    rig.extend_as(stale, &tiny("a", "1", 2, ""));
+    assert_eq!(rig.store.sweeps[&sweep].state, SweepState::Active);
+    rig.restart();
+    rig.reconnect();
+    assert_eq!(rig.run().len(), 5);
+}

@@ -235,3 +235,53 @@ fn a_worker_that_was_only_slow_is_used_again_once_it_speaks() {
     assert_eq!(rig.agents["ada"].leases().len(), 1);
     assert_eq!(rig.store.workers[&worker].1, "connected");
 }
+
+#[test]
+fn a_result_that_stands_on_one_that_was_refused_is_refused_too() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let dense = rig.runs("ada")[0];
+    // The coordinator hears that the dense training failed (its artifacts are gone), after the worker went on.
+    let attempt = rig.store.jobs[&dense].attempt;
+    drop(rig.agents.get_mut("ada").unwrap().finish(dense));
+    let pruned = {
+        let said = rig.agents.get_mut("ada").unwrap().begin(0);
+        said.into_iter().for_each(|event| rig.event(event));
+        rig.agents["ada"].running()[0]
+    };
+    let worker = rig.agents["ada"].id;
+    let failure = tombola_spec::outcome::Failure {
+        class: tombola_spec::outcome::FailureClass::Infrastructure,
+        message: "artifacts are missing".to_owned(),
+    };
+    rig.event(Event::Report { worker, sequence: 900, job: dense, attempt, fact: Fact::Failed(failure) });
+    let said = rig.agents.get_mut("ada").unwrap().finish(pruned);
+    rig.event(said);
+    assert_eq!((rig.state(pruned), rig.store.times_done(pruned)), (JobState::Open, 0));
+    assert!(rig.store.jobs.values().all(|job| job.tries == 0));
+}
+
+#[test]
+fn a_worker_that_changed_its_name_leaves_the_old_one_free() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let old = rig.agents["ada"].info.clone();
+    let id = rig.agents["ada"].id;
+    let renamed = tombola_spec::worker::WorkerInfo { name: "eve".to_owned(), ..old.clone() };
+    rig.scheduler.handle(rig.now, Event::Hello { info: renamed, worker: Some(id), held: Vec::new() });
+    let effects = rig.scheduler.handle(rig.now, Event::Hello { info: old, worker: None, held: Vec::new() });
+    assert!(!format!("{effects:?}").contains("Refused"), "{effects:?}");
+}
+
+#[test]
+fn a_draining_worker_that_was_silent_is_still_draining() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let worker = rig.agents["ada"].id;
+    rig.event(Event::Draining { worker });
+    rig.now += std::time::Duration::from_secs(60);
+    rig.event(Event::Tick);
+    rig.event(Event::Heartbeat { worker, progress: Vec::new() });
+    assert_eq!(rig.store.workers[&worker].1, "draining");
+}

@@ -9,6 +9,7 @@ use super::{
     ended::Ended,
     link::{Closing, Links, ToLink},
     outbox::{After, Outbox},
+    time::{Backoff, Time},
     watchers::Watchers,
 };
 use crate::{
@@ -34,9 +35,6 @@ use tombola_spec::{Epoch, WorkerId};
 const BATCH: usize = 512;
 /// How often time passes for the scheduler.
 const TICK: Duration = Duration::from_millis(500);
-/// Waits between attempts to lead again.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(5);
 
 const AGAIN: &str = "the coordinator forgot its memory after a failed commit; say Hello again";
 const LEAVING: &str = "the coordinator is shutting down; come back";
@@ -46,8 +44,8 @@ pub(super) struct Leader {
     store: Arc<dyn Store>,
     scheduler: Scheduler,
     epoch: Epoch,
-    /// The scheduler's time starts here.
-    start: Instant,
+    time: Time,
+    backoff: Backoff,
     terms: schedule::Config,
     /// How long a pin lasts.
     pinned: Duration,
@@ -71,7 +69,8 @@ impl Leader {
             store,
             scheduler,
             epoch,
-            start: Instant::now(),
+            time: Time::start(),
+            backoff: Backoff::default(),
             terms,
             pinned,
             links: Links::default(),
@@ -95,10 +94,21 @@ impl Leader {
                 _ = tick.tick() => self.handle(Event::Tick),
                 taken = inbox.recv_many(&mut batch, BATCH) => if taken == 0 { break },
             }
-            if self.step(batch.drain(..)).await.is_err() {
-                self.recover(&mut inbox).await;
+            let begun = Instant::now();
+            if let Err(error) = self.step(batch.drain(..)).await {
+                tracing::error!(%error, "leader.commit: a commit failed, or nobody knows whether it did; starting over");
+                if !self.recover(&mut inbox).await {
+                    // Stopped without a memory that can be trusted: nothing more may be written.
+                    return self.links.close_all(LEAVING);
+                }
             }
+            self.time.after_step(begun);
         }
+        self.finish(inbox, batch).await;
+    }
+
+    /// Commits what was asked so far, and lets everybody go.
+    async fn finish(mut self, mut inbox: mpsc::Receiver<Command>, mut batch: Vec<Command>) {
         inbox.close();
         while let Ok(command) = inbox.try_recv() {
             batch.push(command);
@@ -146,7 +156,7 @@ impl Leader {
     }
 
     fn effects(&mut self, event: Event) -> Vec<Effect> {
-        self.scheduler.handle(self.start.elapsed(), event)
+        self.scheduler.handle(self.time.now(), event)
     }
 
     /// Puts records and messages into the next commit; returns the effects that answer somebody.
@@ -199,6 +209,8 @@ impl Leader {
             .position(|effect| matches!(effect, Effect::Send { message, .. } if introduces(message)));
         match first.map(|index| effects.remove(index)) {
             Some(Effect::Send { worker, message: Message::Welcome }) => {
+                // From now on nothing an earlier link of this worker says, or its end, may be heard.
+                self.links.close(worker, Closing::Done);
                 self.outbox.after.push(After::Open(worker, link, reply));
             }
             Some(Effect::Send { message, .. }) => self.outbox.after.push(After::Refuse(message, link, reply)),
@@ -225,6 +237,7 @@ impl Leader {
             }
             if !writes.is_empty() {
                 self.store.commit(self.epoch, clock::now(), &writes).await?;
+                self.backoff.reset();
                 self.announce(&writes);
             }
             for act in after {
@@ -272,30 +285,30 @@ impl Leader {
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply) => drop(reply.send(answer)),
             After::Pinned(reply) => drop(reply.send(Ok(()))),
-            After::Read(look) => look(&self.scheduler, self.start.elapsed()),
+            After::Read(look) => look(&self.scheduler, self.time.now()),
         }
     }
 
-    /// Forgets everything and folds the store again, until that works or the coordinator stops.
-    async fn recover(&mut self, inbox: &mut mpsc::Receiver<Command>) {
-        let mut wait = FIRST_RETRY;
+    /// Forgets everything and folds the store again, until that works (`true`) or the coordinator stops (`false`).
+    async fn recover(&mut self, inbox: &mut mpsc::Receiver<Command>) -> bool {
         loop {
             // Dropped replies tell their callers to ask again.
             self.outbox = Outbox::default();
-            while inbox.try_recv().is_ok() {}
             self.links.close_all(AGAIN);
+            let wait = self.backoff.next();
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = tokio::time::sleep(wait) => {}
+            }
+            while inbox.try_recv().is_ok() {}
             match fold(self.store.as_ref(), self.terms).await {
                 Ok((epoch, scheduler)) => {
                     tracing::warn!(%epoch, "leader.folded: leading again");
-                    (self.epoch, self.scheduler, self.start) = (epoch, scheduler, Instant::now());
+                    (self.epoch, self.scheduler, self.time) = (epoch, scheduler, Time::start());
                     self.watchers.notify_all();
-                    return;
+                    return true;
                 }
                 Err(error) => tracing::error!(%error, "leader.lost: cannot lead; trying again"),
-            }
-            tokio::select! {
-                () = self.stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => wait = LAST_RETRY.min(wait * 2),
             }
         }
     }

@@ -9,6 +9,7 @@ mod leader;
 mod link;
 mod outbox;
 mod submit;
+mod time;
 mod watchers;
 
 pub use command::{Accepted, Connected};

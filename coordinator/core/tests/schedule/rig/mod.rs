@@ -210,6 +210,12 @@ impl Rig {
     }
 
     pub(crate) fn extend(&mut self, id: SweepId, file: &str) {
+        self.extend_as(self.store.sweeps[&id].clone(), file);
+    }
+
+    /// Extends a sweep as it was when somebody read it.
+    pub(crate) fn extend_as(&mut self, sweep: tombola_core::record::SweepRow, file: &str) {
+        let id = sweep.id;
         let plan = sweep::load(file).unwrap_or_else(|mistakes| panic!("{}", mistakes.show("test")));
         let rounds = |trial| {
             let rounds = self.store.rounds.iter().filter(move |round| round.trial == trial);
@@ -217,7 +223,7 @@ impl Rig {
         };
         let trials = self.store.trials.iter().filter(|row| row.sweep == id);
         let trials = trials.map(|row| StoredTrial { row: row.clone(), rounds: rounds(row.id) }).collect();
-        let (known, sweep) = (self.known(&plan), self.store.sweeps[&id].clone());
+        let known = self.known(&plan);
         let extension = Extension { sweep, plan, source: file.to_owned(), known, trials };
         self.event(Event::Extend(Box::new(extension)));
     }
