@@ -1,6 +1,6 @@
 //! From a sweep file to trials, rounds and jobs: what is varied, what is shared, what it costs.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use tombola_core::{
     plan::{Plan, TrialPlan},
     sweep,
@@ -306,6 +306,41 @@ mod sharing {
         let kept: BTreeSet<&str> = keys(&after).into_iter().collect();
         assert!(keys(&before).iter().all(|key| kept.contains(key)), "{kept:?}");
         assert_eq!(shared(&before, &after), before.jobs.len());
+    }
+
+    /// The dense trainings of a plan, as a store hands them over.
+    fn dense(plan: &Plan) -> sweep::Dense {
+        let segments = |trial: &TrialPlan| {
+            trial.rounds[0].train.iter().map(|segment| Arc::new(job(plan, *segment).clone())).collect()
+        };
+        plan.trials.iter().map(|trial| (trial.key.clone(), segments(trial))).collect()
+    }
+
+    #[test]
+    fn another_rewind_point_leaves_the_stored_trials_their_jobs() {
+        let rewinds = |points: &str| file("1", "", &format!("[axes]\n\"prune.rewind\" = [{points}]"));
+        let old = load(&rewinds("\"0it\", \"50it\""));
+        let text = rewinds("\"0it\", \"20it\", \"50it\"");
+        let apart = load(&text);
+        assert!(shared(&old, &apart) < old.jobs.len(), "a cut dense training is other work");
+        let new = sweep::expand_onto(&sweep::parse(&text).unwrap(), &dense(&old)).unwrap();
+        assert_eq!(shared(&old, &new), old.jobs.len());
+        for trial in &old.trials {
+            let kept = new.trials.iter().find(|new| new.key == trial.key).unwrap();
+            assert_eq!(kept, trial);
+        }
+        // The new trial is that of its own file.
+        let added =
+            |plan: &Plan| plan.trials.iter().find(|trial| trial.key == "prune.rewind=20it seed=1").cloned();
+        assert_eq!(added(&new), added(&apart));
+    }
+
+    #[test]
+    fn a_stored_dense_training_of_another_length_is_not_taken_over() {
+        let old = load(&file("1", "", ""));
+        let text = file("1", "", "").replace("100it", "150it");
+        let new = sweep::expand_onto(&sweep::parse(&text).unwrap(), &dense(&old)).unwrap();
+        assert_eq!(new, load(&text));
     }
 }
 

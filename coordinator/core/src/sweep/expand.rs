@@ -22,11 +22,23 @@ use tombola_spec::{
 /// Most jobs a sweep may ask for.
 pub const MOST_JOBS: u64 = 200_000;
 
+/// The dense training of trials that are stored, segments in order, by trial key.
+pub type Dense = BTreeMap<String, Vec<Arc<JobSpec>>>;
+
 /// The plan of a sweep file.
 ///
 /// # Errors
 /// When it asks for more than [`MOST_JOBS`] jobs.
 pub fn expand(file: &SweepFile) -> Result<Plan, Diagnostics> {
+    expand_onto(file, &Dense::new())
+}
+
+/// The plan of a file that extends a stored sweep. What is trained stays cut where it was cut: another rewind point
+/// would otherwise make all work of the trials there are other work.
+///
+/// # Errors
+/// When it asks for more than [`MOST_JOBS`] jobs.
+pub fn expand_onto(file: &SweepFile, stored: &Dense) -> Result<Plan, Diagnostics> {
     let trunks = Trunks::of(&file.variants);
     check_size(file, &trunks)?;
     let mut jobs = Jobs::default();
@@ -36,7 +48,10 @@ pub fn expand(file: &SweepFile) -> Result<Plan, Diagnostics> {
         for &seed in &file.seeds {
             for repeat in 0..file.repeat {
                 let mut line = Line::new(variant, seed, repeat);
-                line.train_densely(&trunk, &mut jobs);
+                match stored.get(&key(&variant.axes, seed, repeat)).filter(|dense| line.stands_on(dense)) {
+                    Some(dense) => line.keep(dense, &mut jobs),
+                    None => line.train_densely(&trunk, &mut jobs),
+                }
                 trials.push(trial(&line, variant, &file.branches, &mut jobs));
             }
         }
@@ -161,6 +176,29 @@ impl Line {
                 self.trunk = Some(segment);
             }
             (start, from) = (Start::Continue(segment), to);
+        }
+    }
+
+    /// Whether stored segments are this dense training, and cut where this line rewinds to.
+    fn stands_on(&self, dense: &[Arc<JobSpec>]) -> bool {
+        let ends = dense.iter().filter_map(|spec| match &**spec {
+            JobSpec::Train(job) if job.recipe == self.recipe && job.mask.is_none() => Some(job.to),
+            _ => None,
+        });
+        let ends: Vec<Steps> = ends.collect();
+        ends.len() == dense.len()
+            && ends.last() == Some(&self.end)
+            && (self.rewind.is_zero() || ends.contains(&self.rewind))
+    }
+
+    /// Takes stored segments over as they are.
+    fn keep(&mut self, dense: &[Arc<JobSpec>], jobs: &mut Jobs) {
+        for spec in dense {
+            let segment = jobs.add(JobSpec::clone(spec));
+            self.dense.push(segment);
+            if matches!(&**spec, JobSpec::Train(job) if job.to == self.rewind) {
+                self.trunk = Some(segment);
+            }
         }
     }
 

@@ -30,7 +30,7 @@ mod value;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use diff::{Change, diff, lost};
-pub use expand::{MOST_JOBS, expand};
+pub use expand::{Dense, MOST_JOBS, expand, expand_onto};
 pub use file::{SweepFile, parse};
 pub use resolved::{Setting, resolved};
 pub use summary::{Cost, Summary, cost, summary};
