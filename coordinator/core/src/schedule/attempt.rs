@@ -118,7 +118,7 @@ impl Scheduler {
         lease.filter(|lease| self.stage_is_open(*lease, id)).map_or(Hold::No, Hold::Pack)
     }
 
-    /// How long to wait after another infrastructure failure in a row.
+    /// How long to wait after another failure that is tried again.
     fn pause(&mut self, id: JobId) -> Hold {
         let mut faults = 0;
         self.graph.change(id, |job| {

@@ -14,8 +14,10 @@ impl Scheduler {
     /// A worker introduces itself. Welcome comes first, then what it holds in vain; what it does not hold any more is
     /// open again.
     pub(super) fn hello(&mut self, info: WorkerInfo, claimed: Option<WorkerId>, held: &[Held]) {
-        // A number never given out is of a state that was lost since, to a backup perhaps.
-        let id = claimed.filter(|id| (1..=self.last.worker).contains(&id.0));
+        // A number never given out is of a state that was lost since, to a backup perhaps; one in use is of a folder that
+        // was copied.
+        let id =
+            claimed.filter(|id| (1..=self.last.worker).contains(&id.0) && !self.is_anothers(*id, &info.name));
         if let Some(refused) = self.refusal(&info, id) {
             // A worker without an identity has no link to send this over: the driver answers the Hello with it.
             return self.send(id.unwrap_or_default(), refused);
@@ -29,6 +31,11 @@ impl Scheduler {
         self.seat_worker(id, info);
         self.send(id, Message::Welcome);
         self.reconcile(id, held);
+    }
+
+    /// Whether a worker of another name is connected under this number.
+    fn is_anothers(&self, id: WorkerId, name: &str) -> bool {
+        self.floor.workers.get(&id).is_some_and(|worker| worker.linked && worker.name != name)
     }
 
     /// Why a worker cannot be taken in, if so.
@@ -53,8 +60,7 @@ impl Scheduler {
         let ours = version::components();
         let differs =
             |(component, version): &(&'static str, u32)| info.components.get(*component) != Some(version);
-        let component = ours.into_iter().find(differs)?;
-        let (component, ours) = component;
+        let (component, ours) = ours.into_iter().find(differs)?;
         let theirs = info.components.get(component).map_or_else(|| "none".to_owned(), u32::to_string);
         refused(
             format!(
@@ -112,12 +118,12 @@ impl Scheduler {
         }
         // A Recall may have been lost with the link.
         let leases: Vec<LeaseId> = self.floor.workers.get(&id).into_iter().flat_map(Worker::leases).collect();
-        for lease in leases {
+        for &lease in &leases {
             if let Some(lease) = self.leases.get_mut(&lease) {
                 lease.recalled = false;
             }
         }
-        self.recall_unwanted();
+        self.recall_unwanted(leases);
     }
 
     fn is_ours(&self, worker: WorkerId, held: &Held) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
     job::{JobSpec, Network, TrainJob},
-    settings::{Dtype, Optimizer},
+    settings::{Data, Dtype, Optimizer, Recipe, Train},
 };
 
 /// Number of a [`PackKey`].
@@ -59,26 +59,39 @@ impl PackKey {
 
 impl TrainKey {
     fn of(job: &TrainJob) -> Self {
-        let (data, train) = (&job.recipe.data, &job.recipe.train);
+        // By name, so that whoever adds a setting has to decide whether lanes may differ in it.
+        let Recipe { model: _, data, train, dtype } = &*job.recipe;
+        let Data { set, shape: _, validation, split_seed } = data;
+        let Train {
+            batch,
+            optimizer,
+            decay,
+            eval_every,
+            lr: _,
+            milestones: _,
+            gamma: _,
+            warmup: _,
+            order: _,
+        } = train;
         let per_epoch = job.recipe.iterations_per_epoch();
         let at = |steps: Steps| steps.iterations(per_epoch);
         Self {
-            set: data.set.clone(),
-            split: (data.validation, data.split_seed),
-            batch: train.batch,
-            double: job.recipe.dtype == Dtype::F64,
-            optimizer: match train.optimizer {
+            set: set.clone(),
+            split: (*validation, *split_seed),
+            batch: *batch,
+            double: *dtype == Dtype::F64,
+            optimizer: match optimizer {
                 Optimizer::Sgd { .. } => "sgd",
                 Optimizer::Adam { .. } => "adam",
             },
-            constants: match train.optimizer {
+            constants: match *optimizer {
                 Optimizer::Sgd { momentum, nesterov } => {
-                    [momentum, f64::from(u8::from(nesterov)), 0.0, train.decay]
+                    [momentum, f64::from(u8::from(nesterov)), 0.0, *decay]
                 }
-                Optimizer::Adam { beta1, beta2, eps } => [beta1, beta2, eps, train.decay],
+                Optimizer::Adam { beta1, beta2, eps } => [beta1, beta2, eps, *decay],
             }
             .map(f64::to_bits),
-            span: (at(job.from), at(job.to), at(train.eval_every)),
+            span: (at(job.from), at(job.to), at(*eval_every)),
         }
     }
 }

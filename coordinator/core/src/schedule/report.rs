@@ -61,7 +61,10 @@ impl Scheduler {
             Fact::Checkpoint(checkpoint) => {
                 self.began(lease, job);
                 self.write(Write::Checkpoint { job, attempt, checkpoint });
-                self.graph.change(job, |job| job.checkpoint = Some(Box::new(checkpoint)));
+                self.graph.change(job, |job| {
+                    job.checkpoint = Some(Box::new(checkpoint));
+                    job.faults = 0;
+                });
             }
             Fact::Finished(outcome) => {
                 self.began(lease, job);

@@ -3,7 +3,7 @@
 use crate::rig::{Rig, tiny};
 use tombola_core::{
     record::{CheckpointRow, JobState},
-    schedule::{Event, Fact, Message},
+    schedule::{Effect, Event, Fact, Message},
 };
 use tombola_spec::{Attempt, Digest, outcome::Artifact};
 
@@ -269,9 +269,29 @@ fn a_worker_that_changed_its_name_leaves_the_old_one_free() {
     let old = rig.agents["ada"].info.clone();
     let id = rig.agents["ada"].id;
     let renamed = tombola_spec::worker::WorkerInfo { name: "eve".to_owned(), ..old.clone() };
+    rig.event(Event::LinkDown { worker: id });
     rig.scheduler.handle(rig.now, Event::Hello { info: renamed, worker: Some(id), held: Vec::new() });
     let effects = rig.scheduler.handle(rig.now, Event::Hello { info: old, worker: None, held: Vec::new() });
     assert!(!format!("{effects:?}").contains("Refused"), "{effects:?}");
+}
+
+/// A copied folder or a cloned machine: each is a worker of its own, and nobody's work is taken for lost.
+#[test]
+fn a_worker_with_the_number_of_another_that_is_here_gets_its_own() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("small", "1", 1, ""));
+    rig.worker("ada");
+    rig.begin("ada");
+    let ada = rig.agents["ada"].id;
+    let twin = tombola_spec::worker::WorkerInfo { name: "eve".to_owned(), ..rig.agents["ada"].info.clone() };
+    let effects =
+        rig.scheduler.handle(rig.now, Event::Hello { info: twin, worker: Some(ada), held: Vec::new() });
+    let welcomed = effects.iter().find_map(|effect| match effect {
+        Effect::Send { worker, message: Message::Welcome } => Some(*worker),
+        _ => None,
+    });
+    assert!(welcomed.is_some_and(|id| id != ada), "{effects:?}");
+    assert_eq!(rig.progress(sweep).running, 1, "ada trains on");
 }
 
 #[test]

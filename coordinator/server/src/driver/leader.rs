@@ -237,7 +237,6 @@ impl Leader {
             }
             if !writes.is_empty() {
                 self.store.commit(self.epoch, clock::now(), &writes).await?;
-                self.backoff.reset();
                 self.announce(&writes);
             }
             for act in after {
@@ -295,13 +294,15 @@ impl Leader {
             // Dropped replies tell their callers to ask again.
             self.outbox = Outbox::default();
             self.links.close_all(AGAIN);
-            let wait = self.backoff.next();
+            let wait = self.backoff.next(Instant::now());
             tokio::select! {
                 () = self.stop.cancelled() => return false,
                 () = tokio::time::sleep(wait) => {}
             }
+            let folded = fold(self.store.as_ref(), self.terms).await;
+            // What was decided on the memory that is gone has to be decided again.
             while inbox.try_recv().is_ok() {}
-            match fold(self.store.as_ref(), self.terms).await {
+            match folded {
                 Ok((epoch, scheduler)) => {
                     tracing::warn!(%epoch, "leader.folded: leading again");
                     (self.epoch, self.scheduler, self.time) = (epoch, scheduler, Time::start());

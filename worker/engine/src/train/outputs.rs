@@ -109,7 +109,7 @@ pub(super) fn finish(
         last: lane.history.points.last().map(|last| last.measures.clone()).unwrap_or_default(),
         early_stop: lane.history.early_stop(),
         iterations,
-        flops: architecture.training_flops(recipe.train.batch) * iterations,
+        flops: architecture.training_flops(recipe.train.batch).saturating_mul(iterations),
         device_seconds: lane.seconds,
     };
     Ok(Event::Finished {
