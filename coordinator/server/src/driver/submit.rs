@@ -8,7 +8,10 @@ use super::{
     expansion::{self, aside, dense},
 };
 use crate::Error;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 use tombola_core::{
     plan::Plan,
     record::{JobRow, SweepRow, SweepState},
@@ -89,7 +92,8 @@ impl Driver {
     }
 
     async fn turn(&self) -> Turn {
-        Arc::clone(&self.turns).lock_owned().await
+        let _guard = Arc::clone(&self.turns).lock_owned().await;
+        Turn { _guard, folds: self.folds.load(Ordering::SeqCst) }
     }
 
     async fn accept(&self, turn: Turn, event: Event) -> Result<Accepted, Error> {
