@@ -59,7 +59,7 @@ impl Sweeps {
 pub(super) async fn parse(text: String) -> Result<SweepFile, Error> {
     if text.len() > LARGEST {
         let what = format!("the sweep file has {} bytes; at most {LARGEST} are possible", text.len());
-        return Err(Error::Exhausted(what));
+        return Err(Error::Invalid(what));
     }
     expansion::aside(move || sweep::parse(&text)).await
 }
