@@ -25,9 +25,6 @@ pub enum Error {
     /// Not now: the same request may succeed in a moment.
     #[error("{0}")]
     Unavailable(String),
-    /// Took longer than allowed.
-    #[error("{0}")]
-    Timeout(String),
     /// Bytes are not what their name says.
     #[error("{0}")]
     Corrupt(String),

@@ -64,7 +64,10 @@ async fn bytes_are_checked_against_their_name(home: &Home) {
     // "Exhausted" would have the worker wait for room that never comes.
     let refused = put(&served, huge, &[]).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
-    assert!(refused.message().contains("16GiB") && refused.message().contains("`limits.artifact`"), "{refused}");
+    assert!(
+        refused.message().contains("16GiB") && refused.message().contains("`limits.artifact`"),
+        "{refused}"
+    );
 
     // What rots on the disk is noticed, never passed on.
     std::fs::write(file(home, &name(&large).digest), &large[1..]).unwrap();

@@ -10,7 +10,7 @@ use super::{
     cell::Row,
     guest::AT_ONCE,
     migrate,
-    sql::{Driver, about, check},
+    sql::{SqlDatabase, about, check},
     verb::{Arg, Expect, Step, Verb},
 };
 use async_trait::async_trait;
@@ -131,7 +131,7 @@ impl Sqlite {
 }
 
 #[async_trait]
-impl Driver for Sqlite {
+impl SqlDatabase for Sqlite {
     /// Under the leader's lock: the schema never changes under a leader's feet, nor twice at once.
     async fn migrate(&self) -> Result<()> {
         let lead = self.lead.lock().await;
