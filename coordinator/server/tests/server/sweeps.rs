@@ -350,7 +350,7 @@ async fn what_is_not_there_is_said_to_be_not_there(home: &Home) {
     }
     let missing = sweeps.explain(ExplainRequest { what: "j99".to_owned() }).await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound);
-    let worker = tombola_wire::v1::DrainRequest { worker: "w9".to_owned() };
+    let worker = v1::DrainRequest { worker: "w9".to_owned() };
     assert_eq!(sweeps.drain(worker).await.unwrap_err().code(), Code::NotFound);
     served.stop().await;
 }
