@@ -4,8 +4,6 @@ use crate::job::JobSpec;
 
 /// Version of the worker protocol this build speaks. A worker of another version is refused with a clear error.
 pub const PROTOCOL: u32 = 1;
-/// Version of the stored state (database schema and artifact formats) this build writes.
-pub const STATE: u32 = 1;
 
 /// Raised when the random streams (`engine::random`) give other numbers for the same key.
 pub const RANDOM: u32 = 1;

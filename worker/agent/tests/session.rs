@@ -179,12 +179,7 @@ async fn a_draining_worker_hands_in_a_checkpoint_that_another_goes_on_from() {
     assert_eq!(worker.left().await.unwrap(), Exit::Drained);
 
     let What::Checkpoint(taken) = &said[0] else { panic!() };
-    let resumed = v1::LeasedJob {
-        attempt: 2,
-        resume: taken.artifact.clone(),
-        resume_iteration: taken.iteration,
-        ..first
-    };
+    let resumed = v1::LeasedJob { attempt: 2, resume: taken.artifact.clone(), ..first };
     let mut other = Worker::new(vec![coordinator.url()], 1, FakeExecutor::default());
     other.start();
     let mut link = coordinator.link().await;

@@ -56,6 +56,7 @@ impl Scheduler {
                 self.began(lease, job);
                 self.write(Write::Metrics { job, attempt, batch, series });
             }
+            Fact::CheckpointGone => self.began(lease, job),
             // What stands on an input that was never committed is nobody's checkpoint.
             Fact::Checkpoint(_) if self.uncommitted_parent(job).is_some() => self.began(lease, job),
             Fact::Checkpoint(checkpoint) => {

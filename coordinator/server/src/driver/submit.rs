@@ -76,7 +76,8 @@ impl Driver {
             return Ok(unchanged(sweep, &plan));
         }
         let old = self.plan_of(&there).await?;
-        keeps_all(&there, &sweep::lost(&old, &plan))?;
+        let (lost, plan) = aside(move || Ok((sweep::lost(&old, &plan), plan))).await?;
+        keeps_all(&there, &lost)?;
         let trials = self.stored(sweep).await?;
         let known = self.known(&plan).await?;
         let extension = Extension { sweep: there, plan, source, known, trials };

@@ -58,7 +58,7 @@ impl ArtifactService for Artifacts {
         let asked = request.into_inner().digests;
         if asked.len() > MOST_DIGESTS {
             let many = format!("{} digests at once, more than {MOST_DIGESTS}", asked.len());
-            return Err(Error::Exhausted(many).into());
+            return Err(Error::Invalid(many).into());
         }
         let asked: Vec<Digest> =
             asked.iter().map(|d| d.parse()).collect::<Result<_, _>>().map_err(Error::from)?;

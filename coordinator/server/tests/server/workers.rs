@@ -2,7 +2,7 @@
 
 use crate::rig::{Home, SWEEP, Served, Worker, finished, info, scenarios, with};
 use std::collections::BTreeMap;
-use tombola_spec::version;
+use tombola_spec::{Digest, outcome::Artifact, version};
 use tombola_wire::v1::{
     self, FailuresResponse, FromWorker, GetRequest, HaveRequest, Heartbeat, Hello, Progress, QueryRequest,
     SubmitRequest, SweepRef, WatchRequest, from_worker, report, to_worker, value::Kind,
@@ -18,6 +18,7 @@ scenarios!(
     a_late_attempt_is_fenced,
     heartbeats_show_how_far_a_job_is,
     a_result_without_its_artifacts_is_not_believed,
+    a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on,
     a_repeated_report_is_stored_once,
 );
 
@@ -189,6 +190,26 @@ async fn a_result_without_its_artifacts_is_not_believed(home: &Home) {
     assert_eq!(have.digests.len(), there.len());
     drop(worker);
     Worker::connect(served.address, "two").await.work(12).await;
+    served.stop().await;
+}
+
+/// Collected while its worker was cut off, say: the training behind it is as good as before.
+async fn a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut worker = Worker::connect(served.address, "one").await;
+    let job = worker.lease().await.stages[0].jobs[0].clone();
+    worker.start(&job).await;
+    let gone = Artifact { digest: Digest::of(b"gone"), bytes: 4 };
+    let taken = v1::CheckpointTaken { iteration: 10, artifact: Some(gone.into()) };
+    let heard = worker.report(&job, report::What::Checkpoint(taken)).await;
+    assert!(!heard.iter().any(|message| matches!(message, to_worker::Message::Fenced(_))), "{heard:?}");
+    let heard = worker.finish(&job).await;
+    assert!(!heard.iter().any(|message| matches!(message, to_worker::Message::Fenced(_))), "{heard:?}");
+    let sql = format!("select attempt, how from job_history where job = {}", job.job);
+    let told = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    let told: Vec<_> = told[0].values.iter().map(|value| value.kind.clone()).collect();
+    assert_eq!(told, [Some(Kind::Integer(1)), Some(Kind::Text("done".into()))]);
     served.stop().await;
 }
 

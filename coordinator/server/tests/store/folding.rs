@@ -132,7 +132,8 @@ async fn sweeps_that_are_over_are_not_found(place: &Place) {
     assert_eq!((found.sweeps, found.jobs, found.gone), (Vec::new(), Vec::new(), Vec::new()));
     assert_eq!(found.last, world.ids);
     world.commit(&[Write::SweepState { sweep, state: SweepState::Cancelled }]).await.unwrap();
-    assert_eq!(world.store.sweeps().await.unwrap()[0].state, SweepState::Cancelled);
+    let cancelled = world.store.sweep("small").await.unwrap().unwrap();
+    assert_eq!(cancelled.state, SweepState::Cancelled);
 }
 
 async fn another_coordinator_finds_the_same(place: &Place) {

@@ -3,7 +3,7 @@
 use crate::rig::{PLENTY, Place, SWEEP, World, ask, scenarios};
 use std::{sync::Arc, time::Duration};
 use tombola_core::record::Write;
-use tombola_server::store::{Cell, Limits, Store, StoreError};
+use tombola_server::store::{AT_ONCE, Cell, Limits, Store, StoreError};
 use tombola_spec::WorkerId;
 
 scenarios!(
@@ -158,7 +158,7 @@ async fn mistakes_are_explained(place: &Place) {
 async fn the_writer_waits_for_no_reader(place: &Place) {
     let mut world = World::new(place).await;
     let other = Arc::new(place.open());
-    let running: Vec<_> = (0..3)
+    let running: Vec<_> = (0..AT_ONCE)
         .map(|_| {
             let other = Arc::clone(&other);
             tokio::spawn(async move {
@@ -166,6 +166,9 @@ async fn the_writer_waits_for_no_reader(place: &Place) {
             })
         })
         .collect();
+    // They run once they have left no room for another.
+    let question = || tokio::time::timeout(Duration::from_millis(50), other.query("select 1", PLENTY));
+    while question().await.is_ok() {}
     for _ in 0..20 {
         let worker = world.worker();
         world.commit(&[worker]).await.unwrap();

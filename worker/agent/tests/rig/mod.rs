@@ -272,7 +272,6 @@ pub fn job(number: u64, spec: &JobSpec) -> v1::LeasedJob {
         fingerprint: Fingerprint::of(spec).to_string(),
         inputs: std::collections::HashMap::new(),
         resume: None,
-        resume_iteration: 0,
     }
 }
 

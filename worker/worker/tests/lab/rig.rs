@@ -207,7 +207,6 @@ impl Lab {
             Some(Kind::Real(x)) => x.to_string(),
             Some(Kind::Text(text)) => text,
             Some(Kind::Boolean(flag)) => flag.to_string(),
-            Some(Kind::Blob(bytes)) => format!("{bytes:?}"),
         };
         let row = |row: tombola_wire::v1::Row| row.values.into_iter().map(|value| text(value.kind)).collect();
         answer.rows.into_iter().map(row).collect()

@@ -17,7 +17,7 @@ const LOOKED_AT: usize = 2000;
 
 /// What trainings of about equal speed have in common. Masked ones run as fast as dense ones for now.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Likeness {
+pub(super) struct Likeness {
     model: String,
     image: [u32; 3],
     classes: u32,
@@ -43,14 +43,19 @@ impl Likeness {
     }
 }
 
-/// Seconds on a device that these jobs will take; 0 if for any of their trainings nothing alike was measured.
-pub(super) async fn device_seconds(store: &dyn Store, jobs: &[&JobPlan]) -> Result<f64, Error> {
+/// Iterations of these jobs' trainings, by likeness.
+pub(super) fn wanted(jobs: &[&JobPlan]) -> HashMap<Likeness, u64> {
     let mut wanted: HashMap<Likeness, u64> = HashMap::new();
     for job in jobs {
         if let JobSpec::Train(train) = &*job.spec {
             *wanted.entry(Likeness::of(train)).or_default() += job.spec.iterations();
         }
     }
+    wanted
+}
+
+/// Seconds on a device that these iterations will take; 0 if for any of them nothing alike was measured.
+pub(super) async fn device_seconds(store: &dyn Store, wanted: &HashMap<Likeness, u64>) -> Result<f64, Error> {
     if wanted.is_empty() {
         return Ok(0.0);
     }
