@@ -51,6 +51,7 @@ fn a_heartbeat_about_a_lost_attempt_is_fenced() {
     rig.now += std::time::Duration::from_secs(60);
     rig.event(Event::Tick);
     rig.worker("bob");
+    assert_eq!(rig.runs("bob"), [job]);
     let worker = rig.agents["ada"].id;
     rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(1), 40)] });
     assert!(rig.sent.contains(&("ada".to_owned(), Message::Fenced(vec![(job, Attempt(1))]))));
@@ -58,7 +59,6 @@ fn a_heartbeat_about_a_lost_attempt_is_fenced() {
     assert_eq!(rig.progress(sweep).iterations_done, 0, "what a lost attempt did counts for nothing");
     // What runs and what is done is nobody else's.
     let (worker, sent) = (rig.agents["bob"].id, rig.sent.len());
-    assert_eq!(rig.runs("bob"), [job]);
     rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(2), 40)] });
     assert_eq!(rig.progress(sweep).iterations_done, 40);
     rig.finish("bob");
