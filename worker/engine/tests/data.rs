@@ -75,28 +75,41 @@ fn a_folder_may_be_written_with_dashes() {
     assert!(DataSet::open(folder.path(), "my-own-set").is_ok());
 }
 
-#[test]
-fn emnist_images_are_turned_upright_and_letters_count_from_zero() {
-    let (folder, [images, _, test, _]) = (tempfile::tempdir().unwrap(), tiny());
-    let set = folder.path().join("emnist_letters");
+/// A data folder with one set named and laid out as EMNIST's are.
+fn emnist(split: &str, files: &[Vec<u8>; 4]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join(format!("emnist_{split}"));
     fs::create_dir(&set).unwrap();
-    let files = [images, idx(&[3], &[1, 26, 2]), test, idx(&[2], &[5, 6])];
-    for (name, bytes) in
-        ["train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"].iter().zip(files)
-    {
-        fs::write(set.join(format!("emnist-letters-{name}-ubyte.gz")), gz(&bytes)).unwrap();
+    for (name, bytes) in NAMES.iter().map(|name| name.replace("t10k", "test")).zip(files) {
+        fs::write(set.join(format!("emnist-{split}-{name}")), bytes).unwrap();
     }
-    // The registry's sizes are not those of this tiny set, so it is refused, upright and all:
-    let error = DataSet::open(folder.path(), "emnist_letters").unwrap_err().to_string();
-    assert!(error.contains("[1, 28, 28]") && error.contains("found 3 + 2 of [1, 3, 2]"), "{error}");
-    // … while an unregistered set of the same convention is read.
-    fs::rename(&set, folder.path().join("emnist_mine")).unwrap();
-    for entry in fs::read_dir(folder.path().join("emnist_mine")).unwrap() {
-        let path = entry.unwrap().path();
-        fs::rename(&path, path.to_str().unwrap().replace("letters", "mine")).unwrap();
-    }
+    folder
+}
+
+#[test]
+fn emnist_images_are_turned_upright() {
+    let folder = emnist("mine", &tiny());
     let set = DataSet::open(folder.path(), "emnist_mine").unwrap();
     assert_eq!((set.shape.image, &set.train_images[..6]), ([1, 3, 2], &[0, 30, 10, 40, 20, 50][..]));
+    assert_eq!(set.train_labels, [0, 4, 1]);
+    // The registry's sizes are not those of this tiny set, so it is refused, upright and all.
+    let error = DataSet::open(emnist("digits", &tiny()).path(), "emnist_digits").unwrap_err().to_string();
+    assert!(error.contains("[1, 28, 28]") && error.contains("found 3 + 2 of [1, 3, 2]"), "{error}");
+}
+
+#[test]
+fn emnist_letters_are_numbered_from_1_in_the_files_and_from_0_everywhere_else() {
+    let shape = known("emnist_letters").unwrap();
+    let images = |n: u32| idx(&[n, 28, 28], &vec![1; n as usize * 784]);
+    let labels = |n: u32| idx(&[n], &(1..=26).cycle().take(n as usize).collect::<Vec<_>>());
+    let [train, test] = [shape.train, shape.test];
+    let files = [images(train), labels(train), images(test), labels(test)];
+    let set = DataSet::open(emnist("letters", &files).path(), "emnist_letters").unwrap();
+    assert!(set.train_labels.iter().copied().eq((0..26).cycle().take(train as usize)));
+    assert!(set.test_labels.iter().copied().eq((0..26).cycle().take(test as usize)));
+    // Other EMNIST sets have a class 0.
+    let error = DataSet::open(emnist("letters", &tiny()).path(), "emnist_letters").unwrap_err().to_string();
+    assert!(error.contains("has label 0, less than 1"), "{error}");
 }
 
 #[track_caller]

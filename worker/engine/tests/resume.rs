@@ -9,6 +9,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use tombola_engine::checkpoint::{FileKind, TensorFile};
 use tombola_spec::{
     job::Output,
     outcome::{FailureClass, Split},
@@ -58,6 +59,24 @@ fn a_run_that_yields_in_the_middle_of_an_epoch_and_resumes_equals_an_uninterrupt
             }
             assert!(second.summary(1).device_seconds > 0.0);
         }
+    }
+}
+
+#[test]
+fn a_resumed_job_took_the_time_of_all_its_attempts() {
+    let rig = Rig::new();
+    for plan in PLANS {
+        let (mut job, file) = half_done(&rig, plan);
+        let mut checkpoint = TensorFile::load(&file, FileKind::Checkpoint).unwrap();
+        let mut record: serde_json::Value = checkpoint.needed_note("record").unwrap();
+        assert!(record["seconds"].as_f64().unwrap() > 0.0, "{record}");
+        record["seconds"] = 5000.0.into();
+        checkpoint.put_note("record", &record).unwrap();
+        checkpoint.save(&file).unwrap();
+        job.resume = Some(file);
+        let resumed = rig.run(plan, vec![job]);
+        assert_eq!(resumed.started(1), 10);
+        assert!(resumed.summary(1).device_seconds > 5000.0, "{}", resumed.summary(1).device_seconds);
     }
 }
 

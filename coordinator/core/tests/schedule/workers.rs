@@ -43,6 +43,71 @@ fn a_late_worker_is_fenced_and_drops_its_work() {
 }
 
 #[test]
+fn a_heartbeat_about_a_lost_attempt_is_fenced() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.now += std::time::Duration::from_secs(60);
+    rig.event(Event::Tick);
+    rig.worker("bob");
+    assert_eq!(rig.runs("bob"), [job]);
+    let worker = rig.agents["ada"].id;
+    rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(1), 40)] });
+    assert!(rig.sent.contains(&("ada".to_owned(), Message::Fenced(vec![(job, Attempt(1))]))));
+    assert!(rig.agents["ada"].running().is_empty());
+    assert_eq!(rig.progress(sweep).iterations_done, 0, "what a lost attempt did counts for nothing");
+    // What runs and what is done is nobody else's.
+    let (worker, sent) = (rig.agents["bob"].id, rig.sent.len());
+    rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(2), 40)] });
+    assert_eq!(rig.progress(sweep).iterations_done, 40);
+    rig.finish("bob");
+    rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(2), 100)] });
+    assert!(!rig.sent[sent..].iter().any(|(_, message)| matches!(message, Message::Fenced(_))));
+}
+
+#[test]
+fn a_result_whose_acknowledgement_was_lost_is_not_fenced_at_the_next_hello() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.break_link("ada");
+    let report = rig.agents.get_mut("ada").unwrap().finish(job);
+    rig.event(report);
+    assert_eq!(rig.state(job), JobState::Done);
+    rig.cut("ada");
+    assert!(rig.agents["ada"].held().iter().any(|held| held.job == job));
+    rig.connect("ada");
+    assert!(!rig.sent.iter().any(|(_, message)| matches!(message, Message::Fenced(_))), "{:?}", rig.sent);
+    assert!(rig.agents["ada"].unacknowledged().is_empty());
+    rig.run();
+    assert!(rig.store.ends.iter().all(|(_, _, how)| *how == "done"));
+}
+
+#[test]
+fn a_recall_that_was_lost_with_a_link_is_sent_over_the_next() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "[1, 2]", 1, ""));
+    rig.worker("ada");
+    rig.begin("ada");
+    rig.break_link("ada");
+    rig.worker("bob");
+    assert!(rig.agents["bob"].leases().is_empty());
+    rig.cut("ada");
+    rig.connect("ada");
+    assert_eq!((rig.agents["ada"].leases().len(), rig.agents["bob"].leases().len()), (1, 1));
+    // Nobody is idle, but nobody wants what has not begun.
+    rig.begin("bob");
+    rig.break_link("bob");
+    rig.set_state(sweep, tombola_core::record::SweepState::Paused);
+    assert_eq!(rig.agents["bob"].leases()[0].len(), 3);
+    rig.cut("bob");
+    rig.connect("bob");
+    assert_eq!(rig.agents["bob"].leases()[0].len(), 1);
+}
+
+#[test]
 fn a_result_reported_by_a_fenced_worker_is_not_stored() {
     let mut rig = Rig::new();
     rig.submit(

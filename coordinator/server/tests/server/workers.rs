@@ -1,7 +1,14 @@
 //! The contract of a session, as the coordinator keeps it.
 
 use crate::rig::{Home, SWEEP, Served, Worker, finished, info, scenarios, with};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tombola_core::schedule::{Config, Event};
+use tombola_server::{
+    driver::{Closing, Connected, Driver, Start, ToLink},
+    store::Store,
+};
 use tombola_spec::{Digest, outcome::Artifact, version};
 use tombola_wire::v1::{
     self, FailuresResponse, FromWorker, GetRequest, HaveRequest, Heartbeat, Hello, Progress, QueryRequest,
@@ -20,6 +27,7 @@ scenarios!(
     a_result_without_its_artifacts_is_not_believed,
     a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on,
     a_repeated_report_is_stored_once,
+    nothing_is_acknowledged_before_it_is_on_disk,
 );
 
 async fn submit(served: &Served) {
@@ -244,4 +252,62 @@ async fn a_repeated_report_is_stored_once(home: &Home) {
     let sweep = served.sweeps().get(GetRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
     assert_eq!(sweep.jobs.unwrap().done, 1);
     served.stop().await;
+}
+
+/// Until a report is acknowledged.
+async fn acknowledged(worker: &mut Worker) {
+    while !matches!(worker.next().await.unwrap(), to_worker::Message::Ack(_)) {}
+}
+
+async fn nothing_is_acknowledged_before_it_is_on_disk(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut worker = Worker::connect(served.address, "one").await;
+    let lease = worker.lease().await;
+    let job = &lease.stages[0].jobs[0];
+    let held_up = home.hold_up_commits().await;
+    let what = Some(report::What::Started(v1::Started { iteration: 0 }));
+    let report = v1::Report { sequence: 1, job: job.job, attempt: job.attempt, what };
+    worker.say(from_worker::Message::Report(report)).await;
+    let mut sweeps = served.sweeps();
+    let file = with(&[("tiny", "other")]);
+    let submitted = tokio::spawn(async move { sweeps.submit(SubmitRequest { file }).await });
+    // A hundred times as long as an answer takes.
+    assert!(tokio::time::timeout(Duration::from_millis(500), acknowledged(&mut worker)).await.is_err());
+    assert!(!submitted.is_finished());
+    drop(held_up);
+    acknowledged(&mut worker).await;
+    submitted.await.unwrap().unwrap();
+    served.stop().await;
+}
+
+/// A leader without a network around it: over a real one, what comes over an old link comes too early or not at all.
+#[tokio::test]
+async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
+    let home = Home::sqlite();
+    let (store, tasks) = (Arc::new(home.place.open()), TaskTracker::new());
+    store.migrate().await.unwrap();
+    let (terms, pinned) = (Config::default(), Duration::from_secs(60));
+    let start = Start { store, terms, pinned, stop: CancellationToken::new() };
+    let driver = Driver::start(start, &tasks).await.unwrap();
+    let connect = async |worker| {
+        let (link, told) = mpsc::channel(8);
+        let hello = Event::Hello { info: info("one"), worker, held: Vec::new() };
+        match driver.connect(hello, link).await.unwrap() {
+            Connected::Welcome(worker, id) => (worker, id, told),
+            Connected::Refused => panic!("refused"),
+        }
+    };
+    let states = || driver.read(|scheduler, now| scheduler.workers(now).iter().map(|w| w.state).collect());
+    let (worker, old, mut told) = connect(None).await;
+    let (again, new, _told) = connect(Some(worker)).await;
+    assert_eq!(again, worker);
+    assert!(matches!(told.recv().await, Some(ToLink::Welcome { .. })));
+    assert!(matches!(told.recv().await, Some(ToLink::Close(Closing::Done))));
+    driver.hear(worker, old, Event::Leaving { worker }).await.unwrap();
+    driver.disconnect(worker, old, Closing::Done).await;
+    let still: Vec<&str> = states().await.unwrap();
+    assert_eq!(still, ["connected"]);
+    driver.hear(worker, new, Event::Leaving { worker }).await.unwrap();
+    assert!(states().await.unwrap().is_empty());
 }
