@@ -26,7 +26,8 @@ impl Sweeps {
         let known: HashSet<_> =
             stored.iter().filter(|job| !runs_again(job.state)).map(|job| job.fingerprint).collect();
         let sum_up = move || {
-            let new: Vec<&JobPlan> = plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
+            let new: Vec<&JobPlan> =
+                plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
             Ok((speed::wanted(&new), answer(&file, &plan, &new)))
         };
         let (wanted, answer) = expansion::aside(sum_up).await?;
