@@ -86,8 +86,7 @@ async fn uploads_nobody_names_are_collected_and_nothing_else(home: &Home) {
     let mut worker = Worker::connect(served.address, "one").await;
     worker.work(1).await;
     // One checkpoint that a newer one replaces, and an upload that no report ever names.
-    let job = worker.lease().await.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let (old, new) = (worker.put(b"checkpoint 1".to_vec()).await, worker.put(b"checkpoint 2".to_vec()).await);
     for (iteration, artifact) in [(10, old), (20, new)] {
         let taken = v1::CheckpointTaken { iteration, artifact: Some(artifact.into()) };

@@ -121,9 +121,7 @@ async fn a_late_attempt_is_fenced(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut slow = Worker::connect(served.address, "slow").await;
-    let lease = slow.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    slow.start(&job).await;
+    let job = slow.begin().await;
     let outcome = slow.upload(&job).await;
     // It falls silent; after its term the job is somebody else's.
     let mut quick = Worker::connect(served.address, "quick").await;
@@ -156,9 +154,7 @@ async fn heartbeats_show_how_far_a_job_is(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let mut watched =
         served.sweeps().watch(WatchRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
     let progress = Progress { job: job.job, attempt: job.attempt, iteration: 42 };
@@ -179,9 +175,7 @@ async fn a_result_without_its_artifacts_is_not_believed(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let mut outcome = worker.upload(&job).await;
     let there: BTreeMap<_, _> = outcome.outputs.clone();
     for artifact in outcome.outputs.values_mut() {
@@ -206,8 +200,7 @@ async fn a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on(home: &H
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
-    let job = worker.lease().await.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let gone = Artifact { digest: Digest::of(b"gone"), bytes: 4 };
     let taken = v1::CheckpointTaken { iteration: 10, artifact: Some(gone.into()) };
     let heard = worker.report(&job, report::What::Checkpoint(taken)).await;
@@ -226,9 +219,7 @@ async fn a_repeated_report_is_stored_once(home: &Home) {
     let one_seed = with(&[("1..=2", "1..=1")]);
     served.sweeps().submit(SubmitRequest { file: one_seed }).await.unwrap();
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let series = v1::Series {
         name: "loss".to_owned(),
         split: "train".to_owned(),

@@ -178,6 +178,14 @@ impl Worker {
         self.report(job, report::What::Started(v1::Started { iteration: 0 })).await
     }
 
+    /// Takes a lease and starts its first job.
+    pub(crate) async fn begin(&mut self) -> LeasedJob {
+        let lease = self.lease().await;
+        let job = lease.stages[0].jobs[0].clone();
+        self.start(&job).await;
+        job
+    }
+
     /// Uploads what a job leaves behind and reports it done.
     pub(crate) async fn finish(&mut self, job: &LeasedJob) -> Vec<to_worker::Message> {
         let outcome = self.upload(job).await;
