@@ -1,7 +1,7 @@
 //! Workers coming, going, and being heard of.
 
 use super::{Held, Message, Scheduler, job::Hold, worker::Worker};
-use crate::record::{JobState, Write};
+use crate::record::{Ending, JobState, WorkerState, Write};
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
@@ -107,7 +107,7 @@ impl Scheduler {
             }
         }
         let kept: BTreeSet<(JobId, Attempt)> = ours.iter().map(|held| (held.job, held.attempt)).collect();
-        self.release(id, |job, attempt| kept.contains(&(job, attempt)), "lost");
+        self.release(id, |job, attempt| kept.contains(&(job, attempt)), Ending::Lost);
         // Results that are committed already are reported again and acknowledged again; fencing them would only make
         // the worker drop what later stages of the same lease still need.
         let foreign: Vec<_> = foreign.iter().map(|held| (held.job, held.attempt)).collect();
@@ -141,7 +141,7 @@ impl Scheduler {
 
     /// Opens every job a worker holds again, but those that are `kept`. A job that had begun was present at a loss if
     /// `how` says so; one that had not is as if it had never been leased.
-    pub(super) fn release(&mut self, id: WorkerId, kept: impl Fn(JobId, Attempt) -> bool, how: &'static str) {
+    pub(super) fn release(&mut self, id: WorkerId, kept: impl Fn(JobId, Attempt) -> bool, how: Ending) {
         let Some(worker) = self.floor.workers.get(&id) else { return };
         let leases: Vec<LeaseId> = worker.leases().collect();
         let mut begun: BTreeMap<JobId, bool> = BTreeMap::new();
@@ -160,9 +160,9 @@ impl Scheduler {
         }
         for (job, begun) in begun {
             match (begun, how) {
-                (true, "lost") => self.lose(job, how, None),
+                (true, Ending::Lost) => self.lose(job, how, None),
                 (true, _) => self.end(job, how, None, JobState::Open, Hold::No),
-                (false, _) => self.end(job, "recalled", None, JobState::Open, Hold::No),
+                (false, _) => self.end(job, Ending::Recalled, None, JobState::Open, Hold::No),
             }
         }
     }
@@ -172,7 +172,7 @@ impl Scheduler {
         let deadline = self.now + self.config.term;
         let Some(worker) = self.floor.workers.get_mut(&id) else { return };
         (worker.deadline, worker.heard) = (deadline, self.now);
-        let state = if worker.draining { "draining" } else { "connected" };
+        let state = if worker.draining { WorkerState::Draining } else { WorkerState::Connected };
         if std::mem::take(&mut worker.silent) {
             self.floor.reseat(id);
             self.write(Write::WorkerState { worker: id, state });
@@ -211,8 +211,8 @@ impl Scheduler {
     /// A worker left on purpose: nothing is charged for what it still held.
     pub(super) fn leaving(&mut self, id: WorkerId) {
         if self.floor.workers.contains_key(&id) {
-            self.release(id, |_, _| false, "drained");
-            self.write(Write::WorkerState { worker: id, state: "gone" });
+            self.release(id, |_, _| false, Ending::Drained);
+            self.write(Write::WorkerState { worker: id, state: WorkerState::Gone });
             self.forget_worker(id);
         }
     }
@@ -236,7 +236,7 @@ impl Scheduler {
         let Some(worker) = self.floor.workers.get_mut(&id).filter(|worker| !worker.draining) else { return };
         worker.draining = true;
         self.floor.reseat(id);
-        self.write(Write::WorkerState { worker: id, state: "draining" });
+        self.write(Write::WorkerState { worker: id, state: WorkerState::Draining });
     }
 }
 

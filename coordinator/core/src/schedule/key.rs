@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
-    job::{JobSpec, Network, TrainJob},
+    job::{JobSpec, TrainJob},
     settings::{Data, Dtype, Optimizer, Recipe, Train},
 };
 
@@ -39,16 +39,13 @@ pub(super) struct TrainKey {
 
 impl PackKey {
     fn of(spec: &JobSpec) -> Self {
-        let network = |network: &Network| format!("{} {:?} {}", network.name, network.image, network.classes);
-        match spec {
-            JobSpec::Train(job) => {
-                Self { kind: "train", network: job.recipe.model.name.clone(), train: Some(TrainKey::of(job)) }
-            }
-            JobSpec::Prune(job) => Self { kind: "prune", network: network(&job.network), train: None },
-            JobSpec::RandomMask(job) => {
-                Self { kind: "random_mask", network: network(&job.network), train: None }
-            }
-        }
+        let (network, train) = match spec {
+            JobSpec::Train(job) => (&job.recipe.network(), Some(TrainKey::of(job))),
+            JobSpec::Prune(job) => (&job.network, None),
+            JobSpec::RandomMask(job) => (&job.network, None),
+        };
+        let network = format!("{} {:?} {}", network.name, network.image, network.classes);
+        Self { kind: spec.kind(), network, train }
     }
 
     /// The data set its jobs read.
@@ -80,10 +77,7 @@ impl TrainKey {
             split: (*validation, *split_seed),
             batch: *batch,
             double: *dtype == Dtype::F64,
-            optimizer: match optimizer {
-                Optimizer::Sgd { .. } => "sgd",
-                Optimizer::Adam { .. } => "adam",
-            },
+            optimizer: optimizer.name(),
             constants: match *optimizer {
                 Optimizer::Sgd { momentum, nesterov } => {
                     [momentum, f64::from(u8::from(nesterov)), 0.0, *decay]

@@ -2,7 +2,7 @@
 //! nothing that is true can be lost by it.
 
 use super::{Fact, Message, Scheduler, job::State};
-use crate::record::{JobState, Write};
+use crate::record::{Ending, JobState, Write};
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
     outcome::{Failure, FailureClass, Outcome},
@@ -75,7 +75,7 @@ impl Scheduler {
                 }
             }
             Fact::Failed(failure) => self.fail(job, failure),
-            Fact::GivenBack => self.end(job, "drained", None, JobState::Open, super::job::Hold::No),
+            Fact::GivenBack => self.end(job, Ending::Drained, None, JobState::Open, super::job::Hold::No),
         }
     }
 
@@ -132,7 +132,7 @@ impl Scheduler {
         held.recalled = false;
         for &job in jobs {
             if self.graph.get(job).is_some_and(|job| job.lease() == Some(lease)) {
-                self.end(job, "recalled", None, JobState::Open, super::job::Hold::No);
+                self.end(job, Ending::Recalled, None, JobState::Open, super::job::Hold::No);
             }
         }
     }

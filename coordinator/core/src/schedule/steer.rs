@@ -4,7 +4,7 @@ use super::{
     Effect, Message, Scheduler,
     job::{Hold, Job, State},
 };
-use crate::record::{JobState, SweepState, Write};
+use crate::record::{Ending, JobState, SweepState, Write};
 use tombola_spec::{JobId, LeaseId, SweepId};
 
 impl Scheduler {
@@ -88,7 +88,7 @@ impl Scheduler {
     fn cancel_attempt(&mut self, job: JobId, lease: LeaseId) {
         let Some(attempt) = self.graph.get(job).map(|job| job.attempt) else { return };
         let worker = self.leases.get(&lease).map(|lease| lease.worker);
-        self.end(job, "cancelled", None, JobState::Unwanted, Hold::No);
+        self.end(job, Ending::Cancelled, None, JobState::Unwanted, Hold::No);
         if let Some(worker) = worker {
             self.send(worker, Message::Cancel(job, attempt));
         }

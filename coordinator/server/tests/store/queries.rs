@@ -2,7 +2,7 @@
 
 use crate::rig::{PLENTY, Place, SWEEP, World, ask, scenarios};
 use std::{sync::Arc, time::Duration};
-use tombola_core::record::Write;
+use tombola_core::record::{WorkerState, Write};
 use tombola_server::store::{AT_ONCE, Cell, Limits, Store, StoreError};
 use tombola_spec::WorkerId;
 
@@ -175,7 +175,7 @@ async fn the_writer_waits_for_no_reader(place: &Place) {
     }
     assert!(running.iter().all(|query| !query.is_finished()));
     running.iter().for_each(|query| query.abort());
-    world.commit(&[Write::WorkerState { worker: WorkerId(1), state: "gone" }]).await.unwrap();
+    world.commit(&[Write::WorkerState { worker: WorkerId(1), state: WorkerState::Gone }]).await.unwrap();
 }
 
 /// As many endless queries as there is room for, given up one after the other: the last question still finds room.

@@ -10,7 +10,7 @@
 //! Validation losses are 1 - accuracy, and not a number for the random mask of seed 2.
 
 use crate::rig::{Place, SWEEP, Submitted, World, ask, outcome, scenarios, text};
-use tombola_core::record::{JobRow, JobState, RoundRow, Write};
+use tombola_core::record::{Ending, JobRow, JobState, RoundRow, Write};
 use tombola_server::store::Cell;
 use tombola_spec::{
     Attempt, JobId,
@@ -312,7 +312,7 @@ async fn each_point_is_shown_once_as_last_told(place: &Place) {
         job: job.id,
         attempt: Attempt(1),
         failure: None,
-        how: "lost",
+        how: Ending::Lost,
         next: JobState::Open,
         tries: 0,
         losses: 1,
@@ -397,7 +397,7 @@ async fn failures_name_the_round(place: &Place) {
         job: small.jobs[1].id,
         attempt: Attempt(1),
         failure: Some(failure),
-        how: "failed",
+        how: Ending::Failed,
         next: JobState::Failed,
         tries: 1,
         losses: 0,

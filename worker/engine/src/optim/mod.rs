@@ -68,11 +68,7 @@ impl Rule {
 
     /// PyTorch's names of the state buffers.
     pub(crate) fn buffers(&self) -> &'static [&'static str] {
-        match self.optimizer {
-            Optimizer::Sgd { momentum: 0.0, .. } => &[],
-            Optimizer::Sgd { .. } => &["momentum_buffer"],
-            Optimizer::Adam { .. } => &["exp_avg", "exp_avg_sq"],
-        }
+        self.optimizer.buffers()
     }
 
     /// The pace of the `update`-th update (from 1) since the optimizer was fresh, at learning rate `lr`.

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use tombola_core::plan::JobPlan;
 use tombola_spec::{
     JobId,
-    job::{JobSpec, TrainJob},
-    settings::{Dtype, Optimizer},
+    job::{JobSpec, Network, TrainJob},
+    settings::Dtype,
 };
 
 /// Most measured jobs that are looked at, the newest first.
@@ -18,9 +18,7 @@ const LOOKED_AT: usize = 2000;
 /// What trainings of about equal speed have in common. Masked ones run as fast as dense ones for now.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Likeness {
-    model: String,
-    image: [u32; 3],
-    classes: u32,
+    network: Network,
     batch: u32,
     double: bool,
     optimizer: &'static str,
@@ -30,15 +28,10 @@ impl Likeness {
     fn of(job: &TrainJob) -> Self {
         let recipe = &job.recipe;
         Self {
-            model: recipe.model.name.clone(),
-            image: recipe.data.shape.image,
-            classes: recipe.data.shape.classes,
+            network: recipe.network(),
             batch: recipe.train.batch,
             double: recipe.dtype == Dtype::F64,
-            optimizer: match recipe.train.optimizer {
-                Optimizer::Sgd { .. } => "sgd",
-                Optimizer::Adam { .. } => "adam",
-            },
+            optimizer: recipe.train.optimizer.name(),
         }
     }
 }

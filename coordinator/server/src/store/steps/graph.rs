@@ -34,7 +34,7 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         }
         Write::Worker { worker, info } => add_worker(steps, *worker, info),
         Write::WorkerState { worker, state } => {
-            steps.push(&sql::WORKER_STATE, vec![row![*worker, *state, now]]);
+            steps.push(&sql::WORKER_STATE, vec![row![*worker, state.name(), now]]);
         }
         Write::BindData { set, digest, shape } => {
             steps.push(&sql::BIND_DATA, vec![row![set.as_str(), *digest, Arg::json(shape), now]]);
