@@ -2,13 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
 
+#[path = "rig/sets.rs"]
+mod sets;
+
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Write, path::Path};
 use tempfile::TempDir;
 use tombola_engine::data::{DataSet, batches, inventory, split};
 use tombola_spec::{data::known, job::Stream, outcome::FailureClass, settings::Data};
@@ -271,18 +270,8 @@ fn an_epochs_order_is_a_permutation_of_its_own() {
     assert_ne!(batches(&Stream { round: 4, ..order }, 0, &train), first);
 }
 
-/// Folders of real files: set-up's, and that of Debian's package `dataset-fashion-mnist`.
-#[expect(clippy::print_stderr, reason = "says why a test did not run")]
 fn real(set: &str) -> Option<DataSet> {
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let user = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or(home)?.join("tombola/data");
-    let held =
-        |folder: &PathBuf| [set.to_owned(), set.replace('_', "-")].iter().any(|s| folder.join(s).is_dir());
-    let Some(folder) = [user, PathBuf::from("/usr/share/datasets")].into_iter().find(held) else {
-        eprintln!("not run: {set} is not on this machine");
-        return None;
-    };
-    Some(DataSet::open(&folder, set).unwrap())
+    sets::folder_of(set).map(|folder| DataSet::open(&folder, set).unwrap())
 }
 
 /// Mean and deviation of training pixels, scaled to 0..1.

@@ -57,9 +57,38 @@ fn a_run_that_yields_in_the_middle_of_an_epoch_and_resumes_equals_an_uninterrupt
                     assert_eq!(whole.points(lane, name, split), second.points(lane, name, split));
                 }
             }
-            assert!(second.summary(1).device_seconds > 0.0);
         }
     }
+}
+
+/// Seconds of the attempts before, which no attempt after can spend in a test.
+const SPENT: f64 = 1e6;
+
+/// The checkpoint, as if that long had been spent until then.
+fn with_time_spent(checkpoint: &Path) -> PathBuf {
+    let mut file = TensorFile::load(checkpoint, FileKind::Checkpoint).unwrap();
+    let mut record: serde_json::Value = file.needed_note("record").unwrap();
+    assert!(record["seconds"].as_f64().unwrap() > 0.0, "{record}");
+    record["seconds"] = SPENT.into();
+    file.put_note("record", &record).unwrap();
+    let slow = checkpoint.with_file_name("slow.safetensors");
+    file.save(&slow).unwrap();
+    slow
+}
+
+#[test]
+fn the_time_of_every_attempt_that_contributed_is_counted_and_of_no_other_job() {
+    let rig = Rig::new();
+    let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    job.resume = Some(with_time_spent(&file));
+    let resumed = rig.run(Plan::CpuLanes, vec![job.clone()]);
+    assert!(resumed.summary(1).device_seconds > SPENT);
+    // Another job's time, and that of work which was thrown away.
+    let next = rig.run(Plan::CpuLanes, vec![continued(job.clone(), &resumed, 30)]);
+    let seconds = next.summary(1).device_seconds;
+    assert!(seconds > 0.0 && seconds < SPENT, "{seconds}");
+    let over = rig.run_with(&rig.stage(Plan::CpuLanes, vec![job]), &Recorder::default(), 2, None);
+    assert!(over.started(1) == 0 && over.summary(1).device_seconds < SPENT);
 }
 
 #[test]
@@ -235,9 +264,9 @@ fn assert_full_disk(outcomes: &Outcomes) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_disk_that_fills_up_at_a_checkpoint_leaves_the_one_before_whole() {
+fn a_disk_that_fills_up_at_a_checkpoint_costs_that_checkpoint_and_leaves_the_one_before_whole() {
     let rig = Rig::new();
-    let mut job = job(1, recipe(ADAM), 50);
+    let mut job = job(1, recipe(ADAM), 40);
     let whole = rig.run(Plan::CpuLanes, vec![job.clone()]);
     let on_event = |event: &Event| {
         if let Event::Checkpoint { file, iteration: 20, .. } = event {
@@ -245,10 +274,10 @@ fn a_disk_that_fills_up_at_a_checkpoint_leaves_the_one_before_whole() {
         }
     };
     let link = Recorder { on_event: Some(Box::new(on_event)), ..Recorder::default() };
-    let failed = rig.run_with(&rig.stage(Plan::CpuLanes, vec![job.clone()]), &link, 1, Some(10));
-    assert_full_disk(&failed);
-    let (iteration, file) = failed.checkpoint(1);
-    assert_eq!(iteration, 20);
+    let filled = rig.run_with(&rig.stage(Plan::CpuLanes, vec![job.clone()]), &link, 1, Some(10));
+    assert_eq!(whole.digests(1), filled.digests(1), "training went on");
+    let (iteration, file) = filled.checkpoint(1);
+    assert_eq!(iteration, 20, "that of 30 was not written");
     job.resume = Some(file);
     let second = rig.run(Plan::CpuLanes, vec![job]);
     assert_eq!(second.started(1), 20);

@@ -306,6 +306,28 @@ fn what_cannot_be_trained_fails_by_itself_and_says_what_to_do() {
     assert_eq!(outcomes.digests(1), alone.digests(1));
 }
 
+/// Nothing is decided by a test metric: neither is whether a job failed.
+#[test]
+fn a_test_loss_that_is_not_finite_is_logged_and_the_job_goes_on() {
+    let rig = Rig::new();
+    rig.add_black_and_white();
+    let mut job = with_mask(job(1, recipe(SGD), 20), &rig.mask_of_the_first_pixel());
+    edit_recipe(&mut job, |recipe| {
+        recipe.data.set = "black_and_white".to_owned();
+        // A black pixel is 0, a white one nearly the largest f32.
+        (recipe.data.shape.mean, recipe.data.shape.std) = (0.0, 3.2e-39);
+    });
+    for plan in PLANS {
+        let outcomes = rig.run(plan, vec![job.clone()]);
+        assert!(outcomes.has_finished(1), "{:?}", outcomes.failure(1));
+        let test = outcomes.points(1, "loss", Split::Test);
+        assert_eq!(test.keys().copied().collect::<Vec<_>>(), [0, 10, 20]);
+        assert!(test.values().all(|loss| !loss.is_finite()), "{test:?}");
+        let validation = outcomes.points(1, "loss", Split::Validation);
+        assert!(validation.values().all(|loss| loss.is_finite()), "{validation:?}");
+    }
+}
+
 #[test]
 fn a_data_order_belongs_to_its_stream_alone() {
     let rig = Rig::new();

@@ -15,6 +15,8 @@ pub(super) struct Lanes {
     /// When points are told next; `None` = there are none.
     pub(super) flush_at: Option<Instant>,
     flush_every: Duration,
+    /// The stage was told to end.
+    pub(super) yielding: bool,
 }
 
 #[derive(Debug)]
@@ -26,7 +28,8 @@ struct Lane {
 impl Lanes {
     pub(super) fn new(stage: &Stage, flush_every: Duration) -> Self {
         let lane = |job: &StageJob| (job.job, Lane { attempt: job.attempt, series: Vec::new() });
-        Self { lanes: stage.jobs.iter().map(lane).collect(), flush_at: None, flush_every }
+        let lanes = stage.jobs.iter().map(lane).collect();
+        Self { lanes, flush_at: None, flush_every, yielding: false }
     }
 
     /// The attempt of a job that is not over.
@@ -42,6 +45,17 @@ impl Lanes {
     /// A job is over.
     pub(super) fn remove(&mut self, job: JobId) -> Option<Attempt> {
         self.lanes.remove(&job).map(|lane| lane.attempt)
+    }
+
+    /// Takes a job out of the stage. Returns whether others are left.
+    pub(super) fn cancel(&mut self, job: JobId) -> bool {
+        self.lanes.remove(&job);
+        !self.is_empty()
+    }
+
+    /// Whether every job is over.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
     }
 
     /// Keeps points for a while.

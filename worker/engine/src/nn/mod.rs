@@ -1,8 +1,9 @@
 //! Networks as libtorch computes them: interprets layer lists of `spec::arch`.
 //!
-//! Knows nothing of families, optimizers, masks or plans. A new kind of layer is one arm in [`forward`], which must
-//! take the number of lanes from its parameters: with a leading lane dimension all lanes are computed at once. Its
-//! gradients are libtorch's autograd's business; [`ByHand`] only makes the step of a perceptron cheaper.
+//! Knows nothing of families, optimizers, masks or plans. A new kind of layer is an arm in [`forward`], which must take the
+//! number of lanes from its parameters: with a leading lane dimension all lanes are computed at once. Its gradients are
+//! libtorch's autograd's business, so that its arm in [`ByHand::new`], which only makes the step of a perceptron cheaper,
+//! may decline.
 
 mod by_hand;
 mod forward;
