@@ -63,7 +63,19 @@ pub(crate) struct Paces {
 impl Rule {
     /// The rule of a recipe.
     pub(crate) fn of(train: &Train) -> Self {
-        Self { optimizer: train.optimizer, decay: train.decay }
+        // By name, so that whoever adds a setting has to decide whether it belongs to the rule, which a fused pack shares.
+        let Train {
+            optimizer,
+            decay,
+            batch: _,
+            lr: _,
+            milestones: _,
+            gamma: _,
+            warmup: _,
+            eval_every: _,
+            order: _,
+        } = train;
+        Self { optimizer: *optimizer, decay: *decay }
     }
 
     /// PyTorch's names of the state buffers.
