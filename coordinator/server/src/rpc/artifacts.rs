@@ -82,7 +82,10 @@ impl Artifacts {
 }
 
 fn chunk(part: Result<v1::PutRequest, Status>) -> Result<Bytes, Error> {
-    match part.map_err(|status| Error::Invalid(format!("the upload broke off: {}", status.message())))?.part {
+    // Not "invalid": workers take that for a refusal for good.
+    let broke_off =
+        |status: Status| Error::Unavailable(format!("the upload broke off: {}", status.message()));
+    match part.map_err(broke_off)?.part {
         Some(put_request::Part::Chunk(chunk)) if chunk.len() <= tombola_wire::CHUNK => Ok(chunk.into()),
         Some(put_request::Part::Chunk(chunk)) => {
             let most = tombola_wire::CHUNK;
