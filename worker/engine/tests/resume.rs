@@ -5,6 +5,7 @@
 mod rig;
 
 use rig::{ADAM, Outcomes, PLANS, Recorder, Rig, SGD, continued, edit_recipe, job, recipe, with_mask};
+use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -64,48 +65,35 @@ fn a_run_that_yields_in_the_middle_of_an_epoch_and_resumes_equals_an_uninterrupt
 /// Seconds of the attempts before, which no attempt after can spend in a test.
 const SPENT: f64 = 1e6;
 
-/// The checkpoint, as if that long had been spent until then.
-fn with_time_spent(checkpoint: &Path) -> PathBuf {
+/// The checkpoint with another note under `key`.
+fn with_note(checkpoint: &Path, key: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
     let mut file = TensorFile::load(checkpoint, FileKind::Checkpoint).unwrap();
-    let mut record: serde_json::Value = file.needed_note("record").unwrap();
-    assert!(record["seconds"].as_f64().unwrap() > 0.0, "{record}");
-    record["seconds"] = SPENT.into();
-    file.put_note("record", &record).unwrap();
-    let slow = checkpoint.with_file_name("slow.safetensors");
-    file.save(&slow).unwrap();
-    slow
+    let mut note: Value = file.needed_note(key).unwrap();
+    change(&mut note);
+    file.put_note(key, &note).unwrap();
+    let changed = checkpoint.with_file_name("changed.safetensors");
+    file.save(&changed).unwrap();
+    changed
 }
 
 #[test]
 fn the_time_of_every_attempt_that_contributed_is_counted_and_of_no_other_job() {
     let rig = Rig::new();
-    let (mut job, file) = half_done(&rig, Plan::CpuLanes);
-    job.resume = Some(with_time_spent(&file));
-    let resumed = rig.run(Plan::CpuLanes, vec![job.clone()]);
-    assert!(resumed.summary(1).device_seconds > SPENT);
-    // Another job's time, and that of work which was thrown away.
-    let next = rig.run(Plan::CpuLanes, vec![continued(job.clone(), &resumed, 30)]);
-    let seconds = next.summary(1).device_seconds;
-    assert!(seconds > 0.0 && seconds < SPENT, "{seconds}");
-    let over = rig.run_with(&rig.stage(Plan::CpuLanes, vec![job]), &Recorder::default(), 2, None);
-    assert!(over.started(1) == 0 && over.summary(1).device_seconds < SPENT);
-}
-
-#[test]
-fn a_resumed_job_took_the_time_of_all_its_attempts() {
-    let rig = Rig::new();
     for plan in PLANS {
         let (mut job, file) = half_done(&rig, plan);
-        let mut checkpoint = TensorFile::load(&file, FileKind::Checkpoint).unwrap();
-        let mut record: serde_json::Value = checkpoint.needed_note("record").unwrap();
-        assert!(record["seconds"].as_f64().unwrap() > 0.0, "{record}");
-        record["seconds"] = 5000.0.into();
-        checkpoint.put_note("record", &record).unwrap();
-        checkpoint.save(&file).unwrap();
-        job.resume = Some(file);
-        let resumed = rig.run(plan, vec![job]);
+        job.resume = Some(with_note(&file, "record", |record| {
+            assert!(record["seconds"].as_f64().unwrap() > 0.0, "{record}");
+            record["seconds"] = SPENT.into();
+        }));
+        let resumed = rig.run(plan, vec![job.clone()]);
         assert_eq!(resumed.started(1), 10);
-        assert!(resumed.summary(1).device_seconds > 5000.0, "{}", resumed.summary(1).device_seconds);
+        assert!(resumed.summary(1).device_seconds > SPENT);
+        // Another job's time does not count, nor that of work which was thrown away.
+        let next = rig.run(plan, vec![continued(job.clone(), &resumed, 30)]);
+        let seconds = next.summary(1).device_seconds;
+        assert!(seconds > 0.0 && seconds < SPENT, "{seconds}");
+        let over = rig.run_with(&rig.stage(plan, vec![job]), &Recorder::default(), 2, None);
+        assert!(over.started(1) == 0 && over.summary(1).device_seconds < SPENT);
     }
 }
 
@@ -220,6 +208,12 @@ fn a_checkpoint_of_another_job_of_the_same_number_is_not_gone_on_from() {
 fn a_job_is_not_begun_in_one_way_and_ended_in_another() {
     let rig = Rig::new();
     let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    job.resume = Some(with_note(&file, "origin", |origin| {
+        let device = origin["provenance"]["device"].as_str().unwrap();
+        assert!(device.starts_with("cpu ") && device.len() > 4, "{device}");
+        origin["provenance"]["device"] = "cpu Another Processor".into();
+    }));
+    assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job.clone()]), 1);
     job.resume = Some(file);
     assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job.clone()]), 2);
     assert_starts_over(&rig, &rig.stage(Plan::Fused, vec![job]), 1);
