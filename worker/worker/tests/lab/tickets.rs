@@ -50,11 +50,12 @@ print("true")
 "#;
 
 /// An interpreter with safetensors and numpy.
+#[expect(clippy::print_stderr, reason = "says why a test did not run")]
 fn python() -> Option<OsString> {
     let Some(program) = env::var_os("TOMBOLA_TEST_PYTHON") else {
         let why = "not run: TOMBOLA_TEST_PYTHON names no Python with safetensors (`cargo xtask test` does)";
         assert!(env::var("TOMBOLA_TEST_REQUIRE").as_deref() != Ok("1"), "{why}");
-        println!("{why}");
+        eprintln!("{why}");
         return None;
     };
     Some(program)
