@@ -2,7 +2,7 @@
 
 use super::{convert::from_wire, message::FromCoordinator};
 use crate::{Limits, error::AgentError, progress::Progress};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
@@ -81,8 +81,11 @@ impl Dialer {
         let mut turn = 0;
         while !self.arrivals.is_closed() {
             let endpoint = self.coordinators[turn % self.coordinators.len()].clone();
+            let begun = Instant::now();
             match self.visit(&endpoint).await {
-                Ok(()) => pause = self.limits.first_pause,
+                // One that ends at once each time, over something we say perhaps, must not be a busy loop.
+                Ok(()) if begun.elapsed() >= self.limits.longest_pause => pause = self.limits.first_pause,
+                Ok(()) => {}
                 Err(why) => {
                     self.say(format!("{}: {why}", endpoint.uri()));
                     turn += 1;

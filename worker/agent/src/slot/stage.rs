@@ -1,6 +1,10 @@
 //! One stage in the hands of an engine, from the request to the last word.
 
-use super::{Order, Slot, StageRun, Told, lane::Lanes, while_wanted};
+use super::{
+    Order, Slot, StageRun, Told,
+    lane::{Lanes, MOST_POINTS, portions},
+    while_wanted,
+};
 use crate::artifacts::check;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -209,15 +213,16 @@ impl Slot {
     }
 
     async fn flush_job(&mut self, lanes: &mut Lanes, job: JobId) {
-        let series = lanes.take(job);
-        if !series.is_empty() {
+        for series in portions(lanes.take(job), MOST_POINTS) {
             self.tell(Told::Metrics { job, series }).await;
         }
     }
 
     async fn flush(&mut self, lanes: &mut Lanes) {
         for (job, series) in lanes.take_all() {
-            self.tell(Told::Metrics { job, series }).await;
+            for series in portions(series, MOST_POINTS) {
+                self.tell(Told::Metrics { job, series }).await;
+            }
         }
     }
 }
