@@ -34,6 +34,7 @@ impl Plan {
         };
         let plan = client.answer(client.sweeps().plan(PlanRequest { file: file.text }).await)?;
         context.printer.show(&plan, || words(&plan, true))?;
+        context.printer.warn(&plan.warnings);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -73,6 +74,7 @@ fn from_file(file: &Sweep) -> anyhow::Result<PlanResponse> {
         settings: sweep::resolved(&file.file).into_iter().map(setting).collect(),
         ladder: summary.ladder.into_iter().map(|(round, density)| Density { round, density }).collect(),
         device_seconds: 0.0,
+        warnings: Vec::new(),
     })
 }
 

@@ -10,7 +10,10 @@ use std::{
 };
 use tombola_wire::v1::{Ended, Running, Sweep, WatchEvent, WatchRequest};
 
-/// Watch a sweep until it is finished.
+/// Watch a sweep until nothing more of it will run.
+///
+/// That is when it is finished, failed or cancelled; or stopped, once its running jobs are done. A paused sweep is waited
+/// for. What keeps it from getting on, such as a data set no worker has, is said as a warning.
 ///
 /// A bar for the whole, one for each running job, and failures as they come; without a terminal, a line every five
 /// percent. With `--output json`, one JSON object per line. A coordinator that restarts is waited for. Leaving with
@@ -34,8 +37,14 @@ pub(crate) async fn until_finished(
     printer: &Printer,
     sweep: &str,
 ) -> anyhow::Result<ExitCode> {
-    let mut watching =
-        Watching { client, sweep, view: View::new(printer), last: None, heard: Instant::now() };
+    let mut watching = Watching {
+        client,
+        sweep,
+        view: View::new(printer),
+        last: None,
+        warnings: Vec::new(),
+        heard: Instant::now(),
+    };
     while let Err(error) = watching.follow().await {
         if !watching.may_come_back(&error) {
             watching.view.clear();
@@ -51,7 +60,7 @@ pub(crate) async fn until_finished(
             0 => "no job failed".to_owned(),
             n => format!("{n} failed; see `tombola failures {}`", sweep.name),
         };
-        printer.note(&format!("sweep {}: {}, {failed}", sweep.name, list::state(sweep)));
+        printer.note(&format!("sweep {}: {}, {failed}", sweep.name, sweep.state));
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -66,6 +75,8 @@ struct Watching<'a> {
     sweep: &'a str,
     view: View<'a>,
     last: Option<Sweep>,
+    /// What keeps it from getting on, as last told.
+    warnings: Vec<String>,
     /// When the last event came.
     heard: Instant,
 }
@@ -77,6 +88,10 @@ impl Watching<'_> {
         let mut events = self.client.answer(self.client.sweeps().watch(request).await)?;
         while let Some(event) = self.client.answer(events.message().await.map(tonic::Response::new))? {
             self.view.show(&event)?;
+            if event.warnings != self.warnings {
+                self.view.printer().warn(&event.warnings);
+                self.warnings = event.warnings;
+            }
             self.last = event.sweep;
             self.heard = Instant::now();
         }
@@ -122,6 +137,12 @@ impl<'a> View<'a> {
             }
         }
         Ok(())
+    }
+
+    fn printer(&self) -> &'a Printer {
+        match self {
+            Self::Json(printer) | Self::Bars { printer, .. } | Self::Lines { printer, .. } => printer,
+        }
     }
 
     fn clear(&self) {
@@ -181,7 +202,8 @@ fn show_line(printer: &Printer, percent: &mut Option<u64>, event: &WatchEvent) {
     failed(event).for_each(|line| printer.note(&line));
     let Some(sweep) = &event.sweep else { return };
     // Every five percent: a log is read, not watched.
-    let now = (list::progress(sweep) * 20.0) as u64 * 5;
+    let Some(progress) = list::progress(sweep) else { return };
+    let now = (progress * 20.0) as u64 * 5;
     if *percent != Some(now) {
         *percent = Some(now);
         let jobs = sweep.jobs.unwrap_or_default();

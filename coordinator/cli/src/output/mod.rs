@@ -70,6 +70,11 @@ impl Printer {
         let _ = self.bars.suspend(|| writeln!(std::io::stderr(), "{text}"));
     }
 
+    /// What will not go well although nothing was refused.
+    pub(crate) fn warn(&self, warnings: &[String]) {
+        warnings.iter().for_each(|warning| self.note(&format!("warning: {warning}")));
+    }
+
     /// An error, with its causes.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         self.note(&format!("error: {error:#}"));

@@ -119,7 +119,8 @@ impl Config {
     pub(crate) fn options(&self) -> Options {
         let slots = self.slots.clone();
         let options = Options::new(self.coordinators.clone(), &self.name, self.dir.clone(), slots);
-        Options { limits: self.limits, ..options }
+        let folder = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+        Options { data_folder: folder.display().to_string(), limits: self.limits, ..options }
     }
 }
 

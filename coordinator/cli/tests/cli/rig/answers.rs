@@ -155,6 +155,7 @@ fn events() -> Vec<v1::WatchEvent> {
                 running("j141", "seed=2 reinit round 13", "worker-2", 300),
             ],
             ended: Vec::new(),
+            warnings: Vec::new(),
         },
         v1::WatchEvent {
             sweep: Some(v1::Sweep { iterations_done: 163_500, ..sweep() }),
@@ -163,9 +164,16 @@ fn events() -> Vec<v1::WatchEvent> {
                 ended("j140", "seed=1 round 14", "done", ""),
                 ended("j150", "seed=3 random round 17", "failed", "not finite: the loss at iteration 400"),
             ],
+            warnings: Vec::new(),
         },
         v1::WatchEvent {
-            sweep: Some(v1::Sweep { iterations_done: 297_000, finished: true, jobs: Some(done), ..sweep() }),
+            sweep: Some(v1::Sweep {
+                iterations_done: 297_000,
+                state: "failed".into(),
+                finished: true,
+                jobs: Some(done),
+                ..sweep()
+            }),
             ..v1::WatchEvent::default()
         },
     ]
@@ -201,6 +209,7 @@ impl SweepService for Fake {
                 v1::Density { round: 20, density: 0.0119 },
             ],
             device_seconds: 270.0,
+            warnings: Vec::new(),
         }))
     }
 
@@ -215,6 +224,7 @@ impl SweepService for Fake {
             jobs_new: 1_118,
             jobs_known: 59,
             created: true,
+            warnings: vec!["no connected worker has the data set `mnist`".into()],
         }))
     }
 
@@ -227,6 +237,7 @@ impl SweepService for Fake {
             jobs_new: 0,
             jobs_known: 0,
             created: false,
+            warnings: Vec::new(),
         }))
     }
 
@@ -246,6 +257,7 @@ impl SweepService for Fake {
             id,
             name,
             trials,
+            state: "finished".into(),
             finished: true,
             jobs,
             iterations_done: 9,
@@ -341,6 +353,7 @@ impl SweepService for Fake {
             slots,
             data: vec!["fashion_mnist".into(), "mnist".into()],
             seconds_since_heartbeat: 0.4,
+            data_folder: "/srv/data".into(),
         };
         Ok(Response::new(v1::WorkersResponse {
             workers: vec![

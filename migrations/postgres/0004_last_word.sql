@@ -18,3 +18,20 @@ where r0.ordinal > 0
     where l.job = b.job and (l.attempt, l.batch) > (b.attempt, b.batch) and l.name = b.name and l.split = b.split
       and l.first_iteration <= e.iteration and l.last_iteration >= e.iteration
       and e.iteration = any (l.iterations));
+
+comment on view metric is 'every logged point; the last word on each iteration';
+
+-- A lease that was taken back before it started was no attempt.
+
+drop view job_history;
+create view job_history as
+select a.job, p.kind, j.fingerprint, j.state, a.attempt, w.name as worker, k.slot, k.device, k.plan, k.width,
+       k.granted, a.started, a.ended, a.how, a.from_iteration, a.failure_class, a.message
+from attempts a
+join jobs j on j.id = a.job
+join job_specs p on p.job = a.job
+left join packs k on k.lease = a.lease
+left join workers w on w.id = k.worker
+where a.started is not null or a.how is null or a.how not in ('recalled', 'drained', 'cancelled');
+
+comment on view job_history is 'one row per attempt of a job';
