@@ -113,8 +113,25 @@ fn cancelling_ends_running_jobs_now_and_spares_shared_ones() {
     rig.run();
     assert_eq!((rig.count(JobState::Done), rig.count(JobState::Unwanted)), (3, 2));
     rig.set_state(kept, SweepState::Cancelled);
-    assert_eq!(rig.jobs(kept).len(), 3, "what was trained stays visible");
-    assert_eq!(rig.jobs(cancelled).len(), 3);
+    assert!(rig.rejection().contains("is finished: there is nothing to cancel"));
+    assert_eq!((rig.jobs(kept).len(), rig.jobs(cancelled).len()), (3, 0));
+}
+
+#[test]
+fn a_cancelled_sweep_keeps_what_was_done_by_then() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "[1, 2]", 2, ""));
+    rig.begin("ada");
+    let done = rig.finish("ada");
+    rig.set_state(sweep, SweepState::Cancelled);
+    assert_eq!(rig.jobs(sweep), done, "what was trained stays visible");
+    rig.restart();
+    rig.reconnect();
+    assert!(rig.run().is_empty());
+    rig.extend(sweep, &tiny("a", "[1, 2]", 2, ""));
+    assert_eq!(rig.run().len(), 9, "nothing is trained twice");
+    assert_eq!(rig.progress(sweep).done, 10);
 }
 
 #[test]
