@@ -58,7 +58,8 @@ pub(crate) async fn until_finished(
     if let Some(sweep) = &last {
         let failed = match failed {
             0 => "no job failed".to_owned(),
-            n => format!("{n} failed; see `tombola failures {}`", sweep.name),
+            1 => format!("1 job failed; see `tombola failures {}`", sweep.name),
+            n => format!("{n} jobs failed; see `tombola failures {}`", sweep.name),
         };
         printer.note(&format!("sweep {}: {}, {failed}", sweep.name, sweep.state));
     }

@@ -64,7 +64,7 @@ mod looking {
     fn watch_waits_for_a_coordinator_that_restarts() {
         let rig = rig();
         let outcome = rig.run(&["watch", "s1"]);
-        assert!(outcome.stderr.contains("sweep lenet: finished"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("sweep lenet: failed"), "{}", outcome.stderr);
         assert_eq!(rig.asked(), ["Watch s1"; 2]);
     }
 

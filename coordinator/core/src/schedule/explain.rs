@@ -158,7 +158,16 @@ impl Scheduler {
         for worker in workers.iter().take(LISTED) {
             let name = &worker.name;
             lines.push(match (worker.digest(set), self.bound.get(set)) {
-                (None, _) => format!("  {name} has no data set `{set}`; {}", where_to_put(worker, set)),
+                (None, _) => match worker.data_folder() {
+                    Some(folder) => {
+                        format!(
+                            "  {name} has no data set `{set}`; it looks in `{folder}/{set}` when it starts"
+                        )
+                    }
+                    None => format!(
+                        "  {name} has no data set `{set}`; `tombola-worker --help` says where it looks"
+                    ),
+                },
                 (Some(held), Some(bound)) if held != *bound => format!(
                     "  {name} has other content under the name `{set}`: {} instead of {}",
                     held.short(),
@@ -209,14 +218,6 @@ pub(super) fn held_up(sweep: &Sweep) -> Option<String> {
             "it was stopped: running jobs finish, then it is over until `tombola resume {name}` or `tombola extend {name} \
              FILE` takes it up again"
         )),
-    }
-}
-
-/// What to do on a worker that lacks a data set.
-pub(super) fn where_to_put(worker: &Worker, set: &str) -> String {
-    match worker.data_folder() {
-        Some(folder) => format!("it looks in `{folder}/{set}` when it starts"),
-        None => "`tombola-worker --help` says where it looks".to_owned(),
     }
 }
 

@@ -1,12 +1,6 @@
 //! What keeps work from ever starting, said before anybody has to ask.
 
-use super::{
-    Scheduler,
-    explain::{held_up, where_to_put},
-    job::State,
-    sweep::Sweep,
-    worker::Worker,
-};
+use super::{Scheduler, explain::held_up, job::State, sweep::Sweep, worker::Worker};
 use std::collections::BTreeSet;
 use tombola_spec::SweepId;
 
@@ -68,16 +62,19 @@ impl Scheduler {
 }
 
 fn why_nobody_reads(set: &str, workers: &[&Worker]) -> String {
-    let (first, lacking) = (workers.first(), workers.iter().all(|worker| worker.digest(set).is_none()));
-    match first.filter(|_| lacking) {
-        Some(worker) => format!(
-            "no connected worker has the data set `{set}`, so nothing that trains on it starts; {} for one: {}",
-            worker.name,
-            where_to_put(worker, set)
-        ),
-        None => format!(
+    if workers.iter().any(|worker| worker.digest(set).is_some()) {
+        return format!(
             "no connected worker can use the data set `{set}`, so nothing that trains on it starts; `tombola explain` of a \
              sweep that waits for it says why"
-        ),
+        );
     }
+    let told = workers.iter().find_map(|worker| Some((&worker.name, worker.data_folder()?)));
+    let place = match told {
+        Some((name, folder)) => format!("where a worker looks ({name}: `{folder}/{set}`)"),
+        None => "where `tombola-worker --help` says".to_owned(),
+    };
+    format!(
+        "no connected worker has the data set `{set}`, so nothing that trains on it starts; put it {place} and start that \
+         worker again"
+    )
 }

@@ -1,6 +1,8 @@
 //! Pause, resume, stop, cancel, retry, drain: what people ask of what runs.
 
 use crate::rig::{Home, SWEEP, Served, Worker, eventually, info, scenarios, with};
+use std::time::Duration;
+use tombola_server::config::Span;
 use tombola_spec::worker::WorkerInfo;
 use tombola_wire::v1::{
     self, DrainRequest, ExplainRequest, ExtendRequest, GetRequest, ListRequest, PlanRequest, QueryRequest,
@@ -200,7 +202,10 @@ async fn a_stopped_sweep_is_taken_up_again_by_the_same_file(home: &Home) {
 }
 
 async fn a_sweep_that_waits_for_data_nobody_has_says_so_everywhere(home: &Home) {
-    let served = home.serve().await;
+    let mut config = home.config();
+    // These workers say nothing while they are not asked.
+    config.workers.term = Span(Duration::from_secs(60));
+    let served = home.serve_with(config).await;
     let file = SWEEP.to_owned();
     let planned = served.sweeps().plan(PlanRequest { file: file.clone() }).await.unwrap().into_inner();
     assert!(planned.warnings[0].contains("no worker is connected"), "{planned:?}");
