@@ -61,7 +61,11 @@ pub(crate) async fn until_finished(
             1 => format!("1 job failed; see `tombola failures {}`", sweep.name),
             n => format!("{n} jobs failed; see `tombola failures {}`", sweep.name),
         };
-        printer.note(&format!("sweep {}: {}, {failed}", sweep.name, sweep.state));
+        let again = match sweep.state.as_str() {
+            "stopped" => format!("; `tombola resume {}` takes it up again", sweep.name),
+            _ => String::new(),
+        };
+        printer.note(&format!("sweep {}: {}, {failed}{again}", sweep.name, sweep.state));
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -14,11 +14,11 @@ impl Scheduler {
         let Some(sweep) = self.graph.sweeps.get(&id) else {
             return self.reject(format!("this sweep is finished: there is nothing to {command}"));
         };
-        if sweep.state == state {
-            return;
-        }
         if let Some(why) = over(sweep, state) {
             return self.reject(why);
+        }
+        if sweep.state == state {
+            return;
         }
         self.write(Write::SweepState { sweep: id, state });
         if let Some(sweep) = self.graph.sweeps.get_mut(&id) {

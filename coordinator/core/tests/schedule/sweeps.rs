@@ -141,7 +141,7 @@ fn nothing_is_asked_of_a_sweep_that_is_over() {
     let sweep = rig.submit(&tiny("a", "1", 1, ""));
     rig.run();
     let done = rig.progress(sweep);
-    for state in [SweepState::Paused, SweepState::Stopped, SweepState::Cancelled] {
+    for state in SweepState::ALL {
         rig.set_state(sweep, state);
         let command = state.command();
         assert!(rig.rejection().contains(&format!("`a` is finished: there is nothing to {command}")));

@@ -264,7 +264,17 @@ impl SweepService for Fake {
             iterations: 9,
             ..sweep()
         };
-        Ok(Response::new(v1::ListResponse { sweeps: vec![sweep(), done] }))
+        let given_up = v1::Sweep {
+            id: "s3".into(),
+            name: "given-up".into(),
+            state: "cancelled".into(),
+            finished: true,
+            jobs: Some(v1::JobCounts { done: 12, ..v1::JobCounts::default() }),
+            iterations_done: 900,
+            iterations: 900,
+            ..sweep()
+        };
+        Ok(Response::new(v1::ListResponse { sweeps: vec![sweep(), done, given_up] }))
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
