@@ -1,11 +1,10 @@
 //! `tombola up`: coordinator and local workers in one command, state in one folder.
 
-use super::{Context, read_sweep, report, watch};
+use super::{Context, read_sweep, report, results, watch};
 use crate::{
     client::Client,
     output::Printer,
     places,
-    report::table as results_table,
     up::{Plan, Supervisor},
 };
 use std::{
@@ -125,10 +124,10 @@ async fn run_sweep(
     printer.note(&super::submit::words(&submitted));
     let name = submitted.sweep.map_or_else(String::new, |sweep| sweep.name);
     let code = watch::until_finished(client, printer, &name).await?;
-    let results = client.answer(client.sweeps().results(SweepRef { sweep: name.clone() }).await)?;
-    printer.show(&results, || {
-        let table = results_table::render(&results);
-        format!("{table}\n\nThe same in SQL (`tombola sql`, sqlite3, psql):\n\n{}", results.sql)
+    let answer = client.answer(client.sweeps().results(SweepRef { sweep: name.clone() }).await)?;
+    let table = results::words(client, &name, &answer).await?;
+    printer.show(&answer, || {
+        format!("{table}\n\nThe same in SQL (`tombola sql`, sqlite3, psql):\n\n{}", answer.sql)
     })?;
     if let Some(report_file) = report_file {
         report::write(client, &name, report_file).await?;

@@ -1,6 +1,6 @@
 //! Every command against a stand-in coordinator: what it asks, what it shows as a table and as JSON, how it exits.
 
-use crate::rig::{Rig, SWEEP, WHOLE, tombola};
+use crate::rig::{FAILED, Rig, SWEEP, WHOLE, tombola};
 
 /// A rig with a good and a broken sweep file at hand.
 fn rig() -> Rig {
@@ -29,6 +29,11 @@ mod looking {
         let rig = rig();
         insta::assert_snapshot!(rig.shown(&["results", "s1"]));
         insta::assert_snapshot!("results_sql", rig.told(&["results", "lenet", "--sql"]));
+    }
+
+    #[test]
+    fn results_of_a_sweep_that_only_failed_lead_to_its_failures() {
+        insta::assert_snapshot!(rig().told(&["results", FAILED]));
     }
 
     #[test]
@@ -232,8 +237,19 @@ mod exits {
     #[test]
     fn an_address_that_is_none_is_refused_with_2() {
         let rig = rig();
-        let outcome = tombola(rig.folder(), Some("not an address"), &["list"]);
+        let outcome = tombola(rig.folder(), Some("not an address:1"), &["list"]);
         insta::assert_snapshot!(outcome.show(&["list"]));
+        let outcome = tombola(rig.folder(), Some("lab"), &["list"]);
+        insta::assert_snapshot!("no_port", outcome.show(&["list"]));
+    }
+
+    #[test]
+    fn a_host_nobody_knows_is_told_from_one_that_does_not_answer() {
+        let rig = rig();
+        // No name under `.invalid` is ever given to a host.
+        let outcome = tombola(rig.folder(), Some("lab.invalid:7654"), &["list"]);
+        assert!(outcome.stderr.contains("no host `lab.invalid` is known here"), "{}", outcome.stderr);
+        assert_eq!(outcome.code, 3);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The scripted answers: one small sweep, halfway through.
 
-use super::{Asked, SWEEP, WHOLE};
+use super::{Asked, FAILED, SWEEP, WHOLE};
 use safetensors::{Dtype, serialize, tensor::TensorView};
 use std::collections::HashMap;
 use tokio_stream::{Iter, StreamExt, iter};
@@ -236,6 +236,10 @@ impl SweepService for Fake {
             self.note("Get", &name);
             return Ok(Response::new(v1::Sweep { name, file: SWEEP.to_owned(), ..sweep() }));
         }
+        if name == FAILED {
+            let jobs = Some(v1::JobCounts { failed: 3, ..v1::JobCounts::default() });
+            return Ok(Response::new(v1::Sweep { name, jobs, ..sweep() }));
+        }
         self.find("Get", &name).map(Response::new)
     }
 
@@ -310,7 +314,11 @@ impl SweepService for Fake {
     }
 
     async fn results(&self, request: Request<v1::SweepRef>) -> Answer<v1::ResultsResponse> {
-        self.find("Results", &request.into_inner().sweep)?;
+        let name = request.into_inner().sweep;
+        if name == FAILED {
+            return Ok(Response::new(v1::ResultsResponse::default()));
+        }
+        self.find("Results", &name)?;
         let sql = "select round, density, kind, mean, sd\nfrom ticket_curve\nwhere sweep = 'lenet'".into();
         Ok(Response::new(v1::ResultsResponse { curve: curve(), runs: runs(), sql }))
     }

@@ -26,6 +26,9 @@ branch.reinit = { rounds = [3] }
 /// The sweep of the stand-in that has this file.
 pub(crate) const WHOLE: &str = "whole";
 
+/// The sweep of the stand-in that has failures and nothing else.
+pub(crate) const FAILED: &str = "failed";
+
 /// What the stand-in was asked, in order: the request's name and its most telling field.
 pub(super) type Asked = Arc<Mutex<Vec<String>>>;
 
