@@ -1,6 +1,11 @@
 //! Every command against a stand-in coordinator: what it asks, what it shows as a table and as JSON, how it exits.
 
-use crate::rig::{FAILED, Rig, SWEEP, WHOLE, tombola};
+use crate::rig::{ENDLESS, FAILED, Rig, SWEEP, WHOLE, tombola};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 /// A rig with a good and a broken sweep file at hand.
 fn rig() -> Rig {
@@ -71,6 +76,22 @@ mod looking {
         let outcome = rig.run(&["watch", "s1"]);
         assert!(outcome.stderr.contains("sweep lenet: finished"), "{}", outcome.stderr);
         assert_eq!(rig.asked(), ["Watch s1"; 2]);
+        let said: Vec<&str> = outcome.stderr.lines().collect();
+        let at =
+            said.iter().position(|line| line.starts_with("the coordinator does not answer; waiting for it"));
+        assert!(said[at.unwrap() + 1].starts_with("the coordinator is back after "), "{said:?}");
+    }
+
+    #[test]
+    fn ctrl_c_leaves_the_sweep_alone_and_says_how_to_see_it_again() {
+        let rig = rig();
+        let mut command = rig.command(&["watch", ENDLESS]);
+        let mut watch = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(watch.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(said.next().as_deref(), Some("lenet: 50 %, 131 jobs done, 2 running"));
+        kill_process(Pid::from_child(&watch), Signal::INT).unwrap();
+        assert_eq!(said.collect::<Vec<_>>(), ["the sweep goes on; `tombola watch endless` shows it again"]);
+        assert_eq!(watch.wait().unwrap().code(), Some(130));
     }
 
     #[test]
