@@ -289,10 +289,25 @@ mod teaching {
     fn every_command_explains_itself_and_its_arguments() {
         for command in tombola_cli::Args::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());
-            for argument in command.get_arguments() {
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
                 assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
             }
         }
+    }
+
+    #[test]
+    fn a_commands_own_options_come_before_those_that_all_have() {
+        let help = rig().run(&["watch", "--help"]).stdout;
+        insta::assert_snapshot!(help);
+    }
+
+    #[test]
+    fn up_starts_a_coordinator_and_takes_the_address_of_no_other() {
+        let rig = rig();
+        assert!(!rig.run(&["up", "--help"]).stdout.contains("--coordinator"));
+        let outcome = rig.run(&["up", "--coordinator", "lab:7654"]);
+        assert!(outcome.stderr.contains("--listen chooses its address"), "{}", outcome.stderr);
+        assert_eq!(outcome.code, 2);
     }
 
     #[test]
