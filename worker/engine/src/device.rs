@@ -267,7 +267,8 @@ mod tests {
     fn where_set_up_fetched_libtorch_it_can_fetch_cuda_too() {
         let folder = tempfile::tempdir().unwrap();
         let (fetched, found) = (folder.path().join("view/torch"), folder.path().join("view-1/torch"));
-        [&fetched, &found].map(|torch| fs::create_dir_all(torch).unwrap());
+        fs::create_dir_all(&fetched).unwrap();
+        fs::create_dir_all(&found).unwrap();
         assert!(how_to_get_cuda(&fetched, false).contains("cargo xtask setup --cuda"));
         for (torch, named) in [(&fetched, true), (&found, false)] {
             let told = how_to_get_cuda(torch, named);
