@@ -77,7 +77,7 @@ async fn a_sweep_runs_from_plan_to_results(home: &Home) {
     assert_eq!(last.iterations_done, planned.iterations_new);
     assert_eq!(ended.len(), 12);
     assert!(ended.iter().all(|ended| ended.how == "done"));
-    assert!(ended.iter().any(|ended| ended.label == "trial 2, round 2, reinit 0"), "{ended:?}");
+    assert!(ended.iter().any(|ended| ended.label == "trial 2, round 2, reinit"), "{ended:?}");
 
     let results = sweeps.results(SweepRef { sweep: "s1".to_owned() }).await.unwrap().into_inner();
     assert_eq!((results.curve.len(), results.runs.len()), (4, 8));

@@ -1,9 +1,9 @@
 //! The scripted answers: one small sweep, halfway through.
 
-use super::{Asked, SWEEP, WHOLE};
+use super::{Asked, ENDLESS, FAILED, SWEEP, WHOLE};
 use safetensors::{Dtype, serialize, tensor::TensorView};
-use std::collections::HashMap;
-use tokio_stream::{Iter, StreamExt, iter};
+use std::{collections::HashMap, pin::Pin};
+use tokio_stream::{Iter, Stream, StreamExt, iter, pending};
 use tombola_wire::v1::{
     self, CurvePoint, RunPoint, artifact_service_server::ArtifactService, query_service_server::QueryService,
     sweep_service_server::SweepService, value::Kind,
@@ -181,7 +181,7 @@ fn events() -> Vec<v1::WatchEvent> {
 
 #[tonic::async_trait]
 impl SweepService for Fake {
-    type WatchStream = Events<v1::WatchEvent>;
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchEvent, Status>> + Send>>;
 
     async fn plan(&self, request: Request<v1::PlanRequest>) -> Answer<v1::PlanResponse> {
         self.note("Plan", &request.into_inner().file);
@@ -247,6 +247,10 @@ impl SweepService for Fake {
             self.note("Get", &name);
             return Ok(Response::new(v1::Sweep { name, file: SWEEP.to_owned(), ..sweep() }));
         }
+        if name == FAILED {
+            let jobs = Some(v1::JobCounts { failed: 3, ..v1::JobCounts::default() });
+            return Ok(Response::new(v1::Sweep { name, jobs, ..sweep() }));
+        }
         self.find("Get", &name).map(Response::new)
     }
 
@@ -279,6 +283,10 @@ impl SweepService for Fake {
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
         let name = request.into_inner().sweep;
+        if name == ENDLESS {
+            let first = events().into_iter().take(1).map(Ok);
+            return Ok(Response::new(Box::pin(iter(first).chain(pending()))));
+        }
         self.find("Watch", &name)?;
         let mut events: Vec<_> = events().into_iter().map(Ok).collect();
         // Who watches by id sees the coordinator restart after the first event.
@@ -286,7 +294,7 @@ impl SweepService for Fake {
             events.truncate(1);
             events.push(Err(Status::unavailable("the coordinator is shutting down")));
         }
-        Ok(Response::new(iter(events)))
+        Ok(Response::new(Box::pin(iter(events))))
     }
 
     async fn pause(&self, request: Request<v1::SweepRef>) -> Answer<v1::Sweep> {
@@ -332,7 +340,11 @@ impl SweepService for Fake {
     }
 
     async fn results(&self, request: Request<v1::SweepRef>) -> Answer<v1::ResultsResponse> {
-        self.find("Results", &request.into_inner().sweep)?;
+        let name = request.into_inner().sweep;
+        if name == FAILED {
+            return Ok(Response::new(v1::ResultsResponse::default()));
+        }
+        self.find("Results", &name)?;
         let sql = "select round, density, kind, mean, sd\nfrom ticket_curve\nwhere sweep = 'lenet'".into();
         Ok(Response::new(v1::ResultsResponse { curve: curve(), runs: runs(), sql }))
     }
