@@ -23,9 +23,9 @@ use view::View;
 /// for. What keeps it from getting on, such as a data set no worker has, is said as a warning.
 ///
 /// A bar for the whole, one for each running job, and failures as they come; without a terminal, a line every five
-/// percent. A line on standard error tells when a worker comes or goes, when a job's attempt came to nothing, and when the
-/// coordinator does not answer: it is waited for. With `--output json`, standard output has one JSON object per line.
-/// Leaving with Ctrl-C leaves the sweep alone.
+/// percent. A line on standard error tells when a worker comes or goes, when a job is left unfinished and tried again,
+/// and when the coordinator does not answer: it is waited for. With `--output json`, standard output has one JSON object
+/// per line. Leaving with Ctrl-C leaves the sweep alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
     /// The sweep's name or id.

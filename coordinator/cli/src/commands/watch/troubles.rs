@@ -1,5 +1,5 @@
-//! What goes wrong while a sweep is watched and ends no job: workers that come and go, attempts that came to nothing. Pure:
-//! what the coordinator says in, lines for people out.
+//! What goes wrong while a sweep is watched and ends no job: workers that come and go, jobs left unfinished. Pure: what the
+//! coordinator says in, lines for people out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_wire::v1::{Running, WatchEvent, Worker};
@@ -48,7 +48,7 @@ impl Troubles {
         let again: Vec<_> = self.gone.extract_if(.., again).collect();
         let line = |(job, Gone { label, worker, .. }): (String, Gone)| {
             let now = &self.running[&job].worker;
-            format!("{label} ({job}): an attempt on {worker} came to nothing, tried again on {now}")
+            format!("{label} ({job}) was left unfinished by {worker}; {now} goes on with it")
         };
         again.into_iter().map(line).collect()
     }
@@ -87,7 +87,7 @@ impl Troubles {
             self.gone.extract_if(.., |_, gone| std::mem::replace(&mut gone.seen, true)).collect();
         let line = |(job, Gone { label, worker, .. }): (String, Gone)| {
             format!(
-                "{label} ({job}): an attempt on {worker} came to nothing; it is tried again (why: `tombola explain {job}`)"
+                "{label} ({job}) was left unfinished by {worker}; it is tried again (why: `tombola explain {job}`)"
             )
         };
         abandoned.into_iter().map(line).collect()
@@ -170,12 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_came_to_nothing_is_told_with_who_goes_on() {
+    fn a_job_left_unfinished_is_told_with_who_goes_on_with_it() {
         let mut troubles = Troubles::default();
         troubles.event(&event(&[("j1", "a")], &[]));
         troubles.event(&event(&[], &[]));
         let told = troubles.event(&event(&[("j1", "b")], &[]));
-        assert_eq!(told, ["trial 1, round 2 (j1): an attempt on a came to nothing, tried again on b"]);
+        assert_eq!(told, ["trial 1, round 2 (j1) was left unfinished by a; b goes on with it"]);
     }
 
     #[test]
