@@ -242,7 +242,7 @@ async fn jobs_are_explained_after_they_were_forgotten(home: &Home) {
     assert!(explain(&served, "tiny").await.contains("s1 (tiny) is active"));
     let round = explain(&served, "tiny/2/1").await;
     assert!(round.contains("tiny: trial 2, round 1") && round.contains("prune mnist_lenet_8_4"), "{round}");
-    assert!(explain(&served, "s1/1/2/reinit/0").await.contains("tiny: trial 1, round 2, reinit 0"));
+    assert!(explain(&served, "s1/1/2/reinit/0").await.contains("tiny: trial 1, round 2, reinit"));
     for (what, said) in [("tiny/x", "SWEEP/TRIAL/ROUND"), ("tiny/3/1", "1 to 2"), ("tiny/1/7", "0 to 2")] {
         let request = ExplainRequest { what: what.to_owned() };
         let refused = served.sweeps().explain(request).await.unwrap_err();
