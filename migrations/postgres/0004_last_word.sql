@@ -2,22 +2,25 @@
 -- attempt as between attempts.
 
 drop view metric;
+-- Whatever people ask for by is in the partition, so that the condition reaches the tables before points are ordered.
 create view metric as
-select s.name as sweep, t.number as trial, t.seed, r.branch, r.kind, r.copy, r.round,
-       b.job, b.attempt, b.name as metric, b.split, k.unit, k.direction, e.iteration, e.value
-from round_jobs r0
-join rounds r on r.trial = r0.trial and r.branch = r0.branch and r.copy = r0.copy and r.round = r0.round
-join trials t on t.id = r.trial
-join sweeps s on s.id = t.sweep
-join metric_batches b on b.job = r0.job
-cross join lateral unnest(b.iterations, b.points) as e (iteration, value)
-left join metric_kinds k on k.name = b.name
-where r0.ordinal > 0
-  and not exists (
-    select 1 from metric_batches l
-    where l.job = b.job and (l.attempt, l.batch) > (b.attempt, b.batch) and l.name = b.name and l.split = b.split
-      and l.first_iteration <= e.iteration and l.last_iteration >= e.iteration
-      and e.iteration = any (l.iterations));
+select sweep, trial, seed, branch, kind, copy, round, job, attempt, metric, split, unit, direction, iteration, value
+from (
+  select s.name as sweep, t.number as trial, t.seed, r.branch, r.kind, r.copy, r.round,
+         b.job, b.attempt, b.name as metric, b.split, k.unit, k.direction, e.iteration as iteration, e.value as value,
+         row_number() over (
+           partition by s.name, t.number, t.seed, r.branch, r.kind, r.copy, r.round, b.job, b.name, b.split, k.unit,
+                        k.direction, e.iteration
+           order by b.attempt desc, b.batch desc) as told
+  from round_jobs r0
+  join rounds r on r.trial = r0.trial and r.branch = r0.branch and r.copy = r0.copy and r.round = r0.round
+  join trials t on t.id = r.trial
+  join sweeps s on s.id = t.sweep
+  join metric_batches b on b.job = r0.job
+  cross join lateral unnest(b.iterations, b.points) as e (iteration, value)
+  left join metric_kinds k on k.name = b.name
+  where r0.ordinal > 0) as points
+where told = 1;
 
 comment on view metric is 'every logged point; the last word on each iteration';
 

@@ -27,7 +27,7 @@ impl Submit {
             // Standard output is the events' alone, so that `--output json` stays one object a line.
             context.printer.note(&words(&answer));
             context.printer.warn(&answer.warnings);
-            return watch::until_finished_or_left(&client, context.printer, &name).await;
+            return watch::until_finished_or_left(&client, context.printer, &name, answer.warnings).await;
         }
         context.printer.show(&answer, || words(&answer))?;
         context.printer.warn(&answer.warnings);

@@ -137,7 +137,7 @@ async fn run_sweep(
     let submitted = client.answer(client.sweeps().submit(SubmitRequest { file }).await)?;
     printer.note(&super::submit::words(&submitted));
     let name = submitted.sweep.map_or_else(String::new, |sweep| sweep.name);
-    let code = watch::until_finished(client, printer, &name).await?;
+    let code = watch::until_finished(client, printer, &name, Vec::new()).await?;
     let answer = client.answer(client.sweeps().results(SweepRef { sweep: name.clone() }).await)?;
     let table = results::words(client, &name, &answer).await?;
     printer.show(&answer, || {

@@ -112,15 +112,22 @@ impl Scheduler {
         lines
     }
 
+    /// Why no worker takes anything, given that none does.
+    pub(super) fn why_nobody_works(&self) -> &'static str {
+        if self.floor.workers.values().any(|worker| worker.linked) {
+            "every connected worker is leaving or silent (`tombola workers` shows them)"
+        } else {
+            "no worker is connected (`tombola up` has some, and `tombola-worker --coordinator HOST:PORT` is one)"
+        }
+    }
+
     fn why_not_placed(&self, id: JobId, job: &Job) -> Vec<String> {
         if self.graph.wanted_by(job).is_none() {
             return vec!["ready, but every sweep that wants it is paused or stopped".to_owned()];
         }
         let workers: Vec<&Worker> = self.floor.workers.values().filter(|worker| worker.open()).collect();
         if workers.is_empty() {
-            return vec![
-                "ready, but no worker is connected; `tombola-worker --help` says how to start one".to_owned(),
-            ];
+            return vec![format!("ready, but {}", self.why_nobody_works())];
         }
         let key = self.keys.get(job.key);
         let fitting = workers.iter().filter(|worker| worker.fits(key, &self.bound));

@@ -9,9 +9,7 @@ impl Scheduler {
     pub fn warnings<'a>(&self, sets: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let workers: Vec<&Worker> = self.floor.workers.values().filter(|worker| worker.open()).collect();
         if workers.is_empty() {
-            let nobody =
-                "no worker is connected, so nothing starts; `tombola-worker --help` says how to start one";
-            return vec![nobody.to_owned()];
+            return vec![format!("{}, so nothing starts", self.why_nobody_works())];
         }
         let unread =
             sets.into_iter().filter(|set| !workers.iter().any(|worker| worker.can_read(set, &self.bound)));

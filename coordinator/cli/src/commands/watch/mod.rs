@@ -35,7 +35,7 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         let client = context.connect().await?;
-        until_finished_or_left(&client, context.printer, &self.sweep).await
+        until_finished_or_left(&client, context.printer, &self.sweep, Vec::new()).await
     }
 }
 
@@ -44,9 +44,10 @@ pub(super) async fn until_finished_or_left(
     client: &Client,
     printer: &Printer,
     sweep: &str,
+    warned: Vec<String>,
 ) -> anyhow::Result<ExitCode> {
     tokio::select! {
-        finished = until_finished(client, printer, sweep) => finished,
+        finished = until_finished(client, printer, sweep, warned) => finished,
         left = tokio::signal::ctrl_c() => {
             left?;
             // A terminal that went away has nothing left to clear.
@@ -57,11 +58,12 @@ pub(super) async fn until_finished_or_left(
     }
 }
 
-/// Shows events until the sweep is finished; the exit code says whether jobs failed.
+/// Shows events until the sweep is finished; the exit code says whether jobs failed. `warned` was said already.
 pub(crate) async fn until_finished(
     client: &Client,
     printer: &Printer,
     sweep: &str,
+    warned: Vec<String>,
 ) -> anyhow::Result<ExitCode> {
     let mut watching = Watching {
         client,
@@ -69,7 +71,7 @@ pub(crate) async fn until_finished(
         sweep,
         view: View::new(printer),
         last: None,
-        warnings: Vec::new(),
+        warnings: warned,
         silent: None,
         troubles: Troubles::default(),
     };
@@ -144,7 +146,7 @@ impl Watching<'_> {
         }
         self.troubles.event(&event).iter().for_each(|line| self.printer.note(line));
         self.view.show(&event)?;
-        if event.warnings != self.warnings {
+        if !event.warnings.is_empty() && event.warnings != self.warnings {
             self.printer.warn(&event.warnings);
             self.warnings = event.warnings;
         }

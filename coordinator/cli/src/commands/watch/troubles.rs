@@ -70,13 +70,6 @@ impl Troubles {
             ));
             lines.extend(told(now.difference(before), "is connected", "are connected"));
         }
-        if now.is_empty() && before.is_none_or(|before| !before.is_empty()) {
-            lines.push(
-                "no worker is connected; the sweep waits for one\n\
-                 hint: `tombola up` has some, and `tombola-worker --coordinator HOST:PORT` is one"
-                    .to_owned(),
-            );
-        }
         lines.extend(self.abandoned());
         lines
     }
@@ -143,20 +136,10 @@ mod tests {
         assert_eq!(troubles.look(&workers(&["a", "b"])), [""; 0]);
         assert_eq!(troubles.look(&workers(&["a"])), ["worker b is not connected any more"]);
         assert_eq!(troubles.look(&workers(&["a"])), [""; 0]);
-        let left = troubles.look(&[]);
-        assert!(
-            left[0] == "worker a is not connected any more" && left[1].starts_with("no worker is connected")
-        );
+        assert_eq!(troubles.look(&[]), ["worker a is not connected any more"]);
         assert_eq!(troubles.look(&[]), [""; 0]);
         let many = ["a", "b", "c", "d", "e", "f", "g"];
         assert_eq!(troubles.look(&workers(&many)), ["workers a, b, c, d, e and 2 more are connected"]);
-    }
-
-    #[test]
-    fn a_sweep_that_begins_without_workers_says_what_it_waits_for() {
-        assert!(
-            Troubles::default().look(&[])[0].starts_with("no worker is connected; the sweep waits for one")
-        );
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Sweeps {
         let found = self.find_round(round_at(path)?).await?;
         let round = found.round;
         let mut lines =
-            vec![format!("{path}: {} jobs", round.train.len() + usize::from(round.mask.is_some()))];
+            vec![format!("{path}: {}", count(round.train.len() + usize::from(round.mask.is_some())))];
         for job in round.mask.into_iter().chain(round.train) {
             lines.extend(self.explain_job(job).await?);
         }
@@ -117,4 +117,8 @@ fn attempt(tried: &Tried) -> String {
     let place = if worker.is_empty() { String::new() } else { format!(" on {worker} ({device})") };
     let message = message.lines().next().map_or_else(String::new, |line| format!(": {line}"));
     format!("attempt {attempt}{place}: {begun}, {ended}{message}")
+}
+
+fn count(jobs: usize) -> String {
+    if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
 }
