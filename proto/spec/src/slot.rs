@@ -1,7 +1,8 @@
 //! The pipe between an agent and the engine child of a slot: one JSON value per line, both ways.
 //!
 //! The child reads [`Request`]s on its standard input and writes [`Event`]s on its standard output; its standard error
-//! is its log. It trains whole stages, knows no leases and no network, and writes files only under the stage's folder.
+//! is its log. The end of its input tells it to leave, in the middle of a stage too. It trains whole stages, knows no
+//! leases and no network, and writes files only under the stage's folder.
 
 use crate::{
     Attempt, Digest, JobId,
@@ -25,11 +26,9 @@ pub enum Request {
     },
     /// Write a checkpoint of every lane now and end the stage there (drain); each lane ends with a `Checkpoint` event.
     Yield,
-    /// Leave after the running stage.
-    Exit,
 }
 
-/// Jobs of one kind run together: the lanes of a pack, or a single mask job.
+/// Jobs of one kind run together: the lanes of a pack, or the mask jobs that follow them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stage {
     /// The lanes, in order.
@@ -131,6 +130,21 @@ pub enum Event {
     },
     /// Every lane of the stage has ended one way or another.
     StageDone,
+}
+
+impl Event {
+    /// The job it is about, if it is about one.
+    pub fn job(&self) -> Option<JobId> {
+        match self {
+            Self::Ready { .. } | Self::Unable { .. } | Self::StageDone => None,
+            Self::Started { job, .. }
+            | Self::Progress { job, .. }
+            | Self::Metrics { job, .. }
+            | Self::Checkpoint { job, .. }
+            | Self::Finished { job, .. }
+            | Self::Failed { job, .. } => Some(*job),
+        }
+    }
 }
 
 /// An output on disk.

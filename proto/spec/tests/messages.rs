@@ -162,7 +162,6 @@ fn request() -> impl Strategy<Value = Request> {
         stage().prop_map(Request::Run),
         any::<u64>().prop_map(|job| Request::Cancel { job: JobId(job) }),
         Just(Request::Yield),
-        Just(Request::Exit),
     ]
 }
 

@@ -38,6 +38,34 @@ pub enum Layer {
     Relu,
 }
 
+impl Layer {
+    /// Its trainable tensors, weight before bias.
+    fn parameters(&self) -> Vec<Parameter> {
+        match self {
+            Self::Flatten | Self::Relu => Vec::new(),
+            Self::Linear { name, inputs, outputs } => {
+                let (fan_in, fan_out) = (*inputs, *outputs);
+                let tensor = |kind, shape, role| {
+                    let name = format!("{name}.{kind}");
+                    Parameter { name, shape, role, fan_in, fan_out }
+                };
+                vec![
+                    tensor("weight", vec![*outputs, *inputs], Role::Weight),
+                    tensor("bias", vec![*outputs], Role::Bias),
+                ]
+            }
+        }
+    }
+
+    /// Multiply-adds of its weight for one example; what a layer does beside (biases, rectifiers) is not counted.
+    fn multiply_adds(&self) -> u64 {
+        match self {
+            Self::Flatten | Self::Relu => 0,
+            Self::Linear { inputs, outputs, .. } => u64::from(*inputs) * u64::from(*outputs),
+        }
+    }
+}
+
 /// One trainable tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
@@ -98,23 +126,7 @@ impl Architecture {
 
     /// Trainable tensors in forward order, weight before bias. This order is the order of the flat buffer.
     pub fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = Vec::new();
-        for layer in &self.layers {
-            if let Layer::Linear { name, inputs, outputs } = layer {
-                let (fan_in, fan_out) = (*inputs, *outputs);
-                let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-                let shape = vec![*outputs, *inputs];
-                parameters.push(Parameter { name: weight, shape, role: Role::Weight, fan_in, fan_out });
-                parameters.push(Parameter {
-                    name: bias,
-                    shape: vec![*outputs],
-                    role: Role::Bias,
-                    fan_in,
-                    fan_out,
-                });
-            }
-        }
-        parameters
+        self.layers.iter().flat_map(Layer::parameters).collect()
     }
 
     /// Convolution and linear weights, in the order of [`Architecture::parameters`].
@@ -135,7 +147,7 @@ impl Architecture {
     /// Multiply-adds of one forward pass of one example, dense, convolution and linear layers only (ShrinkBench's
     /// definition).
     pub fn multiply_adds(&self) -> u64 {
-        self.weights().iter().map(|p| p.len() as u64).sum()
+        self.layers.iter().map(Layer::multiply_adds).sum()
     }
 
     /// Floating-point operations of one training iteration of `batch` examples: forward, and backward at twice the

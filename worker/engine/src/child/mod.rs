@@ -65,7 +65,7 @@ impl ChildOptions {
     }
 }
 
-/// Runs an engine child until it is told to leave or its input ends. On a GPU this must be the process's first use of
+/// Runs an engine child until its input ends. On a GPU this must be the process's first use of
 /// libtorch.
 ///
 /// # Errors
@@ -109,7 +109,7 @@ fn ready(options: &ChildOptions, device: &Device) -> Event {
     }
 }
 
-/// Reads requests until told to leave. Cancellations and yields reach the running stage at once.
+/// Reads requests until there are no more. Cancellations and yields reach the running stage at once.
 fn read(input: impl BufRead, desk: &Desk<impl Write>, stages: &Sender<Stage>) {
     for line in input.lines() {
         let request = line.and_then(|line| Ok(serde_json::from_str(&line)?));
@@ -122,7 +122,6 @@ fn read(input: impl BufRead, desk: &Desk<impl Write>, stages: &Sender<Stage>) {
             }
             Ok(Request::Cancel { job }) => desk.cancel(job),
             Ok(Request::Yield) => desk.ask_to_yield(),
-            Ok(Request::Exit) => return,
             Err(error) => return desk.leave(Some(error)),
         }
     }
