@@ -49,7 +49,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let (chosen, options) = parse(args)?;
     let paths = Paths::new()?;
     if chosen.iter().any(|bench| bench.libtorch) {
-        setup::set_up(&paths, &Wanted { data_is_optional: true, ..Wanted::default() })?;
+        setup::set_up(&paths, &Wanted::default())?;
     }
     if chosen.iter().any(|bench| bench.postgres) {
         tools::require(&[&tools::POSTGRES])?;

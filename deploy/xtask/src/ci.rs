@@ -20,7 +20,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     let paths = Paths::new()?;
     show_and_run(paths.cargo().args(["fmt", "--all", "--check"]), "`cargo fmt --all` mends it")?;
     // The lints compile the engine, which needs libtorch.
-    setup::set_up(&paths, &Wanted { data_is_optional: true, ..Wanted::default() })?;
+    setup::set_up(&paths, &Wanted::default())?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     show_and_run(paths.cargo().args(clippy), "")?;
     test::test(&paths, &[])

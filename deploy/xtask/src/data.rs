@@ -108,8 +108,8 @@ fn pack(from: &Path, to: &Path) -> Result<()> {
 fn download(folder: &Path) -> Result<()> {
     let partial = fresh_partial(folder)?;
     let hint = format!(
-        "install the Debian package `{PACKAGE}` (`apt-get install {PACKAGE}`), or name a folder that holds the files \
-         with `--data DIR`"
+        "install the Debian package `{PACKAGE}` (`apt-get install {PACKAGE}`), or name a folder that holds the files: \
+         `cargo xtask setup --data DIR`"
     );
     shell::say("downloading Fashion-MNIST (30 MB) from its public home");
     shell::run(Command::new("python3").args(["-c", DOWNLOAD]).arg(&partial), &hint)?;

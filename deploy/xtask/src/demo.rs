@@ -97,19 +97,23 @@ fn is_cuda(text: &str) -> Result<bool> {
     }
 }
 
-/// Makes the state folder; deletes an earlier demo's if asked to, and nothing else ever.
+/// Makes the state folder; deletes an earlier demo's if asked to, and nothing else ever: only a folder that was empty is
+/// marked as a demo's.
 fn prepare(state: &Path, fresh: bool) -> Result<()> {
-    if fresh && state.exists() {
-        if !state.join(MARK).exists() {
-            return shell::fail(format!(
-                "`{}` was not made by a demo and is not deleted\nhint: name another folder with `--keep`",
-                state.display()
-            ));
-        }
-        remove(state)?;
-    }
     at(state, fs::create_dir_all(state))?;
-    at(state, fs::write(state.join(MARK), ""))
+    let mark = state.join(MARK);
+    let empty = at(state, fs::read_dir(state))?.next().is_none();
+    if !empty && !mark.exists() {
+        return shell::fail(format!(
+            "`{}` holds something that no demo made; it is left as it is\nhint: name another folder with `--keep`",
+            state.display()
+        ));
+    }
+    if fresh {
+        remove(state)?;
+        at(state, fs::create_dir_all(state))?;
+    }
+    at(&mark, fs::write(&mark, ""))
 }
 
 /// The demo's sweep; with other steps, a copy in the state folder.
@@ -176,13 +180,20 @@ mod tests {
 
     #[test]
     fn only_a_demos_own_folder_is_deleted() {
-        let state = std::env::temp_dir().join(format!("xtask-demo-{}", std::process::id()));
-        fs::create_dir_all(&state).unwrap();
-        fs::write(state.join("thesis.tex"), "").unwrap();
-        assert!(prepare(&state, true).is_err() && state.join("thesis.tex").exists());
-        prepare(&state, false).unwrap();
+        let home = std::env::temp_dir().join(format!("xtask-demo-{}", std::process::id()));
+        let (mine, state) = (home.join("mine"), home.join("state"));
+        fs::create_dir_all(&mine).unwrap();
+        fs::write(mine.join("thesis.tex"), "").unwrap();
+        // Neither by a first demo nor by one that follows it.
+        assert!(prepare(&mine, false).is_err());
+        assert!(prepare(&mine, true).is_err() && mine.join("thesis.tex").exists());
+
         prepare(&state, true).unwrap();
-        assert!(!state.join("thesis.tex").exists());
-        fs::remove_dir_all(&state).unwrap();
+        fs::write(state.join("tombola.db"), "").unwrap();
+        prepare(&state, false).unwrap();
+        assert!(state.join("tombola.db").exists());
+        prepare(&state, true).unwrap();
+        assert!(!state.join("tombola.db").exists() && state.join(MARK).exists());
+        fs::remove_dir_all(&home).unwrap();
     }
 }

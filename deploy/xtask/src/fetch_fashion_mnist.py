@@ -1,5 +1,5 @@
 """Downloads Fashion-MNIST from its public home into the folder given; every file must have its published MD5."""
-import hashlib, pathlib, sys, urllib.request
+import hashlib, http.client, pathlib, sys, urllib.request
 
 HOME = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 MD5 = {
@@ -13,7 +13,7 @@ for name, md5 in MD5.items():
     try:
         with urllib.request.urlopen(HOME + name, timeout=60) as reply:
             packed = reply.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         sys.exit(f"cannot download {HOME}{name}: {error}")
     if hashlib.md5(packed).hexdigest() != md5:
         sys.exit(f"{HOME}{name} does not have the published MD5 {md5}")

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::args::Args;
 use crate::paths::Paths;
-use crate::shell::{self, Result, report, say};
+use crate::shell::{Result, report, say};
 use crate::tools::{self, Tool};
 use crate::{data, libtorch, wheels};
 
@@ -35,8 +35,6 @@ pub(crate) struct Wanted {
     pub(crate) data: Option<PathBuf>,
     /// The libraries of GPU slots.
     pub(crate) cuda: bool,
-    /// Go on with a warning where the data cannot be had.
-    pub(crate) data_is_optional: bool,
     /// Tools beyond those of every build.
     pub(crate) tools: &'static [&'static Tool],
 }
@@ -76,14 +74,7 @@ pub(crate) fn set_up(paths: &Paths, wanted: &Wanted) -> Result<()> {
     tools::require(&needed)?;
 
     libtorch::set_up(paths, &plan, wanted.cuda)?;
-    match data::set_up(paths, wanted.data.as_deref()) {
-        Err(failure) if wanted.data_is_optional => {
-            shell::complain(&failure);
-            say("warning: without Fashion-MNIST the tests on real data will say that they need it");
-            Ok(())
-        }
-        result => result,
-    }
+    data::set_up(paths, wanted.data.as_deref())
 }
 
 #[cfg(test)]

@@ -34,8 +34,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// Also the last step of `ci`.
 pub(crate) fn test(paths: &Paths, args: &[String]) -> Result<()> {
     let mut clock = Stopwatch::default();
-    let wanted =
-        Wanted { data_is_optional: true, tools: &[&tools::VENV, &tools::POSTGRES], ..Wanted::default() };
+    let wanted = Wanted { tools: &[&tools::VENV, &tools::POSTGRES], ..Wanted::default() };
     let python = clock.time("set-up", || {
         setup::set_up(paths, &wanted)?;
         let _lock = paths.lock()?;

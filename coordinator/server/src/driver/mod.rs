@@ -5,6 +5,7 @@
 
 mod command;
 mod ended;
+pub(crate) mod expansion;
 mod leader;
 mod link;
 mod outbox;

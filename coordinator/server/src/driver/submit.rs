@@ -5,6 +5,7 @@
 use super::{
     Driver,
     command::{Accepted, Command, Turn},
+    expansion::{self, aside, dense},
 };
 use crate::Error;
 use std::{collections::HashMap, sync::Arc};
@@ -12,7 +13,7 @@ use tombola_core::{
     plan::Plan,
     record::{JobRow, SweepRow, SweepState},
     schedule::{Event, Extension, StoredTrial},
-    sweep,
+    sweep::{self, SweepFile},
 };
 use tombola_spec::{SweepId, TrialId};
 
@@ -20,38 +21,71 @@ use tombola_spec::{SweepId, TrialId};
 const MOST_NAMED: usize = 12;
 
 impl Driver {
-    /// Stores a new sweep and starts it. A plan that is there already under its name is answered with what is there.
+    /// Stores a new sweep and starts it. A file that asks for what is there already under its name is answered with what
+    /// is there.
     ///
     /// # Errors
-    /// Another plan under that name, a cancelled sweep; a refused commit.
-    pub async fn submit(&self, plan: Plan, source: String) -> Result<Accepted, Error> {
+    /// Another sweep under that name, a cancelled one; a refused commit.
+    pub async fn submit(&self, file: SweepFile, source: String) -> Result<Accepted, Error> {
         let turn = self.turn().await;
-        if let Some(there) = self.store.sweep(&plan.name).await? {
-            return resubmitted(&there, &plan, &source);
+        let there = self.store.sweep(file.name()).await?;
+        let plan = expansion::plan(self.store.as_ref(), file).await?;
+        if let Some(there) = there {
+            return self.resubmitted(there, plan, source).await;
         }
         let known = self.known(&plan).await?;
         self.accept(turn, Event::Submit { plan, source, known }).await
+    }
+
+    async fn resubmitted(&self, there: SweepRow, plan: Plan, source: String) -> Result<Accepted, Error> {
+        // Another text may still ask for the same: comments and order do not matter.
+        let same = there.source == source || self.plan_of(&there).await? == plan;
+        let SweepRow { id, name, state, .. } = there;
+        if !same {
+            return Err(Error::Exists(format!(
+                "there is a sweep `{name}` ({id}) already, and its file asks for something else\nhint: `tombola extend \
+                 {name} FILE` gives it more to do; for another experiment choose another `name`, what both have in \
+                 common is trained once"
+            )));
+        }
+        if state == SweepState::Cancelled {
+            return Err(Error::Precondition(format!(
+                "sweep `{name}` ({id}) was cancelled\nhint: `tombola extend {name} FILE` starts it again; what was \
+                 trained is not trained twice"
+            )));
+        }
+        Ok(unchanged(id, &plan))
     }
 
     /// Gives a sweep a file that asks for more; a cancelled sweep becomes active again.
     ///
     /// # Errors
     /// No such sweep; a file of another sweep, or one that asks for less; a refused commit.
-    pub async fn extend(&self, sweep: SweepId, plan: Plan, source: String) -> Result<Accepted, Error> {
+    pub async fn extend(&self, sweep: SweepId, file: SweepFile, source: String) -> Result<Accepted, Error> {
         let turn = self.turn().await;
-        let there = self.store.sweep(&plan.name).await?.filter(|there| there.id == sweep);
+        let there = self.store.sweep(file.name()).await?.filter(|there| there.id == sweep);
         let Some(there) = there else {
-            let what = format!("the file is of a sweep `{}`, not of the one to extend", plan.name);
+            let what = format!("the file is of a sweep `{}`, not of the one to extend", file.name());
             return Err(Error::Invalid(format!("{what}\nhint: write the sweep's own `name` into it")));
         };
+        let plan = expansion::plan(self.store.as_ref(), file).await?;
         if there.source == source && there.state != SweepState::Cancelled {
-            return Ok(same(&there, &plan));
+            return Ok(unchanged(sweep, &plan));
         }
-        keeps_all(&there, &plan)?;
+        let old = self.plan_of(&there).await?;
+        keeps_all(&there, &sweep::lost(&old, &plan))?;
         let trials = self.stored(sweep).await?;
         let known = self.known(&plan).await?;
         let extension = Extension { sweep: there, plan, source, known, trials };
         self.accept(turn, Event::Extend(Box::new(extension))).await
+    }
+
+    /// What a stored sweep asks for, planned as a file is that extends it.
+    async fn plan_of(&self, there: &SweepRow) -> Result<Plan, Error> {
+        let stored = dense(self.store.as_ref(), there).await?;
+        let source = there.source.clone();
+        let plan = aside(move || sweep::expand_onto(&sweep::parse(&source)?, &stored)).await;
+        plan.map_err(|error| Error::Internal(format!("the stored file of sweep `{}`: {error}", there.name)))
     }
 
     async fn turn(&self) -> Turn {
@@ -83,34 +117,12 @@ impl Driver {
     }
 }
 
-fn resubmitted(there: &SweepRow, plan: &Plan, source: &str) -> Result<Accepted, Error> {
-    let SweepRow { id, name, .. } = there;
-    // Another text may still ask for the same: comments and order do not matter.
-    if there.source != source && sweep::load(&there.source).ok().as_ref() != Some(plan) {
-        return Err(Error::Exists(format!(
-            "there is a sweep `{name}` ({id}) already, and its file asks for something else\nhint: `tombola extend {name} \
-             FILE` gives it more to do; for another experiment choose another `name`, what both have in common is \
-             trained once"
-        )));
-    }
-    if there.state == SweepState::Cancelled {
-        return Err(Error::Precondition(format!(
-            "sweep `{name}` ({id}) was cancelled\nhint: `tombola extend {name} FILE` starts it again; what was trained is \
-             not trained twice"
-        )));
-    }
-    Ok(same(there, plan))
-}
-
-fn same(there: &SweepRow, plan: &Plan) -> Accepted {
-    Accepted { sweep: there.id, new: 0, known: plan.jobs.len() as u64, created: false }
+fn unchanged(sweep: SweepId, plan: &Plan) -> Accepted {
+    Accepted { sweep, new: 0, known: plan.jobs.len() as u64, created: false }
 }
 
 /// Refuses a file that asks for less than the stored one, and says what is missing.
-fn keeps_all(there: &SweepRow, plan: &Plan) -> Result<(), Error> {
-    let old = sweep::load(&there.source)
-        .map_err(|error| Error::Internal(format!("the stored file of sweep `{}`: {error}", there.name)))?;
-    let lost = sweep::lost(&old, plan);
+fn keeps_all(there: &SweepRow, lost: &[sweep::Change]) -> Result<(), Error> {
     if lost.is_empty() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ scenarios!(
     the_same_file_again_is_answered_with_what_is_there,
     a_file_with_mistakes_is_refused_with_all_of_them,
     a_running_sweep_is_extended_and_trains_only_what_is_new,
+    another_rewind_point_trains_no_stored_trial_again,
     an_extension_that_takes_away_is_refused_and_says_what,
     a_sweep_that_differs_in_the_rate_shares_the_dense_training,
     files_and_stored_sweeps_are_compared,
@@ -147,6 +148,25 @@ async fn a_running_sweep_is_extended_and_trains_only_what_is_new(home: &Home) {
     assert_eq!(results(&served).await, 24, "nothing was trained twice");
     let shown = served.sweeps().get(GetRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
     assert!(shown.finished && shown.file == more, "{shown:?}");
+    served.stop().await;
+}
+
+/// The point lies inside a dense training that is done: cut there, all that grew from it would be other work.
+async fn another_rewind_point_trains_no_stored_trial_again(home: &Home) {
+    let served = home.serve().await;
+    let rewinds = |points: &str| format!("{SWEEP}\n[axes]\n\"prune.rewind\" = [{points}]\n");
+    let two = plan(&served, &rewinds("\"0it\", \"50it\"")).await;
+    submit(&served, &rewinds("\"0it\", \"50it\"")).await.unwrap();
+    let more = rewinds("\"0it\", \"20it\", \"50it\"");
+    let planned = plan(&served, &more).await;
+    assert_eq!(planned.jobs_known, two.jobs, "all of it stays");
+    let extended = extend(&served, &more).await.unwrap();
+    assert_eq!((extended.jobs_new, extended.jobs_known), (planned.jobs_new, planned.jobs_known));
+    // What is stored now is again what the same file asks for.
+    let again = submit(&served, &more.replace("\n[axes]", "# again\n[axes]")).await.unwrap();
+    assert_eq!((again.jobs_new, again.jobs_known, again.created), (0, planned.jobs, false));
+    let still = extend(&served, &more.replace("1..=2", "1..=3")).await.unwrap();
+    assert_eq!(still.jobs_known, planned.jobs);
     served.stop().await;
 }
 

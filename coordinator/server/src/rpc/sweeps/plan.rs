@@ -1,7 +1,7 @@
 //! Sweep files before anything is stored: what they ask for, and how two of them differ.
 
 use super::{Sweeps, speed};
-use crate::Error;
+use crate::{Error, driver::expansion};
 use std::collections::HashSet;
 use tombola_core::{
     plan::{JobPlan, Plan},
@@ -17,7 +17,8 @@ const MOST_CHANGES: usize = 10_000;
 
 impl Sweeps {
     pub(super) async fn plan_file(&self, text: String) -> Result<v1::PlanResponse, Error> {
-        let (file, plan) = read(text).await?;
+        let file = parse(text).await?;
+        let plan = expansion::plan(self.store.as_ref(), file.clone()).await?;
         let fingerprints: Vec<_> = plan.jobs.iter().map(|job| job.fingerprint).collect();
         let stored = self.store.find_jobs(&fingerprints).await?;
         // What failed or was given up is done again for whoever asks for it.
@@ -30,13 +31,14 @@ impl Sweeps {
     }
 
     pub(super) async fn diff_files(&self, request: v1::DiffRequest) -> Result<v1::DiffResponse, Error> {
-        let (_, old) = read(self.file(request.old).await?).await?;
-        let (_, new) = read(self.file(request.new).await?).await?;
+        let old = parse(self.file(request.old).await?).await?;
+        let new = parse(self.file(request.new).await?).await?;
         let wire = |change: sweep::Change| {
             let sweep::Change { trial, setting, old, new } = change;
             v1::Change { trial, setting, old: old.unwrap_or_default(), new: new.unwrap_or_default() }
         };
-        let mut changes = sweep::diff(&old, &new);
+        let compare = move || Ok(sweep::diff(&sweep::expand(&old)?, &sweep::expand(&new)?));
+        let mut changes = expansion::aside(compare).await?;
         let more = changes.len().saturating_sub(MOST_CHANGES);
         changes.truncate(MOST_CHANGES);
         let mut changes: Vec<_> = changes.into_iter().map(wire).collect();
@@ -53,20 +55,13 @@ impl Sweeps {
     }
 }
 
-/// Reads and expands a sweep file, away from the tasks that answer others.
-pub(super) async fn read(text: String) -> Result<(SweepFile, Plan), Error> {
+/// Reads a sweep file.
+pub(super) async fn parse(text: String) -> Result<SweepFile, Error> {
     if text.len() > LARGEST {
         let what = format!("the sweep file has {} bytes; at most {LARGEST} are possible", text.len());
         return Err(Error::Exhausted(what));
     }
-    let read = move || {
-        let file = sweep::parse(&text)?;
-        let plan = sweep::expand(&file)?;
-        Ok::<_, sweep::Diagnostics>((file, plan))
-    };
-    let read = tokio::task::spawn_blocking(read).await;
-    let read = read.map_err(|error| Error::Internal(format!("reading the sweep file: {error}")))?;
-    read.map_err(|mistakes| Error::Invalid(mistakes.to_string()))
+    expansion::aside(move || sweep::parse(&text)).await
 }
 
 fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan], device_seconds: f64) -> v1::PlanResponse {

@@ -6,16 +6,16 @@ use tombola_wire::v1;
 
 impl Sweeps {
     pub(super) async fn submit_file(&self, text: String) -> Result<v1::SubmitResponse, Error> {
-        let (_, plan) = plan::read(text.clone()).await?;
-        let name = plan.name.clone();
-        let accepted = self.driver.submit(plan, text).await?;
+        let file = plan::parse(text.clone()).await?;
+        let name = file.name().to_owned();
+        let accepted = self.driver.submit(file, text).await?;
         self.stored(&name, accepted).await
     }
 
     pub(super) async fn extend_by(&self, request: v1::ExtendRequest) -> Result<v1::SubmitResponse, Error> {
         let sweep = self.find(&request.sweep).await?;
-        let (_, plan) = plan::read(request.file.clone()).await?;
-        let accepted = self.driver.extend(sweep.id, plan, request.file).await?;
+        let file = plan::parse(request.file.clone()).await?;
+        let accepted = self.driver.extend(sweep.id, file, request.file).await?;
         self.stored(&sweep.name, accepted).await
     }
 

@@ -1,0 +1,45 @@
+//! From a sweep file to a plan, given what is trained already under its name.
+
+use crate::{Error, store::Store};
+use std::collections::HashMap;
+use tombola_core::{
+    plan::Plan,
+    record::{RoundRow, SweepRow},
+    sweep::{self, Dense, Diagnostics, SweepFile},
+};
+use tombola_spec::{JobId, TrialId};
+
+/// Does work on sweep files away from the tasks that answer others: a large sweep takes seconds.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Diagnostics> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|error| Error::Internal(format!("reading the sweep file: {error}")))?;
+    done.map_err(|mistakes| Error::Invalid(mistakes.to_string()))
+}
+
+/// The plan of a file: on top of the stored sweep of its name, if there is one.
+///
+/// # Errors
+/// It asks for too much; a store that cannot be read.
+pub(crate) async fn plan(store: &dyn Store, file: SweepFile) -> Result<Plan, Error> {
+    let stored = match store.sweep(file.name()).await? {
+        Some(there) => dense(store, &there).await?,
+        None => Dense::new(),
+    };
+    aside(move || sweep::expand_onto(&file, &stored)).await
+}
+
+/// What a sweep trains before anything is pruned.
+pub(super) async fn dense(store: &dyn Store, sweep: &SweepRow) -> Result<Dense, Error> {
+    let trials = store.trials(sweep.id).await?;
+    let ids: Vec<TrialId> = trials.iter().map(|trial| trial.id).collect();
+    let unpruned = |round: &RoundRow| round.round == 0 && round.branch.is_empty();
+    let rounds = store.rounds(&ids).await?.into_iter().filter(unpruned);
+    let segments: HashMap<TrialId, Vec<JobId>> = rounds.map(|round| (round.trial, round.train)).collect();
+    let jobs: Vec<JobId> = segments.values().flatten().copied().collect();
+    let specs = store.job_specs(&jobs).await?;
+    let of =
+        |trial: &TrialId| segments.get(trial).into_iter().flatten().filter_map(|job| specs.get(job).cloned());
+    Ok(trials.into_iter().map(|trial| (trial.key, of(&trial.id).collect())).collect())
+}
