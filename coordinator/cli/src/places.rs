@@ -1,21 +1,11 @@
-//! Where things are by default: the state folder, the data folder, the coordinator's address.
+//! Where things are by default: the state folder and the coordinator's address.
 
-use std::{env, path::PathBuf};
-
-/// A per-user folder by the XDG rules.
-fn user_folder(variable: &str, fallback: &str) -> PathBuf {
-    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_else(|| ".".into())).join(fallback);
-    env::var_os(variable).filter(|value| !value.is_empty()).map_or_else(home, PathBuf::from).join("tombola")
-}
+use std::path::PathBuf;
+use tombola_settings::folders;
 
 /// State of a local coordinator: `$XDG_STATE_HOME/tombola`.
 pub(crate) fn state_folder() -> PathBuf {
-    user_folder("XDG_STATE_HOME", ".local/state")
-}
-
-/// Data sets of local workers: `$XDG_DATA_HOME/tombola/data`.
-pub(crate) fn data_folder() -> PathBuf {
-    user_folder("XDG_DATA_HOME", ".local/share").join("data")
+    folders::user_state("tombola")
 }
 
 /// File in a state folder that holds the address its coordinator listens on, while it runs.

@@ -4,6 +4,8 @@
 //! messages; `record` is the vocabulary between the decisions and the store. Pure: events and `now` in, effects out.
 //! No async, clock, randomness, SQL, wire types or files (`clippy.toml` bans what Cargo cannot).
 
+#![deny(clippy::iter_over_hash_type)] // The same events must give the same effects, and such a map's order is random.
+
 pub mod plan;
 pub mod record;
 pub mod schedule;

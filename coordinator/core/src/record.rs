@@ -169,6 +169,59 @@ impl SweepState {
     }
 }
 
+/// How an attempt ended that made no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It said so.
+    Failed,
+    /// Its worker or process is gone.
+    Lost,
+    /// It was asked for before it began.
+    Recalled,
+    /// Its worker gave it back.
+    Drained,
+    /// Nobody wants it any more.
+    Cancelled,
+}
+
+impl Ending {
+    /// Its name in `job_history`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::Recalled => "recalled",
+            Self::Drained => "drained",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A worker's state, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerState {
+    /// It is heard of.
+    Connected,
+    /// It takes nothing new.
+    Draining,
+    /// It has been silent for too long.
+    Lost,
+    /// It left on purpose.
+    Gone,
+}
+
+impl WorkerState {
+    /// Its name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Draining => "draining",
+            Self::Lost => "lost",
+            Self::Gone => "gone",
+        }
+    }
+}
+
 /// A checkpoint in the middle of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointRow {
@@ -297,8 +350,8 @@ pub enum Write {
         attempt: Attempt,
         /// Why, for people and `failure`; `None` for recalls and drains.
         failure: Option<Failure>,
-        /// Word for `job_history`: `failed`, `lost`, `recalled`, `drained`, `cancelled`.
-        how: &'static str,
+        /// How it ended.
+        how: Ending,
         /// Where the job goes.
         next: JobState,
         /// Tries charged so far.
@@ -326,8 +379,8 @@ pub enum Write {
     WorkerState {
         /// The worker.
         worker: WorkerId,
-        /// `connected`, `draining`, `lost`, `gone`.
-        state: &'static str,
+        /// Its new state.
+        state: WorkerState,
     },
     /// The first content seen under a data set's name: binds the name (idempotent for the same digest).
     BindData {

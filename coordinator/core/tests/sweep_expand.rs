@@ -1,11 +1,17 @@
 //! From a sweep file to trials, rounds and jobs: what is varied, what is shared, what it costs.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 use tombola_core::{
-    plan::{Plan, TrialPlan},
+    plan::{Plan, RoundPlan, TrialPlan},
     sweep,
 };
-use tombola_spec::{Fingerprint, Steps, job::JobSpec, job::Start};
+use tombola_spec::{
+    Fingerprint, Steps,
+    job::{JobSpec, Start, Stream},
+};
 
 /// A small sweep: `extra` is added at the end.
 fn file(seeds: &str, prune: &str, extra: &str) -> String {
@@ -191,6 +197,32 @@ mod branches {
             trial.rounds[4..].iter().all(|copy| copy.mask == trial.rounds[2].mask),
             "the ticket's own mask"
         );
+    }
+
+    /// Data orders of the ticket's rounds 0 to 2 and of both copies of a control at rounds 1 and 2.
+    fn orders(order: &str) -> Vec<Stream> {
+        let plan = load(
+            &file("1", "", "[branch]\nreinit = { rounds = [1, 2], copies = 2 }")
+                .replace("rounds = 3 }", "rounds = 2 }")
+                .replace("lr = 0.1", &format!("lr = 0.1, order = \"{order}\"")),
+        );
+        let of = |round: &RoundPlan| match job(&plan, round.train[0]) {
+            JobSpec::Train(train) => train.order.clone(),
+            other => panic!("{other:?}"),
+        };
+        plan.trials[0].rounds.iter().map(of).collect()
+    }
+
+    #[test]
+    fn every_round_has_an_order_of_its_own_or_that_of_its_lines_round_0() {
+        let fresh = orders("fresh");
+        assert_eq!(fresh.iter().collect::<HashSet<_>>().len(), 7);
+        let at = |branch: &str, copy| Stream { branch: branch.to_owned(), copy, ..fresh[0].clone() };
+        let (ticket, controls) = (at("", 0), [at("reinit", 0), at("reinit", 1)]);
+        let mut same = orders("same");
+        assert_eq!(same.drain(..3).collect::<Vec<_>>(), vec![ticket; 3]);
+        assert_eq!(same.iter().filter(|order| **order == controls[0]).count(), 2, "{same:?}");
+        assert_eq!(same.iter().filter(|order| **order == controls[1]).count(), 2, "{same:?}");
     }
 
     #[test]

@@ -50,14 +50,14 @@ const TOP: &[Case] = &[
     ("repeat = 0", r#"seeds = "1..=3""#, "seeds = \"1..=3\"\nrepeat = 0"),
     ("an unknown table", "[model]", "[modle]"),
     ("a key at the wrong place", r#"seeds = "1..=3""#, "seeds = \"1..=3\"\nbatch = 60"),
-    ("a table that is a number", "[prune]", "analysis = 3\n\n[prune]"),
+    ("a table that is a number", r#"seeds = "1..=3""#, "seeds = \"1..=3\"\naxes = 3"),
 ];
 
 const SETTINGS: &[Case] = &[
     ("an unknown architecture", r#""mnist_lenet_300_100""#, r#""mnist_lenet300""#),
     ("an architecture without widths", r#""mnist_lenet_300_100""#, r#""mnist_lenet_""#),
     ("an architecture of a later version", r#""mnist_lenet_300_100""#, r#""cifar_resnet_20""#),
-    ("an unknown initialization", r#"set = "mnist""#, "set = \"mnist\"\n[model.init]"),
+    ("an unknown initialization", r#""mnist_lenet_300_100""#, "\"mnist_lenet_300_100\"\ninit = \"xavier\""),
     ("a data set misspelt", r#"set = "mnist""#, r#"set = "fashion-mnist""#),
     ("a data set nobody knows", r#"set = "mnist""#, r#"set = "imagenet""#),
     ("a data set of one's own, half declared", r#"set = "mnist""#, "set = \"scans\"\nexamples = 900"),

@@ -19,15 +19,12 @@ pub enum Error {
     /// Not in this state; the message says what has to happen first.
     #[error("{0}")]
     Precondition(String),
-    /// Over a limit, or the disk is full.
+    /// The disk is full: the same request may succeed once there is room.
     #[error("{0}")]
     Exhausted(String),
     /// Not now: the same request may succeed in a moment.
     #[error("{0}")]
     Unavailable(String),
-    /// Took longer than allowed.
-    #[error("{0}")]
-    Timeout(String),
     /// Bytes are not what their name says.
     #[error("{0}")]
     Corrupt(String),

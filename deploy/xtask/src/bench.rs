@@ -135,14 +135,31 @@ mod tests {
         assert_eq!((names, options), (vec!["engine"], vec!["--device".to_owned(), "cuda".to_owned()]));
     }
 
-    #[test]
-    fn every_benchmark_is_there() {
+    /// Package and target of every benchmark that a crate of the workspace declares.
+    fn declared() -> Vec<(String, String)> {
+        let name = |text: &str| text.split("name = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let folders = ["coordinator/core", "coordinator/server", "worker/engine"];
-        for bench in BENCHES {
-            let file = format!("benches/{}.rs", bench.target);
-            assert!(folders.iter().any(|folder| root.join(folder).join(&file).exists()), "{file}");
-        }
+        let crates =
+            ["coordinator", "deploy", "proto", "worker"].map(|room| fs::read_dir(root.join(room)).unwrap());
+        let manifests = crates.into_iter().flatten().map(|folder| folder.unwrap().path().join("Cargo.toml"));
+        let texts = manifests.filter_map(|manifest| fs::read_to_string(manifest).ok());
+        let mut declared: Vec<_> = texts
+            .flat_map(|text| {
+                let benches = text.split("[[bench]]").skip(1).map(|bench| (name(&text), name(bench)));
+                benches.collect::<Vec<_>>()
+            })
+            .collect();
+        declared.sort();
+        declared
+    }
+
+    #[test]
+    fn every_benchmark_of_every_crate_can_be_run_and_is_in_the_help() {
+        let mut known: Vec<_> =
+            BENCHES.iter().map(|bench| (bench.package.to_owned(), bench.target.to_owned())).collect();
+        known.sort();
+        assert_eq!(known, declared());
+        assert!(BENCHES.iter().all(|bench| HELP.contains(&format!("\n  {:<10} ", bench.name))));
     }
 
     #[test]

@@ -29,7 +29,8 @@ A demo that was stopped, Ctrl-C or power cut, goes on where it was when run agai
 
 /// Marks a state folder as a demo's: `--fresh` deletes no other.
 const MARK: &str = ".tombola-demo";
-/// The sweep file that a finished demo ran.
+/// The sweep files that a demo began with, and that it has finished.
+const BEGUN: &str = "begun.toml";
 const FINISHED: &str = "finished.toml";
 
 #[derive(Debug, Default, PartialEq)]
@@ -46,12 +47,16 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let paths = Paths::new()?;
     let wanted = Wanted { data: options.data.clone(), cuda: options.cuda, ..Wanted::default() };
     setup::set_up(&paths, &wanted)?;
+    if !paths.target()?.join("release/tombola").exists() {
+        say("building Tombola in release mode: some 330 crates, 7 minutes on 2 idle cores");
+    }
     shell::run(paths.cargo().args(["build", "--release", "--workspace"]), "")?;
 
     let state = options.keep.clone().unwrap_or_else(|| paths.repo.join("tombola-state/demo"));
     prepare(&state, options.fresh)?;
     let sweep = sweep_file(&paths, &state, options.steps)?;
     let text = at(&sweep, fs::read_to_string(&sweep))?;
+    begin(&state, &text)?;
     if fs::read_to_string(state.join(FINISHED)).is_ok_and(|finished| finished == text) {
         say(
             "This demo is finished already: its sweep is submitted again and nothing is trained again. `--fresh` starts over.",
@@ -116,6 +121,20 @@ fn prepare(state: &Path, fresh: bool) -> Result<()> {
     at(&mark, fs::write(&mark, ""))
 }
 
+/// One folder holds one demo: the coordinator would refuse another sweep of the same name.
+fn begin(state: &Path, sweep: &str) -> Result<()> {
+    let begun = state.join(BEGUN);
+    match fs::read_to_string(&begun) {
+        Ok(earlier) if earlier != sweep => shell::fail(format!(
+            "`{}` holds a demo of another sweep, perhaps with other `--steps`\nhint: `--fresh` deletes it and starts \
+             over, `--keep DIR` takes another folder",
+            state.display()
+        )),
+        Ok(_) => Ok(()),
+        Err(_) => at(&begun, fs::write(&begun, sweep)),
+    }
+}
+
 /// The demo's sweep; with other steps, a copy in the state folder.
 fn sweep_file(paths: &Paths, state: &Path, steps: Option<u64>) -> Result<PathBuf> {
     let original = paths.repo.join("deploy/sweeps/demo.toml");
@@ -145,7 +164,7 @@ fn up(paths: &Paths, state: &Path, sweep: &Path, cuda: bool) -> Result<()> {
     if cuda {
         tombola.args(["--device", "cuda"]);
     }
-    shell::run(&mut tombola, "`cargo xtask demo` again goes on where it stopped")
+    shell::run(&mut tombola, "the same command again goes on where it stopped")
 }
 
 #[cfg(test)]
@@ -176,6 +195,16 @@ mod tests {
         assert_eq!(with_steps(sweep, 250).as_deref(), Some(changed));
         assert_eq!(with_steps("seeds = 3", 250), None);
         assert_eq!(with_steps(&sweep.repeat(2), 250), None);
+    }
+
+    #[test]
+    fn a_folder_keeps_to_the_sweep_it_began_with() {
+        let state = std::env::temp_dir().join(format!("xtask-begun-{}", std::process::id()));
+        fs::create_dir_all(&state).unwrap();
+        begin(&state, "steps = 300").unwrap();
+        begin(&state, "steps = 300").unwrap();
+        assert!(begin(&state, "steps = 3000").unwrap_err().to_string().contains("--fresh"));
+        fs::remove_dir_all(&state).unwrap();
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! What coordinator and worker share in front of those who run them: settings in layers, amounts with units, the log.
+//! What binaries share in front of those who run them: settings in layers, amounts with units, the log, per-user folders.
 //!
 //! A setting comes from defaults, then a TOML file, then the environment, then flags; every mistake is collected, so that
 //! one start shows all of them. Read once; nothing reads the environment later. Knows no setting but the log's.
 
 mod amount;
+pub mod folders;
 mod log;
 mod reader;
 

@@ -142,7 +142,7 @@ pub struct LayerCount {
 pub struct Provenance {
     /// Execution plan: `cpu-lanes` or `fused`; `rust` for masks.
     pub plan: String,
-    /// Device, such as `cpu` or `cuda:0 NVIDIA H200`.
+    /// Device and its model, such as `cpu AMD EPYC 7763 64-Core Processor` or `cuda:0 NVIDIA H200`.
     pub device: String,
     /// Intra-op threads.
     pub threads: u32,

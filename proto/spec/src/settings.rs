@@ -1,6 +1,6 @@
 //! Resolved settings of a training run: every field has a value, nothing is left to a default further down.
 
-use crate::{SpecError, Steps, arch::Architecture, data::DataShape};
+use crate::{SpecError, Steps, arch::Architecture, data::DataShape, job::Network};
 use serde::{Deserialize, Serialize};
 
 /// What is trained, on what, and how. Shared by all jobs of a trial.
@@ -128,6 +128,25 @@ pub enum Optimizer {
     },
 }
 
+impl Optimizer {
+    /// Its name in a sweep file.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sgd { .. } => "sgd",
+            Self::Adam { .. } => "adam",
+        }
+    }
+
+    /// PyTorch's names of what it remembers of each parameter.
+    pub const fn buffers(&self) -> &'static [&'static str] {
+        match self {
+            Self::Sgd { momentum: 0.0, .. } => &[],
+            Self::Sgd { .. } => &["momentum_buffer"],
+            Self::Adam { .. } => &["exp_avg", "exp_avg_sq"],
+        }
+    }
+}
+
 /// Training noise between rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,7 +205,13 @@ impl Recipe {
     /// # Errors
     /// When the name is not in the grammar of any family.
     pub fn architecture(&self) -> Result<Architecture, SpecError> {
-        Architecture::parse(&self.model.name, self.data.shape.image, self.data.shape.classes)
+        self.network().architecture()
+    }
+
+    /// This recipe's model on this recipe's data.
+    pub fn network(&self) -> Network {
+        let DataShape { image, classes, .. } = self.data.shape;
+        Network { name: self.model.name.clone(), image, classes }
     }
 
     /// Iterations per epoch of this recipe.

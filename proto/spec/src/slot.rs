@@ -24,7 +24,8 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
-    /// Write a checkpoint of every lane now and end the stage there (drain); each lane ends with a `Checkpoint` event.
+    /// Write a checkpoint of every lane now and end the stage there (drain). A lane of which no `Checkpoint` event tells, as
+    /// on a full disk, goes on from the one before.
     Yield,
 }
 

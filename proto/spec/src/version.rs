@@ -4,8 +4,6 @@ use crate::job::JobSpec;
 
 /// Version of the worker protocol this build speaks. A worker of another version is refused with a clear error.
 pub const PROTOCOL: u32 = 1;
-/// Version of the stored state (database schema and artifact formats) this build writes.
-pub const STATE: u32 = 1;
 
 /// Raised when the random streams (`engine::random`) give other numbers for the same key.
 pub const RANDOM: u32 = 1;
@@ -13,10 +11,12 @@ pub const RANDOM: u32 = 1;
 pub const TRAINING: u32 = 1;
 /// Raised when a criterion or the selector picks other weights for the same input.
 pub const SELECTION: u32 = 1;
+/// Raised when jobs can say what earlier builds cannot read: a new criterion, optimizer, kind of layer, …
+pub const VOCABULARY: u32 = 1;
 
-/// Every component that decides results, by name. Coordinator and workers must agree on all of them.
-pub const fn components() -> [(&'static str, u32); 3] {
-    [("random", RANDOM), ("training", TRAINING), ("selection", SELECTION)]
+/// Everything that coordinator and workers must agree on, by name.
+pub const fn components() -> [(&'static str, u32); 4] {
+    [("random", RANDOM), ("training", TRAINING), ("selection", SELECTION), ("vocabulary", VOCABULARY)]
 }
 
 /// The components that decide a job's result, by name; part of its fingerprint.

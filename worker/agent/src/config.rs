@@ -32,7 +32,7 @@ impl Options {
     }
 }
 
-/// Sizes and times an operator may change.
+/// Sizes and times. Operators may change all but the pauses, which tests shorten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Unacknowledged reports kept while the coordinator is away, bytes; beyond it engines checkpoint and wait.

@@ -52,12 +52,20 @@ pub enum AgentError {
         /// The digest of the bytes.
         found: Digest,
     },
-    /// The coordinator does not have an artifact, or will not take it.
+    /// The coordinator does not have an artifact, or the bytes sent did not match it.
     #[error("artifact {digest}: {message}")]
     Artifact {
         /// Its name.
         digest: Digest,
         /// What the coordinator said.
+        message: String,
+    },
+    /// The coordinator will never take an artifact as it is, such as one larger than its limit.
+    #[error("the coordinator does not take artifact {digest}: {message}")]
+    Refused {
+        /// Its name.
+        digest: Digest,
+        /// Why, and what the operator has to change.
         message: String,
     },
     /// The coordinator is away; worth trying again.
@@ -85,9 +93,14 @@ impl AgentError {
         move |source| Self::File { path, source }
     }
 
-    /// What is reported of a job that this keeps from running: not the job's fault, and worth another try elsewhere.
+    /// What is reported of a job that this keeps from running: mostly not the job's fault, and worth another try. What
+    /// was refused would be refused again, after all the work: somebody has to change a setting first.
     pub(crate) fn failure(&self) -> Failure {
-        Failure { class: FailureClass::Infrastructure, message: self.to_string() }
+        let class = match self {
+            Self::Refused { .. } => FailureClass::User,
+            _ => FailureClass::Infrastructure,
+        };
+        Failure { class, message: self.to_string() }
     }
 }
 

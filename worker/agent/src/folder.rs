@@ -1,6 +1,9 @@
 //! A worker's folder: one worker at a time, its identity, and where everything else lies.
 
-use crate::error::{AgentError, Result};
+use crate::{
+    disk,
+    error::{AgentError, Result},
+};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::Write,
@@ -62,14 +65,9 @@ impl Folder {
     /// # Errors
     /// When the disk is full or broken; the old identity stays.
     pub(crate) fn remember(&self, worker: &str) -> Result<()> {
-        let (path, fresh) = (self.path.join("worker"), self.path.join("worker.new"));
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&fresh)?;
-            writeln!(file, "{worker}")?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)
-        };
-        write().map_err(AgentError::file(&path))
+        let path = self.path.join("worker");
+        disk::replace(&path, |file| writeln!(file, "{worker}")).map_err(AgentError::file(&path))?;
+        Ok(())
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! It never trains: engines run behind [`executor::Executor`], in processes of their own. `session` decides (its
 //! `state` is pure) and talks to the coordinator; `slot` drives one engine; `artifacts` moves bytes; `spool` keeps
-//! reports until they are acknowledged; `folder` is where all of it lies. It may see neither SQL nor libtorch.
+//! reports until they are acknowledged; `folder` is where all of it lies, and `disk` how it survives a power loss. It may
+//! see neither SQL nor libtorch.
 
 mod artifacts;
 pub mod config;
+mod disk;
 pub mod error;
 pub mod executor;
-pub mod fake;
 mod folder;
 mod progress;
 mod session;

@@ -1,10 +1,11 @@
 //! Reports not yet acknowledged, on disk: they survive reconnects and restarts of the agent.
 //!
 //! One file of records, each `length: u32 | BLAKE3 of the rest, first 8 bytes | lease: u64 | slot: u32 | report`, after
-//! a line that names the format. A torn last record (power loss) is cut off. Nothing is dropped here: that the file does
-//! not grow for ever is the state's business.
+//! a line that names the format. A report is the wire's message, encoded; a test keeps a file of each format. A torn last
+//! record (power loss) is cut off. Nothing is dropped here: that the file does not grow for ever is the state's business.
 
 use crate::{
+    disk,
     error::{AgentError, Result},
     session::{
         convert::{read_fact, write_report},
@@ -61,6 +62,8 @@ impl Spool {
         };
         let mut spool = Self { path, file, bytes: 0 };
         spool.cut_to(good as u64)?;
+        // It may be new.
+        disk::sync_folder(folder).map_err(AgentError::file(folder))?;
         Ok((spool, reports))
     }
 
@@ -107,9 +110,7 @@ impl Spool {
     /// # Errors
     /// When the disk is full or broken; the old file stays.
     pub(crate) fn rewrite<'a>(&mut self, needed: impl Iterator<Item = &'a Report>) -> Result<()> {
-        let fresh = self.path.with_extension("new");
-        let write = || -> std::io::Result<(File, u64)> {
-            let mut file = File::create(&fresh)?;
+        let replaced = disk::replace(&self.path, |file| {
             file.write_all(HEADER)?;
             let mut bytes = HEADER.len() as u64;
             for report in needed {
@@ -117,11 +118,9 @@ impl Spool {
                 file.write_all(&record)?;
                 bytes += record.len() as u64;
             }
-            file.sync_data()?;
-            std::fs::rename(&fresh, &self.path)?;
-            Ok((file, bytes))
-        };
-        (self.file, self.bytes) = write().map_err(AgentError::file(&fresh))?;
+            Ok(bytes)
+        });
+        (self.file, self.bytes) = replaced.map_err(AgentError::file(&self.path))?;
         Ok(())
     }
 
@@ -200,7 +199,14 @@ fn foreign(path: &Path) -> AgentError {
 mod tests {
     use super::*;
     use crate::session::message::Fact;
-    use tombola_spec::outcome::{Series, Split};
+    use tombola_spec::{
+        Digest,
+        job::Output,
+        outcome::{
+            Artifact, Failure, FailureClass, LayerCount, MaskSummary, Outcome, Provenance, Series, Split,
+            Summary,
+        },
+    };
 
     fn report(sequence: u64, fact: Fact) -> Report {
         Report { sequence, lease: LeaseId(3), slot: 1, job: JobId(7), attempt: Attempt(2), fact }
@@ -229,6 +235,57 @@ mod tests {
         assert_eq!(Spool::open(folder.path()).unwrap().1, written);
     }
 
+    /// One report of every kind.
+    fn one_of_each() -> Vec<Report> {
+        let artifact =
+            |text: &str| Artifact { digest: Digest::of(text.as_bytes()), bytes: text.len() as u64 };
+        let series = Series {
+            name: "loss".to_owned(),
+            split: Split::Test,
+            iterations: vec![10, 20],
+            values: vec![0.5, f64::NEG_INFINITY],
+        };
+        let layer = LayerCount { name: "fc.weight".to_owned(), living: 80, total: 100, prunable: true };
+        let provenance = Provenance {
+            plan: "fused".to_owned(),
+            device: "cuda:0 NVIDIA H200".to_owned(),
+            threads: 1,
+            width: 32,
+            libtorch: "2.11.0".to_owned(),
+            capability: "AVX512".to_owned(),
+            worker: "0.1.0".to_owned(),
+            data: Some(Digest::of(b"mnist")),
+        };
+        let outcome = Outcome {
+            outputs: [(Output::Mask, artifact("mask"))].into(),
+            summary: Summary::Mask(MaskSummary { layers: vec![layer] }),
+            provenance,
+        };
+        let failure = Failure { class: FailureClass::OutOfMemory, message: "no room".to_owned() };
+        let facts = [
+            Fact::Started { iteration: 40 },
+            Fact::Metrics { batch: 3, series: vec![series] },
+            Fact::Checkpoint { iteration: 50, artifact: artifact("checkpoint") },
+            Fact::Finished(Box::new(outcome)),
+            Fact::Failed(failure),
+            Fact::GivenBack,
+        ];
+        (1..).zip(facts).map(|(sequence, fact)| report(sequence, fact)).collect()
+    }
+
+    /// Records hold the wire's types, which move on. A worker that is upgraded over this file must read it for ever; what
+    /// is written anew in another way needs another header, and a file of its own here.
+    #[test]
+    fn the_spool_of_the_first_release_is_read_and_written_byte_for_byte() {
+        let first_release = include_bytes!("../tests/fixtures/spool-1");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("spool"), first_release).unwrap();
+        let (mut spool, reports) = Spool::open(folder.path()).unwrap();
+        assert_eq!(reports, one_of_each());
+        spool.rewrite(reports.iter()).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("spool")).unwrap(), first_release);
+    }
+
     #[test]
     fn a_torn_record_is_cut_off_and_written_over() {
         let folder = tempfile::tempdir().unwrap();
@@ -253,10 +310,7 @@ mod tests {
         assert_eq!(spool.bytes, empty);
         let long = report(
             2,
-            Fact::Failed(tombola_spec::outcome::Failure {
-                class: tombola_spec::outcome::FailureClass::User,
-                message: "x".repeat(SLACK as usize),
-            }),
+            Fact::Failed(Failure { class: FailureClass::User, message: "x".repeat(SLACK as usize) }),
         );
         spool.append(&long).unwrap();
         spool.append(&started(3)).unwrap();

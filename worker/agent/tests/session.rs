@@ -3,12 +3,9 @@
 
 mod rig;
 
-use rig::{Coordinator, Shelf, Worker, job, lease, other_protocol, samples, with_inputs};
+use rig::{Act, Coordinator, FakeExecutor, Shelf, Worker, job, lease, other_protocol, samples, with_inputs};
 use std::time::Duration;
-use tombola_agent::{
-    AgentError, Exit,
-    fake::{Act, FakeExecutor},
-};
+use tombola_agent::{AgentError, Exit};
 use tombola_spec::{outcome::Outcome, slot::StageJob, worker::WorkerInfo};
 use tombola_wire::v1::{self, from_worker::Message, report::What, to_worker};
 
@@ -179,12 +176,7 @@ async fn a_draining_worker_hands_in_a_checkpoint_that_another_goes_on_from() {
     assert_eq!(worker.left().await.unwrap(), Exit::Drained);
 
     let What::Checkpoint(taken) = &said[0] else { panic!() };
-    let resumed = v1::LeasedJob {
-        attempt: 2,
-        resume: taken.artifact.clone(),
-        resume_iteration: taken.iteration,
-        ..first
-    };
+    let resumed = v1::LeasedJob { attempt: 2, resume: taken.artifact.clone(), ..first };
     let mut other = Worker::new(vec![coordinator.url()], 1, FakeExecutor::default());
     other.start();
     let mut link = coordinator.link().await;
@@ -287,6 +279,25 @@ async fn uploads_that_are_not_taken_are_tried_again_and_not_repeated() {
     let (said, _) = link.until_over(1).await;
     all_uploaded(&coordinator.shelf, &outcome(&said));
     assert_eq!(coordinator.shelf.puts() as usize, outcome(&said).outputs.len());
+}
+
+#[tokio::test]
+async fn an_output_that_the_coordinator_will_never_take_fails_its_job_with_what_to_do() {
+    let mut coordinator = Coordinator::start();
+    coordinator.shelf.limit(10);
+    let _worker = Worker::new(vec![coordinator.url()], 1, FakeExecutor::default()).started();
+    let mut link = coordinator.link().await;
+    link.welcome("w1").await;
+    link.lease(lease(1, &[job(1, &samples::train(1))])).await;
+    let (said, _) = link.until_over(1).await;
+    let failed = failure(&said);
+    assert_eq!(failed.class, "user", "it would be refused again, after all the work");
+    assert!(failed.message.contains("too large; hint: raise `limits.artifact`"), "{failed:?}");
+    assert_eq!(coordinator.shelf.puts(), 0);
+    // Nothing of it is in the way of what comes after.
+    coordinator.shelf.limit(1 << 20);
+    link.lease(lease(2, &[job(2, &samples::train(2))])).await;
+    all_uploaded(&coordinator.shelf, &outcome(&link.until_over(2).await.0));
 }
 
 #[tokio::test]

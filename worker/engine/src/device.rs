@@ -36,8 +36,10 @@ impl Device {
     /// Opens a device and checks that it computes. For a GPU, this must be the first use of libtorch in the process.
     ///
     /// # Errors
-    /// When CUDA's libraries, a driver or the device are missing; the message says what to do.
+    /// When libtorch is another than [`LIBTORCH`], or CUDA's libraries, a driver or the device are missing; the message
+    /// says what to do.
     pub fn open(kind: DeviceKind, index: u32) -> Result<Self> {
+        check_version(linked_version())?;
         match kind {
             DeviceKind::Cpu => {
                 Ok(Self { kind, index, name: processor(), memory: host_memory(), torch: tch::Device::Cpu })
@@ -61,13 +63,44 @@ impl Device {
         Ok(Self { kind: DeviceKind::Cuda, index, name, memory, torch })
     }
 
-    /// What provenance says: `cpu`, or `cuda:0 NVIDIA H200`.
+    /// What provenance says: `cpu AMD EPYC 7763 64-Core Processor`, or `cuda:0 NVIDIA H200`. Libraries choose kernels and
+    /// block sizes by the model, on a CPU too.
     pub fn provenance(&self) -> String {
         match self.kind {
-            DeviceKind::Cpu => "cpu".to_owned(),
+            DeviceKind::Cpu => format!("cpu {}", self.name),
             DeviceKind::Cuda => format!("cuda:{} {}", self.index, self.name),
         }
     }
+}
+
+/// The libtorch that this process runs on, which need not be the one it was built with; `None` of one before 2.9, which
+/// does not tell. Asks nothing about CUDA.
+#[expect(unsafe_code, reason = "tch does not tell; libtorch's C interface does")]
+fn linked_version() -> Option<[u8; 3]> {
+    type Version = unsafe extern "C" fn() -> u64;
+    // SAFETY: the name is a C string; a function of that name takes nothing and gives the version, since it is there.
+    let packed = unsafe {
+        let address = libc::dlsym(libc::RTLD_DEFAULT, c"aoti_torch_abi_version".as_ptr());
+        if address.is_null() {
+            return None;
+        }
+        std::mem::transmute::<*mut c_void, Version>(address)()
+    };
+    let [major, minor, patch, ..] = packed.to_be_bytes();
+    Some([major, minor, patch])
+}
+
+/// Results say [`LIBTORCH`]: on another version that would be untrue, and the bits others.
+fn check_version(found: Option<[u8; 3]>) -> Result<()> {
+    let found = found.map(|[major, minor, patch]| format!("{major}.{minor}.{patch}"));
+    if found.as_deref() == Some(LIBTORCH) {
+        return Ok(());
+    }
+    let found = found.as_deref().unwrap_or("an old one");
+    Err(unusable(&format!(
+        "this worker is built for libtorch {LIBTORCH} and found {found}; hint: run `cargo xtask setup` and build again, or \
+         put the lib folder of libtorch {LIBTORCH} first in LD_LIBRARY_PATH"
+    )))
 }
 
 fn unusable(what: &str) -> EngineError {
@@ -229,6 +262,16 @@ mod tests {
         assert_unusable(&load(&library).unwrap_err(), &["libtorch_cuda.so", "ELF"]);
     }
 
+    #[test]
+    fn only_the_libtorch_that_results_name_is_worked_with() {
+        check_version(linked_version()).unwrap();
+        assert_unusable(
+            &check_version(Some([2, 10, 0])).unwrap_err(),
+            &[LIBTORCH, "found 2.10.0", "xtask setup"],
+        );
+        assert_unusable(&check_version(None).unwrap_err(), &[LIBTORCH, "an old one"]);
+    }
+
     /// torch-sys needs a C++ compiler too, so there is one.
     #[test]
     fn a_library_that_another_one_needs_is_named() {
@@ -266,7 +309,7 @@ mod tests {
     #[test]
     fn a_cpu_names_itself_and_its_memory() {
         let device = Device::open(DeviceKind::Cpu, 0).unwrap();
-        assert_eq!(device.provenance(), "cpu");
         assert!(!device.name.is_empty() && device.memory > 1 << 20);
+        assert_eq!(device.provenance(), format!("cpu {}", device.name));
     }
 }

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use std::{collections::HashMap, fs, path::Path};
 use tombola_engine::{
-    checkpoint::{FORMAT, FileKind, TensorFile, write_atomically},
+    checkpoint::{FORMAT, FileKind, TensorFile, Values, write_atomically},
     error::EngineError,
 };
 use tombola_spec::{Digest, outcome::FailureClass};
@@ -24,7 +24,10 @@ fn example() -> TensorFile {
 }
 
 fn bits(file: &TensorFile) -> Vec<u64> {
-    file.f64s("exp_avg.fc.weight").unwrap().iter().map(|value| value.to_bits()).collect()
+    match file.values("exp_avg.fc.weight").unwrap() {
+        Values::F64(values) => values.iter().map(|value| value.to_bits()).collect(),
+        other => panic!("not f64: {other:?}"),
+    }
 }
 
 #[test]
@@ -44,7 +47,7 @@ fn what_is_saved_is_loaded_bit_for_bit() {
     );
     assert_eq!(bits(&loaded), bits(&example()), "f64, NaN included");
     assert_eq!(loaded.u8s("mask.fc.weight").unwrap(), [1, 0, 1]);
-    assert_eq!(loaded.i64s("updates").unwrap(), [i64::MIN]);
+    assert!(matches!(loaded.values("updates").unwrap(), Values::I64(values) if values == &[i64::MIN]));
     assert_eq!(loaded.needed_note::<u64>("iteration").unwrap(), 120_000);
     assert_eq!(loaded.needed_note::<String>("text").unwrap(), "a \"quoted\" line\nand ünïcode");
     assert_eq!(loaded.note::<u64>("absent").unwrap(), None);

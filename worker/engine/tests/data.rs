@@ -2,13 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
 
+#[path = "rig/sets.rs"]
+mod sets;
+
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Write, path::Path};
 use tempfile::TempDir;
 use tombola_engine::data::{DataSet, batches, inventory, split};
 use tombola_spec::{data::known, job::Stream, outcome::FailureClass, settings::Data};
@@ -75,28 +74,41 @@ fn a_folder_may_be_written_with_dashes() {
     assert!(DataSet::open(folder.path(), "my-own-set").is_ok());
 }
 
-#[test]
-fn emnist_images_are_turned_upright_and_letters_count_from_zero() {
-    let (folder, [images, _, test, _]) = (tempfile::tempdir().unwrap(), tiny());
-    let set = folder.path().join("emnist_letters");
+/// A data folder with one set named and laid out as EMNIST's are.
+fn emnist(split: &str, files: &[Vec<u8>; 4]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join(format!("emnist_{split}"));
     fs::create_dir(&set).unwrap();
-    let files = [images, idx(&[3], &[1, 26, 2]), test, idx(&[2], &[5, 6])];
-    for (name, bytes) in
-        ["train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1"].iter().zip(files)
-    {
-        fs::write(set.join(format!("emnist-letters-{name}-ubyte.gz")), gz(&bytes)).unwrap();
+    for (name, bytes) in NAMES.iter().map(|name| name.replace("t10k", "test")).zip(files) {
+        fs::write(set.join(format!("emnist-{split}-{name}")), bytes).unwrap();
     }
-    // The registry's sizes are not those of this tiny set, so it is refused, upright and all:
-    let error = DataSet::open(folder.path(), "emnist_letters").unwrap_err().to_string();
-    assert!(error.contains("[1, 28, 28]") && error.contains("found 3 + 2 of [1, 3, 2]"), "{error}");
-    // … while an unregistered set of the same convention is read.
-    fs::rename(&set, folder.path().join("emnist_mine")).unwrap();
-    for entry in fs::read_dir(folder.path().join("emnist_mine")).unwrap() {
-        let path = entry.unwrap().path();
-        fs::rename(&path, path.to_str().unwrap().replace("letters", "mine")).unwrap();
-    }
+    folder
+}
+
+#[test]
+fn emnist_images_are_turned_upright() {
+    let folder = emnist("mine", &tiny());
     let set = DataSet::open(folder.path(), "emnist_mine").unwrap();
     assert_eq!((set.shape.image, &set.train_images[..6]), ([1, 3, 2], &[0, 30, 10, 40, 20, 50][..]));
+    assert_eq!(set.train_labels, [0, 4, 1]);
+    // The registry's sizes are not those of this tiny set, so it is refused, upright and all.
+    let error = DataSet::open(emnist("digits", &tiny()).path(), "emnist_digits").unwrap_err().to_string();
+    assert!(error.contains("[1, 28, 28]") && error.contains("found 3 + 2 of [1, 3, 2]"), "{error}");
+}
+
+#[test]
+fn emnist_letters_are_numbered_from_1_in_the_files_and_from_0_everywhere_else() {
+    let shape = known("emnist_letters").unwrap();
+    let images = |n: u32| idx(&[n, 28, 28], &vec![1; n as usize * 784]);
+    let labels = |n: u32| idx(&[n], &(1..=26).cycle().take(n as usize).collect::<Vec<_>>());
+    let [train, test] = [shape.train, shape.test];
+    let files = [images(train), labels(train), images(test), labels(test)];
+    let set = DataSet::open(emnist("letters", &files).path(), "emnist_letters").unwrap();
+    assert!(set.train_labels.iter().copied().eq((0..26).cycle().take(train as usize)));
+    assert!(set.test_labels.iter().copied().eq((0..26).cycle().take(test as usize)));
+    // Other EMNIST sets have a class 0.
+    let error = DataSet::open(emnist("letters", &tiny()).path(), "emnist_letters").unwrap_err().to_string();
+    assert!(error.contains("has label 0, less than 1"), "{error}");
 }
 
 #[track_caller]
@@ -258,18 +270,8 @@ fn an_epochs_order_is_a_permutation_of_its_own() {
     assert_ne!(batches(&Stream { round: 4, ..order }, 0, &train), first);
 }
 
-/// Folders of real files: set-up's, and that of Debian's package `dataset-fashion-mnist`.
-#[expect(clippy::print_stderr, reason = "says why a test did not run")]
 fn real(set: &str) -> Option<DataSet> {
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let user = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or(home)?.join("tombola/data");
-    let held =
-        |folder: &PathBuf| [set.to_owned(), set.replace('_', "-")].iter().any(|s| folder.join(s).is_dir());
-    let Some(folder) = [user, PathBuf::from("/usr/share/datasets")].into_iter().find(held) else {
-        eprintln!("not run: {set} is not on this machine");
-        return None;
-    };
-    Some(DataSet::open(&folder, set).unwrap())
+    sets::folder_of(set).map(|folder| DataSet::open(&folder, set).unwrap())
 }
 
 /// Mean and deviation of training pixels, scaled to 0..1.

@@ -5,10 +5,12 @@
 mod rig;
 
 use rig::{ADAM, Outcomes, PLANS, Recorder, Rig, SGD, continued, edit_recipe, job, recipe, with_mask};
+use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+use tombola_engine::checkpoint::{FileKind, TensorFile};
 use tombola_spec::{
     job::Output,
     outcome::{FailureClass, Split},
@@ -56,8 +58,42 @@ fn a_run_that_yields_in_the_middle_of_an_epoch_and_resumes_equals_an_uninterrupt
                     assert_eq!(whole.points(lane, name, split), second.points(lane, name, split));
                 }
             }
-            assert!(second.summary(1).device_seconds > 0.0);
         }
+    }
+}
+
+/// Seconds of the attempts before, which no attempt after can spend in a test.
+const SPENT: f64 = 1e6;
+
+/// The checkpoint with another note under `key`.
+fn with_note(checkpoint: &Path, key: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let mut file = TensorFile::load(checkpoint, FileKind::Checkpoint).unwrap();
+    let mut note: Value = file.needed_note(key).unwrap();
+    change(&mut note);
+    file.put_note(key, &note).unwrap();
+    let changed = checkpoint.with_file_name("changed.safetensors");
+    file.save(&changed).unwrap();
+    changed
+}
+
+#[test]
+fn the_time_of_every_attempt_that_contributed_is_counted_and_of_no_other_job() {
+    let rig = Rig::new();
+    for plan in PLANS {
+        let (mut job, file) = half_done(&rig, plan);
+        job.resume = Some(with_note(&file, "record", |record| {
+            assert!(record["seconds"].as_f64().unwrap() > 0.0, "{record}");
+            record["seconds"] = SPENT.into();
+        }));
+        let resumed = rig.run(plan, vec![job.clone()]);
+        assert_eq!(resumed.started(1), 10);
+        assert!(resumed.summary(1).device_seconds > SPENT);
+        // Another job's time does not count, nor that of work which was thrown away.
+        let next = rig.run(plan, vec![continued(job.clone(), &resumed, 30)]);
+        let seconds = next.summary(1).device_seconds;
+        assert!(seconds > 0.0 && seconds < SPENT, "{seconds}");
+        let over = rig.run_with(&rig.stage(plan, vec![job]), &Recorder::default(), 2, None);
+        assert!(over.started(1) == 0 && over.summary(1).device_seconds < SPENT);
     }
 }
 
@@ -172,6 +208,12 @@ fn a_checkpoint_of_another_job_of_the_same_number_is_not_gone_on_from() {
 fn a_job_is_not_begun_in_one_way_and_ended_in_another() {
     let rig = Rig::new();
     let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    job.resume = Some(with_note(&file, "origin", |origin| {
+        let device = origin["provenance"]["device"].as_str().unwrap();
+        assert!(device.starts_with("cpu ") && device.len() > 4, "{device}");
+        origin["provenance"]["device"] = "cpu Another Processor".into();
+    }));
+    assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job.clone()]), 1);
     job.resume = Some(file);
     assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job.clone()]), 2);
     assert_starts_over(&rig, &rig.stage(Plan::Fused, vec![job]), 1);
@@ -216,9 +258,9 @@ fn assert_full_disk(outcomes: &Outcomes) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_disk_that_fills_up_at_a_checkpoint_leaves_the_one_before_whole() {
+fn a_disk_that_fills_up_at_a_checkpoint_costs_that_checkpoint_and_leaves_the_one_before_whole() {
     let rig = Rig::new();
-    let mut job = job(1, recipe(ADAM), 50);
+    let mut job = job(1, recipe(ADAM), 40);
     let whole = rig.run(Plan::CpuLanes, vec![job.clone()]);
     let on_event = |event: &Event| {
         if let Event::Checkpoint { file, iteration: 20, .. } = event {
@@ -226,10 +268,10 @@ fn a_disk_that_fills_up_at_a_checkpoint_leaves_the_one_before_whole() {
         }
     };
     let link = Recorder { on_event: Some(Box::new(on_event)), ..Recorder::default() };
-    let failed = rig.run_with(&rig.stage(Plan::CpuLanes, vec![job.clone()]), &link, 1, Some(10));
-    assert_full_disk(&failed);
-    let (iteration, file) = failed.checkpoint(1);
-    assert_eq!(iteration, 20);
+    let filled = rig.run_with(&rig.stage(Plan::CpuLanes, vec![job.clone()]), &link, 1, Some(10));
+    assert_eq!(whole.digests(1), filled.digests(1), "training went on");
+    let (iteration, file) = filled.checkpoint(1);
+    assert_eq!(iteration, 20, "that of 30 was not written");
     job.resume = Some(file);
     let second = rig.run(Plan::CpuLanes, vec![job]);
     assert_eq!(second.started(1), 20);

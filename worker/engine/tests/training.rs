@@ -5,17 +5,20 @@
 mod rig;
 
 use rig::{
-    ADAM, NESTEROV, Outcomes, PLAIN, PLANS, Recorder, Rig, SGD, distance, edit, edit_recipe, job, recipe,
-    stream, tensors, with_mask,
+    ADAM, NESTEROV, Outcomes, PLAIN, PLANS, Recorder, Rig, SGD, continued, distance, edit, edit_recipe, job,
+    recipe, stream, tensors, with_mask,
 };
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use tombola_engine::{checkpoint::FileKind, mask::Mask};
 use tombola_spec::{
     Steps,
     job::{Input, Output, Start},
     outcome::{FailureClass, Split},
     settings::{Dtype, Optimizer},
-    slot::Event,
+    slot::{Event, StageJob},
     worker::Plan,
 };
 
@@ -57,6 +60,47 @@ fn evaluations_are_at_start_end_and_every_so_often_and_early_stopping_is_the_lea
     assert!(
         record.measures.iter().any(|m| m.split == Split::Validation && m.name == "loss" && m.value == *loss)
     );
+}
+
+/// Forty examples that are soon known by heart: the validation loss is least somewhere in the middle, and the test loss
+/// elsewhere.
+fn overfitting(to: u32) -> StageJob {
+    let mut job = job(1, recipe(ADAM), to);
+    edit_recipe(&mut job, |recipe| {
+        (recipe.data.validation, recipe.data.split_seed, recipe.train.lr) = (560, 13, 0.01);
+    });
+    job
+}
+
+fn argmin(points: &BTreeMap<u64, f64>) -> u64 {
+    *points.iter().min_by(|a, b| a.1.total_cmp(b.1)).unwrap().0
+}
+
+#[test]
+fn the_early_stopping_iteration_is_in_the_middle_of_an_overfitting_run_and_survives_every_cut() {
+    let rig = Rig::new();
+    for plan in PLANS {
+        let whole = rig.run(plan, vec![overfitting(200)]);
+        let best = argmin(&whole.points(1, "loss", Split::Validation));
+        assert!((20..=160).contains(&best), "{:?}", whole.points(1, "loss", Split::Validation));
+        assert_ne!(best, argmin(&whole.points(1, "loss", Split::Test)), "the test set decides nothing");
+        let record = whole.summary(1).early_stop.clone().unwrap();
+        assert_eq!(record.iteration, best);
+        for measure in &record.measures {
+            assert_eq!(measure.value, whole.points(1, &measure.name, measure.split)[&best], "{measure:?}");
+        }
+        assert_eq!(record.measures.len(), 5);
+
+        let mut resumed = overfitting(200);
+        let stage = rig.stage(plan, vec![resumed.clone()]);
+        let cut = rig.run_with(&stage, &Recorder::yield_at(165), 1, Some(165));
+        resumed.resume = Some(cut.checkpoint(1).1);
+        let resumed = rig.run(plan, vec![resumed]);
+        assert_eq!((resumed.started(1), resumed.summary(1).early_stop.as_ref()), (165, Some(&record)));
+        let first = rig.run(plan, vec![overfitting(165)]);
+        let second = rig.run(plan, vec![continued(overfitting(165), &first, 200)]);
+        assert_eq!((second.started(1), second.summary(1).early_stop.as_ref()), (165, Some(&record)));
+    }
 }
 
 #[test]
@@ -121,21 +165,28 @@ fn the_same_seeds_give_the_same_bits_and_other_seeds_do_not() {
     }
 }
 
+/// Batches and layers large enough for libtorch to use more than one thread.
 #[test]
-fn another_number_of_threads_leaves_initialization_and_data_order_unchanged() {
+fn another_number_of_threads_changes_rounding_and_nothing_else() {
     let rig = Rig::new();
-    let mut exact = job(1, recipe(SGD), 60);
-    edit_recipe(&mut exact, |recipe| recipe.dtype = Dtype::F64);
-    let train = |threads| {
-        let stage = rig.stage(Plan::CpuLanes, vec![exact.clone()]);
-        rig.run_with(&stage, &Recorder::default(), threads, None)
-    };
-    let (one, two) = (train(1), train(2));
-    assert_eq!(one.digests(1)[&Output::Initial], two.digests(1)[&Output::Initial]);
-    // Batches in another order would show in the third digit.
-    let (a, b) = (one.points(1, "loss", Split::Train), two.points(1, "loss", Split::Train));
-    assert!(a.iter().all(|(iteration, loss)| (loss - b[iteration]).abs() < 1e-9), "{a:?} {b:?}");
-    assert_eq!((one.provenance(1).threads, two.provenance(1).threads), (1, 2));
+    let mut wide = job(1, recipe(SGD), 40);
+    edit_recipe(&mut wide, |recipe| {
+        recipe.model.name = "mnist_lenet_300_100".to_owned();
+        (recipe.dtype, recipe.train.batch) = (Dtype::F64, 250);
+    });
+    for plan in PLANS {
+        let train =
+            |threads| rig.run_with(&rig.stage(plan, vec![wide.clone()]), &Recorder::default(), threads, None);
+        let (one, two, again) = (train(1), train(2), train(2));
+        assert_eq!(two.digests(1), again.digests(1), "as many threads, the same bits");
+        assert_eq!(one.digests(1)[&Output::Initial], two.digests(1)[&Output::Initial]);
+        // Batches in another order would show in the third digit.
+        let apart = distance(&one.tensors(1, Output::Weights), &two.tensors(1, Output::Weights));
+        assert!(apart < 1e-12, "{plan:?}: {apart:e}");
+        let (a, b) = (one.points(1, "loss", Split::Train), two.points(1, "loss", Split::Train));
+        assert!(a.iter().all(|(iteration, loss)| (loss - b[iteration]).abs() < 1e-12), "{a:?} {b:?}");
+        assert_eq!((one.provenance(1).threads, two.provenance(1).threads), (1, 2));
+    }
 }
 
 #[test]
@@ -253,6 +304,28 @@ fn what_cannot_be_trained_fails_by_itself_and_says_what_to_do() {
     assert_fails(&outcomes, 5, FailureClass::User, "was not given");
     assert_fails(&outcomes, 6, FailureClass::NotFinite, "NaN or infinite");
     assert_eq!(outcomes.digests(1), alone.digests(1));
+}
+
+/// Nothing is decided by a test metric: neither is whether a job failed.
+#[test]
+fn a_test_loss_that_is_not_finite_is_logged_and_the_job_goes_on() {
+    let rig = Rig::new();
+    rig.add_black_and_white();
+    let mut job = with_mask(job(1, recipe(SGD), 20), &rig.mask_of_the_first_pixel());
+    edit_recipe(&mut job, |recipe| {
+        recipe.data.set = "black_and_white".to_owned();
+        // A black pixel is 0, a white one nearly the largest f32.
+        (recipe.data.shape.mean, recipe.data.shape.std) = (0.0, 3.2e-39);
+    });
+    for plan in PLANS {
+        let outcomes = rig.run(plan, vec![job.clone()]);
+        assert!(outcomes.has_finished(1), "{:?}", outcomes.failure(1));
+        let test = outcomes.points(1, "loss", Split::Test);
+        assert_eq!(test.keys().copied().collect::<Vec<_>>(), [0, 10, 20]);
+        assert!(test.values().all(|loss| !loss.is_finite()), "{test:?}");
+        let validation = outcomes.points(1, "loss", Split::Validation);
+        assert!(validation.values().all(|loss| loss.is_finite()), "{validation:?}");
+    }
 }
 
 #[test]

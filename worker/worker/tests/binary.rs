@@ -9,6 +9,13 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio_stream::wrappers::TcpListenerStream;
+use tombola_spec::version::PROTOCOL;
+use tombola_wire::v1::{
+    self, from_worker, to_worker,
+    worker_service_server::{WorkerService, WorkerServiceServer},
+};
+use tonic::{Request, Response, Status, Streaming, transport::Server};
 
 /// A folder with an empty data folder, and commands that see nothing else of this machine.
 struct Home(TempDir);
@@ -46,14 +53,18 @@ impl Home {
     }
 }
 
-/// Reads a log up to a line with this text.
-fn until(log: &mut impl BufRead, text: &str) -> String {
-    let mut line = String::new();
-    while !line.contains(text) {
-        line.clear();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended before {text}");
+/// Reads a log of JSON objects up to an event of this name; its message.
+fn until(log: &mut impl BufRead, name: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended before {name}");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(event["timestamp"].is_string() && event["level"].is_string(), "{line}");
+        let message = event["fields"]["message"].as_str().unwrap();
+        if message.starts_with(&format!("{name}: ")) {
+            return event["fields"].to_string();
+        }
     }
-    line
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -190,4 +201,37 @@ fn a_worker_with_nothing_in_hand_leaves_when_asked_to() {
     assert!(text(&refused.stderr).contains("another worker runs in"), "{}", text(&refused.stderr));
     worker.kill().unwrap();
     worker.wait().unwrap();
+}
+
+/// A coordinator of another release, which refuses whoever comes as ours would.
+struct Refusing;
+
+#[tonic::async_trait]
+impl WorkerService for Refusing {
+    type SessionStream = tokio_stream::Once<Result<v1::ToWorker, Status>>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::FromWorker>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let first = request.into_inner().message().await?.and_then(|first| first.message);
+        let Some(from_worker::Message::Hello(hello)) = first else { panic!("not a Hello: {first:?}") };
+        let message = format!("this worker speaks protocol {}\nhint: upgrade the worker", hello.protocol);
+        let refused = to_worker::Message::Refused(v1::Refused { message, retry: false });
+        Ok(Response::new(tokio_stream::once(Ok(v1::ToWorker { message: Some(refused) }))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_refused_says_why_and_exits_with_3() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let service = Server::builder().add_service(WorkerServiceServer::new(Refusing));
+    tokio::spawn(service.serve_with_incoming(TcpListenerStream::new(listener)));
+    let run = move || Home::new().run(&["--coordinator", &address, "--slots", "cpu=1"]);
+    let refused = tokio::task::spawn_blocking(run).await.unwrap();
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    let why = format!("the coordinator refuses this worker: this worker speaks protocol {PROTOCOL}\nhint: ");
+    assert!(said.contains(&why), "{said}");
 }

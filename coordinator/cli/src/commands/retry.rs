@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use tombola_wire::v1::RetryRequest;
 
 /// Run a sweep's failed and quarantined jobs again; finished work stays.
+///
+/// Failed jobs are also run again by the next sweep that is submitted and wants them. Quarantined ones, which were there
+/// whenever workers or engines ended abruptly, are not: nothing but this opens them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Retry {
     /// The sweep's name or id.

@@ -91,7 +91,6 @@ fn text(value: &Value) -> Option<String> {
         Kind::Real(x) => x.to_string(),
         Kind::Text(text) => text.clone(),
         Kind::Boolean(flag) => flag.to_string(),
-        Kind::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     })
 }
 
@@ -101,7 +100,7 @@ fn json(answer: &QueryResponse) -> anyhow::Result<String> {
         Some(Kind::Integer(n)) => (*n).into(),
         Some(Kind::Real(x)) => (*x).into(),
         Some(Kind::Boolean(flag)) => (*flag).into(),
-        Some(Kind::Text(_) | Kind::Blob(_)) => text(value).into(),
+        Some(Kind::Text(text)) => text.as_str().into(),
     };
     let object = |row: &Row| -> serde_json::Map<String, serde_json::Value> {
         answer.columns.iter().cloned().zip(row.values.iter().map(value)).collect()

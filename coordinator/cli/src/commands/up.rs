@@ -3,15 +3,19 @@
 use super::{Context, read_sweep, report, watch};
 use crate::{
     client::Client,
+    output::Printer,
     places,
     report::table as results_table,
     up::{Plan, Supervisor},
 };
 use std::{
+    io,
     num::NonZeroU32,
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tombola_settings::folders;
 use tombola_wire::v1::{SubmitRequest, SweepRef};
 
 /// Run a coordinator and workers on this machine, until Ctrl-C.
@@ -60,19 +64,19 @@ impl Up {
         // Mistakes in the file are found before anything is started.
         let file = self.run.as_deref().map(read_sweep).transpose()?.map(|sweep| sweep.text);
         let plan = self.plan();
-        let supervisor = Supervisor::start(&plan, context.printer).await?;
+        let again = format!("stopped; `tombola up --state {}` goes on from here", plan.state.display());
+        // From here on they are listened to: at their default they would end this process and no other.
+        let mut interrupts = Interrupts::listen()?;
+        let supervisor = Supervisor::new(plan);
         let result = tokio::select! {
-            result = work(supervisor.client(), context, file, self.report.as_deref()) => result,
-            error = supervisor.keep_running(context.printer) => Err(error),
-            () = interrupted() => Ok(ExitCode::from(130)),
+            result = work(&supervisor, context, file, self.report.as_deref()) => Some(result),
+            () = interrupts.next() => None,
         };
         supervisor.stop(context.printer).await;
-        if matches!(&result, Ok(code) if *code == ExitCode::from(130)) {
-            context
-                .printer
-                .note(&format!("stopped; `tombola up --state {}` goes on from here", plan.state.display()));
-        }
-        result
+        result.unwrap_or_else(|| {
+            context.printer.note(&again);
+            Ok(ExitCode::from(130))
+        })
     }
 
     fn plan(&self) -> Plan {
@@ -81,7 +85,7 @@ impl Up {
         let any_port = if self.run.is_some() { "127.0.0.1:0" } else { "127.0.0.1:7654" };
         Plan {
             state: self.state.clone().unwrap_or_else(places::state_folder),
-            data: self.data.clone().unwrap_or_else(places::data_folder),
+            data: self.data.clone().unwrap_or_else(folders::user_data),
             listen: self.listen.clone().unwrap_or_else(|| any_port.to_owned()),
             workers: self.workers.unwrap_or(if gpu { 1 } else { cores }),
             device: self.device,
@@ -90,15 +94,33 @@ impl Up {
     }
 }
 
-/// With a sweep: submit, watch, show, report. Without: wait for ever.
+/// Starts everything and keeps it running. With a sweep: until it is finished and shown. Without: for ever.
 async fn work(
-    client: &Client,
+    supervisor: &Supervisor,
     context: &Context<'_>,
     file: Option<String>,
     report_file: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
-    let Some(file) = file else { return std::future::pending().await };
-    let printer = context.printer;
+    let client = supervisor.start(context.printer).await?;
+    let asked = async {
+        match file {
+            Some(file) => run_sweep(&client, context.printer, file, report_file).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        result = asked => result,
+        error = supervisor.keep_running(context.printer) => Err(error),
+    }
+}
+
+/// Submits, watches, shows, reports.
+async fn run_sweep(
+    client: &Client,
+    printer: &Printer,
+    file: String,
+    report_file: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
     let submitted = client.answer(client.sweeps().submit(SubmitRequest { file }).await)?;
     printer.note(&super::submit::words(&submitted));
     let name = submitted.sweep.map_or_else(String::new, |sweep| sweep.name);
@@ -115,17 +137,22 @@ async fn work(
     Ok(code)
 }
 
-/// Ctrl-C or a request to end.
-async fn interrupted() {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    match terminate {
-        Ok(mut terminate) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => (),
+/// Ctrl-C, a request to end, a terminal that is closed.
+struct Interrupts([Signal; 3]);
+
+impl Interrupts {
+    fn listen() -> io::Result<Self> {
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => (),
             _ = terminate.recv() => (),
-        },
-        // Without a handler for it, the default action ends the process: no worse than not listening.
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
+            _ = hangup.recv() => (),
         }
     }
 }

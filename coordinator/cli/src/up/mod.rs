@@ -21,11 +21,10 @@ pub(crate) struct Plan {
     pub(crate) lanes: u32,
 }
 
-/// The running processes.
+/// The processes of one `tombola up`, those that are still starting included.
 pub(crate) struct Supervisor {
-    address: String,
-    client: Client,
-    coordinator: Mutex<Child>,
+    plan: Plan,
+    coordinator: Mutex<Option<Child>>,
     workers: Mutex<Vec<Child>>,
 }
 
@@ -35,8 +34,15 @@ const START: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(20);
 
 impl Supervisor {
-    /// Starts the coordinator, waits until it answers, then starts the workers.
-    pub(crate) async fn start(plan: &Plan, printer: &Printer) -> anyhow::Result<Self> {
+    /// Nothing runs yet.
+    pub(crate) fn new(plan: Plan) -> Self {
+        Self { plan, coordinator: Mutex::default(), workers: Mutex::default() }
+    }
+
+    /// Starts the coordinator, waits until it answers, then starts the workers. Given up halfway, it leaves processes
+    /// that [`Supervisor::stop`] ends.
+    pub(crate) async fn start(&self, printer: &Printer) -> anyhow::Result<Client> {
+        let plan = &self.plan;
         // Before anything is started and has to be stopped again.
         nobody_serves(plan).await?;
         program("tombola-coordinator")?;
@@ -46,29 +52,28 @@ impl Supervisor {
         std::fs::create_dir_all(plan.state.join("log")).map_err(|e| {
             Failure::Input(format!("cannot make the state folder `{}`: {e}", plan.state.display()))
         })?;
-        let mut coordinator = Child::spawn(
-            "coordinator",
-            "tombola-coordinator",
-            &coordinator_arguments(plan, &plan.listen),
-            plan,
-        )?;
-        let (address, client) = first_answer(plan, &mut coordinator).await?;
-        // Workers look for it where it was, whatever port it was free to choose.
-        let listen = address.trim_start_matches("http://");
-        coordinator.restart_with(coordinator_arguments(plan, listen));
+        let (address, client) = self.start_coordinator().await?;
         printer.note(&format!("coordinator at {address}, state in {}", plan.state.display()));
-        let mut workers = Vec::new();
+        let mut workers = self.workers.lock().await;
         for number in 1..=plan.workers {
             workers.push(start_worker(plan, &address, number)?);
         }
         let (data, logs) = (plan.data.display(), plan.state.join("log"));
         printer.note(&format!("{} workers, data in {data}, logs in {}", plan.workers, logs.display()));
-        Ok(Self { address, client, coordinator: Mutex::new(coordinator), workers: Mutex::new(workers) })
+        Ok(client)
     }
 
-    /// A connection to the coordinator.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    async fn start_coordinator(&self) -> anyhow::Result<(String, Client)> {
+        let plan = &self.plan;
+        let arguments = coordinator_arguments(plan, &plan.listen);
+        let mut coordinator = self.coordinator.lock().await;
+        let coordinator =
+            coordinator.insert(Child::spawn("coordinator", "tombola-coordinator", &arguments, plan)?);
+        let (address, client) = first_answer(plan, coordinator).await?;
+        // Workers look for it where it was, whatever port it was free to choose.
+        let listen = address.trim_start_matches("http://");
+        coordinator.restart_with(coordinator_arguments(plan, listen));
+        Ok((address, client))
     }
 
     /// Starts processes again that end by themselves; returns when one keeps ending.
@@ -82,15 +87,18 @@ impl Supervisor {
     }
 
     async fn revive(&self, printer: &Printer) -> anyhow::Result<()> {
-        self.coordinator.lock().await.revive(printer)?;
+        if let Some(coordinator) = &mut *self.coordinator.lock().await {
+            coordinator.revive(printer)?;
+        }
         for worker in self.workers.lock().await.iter_mut() {
             worker.revive(printer)?;
         }
         Ok(())
     }
 
-    /// Lets workers checkpoint and leave, then ends the coordinator.
+    /// Lets workers checkpoint and leave, then ends the coordinator. Whatever was started has ended afterwards.
     pub(crate) async fn stop(self, printer: &Printer) {
+        let Some(mut coordinator) = self.coordinator.into_inner() else { return };
         printer.note("stopping: workers give back their work, checkpoints are kept");
         let mut workers = self.workers.into_inner();
         workers.iter().for_each(Child::terminate);
@@ -98,10 +106,9 @@ impl Supervisor {
         for worker in &mut workers {
             worker.wait_or_kill(deadline).await;
         }
-        let mut coordinator = self.coordinator.into_inner();
         coordinator.terminate();
         coordinator.wait_or_kill(Instant::now() + DRAIN).await;
-        printer.note(&format!("coordinator at {} stopped", self.address));
+        printer.note("coordinator stopped");
     }
 }
 

@@ -1,15 +1,6 @@
 //! Every command against a stand-in coordinator: what it asks, what it shows as a table and as JSON, how it exits.
 
-use crate::rig::{Rig, tombola};
-
-const SWEEP: &str = r#"name = "lenet"
-seeds = "1..=2"
-model = { name = "mnist_lenet_300_100" }
-data = { set = "mnist" }
-train = { steps = "3000it", batch = 60, optimizer = "adam", lr = 1.2e-3 }
-prune = { scope = "per_layer", rate = 0.2, rates = { "fc.weight" = 0.1 }, rounds = 3 }
-branch.reinit = { rounds = [3] }
-"#;
+use crate::rig::{Rig, SWEEP, WHOLE, tombola};
 
 /// A rig with a good and a broken sweep file at hand.
 fn rig() -> Rig {
@@ -168,9 +159,10 @@ mod asking {
     #[test]
     fn diff_takes_a_stored_sweep_for_a_file() {
         let rig = rig();
-        // The stand-in's file is no whole sweep, which is told like any broken file.
-        insta::assert_snapshot!(rig.told(&["diff", "lenet", "more.toml"]));
-        assert_eq!(rig.asked(), ["Get lenet"]);
+        insta::assert_snapshot!(rig.told(&["diff", WHOLE, "more.toml"]));
+        assert_eq!(rig.asked(), ["Get whole"]);
+        // Of "lenet" the stand-in has no whole file, which is told like any broken one.
+        insta::assert_snapshot!("diff_broken", rig.told(&["diff", "lenet", "more.toml"]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{
     Scheduler,
     job::{Hold, State},
 };
-use crate::record::{JobState, Write};
+use crate::record::{Ending, JobState, Write};
 use std::time::Duration;
 use tombola_spec::{
     JobId, LeaseId,
@@ -59,17 +59,17 @@ impl Scheduler {
             FailureClass::OutOfMemory if width > 1 => {
                 self.graph.change(id, |job| job.cap = width / 2);
                 let hold = self.with_siblings(id);
-                self.end(id, "failed", Some(failure), JobState::Open, hold);
+                self.end(id, Ending::Failed, Some(failure), JobState::Open, hold);
             }
             FailureClass::OutOfMemory => self.charge(id, failure, JobState::Failed),
             FailureClass::DataMissing => {
                 self.note_lack(id);
-                self.end(id, "failed", Some(failure), JobState::Open, Hold::No);
+                self.end(id, Ending::Failed, Some(failure), JobState::Open, Hold::No);
             }
-            FailureClass::Crashed => self.lose(id, "failed", Some(failure)),
+            FailureClass::Crashed => self.lose(id, Ending::Failed, Some(failure)),
             FailureClass::Infrastructure => {
                 let hold = self.pause(id);
-                self.end(id, "failed", Some(failure), JobState::Open, hold);
+                self.end(id, Ending::Failed, Some(failure), JobState::Open, hold);
             }
             FailureClass::Internal => {
                 let last = job.tries + 1 >= self.config.max_tries;
@@ -82,7 +82,7 @@ impl Scheduler {
     fn charge(&mut self, id: JobId, failure: Failure, next: JobState) {
         self.graph.change(id, |job| job.tries += 1);
         let hold = if next == JobState::Open { self.pause(id) } else { Hold::No };
-        self.end(id, "failed", Some(failure), next, hold);
+        self.end(id, Ending::Failed, Some(failure), next, hold);
     }
 
     /// The worker that runs a job lacks its data set.
@@ -97,7 +97,7 @@ impl Scheduler {
 
     /// The process or the machine that ran a job is gone. No try is charged, but a job that was there too often is put
     /// aside; before that, its packs are halved, so that the culprit is found and its neighbours are not blamed.
-    pub(super) fn lose(&mut self, id: JobId, how: &'static str, failure: Option<Failure>) {
+    pub(super) fn lose(&mut self, id: JobId, how: Ending, failure: Option<Failure>) {
         let Some(job) = self.graph.get(id) else { return };
         let width = job.lease().and_then(|lease| self.leases.get(&lease)).map_or(1, |lease| lease.width);
         let losses = job.losses + 1;
@@ -118,7 +118,7 @@ impl Scheduler {
         lease.filter(|lease| self.stage_is_open(*lease, id)).map_or(Hold::No, Hold::Pack)
     }
 
-    /// How long to wait after another infrastructure failure in a row.
+    /// How long to wait after another failure that is tried again.
     fn pause(&mut self, id: JobId) -> Hold {
         let mut faults = 0;
         self.graph.change(id, |job| {
@@ -136,7 +136,7 @@ impl Scheduler {
     pub(super) fn end(
         &mut self,
         id: JobId,
-        how: &'static str,
+        how: Ending,
         failure: Option<Failure>,
         next: JobState,
         hold: Hold,

@@ -159,6 +159,8 @@ pub enum Fact {
     },
     /// A checkpoint was uploaded.
     Checkpoint(CheckpointRow),
+    /// A checkpoint was uploaded that is gone by now. The attempt behind it is as good as before.
+    CheckpointGone,
     /// The job is done, its outputs uploaded.
     Finished(Box<Outcome>),
     /// The attempt failed.

@@ -95,8 +95,8 @@ impl Scheduler {
                 vec!["failed; `tombola failures SWEEP` says why, `tombola retry SWEEP` opens it again".to_owned()]
             }
             State::Quarantined => vec![
-                "quarantined: it was running at too many abrupt ends of workers or engines; when their logs say why, \
-                 `tombola retry SWEEP` opens it again"
+                "quarantined: it was running at too many abrupt ends of workers or engines; no sweep opens it again by \
+                 being submitted; when their logs say why, `tombola retry SWEEP` does"
                     .to_owned(),
             ],
             State::Unwanted => vec!["no sweep wants it any more".to_owned()],

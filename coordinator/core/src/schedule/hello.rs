@@ -1,7 +1,7 @@
 //! Workers coming, going, and being heard of.
 
 use super::{Held, Message, Scheduler, job::Hold, worker::Worker};
-use crate::record::{JobState, Write};
+use crate::record::{Ending, JobState, WorkerState, Write};
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
@@ -14,8 +14,10 @@ impl Scheduler {
     /// A worker introduces itself. Welcome comes first, then what it holds in vain; what it does not hold any more is
     /// open again.
     pub(super) fn hello(&mut self, info: WorkerInfo, claimed: Option<WorkerId>, held: &[Held]) {
-        // A number never given out is of a state that was lost since, to a backup perhaps.
-        let id = claimed.filter(|id| (1..=self.last.worker).contains(&id.0));
+        // A number never given out is of a state that was lost since, to a backup perhaps; one in use is of a folder that
+        // was copied.
+        let id =
+            claimed.filter(|id| (1..=self.last.worker).contains(&id.0) && !self.is_anothers(*id, &info.name));
         if let Some(refused) = self.refusal(&info, id) {
             // A worker without an identity has no link to send this over: the driver answers the Hello with it.
             return self.send(id.unwrap_or_default(), refused);
@@ -29,6 +31,11 @@ impl Scheduler {
         self.seat_worker(id, info);
         self.send(id, Message::Welcome);
         self.reconcile(id, held);
+    }
+
+    /// Whether a worker of another name is connected under this number.
+    fn is_anothers(&self, id: WorkerId, name: &str) -> bool {
+        self.floor.workers.get(&id).is_some_and(|worker| worker.linked && worker.name != name)
     }
 
     /// Why a worker cannot be taken in, if so.
@@ -53,8 +60,7 @@ impl Scheduler {
         let ours = version::components();
         let differs =
             |(component, version): &(&'static str, u32)| info.components.get(*component) != Some(version);
-        let component = ours.into_iter().find(differs)?;
-        let (component, ours) = component;
+        let (component, ours) = ours.into_iter().find(differs)?;
         let theirs = info.components.get(component).map_or_else(|| "none".to_owned(), u32::to_string);
         refused(
             format!(
@@ -101,7 +107,7 @@ impl Scheduler {
             }
         }
         let kept: BTreeSet<(JobId, Attempt)> = ours.iter().map(|held| (held.job, held.attempt)).collect();
-        self.release(id, |job, attempt| kept.contains(&(job, attempt)), "lost");
+        self.release(id, |job, attempt| kept.contains(&(job, attempt)), Ending::Lost);
         // Results that are committed already are reported again and acknowledged again; fencing them would only make
         // the worker drop what later stages of the same lease still need.
         let foreign: Vec<_> = foreign.iter().map(|held| (held.job, held.attempt)).collect();
@@ -112,12 +118,12 @@ impl Scheduler {
         }
         // A Recall may have been lost with the link.
         let leases: Vec<LeaseId> = self.floor.workers.get(&id).into_iter().flat_map(Worker::leases).collect();
-        for lease in leases {
+        for &lease in &leases {
             if let Some(lease) = self.leases.get_mut(&lease) {
                 lease.recalled = false;
             }
         }
-        self.recall_unwanted();
+        self.recall_unwanted(leases);
     }
 
     fn is_ours(&self, worker: WorkerId, held: &Held) -> bool {
@@ -135,7 +141,7 @@ impl Scheduler {
 
     /// Opens every job a worker holds again, but those that are `kept`. A job that had begun was present at a loss if
     /// `how` says so; one that had not is as if it had never been leased.
-    pub(super) fn release(&mut self, id: WorkerId, kept: impl Fn(JobId, Attempt) -> bool, how: &'static str) {
+    pub(super) fn release(&mut self, id: WorkerId, kept: impl Fn(JobId, Attempt) -> bool, how: Ending) {
         let Some(worker) = self.floor.workers.get(&id) else { return };
         let leases: Vec<LeaseId> = worker.leases().collect();
         let mut begun: BTreeMap<JobId, bool> = BTreeMap::new();
@@ -154,9 +160,9 @@ impl Scheduler {
         }
         for (job, begun) in begun {
             match (begun, how) {
-                (true, "lost") => self.lose(job, how, None),
+                (true, Ending::Lost) => self.lose(job, how, None),
                 (true, _) => self.end(job, how, None, JobState::Open, Hold::No),
-                (false, _) => self.end(job, "recalled", None, JobState::Open, Hold::No),
+                (false, _) => self.end(job, Ending::Recalled, None, JobState::Open, Hold::No),
             }
         }
     }
@@ -166,7 +172,7 @@ impl Scheduler {
         let deadline = self.now + self.config.term;
         let Some(worker) = self.floor.workers.get_mut(&id) else { return };
         (worker.deadline, worker.heard) = (deadline, self.now);
-        let state = if worker.draining { "draining" } else { "connected" };
+        let state = if worker.draining { WorkerState::Draining } else { WorkerState::Connected };
         if std::mem::take(&mut worker.silent) {
             self.floor.reseat(id);
             self.write(Write::WorkerState { worker: id, state });
@@ -205,8 +211,8 @@ impl Scheduler {
     /// A worker left on purpose: nothing is charged for what it still held.
     pub(super) fn leaving(&mut self, id: WorkerId) {
         if self.floor.workers.contains_key(&id) {
-            self.release(id, |_, _| false, "drained");
-            self.write(Write::WorkerState { worker: id, state: "gone" });
+            self.release(id, |_, _| false, Ending::Drained);
+            self.write(Write::WorkerState { worker: id, state: WorkerState::Gone });
             self.forget_worker(id);
         }
     }
@@ -230,7 +236,7 @@ impl Scheduler {
         let Some(worker) = self.floor.workers.get_mut(&id).filter(|worker| !worker.draining) else { return };
         worker.draining = true;
         self.floor.reseat(id);
-        self.write(Write::WorkerState { worker: id, state: "draining" });
+        self.write(Write::WorkerState { worker: id, state: WorkerState::Draining });
     }
 }
 

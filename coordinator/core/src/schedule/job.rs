@@ -100,7 +100,7 @@ pub(super) struct Job {
     pub(super) attempt: Attempt,
     pub(super) tries: u32,
     pub(super) losses: u32,
-    /// Infrastructure failures in a row.
+    /// Failures that are tried again, since it last got further.
     pub(super) faults: u32,
 }
 

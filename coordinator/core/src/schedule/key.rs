@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
-    job::{JobSpec, Network, TrainJob},
-    settings::{Dtype, Optimizer},
+    job::{JobSpec, TrainJob},
+    settings::{Data, Dtype, Optimizer, Recipe, Train},
 };
 
 /// Number of a [`PackKey`].
@@ -39,16 +39,13 @@ pub(super) struct TrainKey {
 
 impl PackKey {
     fn of(spec: &JobSpec) -> Self {
-        let network = |network: &Network| format!("{} {:?} {}", network.name, network.image, network.classes);
-        match spec {
-            JobSpec::Train(job) => {
-                Self { kind: "train", network: job.recipe.model.name.clone(), train: Some(TrainKey::of(job)) }
-            }
-            JobSpec::Prune(job) => Self { kind: "prune", network: network(&job.network), train: None },
-            JobSpec::RandomMask(job) => {
-                Self { kind: "random_mask", network: network(&job.network), train: None }
-            }
-        }
+        let (network, train) = match spec {
+            JobSpec::Train(job) => (&job.recipe.network(), Some(TrainKey::of(job))),
+            JobSpec::Prune(job) => (&job.network, None),
+            JobSpec::RandomMask(job) => (&job.network, None),
+        };
+        let network = format!("{} {:?} {}", network.name, network.image, network.classes);
+        Self { kind: spec.kind(), network, train }
     }
 
     /// The data set its jobs read.
@@ -59,26 +56,36 @@ impl PackKey {
 
 impl TrainKey {
     fn of(job: &TrainJob) -> Self {
-        let (data, train) = (&job.recipe.data, &job.recipe.train);
+        // By name, so that whoever adds a setting has to decide whether lanes may differ in it.
+        let Recipe { model: _, data, train, dtype } = &*job.recipe;
+        let Data { set, shape: _, validation, split_seed } = data;
+        let Train {
+            batch,
+            optimizer,
+            decay,
+            eval_every,
+            lr: _,
+            milestones: _,
+            gamma: _,
+            warmup: _,
+            order: _,
+        } = train;
         let per_epoch = job.recipe.iterations_per_epoch();
         let at = |steps: Steps| steps.iterations(per_epoch);
         Self {
-            set: data.set.clone(),
-            split: (data.validation, data.split_seed),
-            batch: train.batch,
-            double: job.recipe.dtype == Dtype::F64,
-            optimizer: match train.optimizer {
-                Optimizer::Sgd { .. } => "sgd",
-                Optimizer::Adam { .. } => "adam",
-            },
-            constants: match train.optimizer {
+            set: set.clone(),
+            split: (*validation, *split_seed),
+            batch: *batch,
+            double: *dtype == Dtype::F64,
+            optimizer: optimizer.name(),
+            constants: match *optimizer {
                 Optimizer::Sgd { momentum, nesterov } => {
-                    [momentum, f64::from(u8::from(nesterov)), 0.0, train.decay]
+                    [momentum, f64::from(u8::from(nesterov)), 0.0, *decay]
                 }
-                Optimizer::Adam { beta1, beta2, eps } => [beta1, beta2, eps, train.decay],
+                Optimizer::Adam { beta1, beta2, eps } => [beta1, beta2, eps, *decay],
             }
             .map(f64::to_bits),
-            span: (at(job.from), at(job.to), at(train.eval_every)),
+            span: (at(job.from), at(job.to), at(*eval_every)),
         }
     }
 }

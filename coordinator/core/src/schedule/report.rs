@@ -2,7 +2,7 @@
 //! nothing that is true can be lost by it.
 
 use super::{Fact, Message, Scheduler, job::State};
-use crate::record::{JobState, Write};
+use crate::record::{Ending, JobState, Write};
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
     outcome::{Failure, FailureClass, Outcome},
@@ -56,12 +56,16 @@ impl Scheduler {
                 self.began(lease, job);
                 self.write(Write::Metrics { job, attempt, batch, series });
             }
+            Fact::CheckpointGone => self.began(lease, job),
             // What stands on an input that was never committed is nobody's checkpoint.
             Fact::Checkpoint(_) if self.uncommitted_parent(job).is_some() => self.began(lease, job),
             Fact::Checkpoint(checkpoint) => {
                 self.began(lease, job);
                 self.write(Write::Checkpoint { job, attempt, checkpoint });
-                self.graph.change(job, |job| job.checkpoint = Some(Box::new(checkpoint)));
+                self.graph.change(job, |job| {
+                    job.checkpoint = Some(Box::new(checkpoint));
+                    job.faults = 0;
+                });
             }
             Fact::Finished(outcome) => {
                 self.began(lease, job);
@@ -71,7 +75,7 @@ impl Scheduler {
                 }
             }
             Fact::Failed(failure) => self.fail(job, failure),
-            Fact::GivenBack => self.end(job, "drained", None, JobState::Open, super::job::Hold::No),
+            Fact::GivenBack => self.end(job, Ending::Drained, None, JobState::Open, super::job::Hold::No),
         }
     }
 
@@ -128,7 +132,7 @@ impl Scheduler {
         held.recalled = false;
         for &job in jobs {
             if self.graph.get(job).is_some_and(|job| job.lease() == Some(lease)) {
-                self.end(job, "recalled", None, JobState::Open, super::job::Hold::No);
+                self.end(job, Ending::Recalled, None, JobState::Open, super::job::Hold::No);
             }
         }
     }

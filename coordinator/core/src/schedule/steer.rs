@@ -2,9 +2,9 @@
 
 use super::{
     Effect, Message, Scheduler,
-    job::{Hold, State},
+    job::{Hold, Job, State},
 };
-use crate::record::{JobState, SweepState, Write};
+use crate::record::{Ending, JobState, SweepState, Write};
 use tombola_spec::{JobId, LeaseId, SweepId};
 
 impl Scheduler {
@@ -26,7 +26,8 @@ impl Scheduler {
             SweepState::Active => self.consider_all(id),
             SweepState::Paused | SweepState::Stopped => {
                 self.consider_all(id);
-                self.recall_unwanted();
+                let leases: Vec<LeaseId> = self.leases.keys().copied().collect();
+                self.recall_unwanted(leases);
             }
             SweepState::Cancelled => self.cancel(id),
         }
@@ -42,15 +43,16 @@ impl Scheduler {
         self.graph.sweeps.get(&id).map(|sweep| sweep.jobs.clone()).unwrap_or_default()
     }
 
-    /// Asks for leased jobs that have not begun and that no active sweep wants.
-    pub(super) fn recall_unwanted(&mut self) {
-        let unwanted = |lease: &super::lease::Lease| {
-            let mut jobs = lease.jobs().filter_map(|(job, _)| self.graph.get(job));
-            jobs.any(|job| matches!(job.state, State::Leased { .. }) && self.graph.wanted_by(job).is_none())
-        };
-        let leases = self.leases.iter().filter(|(_, lease)| !lease.recalled && unwanted(lease));
-        let leases: Vec<LeaseId> = leases.map(|(id, _)| *id).collect();
-        leases.into_iter().for_each(|lease| self.recall(lease));
+    /// Asks for those jobs of these leases that have not begun and that no active sweep wants.
+    pub(super) fn recall_unwanted(&mut self, leases: impl IntoIterator<Item = LeaseId>) {
+        for id in leases {
+            let unwanted =
+                |job: &Job| matches!(job.state, State::Leased { .. }) && self.graph.wanted_by(job).is_none();
+            let Some(lease) = self.leases.get(&id).filter(|lease| !lease.recalled) else { continue };
+            if lease.jobs().filter_map(|(job, _)| self.graph.get(job)).any(unwanted) {
+                self.recall(id);
+            }
+        }
     }
 
     /// Asks a worker to give back what it has not started of a lease.
@@ -86,14 +88,14 @@ impl Scheduler {
     fn cancel_attempt(&mut self, job: JobId, lease: LeaseId) {
         let Some(attempt) = self.graph.get(job).map(|job| job.attempt) else { return };
         let worker = self.leases.get(&lease).map(|lease| lease.worker);
-        self.end(job, "cancelled", None, JobState::Unwanted, Hold::No);
+        self.end(job, Ending::Cancelled, None, JobState::Unwanted, Hold::No);
         if let Some(worker) = worker {
             self.send(worker, Message::Cancel(job, attempt));
         }
     }
 
     pub(super) fn retry(&mut self, id: SweepId) {
-        let failed = |job: &JobId| self.graph.get(*job).is_some_and(super::job::Job::failed);
+        let failed = |job: &JobId| self.graph.get(*job).is_some_and(Job::failed);
         let jobs: Vec<JobId> = self.jobs_of(id).into_iter().filter(failed).collect();
         self.set_job_state(&jobs, JobState::Open, true);
         self.effects.push(Effect::Reopened(jobs.len() as u64));

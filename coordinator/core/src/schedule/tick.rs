@@ -4,7 +4,7 @@ use super::{
     Scheduler,
     job::{Hold, State},
 };
-use crate::record::Write;
+use crate::record::{Ending, WorkerState, Write};
 use tombola_spec::{JobId, WorkerId};
 
 impl Scheduler {
@@ -19,8 +19,8 @@ impl Scheduler {
         let workers = self.floor.workers.iter().filter(|(_, worker)| over(worker));
         let silent: Vec<WorkerId> = workers.map(|(id, _)| *id).collect();
         for id in silent {
-            self.release(id, |_, _| false, "lost");
-            self.write(Write::WorkerState { worker: id, state: "lost" });
+            self.release(id, |_, _| false, Ending::Lost);
+            self.write(Write::WorkerState { worker: id, state: WorkerState::Lost });
             let Some(worker) = self.floor.workers.get_mut(&id) else { continue };
             worker.silent = true;
             let linked = worker.linked;

@@ -148,11 +148,7 @@ pub(super) struct Line {
 impl Line {
     fn new(variant: &Variant, seed: u64, repeat: u32) -> Self {
         let recipe = variant.settings.recipe.clone();
-        let network = Network {
-            name: recipe.model.name.clone(),
-            image: recipe.data.shape.image,
-            classes: recipe.data.shape.classes,
-        };
+        let network = recipe.network();
         let (rewind, end) = (its(rewind_of(variant).unwrap_or(0)), its(end_of(variant)));
         Self { recipe, network, seed, repeat, dense: Vec::new(), trunk: None, rewind, end }
     }

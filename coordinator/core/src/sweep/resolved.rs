@@ -6,6 +6,7 @@ use super::{
     value::word_of,
 };
 use crate::plan::{PruneLine, TrialSettings};
+use std::collections::HashSet;
 use tombola_spec::settings::{Data, Model, Optimizer, Prune, Recipe, Train};
 
 /// One setting of a sweep.
@@ -25,13 +26,12 @@ pub fn resolved(file: &SweepFile) -> Vec<Setting> {
         ("seeds".to_owned(), vec![joined(&file.seeds)]),
         ("repeat".to_owned(), vec![file.repeat.to_string()]),
     ];
-    for variant in &file.variants {
-        for (name, value) in describe(&variant.settings) {
-            match settings.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, values)) if values.contains(&value) => {}
-                Some((_, values)) => values.push(value),
-                None => settings.push((name, vec![value])),
-            }
+    let mut seen = HashSet::new();
+    let described = file.variants.iter().flat_map(|variant| describe(&variant.settings));
+    for (name, value) in described.filter(|described| seen.insert(described.clone())) {
+        match settings.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => settings.push((name, vec![value])),
         }
     }
     settings.extend(branches(file).into_iter().map(|(name, value)| (name, vec![value])));

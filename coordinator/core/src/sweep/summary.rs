@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tombola_spec::{
     arch::Architecture,
     job::{JobSpec, Network, Output, TrainJob},
-    settings::{Dtype, Optimizer},
+    settings::Dtype,
 };
 
 /// A plan in numbers.
@@ -91,11 +91,7 @@ impl Networks {
     /// `None` only for a network no plan can have: its name was parsed before.
     fn get(&mut self, job: &JobSpec) -> Option<&Architecture> {
         let network = match job {
-            JobSpec::Train(job) => Network {
-                name: job.recipe.model.name.clone(),
-                image: job.recipe.data.shape.image,
-                classes: job.recipe.data.shape.classes,
-            },
+            JobSpec::Train(job) => job.recipe.network(),
             JobSpec::Prune(job) => job.network.clone(),
             JobSpec::RandomMask(job) => job.network.clone(),
         };
@@ -127,7 +123,7 @@ fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
     let weights = network.parameter_count() * width(train);
     match output {
         Output::Initial | Output::Weights => weights,
-        Output::State => weights * buffers(train),
+        Output::State => weights * train.recipe.train.optimizer.buffers().len() as u64,
         Output::Mask => network.weight_count(),
     }
 }
@@ -136,13 +132,5 @@ fn width(job: &TrainJob) -> u64 {
     match job.recipe.dtype {
         Dtype::F32 => 4,
         Dtype::F64 => 8,
-    }
-}
-
-/// How many numbers an optimizer remembers of each parameter.
-fn buffers(job: &TrainJob) -> u64 {
-    match job.recipe.train.optimizer {
-        Optimizer::Adam { .. } => 2,
-        Optimizer::Sgd { momentum, .. } => u64::from(momentum > 0.0),
     }
 }

@@ -6,6 +6,7 @@ use super::{
     diagnostic::{Problem, nearest, quoted},
     tree::{Node, Val},
 };
+use std::collections::HashSet;
 use tombola_spec::Steps;
 
 /// What a reader returns.
@@ -161,13 +162,12 @@ pub(super) fn numbers(node: &Node) -> Reading<Vec<u64>> {
         },
         Val::List(nodes) => {
             let numbers = list(whole)(node)?;
-            let again = |(index, number): &(usize, &u64)| numbers[..*index].contains(number);
-            let twice = numbers.iter().enumerate().filter(again);
-            let problems: Vec<_> = twice
-                .map(|(index, number)| {
-                    Problem::new(nodes[index].at, format!("`{number}` is there twice"), "")
-                })
-                .collect();
+            let mut seen = HashSet::new();
+            let twice = nodes.iter().zip(&numbers).filter(|(_, number)| !seen.insert(**number));
+            let problem = |(node, number): (&Node, &u64)| {
+                Problem::new(node.at, format!("`{number}` is there twice"), "")
+            };
+            let problems: Vec<_> = twice.map(problem).collect();
             if !problems.is_empty() {
                 return Err(problems);
             }

@@ -100,6 +100,13 @@ fn engines_that_die_five_times_quarantine_their_job() {
     }
     assert_eq!(rig.state(job), JobState::Quarantined);
     assert!(rig.runs("ada").is_empty());
+    let told = rig.explain(job);
+    for words in ["quarantined", "5 abrupt", "tombola retry"] {
+        assert!(told.contains(words), "`{words}` is not in:\n{told}");
+    }
+    // It may take the next worker down, too: another sweep that wants it does not open it.
+    rig.submit(&tiny("b", "1", 1, ""));
+    assert_eq!(rig.state(job), JobState::Quarantined);
     rig.event(tombola_core::schedule::Event::Retry { sweep });
     assert_eq!((rig.state(job), rig.store.jobs[&job].losses), (JobState::Leased, 0));
 }

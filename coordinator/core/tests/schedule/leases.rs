@@ -1,8 +1,11 @@
 //! Who gets what: order, chains, packs, prefetch.
 
 use crate::rig::{Rig, tiny};
-use tombola_core::record::JobState;
-use tombola_spec::{job::JobSpec, worker::DeviceKind};
+use tombola_core::{
+    record::{CheckpointRow, JobState},
+    schedule::{Fact, Message},
+};
+use tombola_spec::{Digest, JobId, job::JobSpec, outcome::Artifact, worker::DeviceKind};
 
 #[test]
 fn a_sweep_runs_to_its_end_on_one_worker() {
@@ -32,6 +35,47 @@ fn a_lease_carries_training_pruning_and_the_next_training() {
     assert_eq!(rig.count(JobState::Done), 9);
     // Nine jobs in leases of up to two trainings.
     assert_eq!(rig.store.packs.len(), 3);
+}
+
+/// A worker is killed once a job of its has a checkpoint at iteration 40, and is back at once.
+fn kill_at_a_checkpoint(rig: &mut Rig, name: &str, job: JobId) -> CheckpointRow {
+    let artifact = Artifact { digest: Digest::of(b"c"), bytes: 9 };
+    let checkpoint = CheckpointRow { iteration: 40, artifact };
+    let told = rig.agents.get_mut(name).unwrap().tell(job, Fact::Checkpoint(checkpoint));
+    rig.event(told);
+    rig.kill(name);
+    rig.connect(name);
+    checkpoint
+}
+
+#[test]
+fn a_job_with_a_checkpoint_leads_a_chain_of_its_own() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 3, ""));
+    rig.worker("ada");
+    for _ in 0..2 {
+        rig.begin("ada");
+        rig.finish("ada");
+    }
+    let job = rig.runs("ada")[0];
+    let checkpoint = kill_at_a_checkpoint(&mut rig, "ada", job);
+    let Some((_, Message::Lease(lease))) = rig.sent.last() else { panic!("{:?}", rig.sent.last()) };
+    let stages = lease.pack.stages.iter().map(|stage| (lease.jobs[&stage[0].0].spec.kind(), stage[0].0));
+    let stages: Vec<_> = stages.map(|(kind, job)| (kind, lease.jobs[&job].resume)).collect();
+    assert_eq!(stages, [("train", Some(checkpoint)), ("prune", None), ("train", None)]);
+    assert_eq!(rig.run().len(), 5);
+}
+
+#[test]
+fn a_job_with_a_checkpoint_is_not_packed_with_one_that_starts_over() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "[1, 2]", 1, ""));
+    rig.worker_with("gpu", DeviceKind::Cuda, &[4], &["mnist"]);
+    let jobs = rig.runs("gpu");
+    assert_eq!(jobs.len(), 2);
+    kill_at_a_checkpoint(&mut rig, "gpu", jobs[0]);
+    assert!(rig.agents["gpu"].leases().iter().all(|lease| lease[0].len() == 1));
+    assert_eq!(rig.run().len(), 6);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::rig::{Rig, tiny};
 use tombola_core::{
     record::{CheckpointRow, JobState},
-    schedule::{Event, Fact, Message},
+    schedule::{Effect, Event, Fact, Message},
 };
 use tombola_spec::{Attempt, Digest, outcome::Artifact};
 
@@ -40,6 +40,71 @@ fn a_late_worker_is_fenced_and_drops_its_work() {
     assert!(rig.agents["ada"].running().is_empty());
     rig.run();
     assert_eq!(rig.store.times_done(job), 1);
+}
+
+#[test]
+fn a_heartbeat_about_a_lost_attempt_is_fenced() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.now += std::time::Duration::from_secs(60);
+    rig.event(Event::Tick);
+    rig.worker("bob");
+    assert_eq!(rig.runs("bob"), [job]);
+    let worker = rig.agents["ada"].id;
+    rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(1), 40)] });
+    assert!(rig.sent.contains(&("ada".to_owned(), Message::Fenced(vec![(job, Attempt(1))]))));
+    assert!(rig.agents["ada"].running().is_empty());
+    assert_eq!(rig.progress(sweep).iterations_done, 0, "what a lost attempt did counts for nothing");
+    // What runs and what is done is nobody else's.
+    let (worker, sent) = (rig.agents["bob"].id, rig.sent.len());
+    rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(2), 40)] });
+    assert_eq!(rig.progress(sweep).iterations_done, 40);
+    rig.finish("bob");
+    rig.event(Event::Heartbeat { worker, progress: vec![(job, Attempt(2), 100)] });
+    assert!(!rig.sent[sent..].iter().any(|(_, message)| matches!(message, Message::Fenced(_))));
+}
+
+#[test]
+fn a_result_whose_acknowledgement_was_lost_is_not_fenced_at_the_next_hello() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.break_link("ada");
+    let report = rig.agents.get_mut("ada").unwrap().finish(job);
+    rig.event(report);
+    assert_eq!(rig.state(job), JobState::Done);
+    rig.cut("ada");
+    assert!(rig.agents["ada"].held().iter().any(|held| held.job == job));
+    rig.connect("ada");
+    assert!(!rig.sent.iter().any(|(_, message)| matches!(message, Message::Fenced(_))), "{:?}", rig.sent);
+    assert!(rig.agents["ada"].unacknowledged().is_empty());
+    rig.run();
+    assert!(rig.store.ends.iter().all(|(_, _, how)| *how == "done"));
+}
+
+#[test]
+fn a_recall_that_was_lost_with_a_link_is_sent_over_the_next() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "[1, 2]", 1, ""));
+    rig.worker("ada");
+    rig.begin("ada");
+    rig.break_link("ada");
+    rig.worker("bob");
+    assert!(rig.agents["bob"].leases().is_empty());
+    rig.cut("ada");
+    rig.connect("ada");
+    assert_eq!((rig.agents["ada"].leases().len(), rig.agents["bob"].leases().len()), (1, 1));
+    // Nobody is idle, but nobody wants what has not begun.
+    rig.begin("bob");
+    rig.break_link("bob");
+    rig.set_state(sweep, tombola_core::record::SweepState::Paused);
+    assert_eq!(rig.agents["bob"].leases()[0].len(), 3);
+    rig.cut("bob");
+    rig.connect("bob");
+    assert_eq!(rig.agents["bob"].leases()[0].len(), 1);
 }
 
 #[test]
@@ -269,9 +334,29 @@ fn a_worker_that_changed_its_name_leaves_the_old_one_free() {
     let old = rig.agents["ada"].info.clone();
     let id = rig.agents["ada"].id;
     let renamed = tombola_spec::worker::WorkerInfo { name: "eve".to_owned(), ..old.clone() };
+    rig.event(Event::LinkDown { worker: id });
     rig.scheduler.handle(rig.now, Event::Hello { info: renamed, worker: Some(id), held: Vec::new() });
     let effects = rig.scheduler.handle(rig.now, Event::Hello { info: old, worker: None, held: Vec::new() });
     assert!(!format!("{effects:?}").contains("Refused"), "{effects:?}");
+}
+
+/// A copied folder or a cloned machine: each is a worker of its own, and nobody's work is taken for lost.
+#[test]
+fn a_worker_with_the_number_of_another_that_is_here_gets_its_own() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("small", "1", 1, ""));
+    rig.worker("ada");
+    rig.begin("ada");
+    let ada = rig.agents["ada"].id;
+    let twin = tombola_spec::worker::WorkerInfo { name: "eve".to_owned(), ..rig.agents["ada"].info.clone() };
+    let effects =
+        rig.scheduler.handle(rig.now, Event::Hello { info: twin, worker: Some(ada), held: Vec::new() });
+    let welcomed = effects.iter().find_map(|effect| match effect {
+        Effect::Send { worker, message: Message::Welcome } => Some(*worker),
+        _ => None,
+    });
+    assert!(welcomed.is_some_and(|id| id != ada), "{effects:?}");
+    assert_eq!(rig.progress(sweep).running, 1, "ada trains on");
 }
 
 #[test]

@@ -163,7 +163,8 @@ fn missing(digest: &Digest) -> Error {
 }
 
 fn too_large(name: &Artifact, limit: Size) -> Error {
-    Error::Exhausted(format!(
+    // Not "exhausted": no waiting makes room for it.
+    Error::Invalid(format!(
         "artifact `{}` has {} bytes, more than this coordinator takes ({limit})\nhint: raise `limits.artifact` in \
          coordinator.toml",
         name.digest.short(),

@@ -10,13 +10,9 @@ pub use address::Listen;
 pub use database::Database;
 pub use tombola_settings::{Bytes, ConfigError, Log, LogFormat, Span};
 
-use std::{
-    num::NonZeroU32,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use tombola_core::schedule;
-use tombola_settings::Reader;
+use tombola_settings::{Reader, folders};
 
 /// Prefix of the environment's variables.
 const PREFIX: &str = "TOMBOLA_COORDINATOR_";
@@ -159,7 +155,7 @@ impl Config {
     }
 
     fn read(reader: &mut Reader) -> Self {
-        let state = reader.get("state", default_state());
+        let state = reader.get("state", folders::service_state("tombola"));
         let minutes = |n: u64| Span(Duration::from_secs(60 * n));
         Self {
             listen: reader.get("listen", Listen::default()),
@@ -202,13 +198,4 @@ impl Config {
     pub fn address_file(&self) -> PathBuf {
         self.state.join("address")
     }
-}
-
-/// `$STATE_DIRECTORY` under systemd, else `tombola` in the user's state folder.
-fn default_state() -> PathBuf {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    folder("STATE_DIRECTORY")
-        .or_else(|| Some(folder("XDG_STATE_HOME")?.join("tombola")))
-        .or_else(|| Some(folder("HOME")?.join(".local/state/tombola")))
-        .unwrap_or_else(|| Path::new("tombola-state").to_owned())
 }

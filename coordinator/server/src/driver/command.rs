@@ -13,7 +13,12 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 pub(super) type Look = Box<dyn FnOnce(&Scheduler, Now) + Send>;
 
 /// Held from the reading of the store until the commit: what a submission was made from still holds when it is stored.
-pub(super) type Turn = OwnedMutexGuard<()>;
+pub(super) struct Turn {
+    /// Keeps other submissions waiting.
+    pub(super) _guard: OwnedMutexGuard<()>,
+    /// How often the leader had folded the store before: what was read before it last did may be missing in its memory.
+    pub(super) folds: u64,
+}
 
 /// Something for the leader to do.
 pub(super) enum Command {

@@ -14,7 +14,7 @@ pub(crate) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Diagnostics> + Send + 'static,
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
-    let done = done.map_err(|error| Error::Internal(format!("reading the sweep file: {error}")))?;
+    let done = done.map_err(|error| Error::Internal(format!("work on a sweep file: {error}")))?;
     done.map_err(|mistakes| Error::Invalid(mistakes.to_string()))
 }
 

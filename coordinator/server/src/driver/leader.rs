@@ -17,7 +17,10 @@ use crate::{
     store::{Store, StoreError},
 };
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -53,6 +56,8 @@ pub(super) struct Leader {
     outbox: Outbox,
     watchers: Watchers,
     ended: broadcast::Sender<Ended>,
+    /// How often the store was folded again.
+    folds: Arc<AtomicU64>,
     stop: CancellationToken,
 }
 
@@ -62,6 +67,7 @@ impl Leader {
         start: Start,
         watchers: Watchers,
         ended: broadcast::Sender<Ended>,
+        folds: Arc<AtomicU64>,
     ) -> Result<Self, StoreError> {
         let Start { store, terms, pinned, stop } = start;
         let (epoch, scheduler) = fold(store.as_ref(), terms).await?;
@@ -77,6 +83,7 @@ impl Leader {
             outbox: Outbox::default(),
             watchers,
             ended,
+            folds,
             stop,
         })
     }
@@ -174,6 +181,10 @@ impl Leader {
     }
 
     fn accept(&mut self, event: Event, turn: Turn, reply: Reply<Accepted>) {
+        if turn.folds != self.folds.load(Ordering::SeqCst) {
+            // Dropped, the reply asks for another try.
+            return;
+        }
         let effects = self.effects(event);
         let mut answer = Err(Error::Internal("the scheduler did not answer a submission".to_owned()));
         for effect in self.queue(effects) {
@@ -237,7 +248,6 @@ impl Leader {
             }
             if !writes.is_empty() {
                 self.store.commit(self.epoch, clock::now(), &writes).await?;
-                self.backoff.reset();
                 self.announce(&writes);
             }
             for act in after {
@@ -295,7 +305,7 @@ impl Leader {
             // Dropped replies tell their callers to ask again.
             self.outbox = Outbox::default();
             self.links.close_all(AGAIN);
-            let wait = self.backoff.next();
+            let wait = self.backoff.next(Instant::now());
             tokio::select! {
                 () = self.stop.cancelled() => return false,
                 () = tokio::time::sleep(wait) => {}
@@ -303,6 +313,7 @@ impl Leader {
             while inbox.try_recv().is_ok() {}
             match fold(self.store.as_ref(), self.terms).await {
                 Ok((epoch, scheduler)) => {
+                    self.folds.fetch_add(1, Ordering::SeqCst);
                     tracing::warn!(%epoch, "leader.folded: leading again");
                     (self.epoch, self.scheduler, self.time) = (epoch, scheduler, Time::start());
                     self.watchers.notify_all();

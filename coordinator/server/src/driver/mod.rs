@@ -19,7 +19,10 @@ pub use link::{Closing, LinkId, ToLink};
 
 use crate::{Error, store::Store};
 use command::{Command, Reply};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_core::schedule::{self, Event, Now, Scheduler};
@@ -38,6 +41,7 @@ pub struct Driver {
     store: Arc<dyn Store>,
     /// Whose turn it is to submit.
     turns: Arc<Mutex<()>>,
+    folds: Arc<AtomicU64>,
     watchers: Watchers,
     ended: broadcast::Sender<Ended>,
 }
@@ -62,9 +66,11 @@ impl Driver {
     pub async fn start(start: Start, tasks: &TaskTracker) -> Result<Self, crate::store::StoreError> {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (ended, _) = broadcast::channel(ENDED);
-        let (store, turns, watchers) = (Arc::clone(&start.store), Arc::default(), Watchers::default());
-        let driver = Self { commands, store, turns, watchers, ended };
-        let leader = leader::Leader::lead(start, driver.watchers.clone(), driver.ended.clone()).await?;
+        let (store, watchers, folds) = (Arc::clone(&start.store), Watchers::default(), Arc::default());
+        let driver = Self { commands, store, turns: Arc::default(), folds, watchers, ended };
+        let (watchers, ended, folds) =
+            (driver.watchers.clone(), driver.ended.clone(), Arc::clone(&driver.folds));
+        let leader = leader::Leader::lead(start, watchers, ended, folds).await?;
         tasks.spawn(leader.run(inbox));
         Ok(driver)
     }

@@ -8,7 +8,10 @@ use super::{
     expansion::{self, aside, dense},
 };
 use crate::Error;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 use tombola_core::{
     plan::Plan,
     record::{JobRow, SweepRow, SweepState},
@@ -73,7 +76,8 @@ impl Driver {
             return Ok(unchanged(sweep, &plan));
         }
         let old = self.plan_of(&there).await?;
-        keeps_all(&there, &sweep::lost(&old, &plan))?;
+        let (lost, plan) = aside(move || Ok((sweep::lost(&old, &plan), plan))).await?;
+        keeps_all(&there, &lost)?;
         let trials = self.stored(sweep).await?;
         let known = self.known(&plan).await?;
         let extension = Extension { sweep: there, plan, source, known, trials };
@@ -89,7 +93,8 @@ impl Driver {
     }
 
     async fn turn(&self) -> Turn {
-        Arc::clone(&self.turns).lock_owned().await
+        let _guard = Arc::clone(&self.turns).lock_owned().await;
+        Turn { _guard, folds: self.folds.load(Ordering::SeqCst) }
     }
 
     async fn accept(&self, turn: Turn, event: Event) -> Result<Accepted, Error> {

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 /// A step that took longer kept heartbeats waiting.
 const DEAF: Duration = Duration::from_millis(500);
+/// A failure that long after the one before is a first one again.
+const CALM: Duration = Duration::from_secs(60);
 /// Waits between attempts to lead again.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(5);
@@ -26,30 +28,28 @@ impl Time {
         self.start.elapsed().saturating_sub(self.deaf)
     }
 
-    /// Takes back a step that began at `begun`, if it was long.
+    /// Takes back a step that began at `begun`, if it was long. What passed before this time began is no part of it.
     pub(super) fn after_step(&mut self, begun: Instant) {
-        let took = begun.elapsed();
+        let took = begun.max(self.start).elapsed();
         if took > DEAF {
             self.deaf += took;
         }
     }
 }
 
-/// Longer and longer waits, until something succeeds.
+/// Longer and longer waits. A success between two failures proves nothing: a commit that is refused whenever it comes up
+/// has good ones around it.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
+    last: Option<Instant>,
 }
 
 impl Backoff {
-    /// Something succeeded.
-    pub(super) fn reset(&mut self) {
-        self.failures = 0;
-    }
-
     /// How long to wait after another failure; not at all after the first.
-    pub(super) fn next(&mut self) -> Duration {
-        let failures = self.failures;
+    pub(super) fn next(&mut self, now: Instant) -> Duration {
+        let calm = self.last.replace(now).is_some_and(|last| now.saturating_duration_since(last) > CALM);
+        let failures = if calm { 0 } else { self.failures };
         self.failures = failures.saturating_add(1);
         match failures {
             0 => Duration::ZERO,
@@ -64,21 +64,28 @@ mod tests {
 
     #[test]
     fn a_long_step_takes_no_time_from_workers() {
-        let mut time = Time::start();
-        time.after_step(Instant::now() - Duration::from_secs(3600));
-        assert_eq!(time.now(), Duration::ZERO);
-        time = Time { start: Instant::now() - Duration::from_secs(60), deaf: Duration::ZERO };
+        let mut time = Time { start: Instant::now() - Duration::from_secs(60), deaf: Duration::ZERO };
         time.after_step(Instant::now() - Duration::from_secs(20));
         time.after_step(Instant::now() - Duration::from_millis(10));
         assert_eq!(time.now().as_secs(), 39 + u64::from(time.now() >= Duration::from_secs(40)));
     }
 
+    /// The memory was folded anew at the end of the step.
     #[test]
-    fn waits_grow_until_something_succeeds() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<u128> = (0..9).map(|_| backoff.next().as_millis()).collect();
+    fn an_outage_does_not_stop_the_clock_that_began_after_it() {
+        let mut time = Time::start();
+        time.after_step(Instant::now() - Duration::from_secs(3600));
+        time.start -= Duration::from_secs(10);
+        assert!(time.now() >= Duration::from_secs(10), "{:?}", time.now());
+    }
+
+    #[test]
+    fn waits_grow_until_a_minute_was_calm() {
+        let (mut backoff, start) = (Backoff::default(), Instant::now());
+        let waits: Vec<u128> =
+            (0..9).map(|s| backoff.next(start + Duration::from_secs(s)).as_millis()).collect();
         assert_eq!(waits, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
-        backoff.reset();
-        assert_eq!(backoff.next(), Duration::ZERO);
+        assert_eq!(backoff.next(start + Duration::from_secs(60)), LAST_WAIT);
+        assert_eq!(backoff.next(start + Duration::from_secs(121)), Duration::ZERO);
     }
 }

@@ -58,7 +58,7 @@ impl ArtifactService for Artifacts {
         let asked = request.into_inner().digests;
         if asked.len() > MOST_DIGESTS {
             let many = format!("{} digests at once, more than {MOST_DIGESTS}", asked.len());
-            return Err(Error::Exhausted(many).into());
+            return Err(Error::Invalid(many).into());
         }
         let asked: Vec<Digest> =
             asked.iter().map(|d| d.parse()).collect::<Result<_, _>>().map_err(Error::from)?;
@@ -82,7 +82,10 @@ impl Artifacts {
 }
 
 fn chunk(part: Result<v1::PutRequest, Status>) -> Result<Bytes, Error> {
-    match part.map_err(|status| Error::Invalid(format!("the upload broke off: {}", status.message())))?.part {
+    // Not "invalid": workers take that for a refusal for good.
+    let broke_off =
+        |status: Status| Error::Unavailable(format!("the upload broke off: {}", status.message()));
+    match part.map_err(broke_off)?.part {
         Some(put_request::Part::Chunk(chunk)) if chunk.len() <= tombola_wire::CHUNK => Ok(chunk.into()),
         Some(put_request::Part::Chunk(chunk)) => {
             let most = tombola_wire::CHUNK;

@@ -16,7 +16,8 @@ pub(crate) struct Delivered {
 pub(super) type Held = Option<OwnedRwLockReadGuard<()>>;
 
 impl Delivered {
-    /// A report whose artifacts are missing becomes a failure of the surroundings, which is tried again and not charged.
+    /// A result whose artifacts are missing becomes a failure of the surroundings, which is tried again and not charged;
+    /// a checkpoint that is missing is forgotten.
     pub(super) async fn check(&self, mut event: Event) -> Result<(Event, Held), Error> {
         let Event::Report { fact, .. } = &mut event else { return Ok((event, None)) };
         let named: Vec<Artifact> = match fact {
@@ -25,22 +26,32 @@ impl Delivered {
             _ => return Ok((event, None)),
         };
         let held = self.gate.hold().await;
-        for artifact in named {
-            if self.shelf.length(&artifact.digest).await? != Some(artifact.bytes) {
-                *fact = Fact::Failed(missing(&artifact));
-                break;
-            }
+        if let Some(artifact) = self.missing(&named).await? {
+            tracing::warn!(artifact = %artifact.digest, "worker.missing: a report names an artifact that is not there");
+            *fact = match fact {
+                Fact::Checkpoint(_) => Fact::CheckpointGone,
+                _ => Fact::Failed(undelivered(&artifact)),
+            };
         }
         Ok((event, Some(held)))
     }
+
+    /// The first of these that is not there.
+    async fn missing(&self, named: &[Artifact]) -> Result<Option<Artifact>, Error> {
+        for artifact in named {
+            if self.shelf.length(&artifact.digest).await? != Some(artifact.bytes) {
+                return Ok(Some(*artifact));
+            }
+        }
+        Ok(None)
+    }
 }
 
-fn missing(artifact: &Artifact) -> Failure {
+fn undelivered(artifact: &Artifact) -> Failure {
     let (digest, bytes) = (artifact.digest.short(), artifact.bytes);
     let message = format!(
         "the worker reported artifact `{digest}` ({bytes} bytes), which the coordinator does not hold; a worker that was \
          cut off for longer than `uploads.kept` has to do its work again"
     );
-    tracing::warn!(artifact = %artifact.digest, "worker.missing: a report names an artifact that is not there");
     Failure { class: FailureClass::Infrastructure, message }
 }

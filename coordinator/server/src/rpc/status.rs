@@ -12,7 +12,6 @@ impl From<Error> for Status {
             Error::Precondition(_) => Code::FailedPrecondition,
             Error::Exhausted(_) => Code::ResourceExhausted,
             Error::Unavailable(_) => Code::Unavailable,
-            Error::Timeout(_) => Code::DeadlineExceeded,
             Error::Corrupt(_) => Code::DataLoss,
             Error::Internal(_) => Code::Internal,
         };

@@ -175,7 +175,6 @@ fn leased_job(job: JobId, attempt: Attempt, work: LeasedJob) -> Result<v1::Lease
             .map(|(input, artifact)| (input.to_string(), artifact.into()))
             .collect(),
         resume: work.resume.map(|checkpoint| checkpoint.artifact.into()),
-        resume_iteration: work.resume.map_or(0, |checkpoint| checkpoint.iteration),
     })
 }
 

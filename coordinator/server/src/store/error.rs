@@ -9,9 +9,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// lead again and fold the snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another leader came later. Stop writing.
+    /// Another leader came later. Nothing more may be written under this epoch.
     #[error(
-        "epoch `{epoch}` is over: another coordinator leads this state\nhint: this one stops; its workers reattach"
+        "epoch `{epoch}` is over: another coordinator took the lead on this state\nhint: this one tries to lead again; \
+         if two were started on purpose, stop one or give it another state; workers go on and come back"
     )]
     Fenced {
         /// The epoch of the refused commit.

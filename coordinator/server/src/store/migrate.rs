@@ -28,8 +28,12 @@ macro_rules! migration {
 }
 
 /// Every migration, in order.
-pub(super) const ALL: &[Migration] =
-    &[migration!(1, "0001_init.sql"), migration!(2, "0002_views.sql"), migration!(3, "0003_jobs.sql")];
+pub(super) const ALL: &[Migration] = &[
+    migration!(1, "0001_init.sql"),
+    migration!(2, "0002_views.sql"),
+    migration!(3, "0003_jobs.sql"),
+    migration!(4, "0004_metric.sql"),
+];
 
 /// Where the version is kept.
 pub(super) const VERSION_TABLE: &str =

@@ -77,9 +77,6 @@ pub trait Store: Send + Sync {
     /// Outputs of those of these jobs that are done.
     async fn outputs(&self, jobs: &[JobId]) -> Result<Outputs>;
 
-    /// All sweeps, by id.
-    async fn sweeps(&self) -> Result<Vec<SweepRow>>;
-
     /// A sweep by name.
     async fn sweep(&self, name: &str) -> Result<Option<SweepRow>>;
 
@@ -92,9 +89,6 @@ pub trait Store: Send + Sync {
     /// Protects uploads from garbage collection until `expires`, or until a commit names them. Protections that have
     /// expired by `now` are forgotten.
     async fn pin(&self, epoch: Epoch, artifacts: &[Digest], now: Millis, expires: Millis) -> Result<()>;
-
-    /// Gives up such a protection.
-    async fn unpin(&self, epoch: Epoch, artifacts: &[Digest]) -> Result<()>;
 
     /// Every artifact that must be kept: outputs, checkpoints, and pins that have not expired at `now`.
     async fn kept(&self, now: Millis) -> Result<Vec<Digest>>;

@@ -4,7 +4,7 @@ use super::{
     Outputs, Result, StoreError,
     cell::Row,
     read_sql as sql,
-    sql::Driver,
+    sql::SqlDatabase,
     time::iso,
     verb::{Arg, Verb, row},
 };
@@ -27,7 +27,7 @@ use tombola_spec::{
 /// Most rows that go into one read.
 const MOST_ROWS: usize = 4096;
 
-type Db<'a> = &'a dyn Driver;
+type Db<'a> = &'a dyn SqlDatabase;
 
 /// Runs a read for each of these keys, a few thousand at a time.
 async fn each<'a, T: Copy + Into<Arg<'a>>>(db: Db<'_>, verb: &Verb, keys: &[T]) -> Result<Vec<Row>> {
@@ -45,10 +45,6 @@ pub(super) async fn identity(db: Db<'_>) -> Result<String> {
     let first =
         rows.first().ok_or_else(|| StoreError::Corrupt { why: "it has no schema version 1".to_owned() });
     Ok(Digest::of(first?.text(0)?.as_bytes()).short())
-}
-
-pub(super) async fn sweeps(db: Db<'_>) -> Result<Vec<SweepRow>> {
-    db.fetch(&sql::SWEEPS, &[]).await?.iter().map(sweep_row).collect()
 }
 
 pub(super) async fn sweep(db: Db<'_>, name: &str) -> Result<Option<SweepRow>> {

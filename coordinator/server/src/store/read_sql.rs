@@ -17,8 +17,6 @@ const fn read(
 pub(super) const IDENTITY: Verb =
     read("the state's age", &[], "select applied from schema_version where version = 1");
 
-pub(super) const SWEEPS: Verb = read("sweeps", &[], "select id, name, source, state from sweeps order by id");
-
 pub(super) const SWEEP: Verb = read(
     "a sweep",
     &[("name", Text)],

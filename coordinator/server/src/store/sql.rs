@@ -1,4 +1,4 @@
-//! The store on a SQL database: the same statements for both, run by a driver.
+//! The store on a SQL database: the same statements for both, run by a [`SqlDatabase`].
 
 use super::{
     Limits, Outputs, Result, Store, StoreError, Table,
@@ -15,9 +15,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use tombola_core::record::{JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
 use tombola_spec::{Digest, Epoch, Fingerprint, JobId, SweepId, TrialId, job::JobSpec};
 
-/// A database that runs statements.
+/// A database that runs statements, in its own dialect.
 #[async_trait]
-pub(super) trait Driver: Send + Sync {
+pub(super) trait SqlDatabase: Send + Sync {
     /// See [`Store::migrate`].
     async fn migrate(&self) -> Result<()>;
     /// See [`Store::lead`].
@@ -32,7 +32,7 @@ pub(super) trait Driver: Send + Sync {
 
 /// SQLite or Postgres.
 pub struct SqlStore {
-    driver: Box<dyn Driver>,
+    database: Box<dyn SqlDatabase>,
 }
 
 impl SqlStore {
@@ -43,7 +43,7 @@ impl SqlStore {
     /// [`StoreError::Network`] on a network file system, [`StoreError::ReadOnly`], [`StoreError::Full`], or
     /// [`StoreError::Unavailable`] where no folder can be.
     pub fn sqlite(folder: &Path) -> Result<Self> {
-        Ok(Self { driver: Box::new(Sqlite::open(folder)?) })
+        Ok(Self { database: Box::new(Sqlite::open(folder)?) })
     }
 
     /// A store in the schema that `url` leads to (`?options=-csearch_path=NAME`; `public` without). Connects when
@@ -52,75 +52,67 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError::Unavailable`] for a wrong url.
     pub fn postgres(url: &str) -> Result<Self> {
-        Ok(Self { driver: Box::new(Postgres::open(url)?) })
+        Ok(Self { database: Box::new(Postgres::open(url)?) })
     }
 }
 
 #[async_trait]
 impl Store for SqlStore {
     async fn migrate(&self) -> Result<()> {
-        self.driver.migrate().await
+        self.database.migrate().await
     }
 
     async fn identity(&self) -> Result<String> {
-        read::identity(&*self.driver).await
+        read::identity(&*self.database).await
     }
 
     async fn lead(&self) -> Result<Epoch> {
-        self.driver.lead().await
+        self.database.lead().await
     }
 
     async fn commit(&self, epoch: Epoch, at: Millis, writes: &[Write]) -> Result<()> {
         let now = iso(at);
-        self.driver.apply(epoch, &steps::steps(&now, writes)).await
+        self.database.apply(epoch, &steps::steps(&now, writes)).await
     }
 
     async fn snapshot(&self) -> Result<Snapshot> {
-        read::snapshot(&*self.driver).await
+        read::snapshot(&*self.database).await
     }
 
     async fn job_specs(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, Arc<JobSpec>>> {
-        read::job_specs(&*self.driver, jobs).await
+        read::job_specs(&*self.database, jobs).await
     }
 
     async fn find_jobs(&self, fingerprints: &[Fingerprint]) -> Result<Vec<JobRow>> {
-        read::find_jobs(&*self.driver, fingerprints).await
+        read::find_jobs(&*self.database, fingerprints).await
     }
 
     async fn outputs(&self, jobs: &[JobId]) -> Result<Outputs> {
-        read::outputs(&*self.driver, jobs).await
-    }
-
-    async fn sweeps(&self) -> Result<Vec<SweepRow>> {
-        read::sweeps(&*self.driver).await
+        read::outputs(&*self.database, jobs).await
     }
 
     async fn sweep(&self, name: &str) -> Result<Option<SweepRow>> {
-        read::sweep(&*self.driver, name).await
+        read::sweep(&*self.database, name).await
     }
 
     async fn trials(&self, sweep: SweepId) -> Result<Vec<TrialRow>> {
-        read::trials(&*self.driver, sweep).await
+        read::trials(&*self.database, sweep).await
     }
 
     async fn rounds(&self, trials: &[TrialId]) -> Result<Vec<RoundRow>> {
-        read::rounds(&*self.driver, trials).await
+        read::rounds(&*self.database, trials).await
     }
 
     async fn pin(&self, epoch: Epoch, artifacts: &[Digest], now: Millis, expires: Millis) -> Result<()> {
-        self.driver.apply(epoch, &steps::pin(artifacts, &iso(now), &iso(expires))).await
-    }
-
-    async fn unpin(&self, epoch: Epoch, artifacts: &[Digest]) -> Result<()> {
-        self.driver.apply(epoch, &steps::unpin(artifacts)).await
+        self.database.apply(epoch, &steps::pin(artifacts, &iso(now), &iso(expires))).await
     }
 
     async fn kept(&self, now: Millis) -> Result<Vec<Digest>> {
-        read::kept(&*self.driver, now).await
+        read::kept(&*self.database, now).await
     }
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
-        self.driver.query(sql, limits).await
+        self.database.query(sql, limits).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bytes by digest: what is checked, what is kept, what is collected.
 
-use crate::rig::{Home, SWEEP, Served, Worker, eventually, scenarios};
+use crate::rig::{Home, SWEEP, Served, Worker, admin, eventually, scenarios};
 use std::{path::PathBuf, time::Duration};
 use tombola_server::config::Span;
 use tombola_spec::{Digest, outcome::Artifact};
@@ -14,6 +14,8 @@ scenarios!(
     bytes_are_checked_against_their_name,
     uploads_nobody_names_are_collected_and_nothing_else,
     nothing_that_is_needed_is_collected_while_a_sweep_runs,
+    an_upload_is_protected_anew_by_whoever_asks_for_it,
+    an_upload_that_breaks_off_leaves_nothing,
 );
 
 async fn get(served: &Served, digest: &Digest) -> Result<Vec<u8>, Status> {
@@ -61,7 +63,13 @@ async fn bytes_are_checked_against_their_name(home: &Home) {
         assert_eq!(get(&served, &promised.digest).await.unwrap_err().code(), Code::NotFound);
     }
     let huge = Artifact { bytes: 1 << 50, ..promised };
-    assert_eq!(put(&served, huge, &[]).await.unwrap_err().code(), Code::ResourceExhausted);
+    // "Exhausted" would have the worker wait for room that never comes.
+    let refused = put(&served, huge, &[]).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(
+        refused.message().contains("16GiB") && refused.message().contains("`limits.artifact`"),
+        "{refused}"
+    );
 
     // What rots on the disk is noticed, never passed on.
     std::fs::write(file(home, &name(&large).digest), &large[1..]).unwrap();
@@ -78,8 +86,7 @@ async fn uploads_nobody_names_are_collected_and_nothing_else(home: &Home) {
     let mut worker = Worker::connect(served.address, "one").await;
     worker.work(1).await;
     // One checkpoint that a newer one replaces, and an upload that no report ever names.
-    let job = worker.lease().await.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let (old, new) = (worker.put(b"checkpoint 1".to_vec()).await, worker.put(b"checkpoint 2".to_vec()).await);
     for (iteration, artifact) in [(10, old), (20, new)] {
         let taken = v1::CheckpointTaken { iteration, artifact: Some(artifact.into()) };
@@ -122,5 +129,51 @@ async fn nothing_that_is_needed_is_collected_while_a_sweep_runs(home: &Home) {
     let digests = vec![again.digest.to_string()];
     let have = served.artifacts().have(HaveRequest { digests }).await.unwrap().into_inner().digests;
     assert_eq!(have.len() == 1, file(home, &again.digest).exists());
+    served.stop().await;
+}
+
+/// `put` of what is there, and `have`, count as the upload did: a report that names it may come long after.
+async fn an_upload_is_protected_anew_by_whoever_asks_for_it(home: &Home) {
+    let served = home.serve().await;
+    let [sent, had, forgotten] = ["sent again", "asked for", "forgotten"].map(str::as_bytes);
+    for bytes in [sent, had, forgotten] {
+        put(&served, name(bytes), &[bytes]).await.unwrap();
+    }
+    admin(&home.place, "update pins set expires = '2000-01-01T00:00:00.000Z'").await;
+    assert!(put(&served, name(sent), &[sent]).await.unwrap());
+    let asked = [had, b"never there"].map(|bytes| name(bytes).digest.to_string());
+    let have = served.artifacts().have(HaveRequest { digests: asked.to_vec() }).await.unwrap();
+    assert_eq!(have.into_inner().digests, asked[..1]);
+    served.stop().await;
+
+    let mut config = home.config();
+    config.uploads.collect = Span(Duration::from_millis(20));
+    let served = home.serve_with(config).await;
+    let there = |bytes: &[u8]| file(home, &name(bytes).digest).exists();
+    eventually(|| std::future::ready((!there(forgotten)).then_some(()))).await;
+    assert!(there(sent) && there(had));
+    served.stop().await;
+}
+
+async fn an_upload_that_breaks_off_leaves_nothing(home: &Home) {
+    let served = home.serve().await;
+    let whole = vec![7; 3 * tombola_wire::CHUNK];
+    let header = PutHeader { digest: name(&whole).digest.to_string(), bytes: whole.len() as u64 };
+    let parts =
+        [put_request::Part::Header(header), put_request::Part::Chunk(whole[..tombola_wire::CHUNK].into())];
+    let (say, said) = tokio::sync::mpsc::channel(4);
+    for part in parts {
+        say.send(PutRequest { part: Some(part) }).await.unwrap();
+    }
+    let mut shelf = served.artifacts();
+    let upload =
+        tokio::spawn(async move { shelf.put(tokio_stream::wrappers::ReceiverStream::new(said)).await });
+    let incoming = home.state().join("artifacts/incoming");
+    let begun = || std::fs::read_dir(&incoming).is_ok_and(|mut files| files.next().is_some());
+    eventually(|| std::future::ready(begun().then_some(()))).await;
+    // The sender is gone.
+    upload.abort();
+    eventually(|| std::future::ready((!begun()).then_some(()))).await;
+    assert_eq!(get(&served, &name(&whole).digest).await.unwrap_err().code(), Code::NotFound);
     served.stop().await;
 }

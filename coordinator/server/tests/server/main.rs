@@ -8,6 +8,7 @@ mod artifacts;
 mod binary;
 mod config;
 mod crash;
+mod limits;
 mod rig;
 mod start;
 mod steering;

@@ -2,7 +2,7 @@
 
 use crate::{
     binary::{Binary, run},
-    rig::Home,
+    rig::{Home, untested},
 };
 use std::{fs, process::Command};
 use tempfile::TempDir;
@@ -57,8 +57,9 @@ async fn mounted(options: &str, words: &[&str]) {
     };
     let mount = format!("mount -t tmpfs -o {options} tmpfs {state}");
     if !unshare(&mount).is_ok_and(|tried| tried.status.success()) {
-        println!("this machine lets nobody mount anything: nothing was tested");
-        return;
+        return untested(
+            "this user may mount nothing, not even in namespaces of their own (`unshare --user --mount`)",
+        );
     }
     let output = unshare(&format!("{mount} && exec {binary} --state {state} --listen 127.0.0.1:0")).unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -88,9 +88,7 @@ async fn a_cancelled_sweep_ends_now_and_can_be_started_again(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let first = lease.stages[0].jobs[0].clone();
-    worker.start(&first).await;
+    let first = worker.begin().await;
     assert_eq!(served.sweeps().cancel(tiny()).await.unwrap().into_inner().state, "cancelled");
     let cancelled = loop {
         if let to_worker::Message::Cancel(cancel) = worker.next().await.unwrap() {
@@ -120,9 +118,7 @@ async fn failed_jobs_say_why_and_are_tried_again_when_asked(home: &Home) {
     let one_seed = with(&[("1..=2", "1..=1")]);
     served.sweeps().submit(SubmitRequest { file: one_seed }).await.unwrap();
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let first = lease.stages[0].jobs[0].clone();
-    worker.start(&first).await;
+    let first = worker.begin().await;
     let failed = v1::Failed { class: "not_finite".to_owned(), message: "the loss is NaN".to_owned() };
     worker.report(&first, report::What::Failed(failed)).await;
 
@@ -150,9 +146,7 @@ async fn a_drained_worker_gives_back_and_leaves(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let first = lease.stages[0].jobs[0].clone();
-    worker.start(&first).await;
+    let first = worker.begin().await;
     served.sweeps().drain(DrainRequest { worker: "one".to_owned() }).await.unwrap();
     loop {
         if let to_worker::Message::Drain(_) = worker.next().await.unwrap() {

@@ -1,10 +1,11 @@
 //! What people do with sweeps, from the first plan to the last result.
 
-use crate::rig::{Home, SWEEP, Served, Worker, scenarios, with};
+use crate::rig::{Home, SWEEP, Served, Worker, info, scenarios, with};
+use std::collections::BTreeSet;
 use tombola_wire::v1::{
-    DiffRequest, ExplainRequest, ExtendRequest, GetRequest, ListRequest, PlanRequest, PlanResponse,
+    self, DiffRequest, ExplainRequest, ExtendRequest, GetRequest, ListRequest, PlanRequest, PlanResponse,
     QueryRequest, SubmitRequest, SubmitResponse, SweepRef, TicketRequest, WatchRequest, WorkersRequest,
-    value::Kind,
+    from_worker, report, value::Kind,
 };
 use tonic::{Code, Status};
 
@@ -21,6 +22,7 @@ scenarios!(
     jobs_are_explained_after_they_were_forgotten,
     a_ticket_that_is_not_there_yet_says_what_it_waits_for,
     a_watcher_that_does_not_read_sees_the_end_all_the_same,
+    a_watcher_is_told_of_every_job_of_a_sweep_that_ends_at_once,
     what_is_not_there_is_said_to_be_not_there,
     slow_sql_holds_up_nobody_else,
 );
@@ -128,7 +130,7 @@ async fn a_file_with_mistakes_is_refused_with_all_of_them(home: &Home) {
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(refused.message().matches("sweep.toml:").count(), 2, "{}", refused.message());
     let endless = submit(&served, &format!("{SWEEP}# {}", "x".repeat(2 << 20))).await.unwrap_err();
-    assert_eq!(endless.code(), Code::ResourceExhausted);
+    assert_eq!(endless.code(), Code::InvalidArgument);
     assert!(served.sweeps().list(ListRequest {}).await.unwrap().into_inner().sweeps.is_empty());
     served.stop().await;
 }
@@ -309,6 +311,34 @@ async fn a_watcher_that_does_not_read_sees_the_end_all_the_same(home: &Home) {
     served.stop().await;
 }
 
+/// More than one event names.
+async fn a_watcher_is_told_of_every_job_of_a_sweep_that_ends_at_once(home: &Home) {
+    const JOBS: usize = 600;
+    let served = home.serve().await;
+    let many =
+        with(&[("1..=2", "1..=600"), ("prune = { scope = \"per_layer\", rate = 0.5, rounds = 2 }", "")]);
+    submit(&served, &many.replace("[branch]\nreinit = { rounds = [2] }", "")).await.unwrap();
+    let mut watched =
+        served.sweeps().watch(WatchRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
+    let mut wide = info("wide");
+    wide.slots[0].lanes = 600;
+    let mut worker = Worker::welcome(served.address, &wide, "", Vec::new()).await;
+    let lease = worker.lease().await;
+    assert_eq!(lease.stages[0].jobs.len(), JOBS);
+    for (sequence, job) in (1..).zip(&lease.stages[0].jobs) {
+        let failed = v1::Failed { class: "user".to_owned(), message: "no".to_owned() };
+        let what = Some(report::What::Failed(failed));
+        let report = v1::Report { sequence, job: job.job, attempt: job.attempt, what };
+        worker.say(from_worker::Message::Report(report)).await;
+    }
+    let mut ended = BTreeSet::new();
+    while let Some(event) = watched.message().await.unwrap() {
+        ended.extend(event.ended.into_iter().map(|ended| ended.job));
+    }
+    assert_eq!(ended.len(), JOBS);
+    served.stop().await;
+}
+
 async fn what_is_not_there_is_said_to_be_not_there(home: &Home) {
     let served = home.serve().await;
     let mut sweeps = served.sweeps();
@@ -320,7 +350,7 @@ async fn what_is_not_there_is_said_to_be_not_there(home: &Home) {
     }
     let missing = sweeps.explain(ExplainRequest { what: "j99".to_owned() }).await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound);
-    let worker = tombola_wire::v1::DrainRequest { worker: "w9".to_owned() };
+    let worker = v1::DrainRequest { worker: "w9".to_owned() };
     assert_eq!(sweeps.drain(worker).await.unwrap_err().code(), Code::NotFound);
     served.stop().await;
 }

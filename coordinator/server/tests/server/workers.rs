@@ -1,8 +1,15 @@
 //! The contract of a session, as the coordinator keeps it.
 
 use crate::rig::{Home, SWEEP, Served, Worker, finished, info, scenarios, with};
-use std::collections::BTreeMap;
-use tombola_spec::version;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tombola_core::schedule::{Config, Event};
+use tombola_server::{
+    driver::{Closing, Connected, Driver, Start, ToLink},
+    store::Store,
+};
+use tombola_spec::{Digest, outcome::Artifact, version};
 use tombola_wire::v1::{
     self, FailuresResponse, FromWorker, GetRequest, HaveRequest, Heartbeat, Hello, Progress, QueryRequest,
     SubmitRequest, SweepRef, WatchRequest, from_worker, report, to_worker, value::Kind,
@@ -18,7 +25,9 @@ scenarios!(
     a_late_attempt_is_fenced,
     heartbeats_show_how_far_a_job_is,
     a_result_without_its_artifacts_is_not_believed,
+    a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on,
     a_repeated_report_is_stored_once,
+    nothing_is_acknowledged_before_it_is_on_disk,
 );
 
 async fn submit(served: &Served) {
@@ -112,9 +121,7 @@ async fn a_late_attempt_is_fenced(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut slow = Worker::connect(served.address, "slow").await;
-    let lease = slow.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    slow.start(&job).await;
+    let job = slow.begin().await;
     let outcome = slow.upload(&job).await;
     // It falls silent; after its term the job is somebody else's.
     let mut quick = Worker::connect(served.address, "quick").await;
@@ -147,9 +154,7 @@ async fn heartbeats_show_how_far_a_job_is(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let mut watched =
         served.sweeps().watch(WatchRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
     let progress = Progress { job: job.job, attempt: job.attempt, iteration: 42 };
@@ -170,9 +175,7 @@ async fn a_result_without_its_artifacts_is_not_believed(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let mut outcome = worker.upload(&job).await;
     let there: BTreeMap<_, _> = outcome.outputs.clone();
     for artifact in outcome.outputs.values_mut() {
@@ -192,14 +195,31 @@ async fn a_result_without_its_artifacts_is_not_believed(home: &Home) {
     served.stop().await;
 }
 
+/// Collected while its worker was cut off, say: the training behind it is as good as before.
+async fn a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut worker = Worker::connect(served.address, "one").await;
+    let job = worker.begin().await;
+    let gone = Artifact { digest: Digest::of(b"gone"), bytes: 4 };
+    let taken = v1::CheckpointTaken { iteration: 10, artifact: Some(gone.into()) };
+    let heard = worker.report(&job, report::What::Checkpoint(taken)).await;
+    assert!(!heard.iter().any(|message| matches!(message, to_worker::Message::Fenced(_))), "{heard:?}");
+    let heard = worker.finish(&job).await;
+    assert!(!heard.iter().any(|message| matches!(message, to_worker::Message::Fenced(_))), "{heard:?}");
+    let sql = format!("select attempt, how from job_history where job = {}", job.job);
+    let told = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    let told: Vec<_> = told[0].values.iter().map(|value| value.kind.clone()).collect();
+    assert_eq!(told, [Some(Kind::Integer(1)), Some(Kind::Text("done".into()))]);
+    served.stop().await;
+}
+
 async fn a_repeated_report_is_stored_once(home: &Home) {
     let served = home.serve().await;
     let one_seed = with(&[("1..=2", "1..=1")]);
     served.sweeps().submit(SubmitRequest { file: one_seed }).await.unwrap();
     let mut worker = Worker::connect(served.address, "one").await;
-    let lease = worker.lease().await;
-    let job = lease.stages[0].jobs[0].clone();
-    worker.start(&job).await;
+    let job = worker.begin().await;
     let series = v1::Series {
         name: "loss".to_owned(),
         split: "train".to_owned(),
@@ -223,4 +243,62 @@ async fn a_repeated_report_is_stored_once(home: &Home) {
     let sweep = served.sweeps().get(GetRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
     assert_eq!(sweep.jobs.unwrap().done, 1);
     served.stop().await;
+}
+
+/// Until a report is acknowledged.
+async fn acknowledged(worker: &mut Worker) {
+    while !matches!(worker.next().await.unwrap(), to_worker::Message::Ack(_)) {}
+}
+
+async fn nothing_is_acknowledged_before_it_is_on_disk(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    let mut worker = Worker::connect(served.address, "one").await;
+    let lease = worker.lease().await;
+    let job = &lease.stages[0].jobs[0];
+    let held_up = home.hold_up_commits().await;
+    let what = Some(report::What::Started(v1::Started { iteration: 0 }));
+    let report = v1::Report { sequence: 1, job: job.job, attempt: job.attempt, what };
+    worker.say(from_worker::Message::Report(report)).await;
+    let mut sweeps = served.sweeps();
+    let file = with(&[("tiny", "other")]);
+    let submitted = tokio::spawn(async move { sweeps.submit(SubmitRequest { file }).await });
+    // A hundred times as long as an answer takes.
+    assert!(tokio::time::timeout(Duration::from_millis(500), acknowledged(&mut worker)).await.is_err());
+    assert!(!submitted.is_finished());
+    drop(held_up);
+    acknowledged(&mut worker).await;
+    submitted.await.unwrap().unwrap();
+    served.stop().await;
+}
+
+/// A leader without a network around it: over a real one, what comes over an old link comes too early or not at all.
+#[tokio::test]
+async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
+    let home = Home::sqlite();
+    let (store, tasks) = (Arc::new(home.place.open()), TaskTracker::new());
+    store.migrate().await.unwrap();
+    let (terms, pinned) = (Config::default(), Duration::from_secs(60));
+    let start = Start { store, terms, pinned, stop: CancellationToken::new() };
+    let driver = Driver::start(start, &tasks).await.unwrap();
+    let connect = async |worker| {
+        let (link, told) = mpsc::channel(8);
+        let hello = Event::Hello { info: info("one"), worker, held: Vec::new() };
+        match driver.connect(hello, link).await.unwrap() {
+            Connected::Welcome(worker, id) => (worker, id, told),
+            Connected::Refused => panic!("refused"),
+        }
+    };
+    let states = || driver.read(|scheduler, now| scheduler.workers(now).iter().map(|w| w.state).collect());
+    let (worker, old, mut told) = connect(None).await;
+    let (again, new, _told) = connect(Some(worker)).await;
+    assert_eq!(again, worker);
+    assert!(matches!(told.recv().await, Some(ToLink::Welcome { .. })));
+    assert!(matches!(told.recv().await, Some(ToLink::Close(Closing::Done))));
+    driver.hear(worker, old, Event::Leaving { worker }).await.unwrap();
+    driver.disconnect(worker, old, Closing::Done).await;
+    let still: Vec<&str> = states().await.unwrap();
+    assert_eq!(still, ["connected"]);
+    driver.hear(worker, new, Event::Leaving { worker }).await.unwrap();
+    assert!(states().await.unwrap().is_empty());
 }

@@ -1,7 +1,7 @@
 //! Leases, starts, checkpoints, metrics, results: each conditional on the attempt that a job is at.
 
 use crate::rig::{Place, SWEEP, World, artifact, ask, outcome, scenarios, value};
-use tombola_core::record::{CheckpointRow, JobRow, JobState, Write};
+use tombola_core::record::{CheckpointRow, Ending, JobRow, JobState, Write};
 use tombola_server::store::{Cell, Store};
 use tombola_spec::{
     Attempt, JobId,
@@ -29,9 +29,9 @@ async fn planted(place: &Place) -> (World, Vec<JobRow>) {
     (world, jobs)
 }
 
-fn end(job: JobId, attempt: Attempt, how: &'static str, next: JobState) -> Write {
+fn end(job: JobId, attempt: Attempt, how: Ending, next: JobState) -> Write {
     let failure =
-        (how == "failed").then(|| Failure { class: FailureClass::Crashed, message: "signal 9".into() });
+        (how == Ending::Failed).then(|| Failure { class: FailureClass::Crashed, message: "signal 9".into() });
     Write::End { job, attempt, failure, how, next, tries: 1, losses: 0 }
 }
 
@@ -73,7 +73,7 @@ async fn a_lease_raises_the_attempt(place: &Place) {
     let job = jobs[0].id;
     let Write::Lease(stale) = world.lease(&[job]) else { panic!("not a lease") };
     world
-        .commit(&[Write::Lease(stale.clone()), end(job, Attempt(1), "recalled", JobState::Open)])
+        .commit(&[Write::Lease(stale.clone()), end(job, Attempt(1), Ending::Recalled, JobState::Open)])
         .await
         .unwrap();
     let mut stale = stale;
@@ -99,7 +99,7 @@ async fn an_unleased_attempt_neither_starts_nor_checkpoints_nor_ends(place: &Pla
     world.refused(&[start]).await;
     world.refused(&[checkpoint(job, Attempt(0), 10)]).await;
     world.refused(&[metrics(job, Attempt(0), 1, &[1])]).await;
-    world.refused(&[end(job, Attempt(0), "failed", JobState::Open)]).await;
+    world.refused(&[end(job, Attempt(0), Ending::Failed, JobState::Open)]).await;
     world.refused(&[Write::Finish { job, attempt: Attempt(0), outcome: outcome(&jobs[0]) }]).await;
 }
 
@@ -108,12 +108,12 @@ async fn a_late_attempt_is_refused(place: &Place) {
     let (job, late) = (jobs[0].id, Attempt(1));
     world.begin(&jobs[0]).await;
     let start = world.start(job);
-    world.commit(&[end(job, late, "lost", JobState::Open)]).await.unwrap();
+    world.commit(&[end(job, late, Ending::Lost, JobState::Open)]).await.unwrap();
     world.begin(&jobs[0]).await;
     world.refused(&[start]).await;
     world.refused(&[checkpoint(job, late, 10)]).await;
     world.refused(&[metrics(job, late, 1, &[1])]).await;
-    world.refused(&[end(job, late, "failed", JobState::Failed)]).await;
+    world.refused(&[end(job, late, Ending::Failed, JobState::Failed)]).await;
     let why = world.refused(&[Write::Finish { job, attempt: late, outcome: outcome(&jobs[0]) }]).await;
     assert!(why.contains("job `1` attempt `1`"), "{why}");
     let finish = world.finish(&jobs[0], outcome(&jobs[0]));
@@ -129,7 +129,7 @@ async fn the_first_result_is_frozen(place: &Place) {
     let job = &jobs[0];
     world.complete(std::slice::from_ref(job)).await;
     world.refused(&[world.finish(job, outcome(job))]).await;
-    world.refused(&[end(job.id, Attempt(1), "failed", JobState::Failed)]).await;
+    world.refused(&[end(job.id, Attempt(1), Ending::Failed, JobState::Failed)]).await;
     let lease = world.lease(&[job.id]);
     world.refused(&[lease]).await;
     world.refused(&[Write::JobState { jobs: vec![job.id], state: JobState::Open, reset: true }]).await;
@@ -141,7 +141,7 @@ async fn metrics_come_late_but_not_from_an_earlier_attempt(place: &Place) {
     let (mut world, jobs) = planted(place).await;
     let job = jobs[0].id;
     world.begin(&jobs[0]).await;
-    world.commit(&[end(job, Attempt(1), "lost", JobState::Open)]).await.unwrap();
+    world.commit(&[end(job, Attempt(1), Ending::Lost, JobState::Open)]).await.unwrap();
     world.refused(&[metrics(job, Attempt(1), 1, &[1])]).await;
     world.complete(&jobs[..1]).await;
     world.commit(&[metrics(job, Attempt(2), 1, &[1])]).await.unwrap();
@@ -185,7 +185,7 @@ async fn the_writes_of_one_job_keep_their_order(place: &Place) {
     let (mut world, jobs) = planted(place).await;
     let job = &jobs[0];
     let mut group = vec![world.lease(&[job.id]), world.start(job.id), checkpoint(job.id, Attempt(1), 10)];
-    group.push(end(job.id, Attempt(1), "failed", JobState::Open));
+    group.push(end(job.id, Attempt(1), Ending::Failed, JobState::Open));
     group.extend([world.lease(&[job.id]), world.start(job.id), checkpoint(job.id, Attempt(2), 20)]);
     group.push(checkpoint(job.id, Attempt(2), 30));
     group.push(metrics(job.id, Attempt(2), 1, &[20, 30]));
@@ -208,7 +208,7 @@ async fn the_writes_of_one_job_keep_their_order(place: &Place) {
 async fn a_recall_leaves_its_trace_but_no_start(place: &Place) {
     let (mut world, jobs) = planted(place).await;
     let lease = world.lease(&[jobs[0].id]);
-    world.commit(&[lease, end(jobs[0].id, Attempt(1), "recalled", JobState::Open)]).await.unwrap();
+    world.commit(&[lease, end(jobs[0].id, Attempt(1), Ending::Recalled, JobState::Open)]).await.unwrap();
     let history = ask(&world.store, "select how, started, ended, worker, plan, width from job_history").await;
     let text = |text: &str| Cell::Text(text.into());
     let ended = text("2026-11-24T02:54:28.123Z");
@@ -222,7 +222,7 @@ async fn a_retry_forgets_tries(place: &Place) {
     let (mut world, jobs) = planted(place).await;
     let job = jobs[0].id;
     world.begin(&jobs[0]).await;
-    world.commit(&[end(job, Attempt(1), "failed", JobState::Failed)]).await.unwrap();
+    world.commit(&[end(job, Attempt(1), Ending::Failed, JobState::Failed)]).await.unwrap();
     let tries = format!("select tries from jobs where id = {}", job.0);
     assert_eq!(value(&world.store, &tries).await, Cell::Integer(1));
     let jobs = vec![job];
@@ -255,7 +255,7 @@ async fn odd_values_of_workers_do_not_stand_in_the_way(place: &Place) {
         Some(Failure { class: FailureClass::Internal, message: "'; drop table jobs; --\0\u{1F3B2}".into() });
     let (attempt, next) = (Attempt(1), JobState::Open);
     world
-        .commit(&[Write::End { job, attempt, failure, how: "failed", next, tries: 1, losses: 0 }])
+        .commit(&[Write::End { job, attempt, failure, how: Ending::Failed, next, tries: 1, losses: 0 }])
         .await
         .unwrap();
     let message = value(&world.store, "select distinct message from failure").await;

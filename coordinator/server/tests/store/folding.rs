@@ -1,7 +1,7 @@
 //! What a new leader finds: the snapshot, after each kind of state.
 
 use crate::rig::{Place, SWEEP, World, artifact, outcome, scenarios};
-use tombola_core::record::{CheckpointRow, JobRow, JobState, PackRow, Snapshot, SweepState, Write};
+use tombola_core::record::{CheckpointRow, Ending, JobRow, JobState, PackRow, Snapshot, SweepState, Write};
 use tombola_server::store::Store;
 use tombola_spec::{Attempt, JobId, WorkerId};
 
@@ -58,7 +58,7 @@ async fn leased_jobs_come_with_their_packs(place: &Place) {
         job,
         attempt,
         failure: None,
-        how: "drained",
+        how: Ending::Drained,
         next: JobState::Open,
         tries: 0,
         losses: 0,
@@ -100,7 +100,7 @@ async fn failed_jobs_are_found_unwanted_ones_are_not(place: &Place) {
         job: jobs[0].id,
         attempt: Attempt(1),
         failure: None,
-        how: "lost",
+        how: Ending::Lost,
         next: JobState::Quarantined,
         tries: 2,
         losses: 5,
@@ -132,7 +132,8 @@ async fn sweeps_that_are_over_are_not_found(place: &Place) {
     assert_eq!((found.sweeps, found.jobs, found.gone), (Vec::new(), Vec::new(), Vec::new()));
     assert_eq!(found.last, world.ids);
     world.commit(&[Write::SweepState { sweep, state: SweepState::Cancelled }]).await.unwrap();
-    assert_eq!(world.store.sweeps().await.unwrap()[0].state, SweepState::Cancelled);
+    let cancelled = world.store.sweep("small").await.unwrap().unwrap();
+    assert_eq!(cancelled.state, SweepState::Cancelled);
 }
 
 async fn another_coordinator_finds_the_same(place: &Place) {

@@ -1,7 +1,7 @@
 //! Sweeps, trials, jobs and claims, workers, data sets: what is written is what is read.
 
 use crate::rig::{Place, SWEEP, World, scenarios, value};
-use tombola_core::record::{JobRow, JobState, SweepRow, SweepState, Write};
+use tombola_core::record::{JobRow, JobState, SweepRow, SweepState, WorkerState, Write};
 use tombola_server::store::{Cell, Store};
 use tombola_spec::{Digest, Fingerprint, JobId, SweepId, TrialId, data};
 
@@ -21,7 +21,6 @@ async fn what_was_submitted_is_read_back(place: &Place) {
     let mut world = World::new(place).await;
     let small = world.submit(SWEEP).await;
     let store = &world.store;
-    assert_eq!(store.sweeps().await.unwrap(), std::slice::from_ref(&small.sweep));
     assert_eq!(store.sweep("small").await.unwrap().as_ref(), Some(&small.sweep));
     assert_eq!(store.sweep("other").await.unwrap(), None);
     assert_eq!(store.trials(small.sweep.id).await.unwrap(), small.trials);
@@ -67,7 +66,9 @@ async fn things_that_do_not_exist_cannot_be_named(place: &Place) {
     world
         .refused(&[Write::JobState { jobs: vec![JobId(1), job], state: JobState::Open, reset: false }])
         .await;
-    world.refused(&[Write::WorkerState { worker: tombola_spec::WorkerId(9), state: "gone" }]).await;
+    world
+        .refused(&[Write::WorkerState { worker: tombola_spec::WorkerId(9), state: WorkerState::Gone }])
+        .await;
 }
 
 /// Cancelling one sweep removes its claims, and no claim of another.
@@ -157,7 +158,10 @@ async fn a_worker_comes_back_under_its_number(place: &Place) {
     let mut world = World::new(place).await;
     let second = world.worker();
     world
-        .commit(&[second.clone(), Write::WorkerState { worker: tombola_spec::WorkerId(2), state: "lost" }])
+        .commit(&[
+            second.clone(),
+            Write::WorkerState { worker: tombola_spec::WorkerId(2), state: WorkerState::Lost },
+        ])
         .await
         .unwrap();
     let states = "select state from worker_status where name = 'node-2'";

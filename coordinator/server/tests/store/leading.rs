@@ -1,16 +1,15 @@
 //! Who leads, and who no longer does.
 
 use crate::rig::{NOW, Place, World, admin, scenarios, value};
-use tombola_core::record::Write;
 use tombola_server::store::{Cell, SqlStore, Store, StoreError};
-use tombola_spec::{Epoch, WorkerId};
+use tombola_spec::Epoch;
 
 scenarios!(
     a_second_leader_is_refused_and_told_who_leads,
     leadership_ends_with_the_leader,
     an_earlier_epoch_is_fenced,
     nobody_writes_without_leading,
-    a_leader_whose_connection_died_leads_again,
+    a_leader_that_leads_on_keeps_others_out,
 );
 
 async fn a_second_leader_is_refused_and_told_who_leads(place: &Place) {
@@ -58,25 +57,39 @@ async fn nobody_writes_without_leading(place: &Place) {
     assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
 }
 
-async fn a_leader_whose_connection_died_leads_again(place: &Place) {
-    let mut world = World::new(place).await;
-    if !place.is_sqlite() {
-        let kill = "select pg_terminate_backend(l.pid, 5000) from pg_locks l
-                    where l.locktype = 'advisory' and l.objid = current_schema()::regnamespace::oid";
-        admin(place, kill).await;
-        let error =
-            world.commit(&[Write::WorkerState { worker: WorkerId(1), state: "lost" }]).await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
-    }
+async fn a_leader_that_leads_on_keeps_others_out(place: &Place) {
+    let world = World::new(place).await;
     let epoch = world.store.lead().await.unwrap();
     assert!(epoch > world.epoch);
-    world.epoch = epoch;
+    let error = place.open().lead().await.unwrap_err();
+    assert!(matches!(error, StoreError::Held { .. }), "{error}");
+    world.store.commit(epoch, NOW, &[]).await.unwrap();
+}
+
+/// SQLite has no connection that could be lost: its database is a file.
+#[tokio::test]
+async fn a_leader_whose_connection_died_leads_again() {
+    let Some(place) = Place::postgres("a_leader_whose_connection_died").await else { return };
+    let mut world = World::new(&place).await;
+    let before = world.everything().await;
+    let kill = "select pg_terminate_backend(l.pid, 5000) from pg_locks l
+                where l.locktype = 'advisory' and l.objid = current_schema()::regnamespace::oid";
+    admin(&place, kill).await;
     let worker = world.worker();
+    let error = world.commit(std::slice::from_ref(&worker)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert_eq!(world.everything().await, before);
+    let epoch = world.store.lead().await.unwrap();
+    assert!(epoch > world.epoch);
+    let error = place.open().lead().await.unwrap_err();
+    assert!(matches!(error, StoreError::Held { .. }), "the new connection holds the lead: {error}");
+    world.epoch = epoch;
     world.commit(&[worker]).await.unwrap();
     assert_eq!(
         value(&world.store, "select count(*) from workers where state = 'connected'").await,
         Cell::Integer(2)
     );
+    place.remove().await;
 }
 
 #[tokio::test]

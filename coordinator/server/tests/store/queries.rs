@@ -2,8 +2,8 @@
 
 use crate::rig::{PLENTY, Place, SWEEP, World, ask, scenarios};
 use std::{sync::Arc, time::Duration};
-use tombola_core::record::Write;
-use tombola_server::store::{Cell, Limits, Store, StoreError};
+use tombola_core::record::{WorkerState, Write};
+use tombola_server::store::{AT_ONCE, Cell, Limits, Store, StoreError};
 use tombola_spec::WorkerId;
 
 scenarios!(
@@ -158,7 +158,7 @@ async fn mistakes_are_explained(place: &Place) {
 async fn the_writer_waits_for_no_reader(place: &Place) {
     let mut world = World::new(place).await;
     let other = Arc::new(place.open());
-    let running: Vec<_> = (0..3)
+    let running: Vec<_> = (0..AT_ONCE)
         .map(|_| {
             let other = Arc::clone(&other);
             tokio::spawn(async move {
@@ -166,13 +166,16 @@ async fn the_writer_waits_for_no_reader(place: &Place) {
             })
         })
         .collect();
+    // They run once they have left no room for another.
+    let question = || tokio::time::timeout(Duration::from_millis(50), other.query("select 1", PLENTY));
+    while question().await.is_ok() {}
     for _ in 0..20 {
         let worker = world.worker();
         world.commit(&[worker]).await.unwrap();
     }
     assert!(running.iter().all(|query| !query.is_finished()));
     running.iter().for_each(|query| query.abort());
-    world.commit(&[Write::WorkerState { worker: WorkerId(1), state: "gone" }]).await.unwrap();
+    world.commit(&[Write::WorkerState { worker: WorkerId(1), state: WorkerState::Gone }]).await.unwrap();
 }
 
 /// As many endless queries as there is room for, given up one after the other: the last question still finds room.

@@ -10,7 +10,7 @@
 //! Validation losses are 1 - accuracy, and not a number for the random mask of seed 2.
 
 use crate::rig::{Place, SWEEP, Submitted, World, ask, outcome, scenarios, text};
-use tombola_core::record::{JobRow, JobState, RoundRow, Write};
+use tombola_core::record::{Ending, JobRow, JobState, RoundRow, Write};
 use tombola_server::store::Cell;
 use tombola_spec::{
     Attempt, JobId,
@@ -25,7 +25,7 @@ scenarios!(
     losses_match_downwards,
     seeds_are_compared_with_the_dense_network,
     layers_show_what_lives,
-    points_of_the_latest_attempt_are_shown,
+    each_point_is_shown_once_as_last_told,
     cost_is_counted_alone_and_on_top,
     progress_counts_jobs_and_iterations,
     failures_name_the_round,
@@ -293,7 +293,7 @@ async fn layers_show_what_lives(place: &Place) {
     .await;
 }
 
-async fn points_of_the_latest_attempt_are_shown(place: &Place) {
+async fn each_point_is_shown_once_as_last_told(place: &Place) {
     let mut world = World::new(place).await;
     let job = world.submit(SWEEP).await.jobs.remove(0);
     let points = |attempt, batch, iterations: &[u64], values: &[f64]| Write::Metrics {
@@ -312,7 +312,7 @@ async fn points_of_the_latest_attempt_are_shown(place: &Place) {
         job: job.id,
         attempt: Attempt(1),
         failure: None,
-        how: "lost",
+        how: Ending::Lost,
         next: JobState::Open,
         tries: 0,
         losses: 1,
@@ -320,6 +320,8 @@ async fn points_of_the_latest_attempt_are_shown(place: &Place) {
     world.commit(&[points(1, 1, &[10, 20], &[1.0, 0.9]), points(1, 2, &[30], &[0.8]), lost]).await.unwrap();
     world.begin(&job).await;
     world.commit(&[points(2, 1, &[30, 40], &[0.75, f64::NAN])]).await.unwrap();
+    // It gave its slot away and went on from its checkpoint, which tells its points again.
+    world.commit(&[points(2, 2, &[30, 40], &[0.75, f64::NAN]), points(2, 3, &[50], &[0.7])]).await.unwrap();
     shows(
         &world,
         "select sweep, trial, seed, kind, round, metric, split, unit, direction, attempt, iteration, value from metric
@@ -329,6 +331,7 @@ small | 1 | 1 | ticket | 0 | loss | train | nat | lower | 1 | 10 | 1.000000
 small | 1 | 1 | ticket | 0 | loss | train | nat | lower | 1 | 20 | 0.900000
 small | 1 | 1 | ticket | 0 | loss | train | nat | lower | 2 | 30 | 0.750000
 small | 1 | 1 | ticket | 0 | loss | train | nat | lower | 2 | 40 | null
+small | 1 | 1 | ticket | 0 | loss | train | nat | lower | 2 | 50 | 0.700000
 ",
     )
     .await;
@@ -394,7 +397,7 @@ async fn failures_name_the_round(place: &Place) {
         job: small.jobs[1].id,
         attempt: Attempt(1),
         failure: Some(failure),
-        how: "failed",
+        how: Ending::Failed,
         next: JobState::Failed,
         tries: 1,
         losses: 0,

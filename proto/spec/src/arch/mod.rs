@@ -132,6 +132,9 @@ pub enum Role {
     Bias,
 }
 
+/// Most values of one input; whatever fits in memory by the batch is far below.
+const MOST_INPUTS: u64 = 1 << 24;
+
 type Family = fn(&str, [u32; 3], u32) -> Option<Result<Vec<Layer>, SpecError>>;
 
 /// The registry. Each entry: the grammar for people, and the parser (`None` = not my family).
@@ -141,8 +144,15 @@ impl Architecture {
     /// The architecture a name stands for, on inputs `[C, H, W]` with `outputs` classes.
     ///
     /// # Errors
-    /// When no family knows the name; the hint lists the grammars.
+    /// When no family knows the name, then the hint lists the grammars; when the inputs are too large.
     pub fn parse(name: &str, input: [u32; 3], outputs: u32) -> Result<Self, SpecError> {
+        let values: u64 = input.iter().fold(1, |product, &size| product.saturating_mul(size.into()));
+        if values > MOST_INPUTS {
+            return Err(SpecError::new(
+                format!("images of {input:?} (channels, height, width) have {values} values"),
+                format!("at most {MOST_INPUTS} are possible"),
+            ));
+        }
         let layers =
             FAMILIES.iter().find_map(|(_, family)| family(name, input, outputs)).unwrap_or_else(|| {
                 let grammars: Vec<_> = FAMILIES.iter().map(|(grammar, _)| *grammar).collect();
@@ -183,7 +193,7 @@ impl Architecture {
     /// Floating-point operations of one training iteration of `batch` examples: forward, and backward at twice the
     /// forward cost, two operations per multiply-add.
     pub fn training_flops(&self, batch: u32) -> u64 {
-        6 * self.multiply_adds() * u64::from(batch)
+        self.multiply_adds().saturating_mul(6).saturating_mul(batch.into())
     }
 }
 
@@ -196,5 +206,12 @@ mod tests {
         let error = Architecture::parse("alexnet", [3, 32, 32], 10).unwrap_err();
         assert_eq!(error.what, "no architecture is called `alexnet`");
         assert!(error.hint.contains("mnist_lenet_"), "{}", error.hint);
+    }
+
+    #[test]
+    fn images_beyond_all_memory_are_refused() {
+        let error = Architecture::parse("mnist_lenet_300", [65_536, 65_536, u32::MAX], 10).unwrap_err();
+        assert!(error.what.contains("65536") && error.hint.contains("16777216"), "{error}");
+        assert!(Architecture::parse("mnist_lenet_300", [1, 4096, 4096], 10).is_ok());
     }
 }

@@ -1,6 +1,9 @@
 //! Artifacts on this worker's disk: one file each, named by digest, the least recently used removed first. No network.
 
-use crate::error::{AgentError, Result};
+use crate::{
+    disk,
+    error::{AgentError, Result},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
@@ -27,8 +30,10 @@ struct Index {
     bytes: u64,
     /// Counts uses.
     clock: u64,
-    /// The clock when files were last removed. Whatever was used since may not be known to be needed yet.
-    trimmed: u64,
+    /// The clock when it was last asked for room. Whatever was used since may not be known to be needed yet.
+    asked: u64,
+    /// Files are being removed.
+    trimming: bool,
 }
 
 #[derive(Debug)]
@@ -47,7 +52,8 @@ impl Cache {
         if incoming.exists() {
             fs::remove_dir_all(&incoming).map_err(AgentError::file(&incoming))?;
         }
-        fs::create_dir_all(&incoming).map_err(AgentError::file(&incoming))?;
+        disk::make_folder(&folder).map_err(AgentError::file(&folder))?;
+        fs::create_dir(&incoming).map_err(AgentError::file(&incoming))?;
         let mut found = scan(&folder).map_err(AgentError::file(&folder))?;
         found.sort_by_key(|(_, _, modified)| *modified);
         let mut index = Index::default();
@@ -76,12 +82,13 @@ impl Cache {
         NamedTempFile::new_in(&incoming).map_err(AgentError::file(incoming))
     }
 
-    /// Takes in a file whose bytes have been checked against their name.
+    /// Takes in a file whose bytes have been checked against their name and are on disk.
     pub(super) fn keep(&self, file: TempPath, artifact: Artifact) -> Result<PathBuf> {
         let path = self.path(&artifact.digest);
         let folder = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder).map_err(AgentError::file(folder))?;
+        disk::make_folder(folder).map_err(AgentError::file(folder))?;
         file.persist(&path).map_err(|error| AgentError::file(&path)(error.error))?;
+        disk::sync_folder(folder).map_err(AgentError::file(folder))?;
         self.lock().put(artifact.digest, artifact.bytes);
         Ok(path)
     }
@@ -92,8 +99,11 @@ impl Cache {
         // The name is reserved by a file, which the link then replaces.
         let ours = self.incoming()?.into_temp_path();
         fs::remove_file(&ours).map_err(AgentError::file(ours.to_path_buf()))?;
+        // An engine's file is on disk when the engine speaks of it, a copy is not yet.
         if fs::hard_link(file, &ours).is_err() {
-            fs::copy(file, &ours).map_err(AgentError::file(file))?;
+            fs::copy(file, &ours)
+                .and_then(|_| File::open(&ours)?.sync_all())
+                .map_err(AgentError::file(file))?;
         }
         let mut hasher = blake3::Hasher::new();
         let bytes = File::open(&ours)
@@ -113,27 +123,43 @@ impl Cache {
         let _ = fs::remove_file(self.path(digest));
     }
 
-    /// Removes what was not used for longest, except what is needed, until the bound holds.
-    pub(super) fn trim(&self, needed: impl FnOnce() -> BTreeSet<Digest>) {
+    /// Whether there is too much, and if so, up to which use files may go: those used later may be needed by what the
+    /// caller does not know yet. [`Cache::trim`] is to follow.
+    pub(super) fn too_much(&self) -> Option<u64> {
         let mut index = self.lock();
         let now = index.clock;
-        let safe_from = std::mem::replace(&mut index.trimmed, now);
-        if index.bytes <= self.bound {
-            return;
-        }
-        let needed = needed();
+        let safe_from = std::mem::replace(&mut index.asked, now);
+        let begins = index.bytes > self.bound && !index.trimming;
+        index.trimming |= begins;
+        begins.then_some(safe_from)
+    }
+
+    /// Removes what was not used since `safe_from`, the least recently used first, except what is needed, until the bound
+    /// holds.
+    pub(super) fn trim(&self, safe_from: u64, needed: &BTreeSet<Digest>) {
         let idle = |(digest, entry): &(&Digest, &Entry)| entry.used <= safe_from && !needed.contains(digest);
-        let mut idle: Vec<_> =
-            index.entries.iter().filter(idle).map(|(digest, entry)| (entry.used, *digest)).collect();
-        idle.sort_unstable();
-        for (_, digest) in idle {
-            if index.bytes <= self.bound {
-                break;
-            }
+        let mut doomed: Vec<_> = {
+            let index = self.lock();
+            index.entries.iter().filter(idle).map(|(digest, entry)| (entry.used, *digest)).collect()
+        };
+        doomed.sort_unstable();
+        // A lock a file, so that whoever wants another file waits no longer than one takes to be removed.
+        doomed.into_iter().map_while(|(used, digest)| self.remove_idle(used, digest)).for_each(drop);
+        self.lock().trimming = false;
+    }
+
+    /// Removes a file unless it was used again; `None` once the bound holds.
+    fn remove_idle(&self, used: u64, digest: Digest) -> Option<()> {
+        let mut index = self.lock();
+        if index.bytes <= self.bound {
+            return None;
+        }
+        if index.entries.get(&digest).is_some_and(|entry| entry.used == used) {
             index.remove(&digest);
             // A file that cannot be removed is found again at the next start.
             let _ = fs::remove_file(self.path(&digest));
         }
+        Some(())
     }
 
     /// `ab/abcdef…`: folders stay small.
@@ -202,6 +228,12 @@ mod tests {
             self.cache.admit(&file).unwrap()
         }
 
+        fn trim(&self, needed: &[Digest]) {
+            if let Some(safe_from) = self.cache.too_much() {
+                self.cache.trim(safe_from, &needed.iter().copied().collect());
+            }
+        }
+
         fn has(&self, artifact: &Artifact) -> bool {
             self.cache.get(artifact).is_some()
         }
@@ -235,12 +267,25 @@ mod tests {
         let rig = Rig::new(20);
         let [a, b, c, d] =
             ["aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd"].map(|text| rig.admit(text.as_bytes()));
-        rig.cache.trim(|| BTreeSet::from([a.digest]));
+        rig.trim(&[a.digest]);
         assert!([a, b, c, d].iter().all(|artifact| rig.has(artifact)), "what is fresh is spared once");
-        rig.cache.trim(BTreeSet::new);
+        rig.trim(&[]);
         assert!(rig.has(&b));
-        rig.cache.trim(|| BTreeSet::from([a.digest]));
-        rig.cache.trim(|| BTreeSet::from([a.digest]));
+        rig.trim(&[a.digest]);
+        rig.trim(&[a.digest]);
         assert!(rig.has(&a) && rig.has(&b) && !rig.has(&c) && !rig.has(&d));
+    }
+
+    /// Room is made beside other work, which may want a file again meanwhile.
+    #[test]
+    fn a_file_that_is_used_after_room_was_asked_for_stays() {
+        let rig = Rig::new(10);
+        let [a, b] = ["aaaaaaaaaa", "bbbbbbbbbb"].map(|text| rig.admit(text.as_bytes()));
+        rig.trim(&[]);
+        let safe_from = rig.cache.too_much().unwrap();
+        assert_eq!(rig.cache.too_much(), None, "one at a time");
+        assert!(rig.has(&a));
+        rig.cache.trim(safe_from, &BTreeSet::new());
+        assert!(rig.has(&a) && !rig.has(&b));
     }
 }

@@ -44,10 +44,18 @@ impl Artifacts {
     /// # Errors
     /// When it cannot be read, or the disk is full.
     pub(crate) async fn admit(&self, file: PathBuf) -> Result<Artifact> {
+        self.on_disk(file.clone(), move |cache| cache.admit(&file)).await
+    }
+
+    /// Does slow work on the cache's disk where it holds up nobody. `place` is named should that be impossible.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        place: PathBuf,
+        work: impl FnOnce(&Cache) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let cache = Arc::clone(&self.cache);
-        let path = file.clone();
-        let admitted = tokio::task::spawn_blocking(move || cache.admit(&file)).await;
-        admitted.unwrap_or_else(|error| Err(AgentError::file(path)(std::io::Error::other(error))))
+        let done = tokio::task::spawn_blocking(move || work(&cache)).await;
+        done.unwrap_or_else(|error| Err(AgentError::file(place)(std::io::Error::other(error))))
     }
 
     /// The file of an artifact, from the cache or the coordinator; waits as long as that is away.
@@ -80,29 +88,38 @@ impl Artifacts {
         let mut file = self.cache.incoming()?;
         transfer::download(&channel, artifact, &mut file).await?;
         tracing::debug!(artifact = %artifact.digest, bytes = artifact.bytes, "artifacts.fetched: an input is here");
-        self.cache.keep(file.into_temp_path(), artifact)
+        let file = file.into_temp_path();
+        self.on_disk(file.to_path_buf(), move |cache| cache.keep(file, artifact)).await
     }
 
     /// Has the coordinator hold these, pinned until the report that names them is committed.
     ///
     /// # Errors
-    /// [`AgentError::Away`]: try again. Anything else: they are lost to this worker.
+    /// [`AgentError::Away`]: try again. [`AgentError::Refused`]: it never will. Anything else: they are lost to this
+    /// worker.
     pub(crate) async fn upload(&self, artifacts: &[Artifact]) -> Result<()> {
         let channel = self.channel().await?;
         for artifact in transfer::missing(&channel, artifacts).await? {
             let path = self.cache.get(&artifact).ok_or_else(|| gone(artifact.digest))?;
             let sent = transfer::upload(&channel, artifact, &path).await;
-            if sent.as_ref().is_err_and(|error| !matches!(error, AgentError::Away(_))) {
-                self.cache.forget(&artifact.digest);
+            match sent {
+                Ok(()) => {}
+                Err(error @ (AgentError::Away(_) | AgentError::Refused { .. })) => return Err(error),
+                Err(error) => {
+                    self.cache.forget(&artifact.digest);
+                    return Err(error);
+                }
             }
-            sent?;
         }
         Ok(())
     }
 
-    /// Removes what was not used for longest and is not needed, if there is too much of it.
+    /// Removes what was not used for longest and is not needed, if there is too much of it. Does not wait for that.
     pub(crate) fn trim(&self, needed: impl FnOnce() -> BTreeSet<Digest>) {
-        self.cache.trim(needed);
+        if let Some(safe_from) = self.cache.too_much() {
+            let (cache, needed) = (Arc::clone(&self.cache), needed());
+            tokio::task::spawn_blocking(move || cache.trim(safe_from, &needed));
+        }
     }
 
     async fn channel(&self) -> Result<Channel> {
@@ -116,7 +133,7 @@ fn gone(digest: Digest) -> AgentError {
     AgentError::Artifact { digest, message: "its file is gone from this worker's folder".to_owned() }
 }
 
-/// Whether two names of a file mean the same bytes; for messages.
+/// `found`, if that is what was promised of the file in `place`.
 pub(crate) fn check(place: &Path, promised: Digest, found: Artifact) -> Result<Artifact> {
     if found.digest == promised {
         return Ok(found);

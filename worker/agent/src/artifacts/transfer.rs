@@ -35,7 +35,13 @@ pub(super) async fn upload(channel: &Channel, artifact: Artifact, path: &Path) -
     let (sent, read) =
         tokio::join!(client.put(ReceiverStream::new(stream)), read_parts(artifact, file, parts));
     read.map_err(AgentError::file(path))?;
-    sent.map(drop).map_err(|status| refused(artifact.digest, &status))
+    sent.map(drop).map_err(|status| match status.code() {
+        Code::InvalidArgument => {
+            let message = status.message().replace("\nhint: ", "; hint: ");
+            AgentError::Refused { digest: artifact.digest, message }
+        }
+        _ => gone_or_away(artifact.digest, &status),
+    })
 }
 
 /// Reads a file into the parts of an upload, until its end or until nobody wants more.
@@ -62,10 +68,10 @@ pub(super) async fn download(channel: &Channel, artifact: Artifact, file: &mut N
     let digest = artifact.digest;
     let request = v1::GetArtifactRequest { digest: digest.to_string() };
     let mut chunks =
-        client(channel).get(request).await.map_err(|status| refused(digest, &status))?.into_inner();
+        client(channel).get(request).await.map_err(|status| gone_or_away(digest, &status))?.into_inner();
     let mut hasher = blake3::Hasher::new();
     let path = file.path().to_owned();
-    while let Some(chunk) = chunks.message().await.map_err(|status| refused(digest, &status))? {
+    while let Some(chunk) = chunks.message().await.map_err(|status| gone_or_away(digest, &status))? {
         hasher.update(&chunk.data);
         // Chunks are small, so that this blocks no longer than the page cache takes to copy one.
         file.write_all(&chunk.data).map_err(AgentError::file(&path))?;
@@ -79,8 +85,8 @@ pub(super) async fn download(channel: &Channel, artifact: Artifact, file: &mut N
     synced.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(AgentError::file(&path))
 }
 
-/// What a refusal means: gone for good, or worth another try.
-fn refused(digest: Digest, status: &Status) -> AgentError {
+/// What an answer means that is none: gone for good, or worth another try.
+fn gone_or_away(digest: Digest, status: &Status) -> AgentError {
     match status.code() {
         Code::NotFound | Code::DataLoss | Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented => {
             AgentError::Artifact { digest, message: status.message().to_owned() }

@@ -22,8 +22,9 @@ pub trait Executor: Send + Sync + 'static {
 
 /// A started engine. Dropping it ends it.
 pub struct Engine {
-    /// What to do; closing it tells the engine to leave.
-    pub requests: mpsc::Sender<Request>,
+    /// What to do; closing it tells the engine to leave. Unbounded: no order is ever dropped, nor does an engine that does
+    /// not read hold up who gives it. They are few: a stage, and what is to become of its jobs.
+    pub requests: mpsc::UnboundedSender<Request>,
     /// What it says; closed when the engine is gone.
     pub events: mpsc::Receiver<Event>,
     /// Resolves once the engine is gone: how it ended, for people.

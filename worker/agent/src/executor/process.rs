@@ -47,7 +47,7 @@ where
         let pipe = || std::io::Error::other("a child without pipes");
         let (stdin, stdout) = (child.stdin.take().ok_or_else(pipe)?, child.stdout.take().ok_or_else(pipe)?);
         let last_words = tokio::spawn(log(slot, child.stderr.take().ok_or_else(pipe)?));
-        let (requests, to_child) = mpsc::channel(16);
+        let (requests, to_child) = mpsc::unbounded_channel();
         let (from_child, events) = mpsc::channel(EVENTS);
         let kill = CancellationToken::new();
         tokio::spawn(write(to_child, stdin));
@@ -58,7 +58,7 @@ where
     }
 }
 
-async fn write(mut requests: mpsc::Receiver<Request>, mut stdin: ChildStdin) {
+async fn write(mut requests: mpsc::UnboundedReceiver<Request>, mut stdin: ChildStdin) {
     while let Some(request) = requests.recv().await {
         let Ok(mut line) = serde_json::to_vec(&request) else { return };
         line.push(b'\n');
@@ -164,7 +164,7 @@ mod tests {
     async fn requests_reach_the_child_a_line_each() {
         let mut engine =
             shell(r#"read line; test "$line" = '{"request":"yield"}' && echo '{"event":"stage_done"}'"#);
-        engine.requests.send(Request::Yield).await.unwrap();
+        engine.requests.send(Request::Yield).unwrap();
         assert!(matches!(engine.events.recv().await, Some(Event::StageDone)));
     }
 }

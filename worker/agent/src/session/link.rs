@@ -2,7 +2,7 @@
 
 use super::{convert::from_wire, message::FromCoordinator};
 use crate::{Limits, error::AgentError, progress::Progress};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
@@ -81,8 +81,11 @@ impl Dialer {
         let mut turn = 0;
         while !self.arrivals.is_closed() {
             let endpoint = self.coordinators[turn % self.coordinators.len()].clone();
+            let begun = Instant::now();
             match self.visit(&endpoint).await {
-                Ok(()) => pause = self.limits.first_pause,
+                // One that ends at once each time, over something we say perhaps, must not be a busy loop.
+                Ok(()) if begun.elapsed() >= self.limits.longest_pause => pause = self.limits.first_pause,
+                Ok(()) => {}
                 Err(why) => {
                     self.say(format!("{}: {why}", endpoint.uri()));
                     turn += 1;
@@ -131,7 +134,7 @@ impl Dialer {
         endpoint: &Endpoint,
         pulse: mpsc::WeakUnboundedSender<v1::FromWorker>,
     ) -> Result<(), String> {
-        let (mut heart, mut refusal) = (None, None);
+        let mut heart = None;
         let end = loop {
             let message = match incoming.message().await {
                 Ok(Some(message)) => message,
@@ -139,28 +142,13 @@ impl Dialer {
                 Err(status) => break said_by(&status),
             };
             if let Some(to_worker::Message::Welcome(welcome)) = &message.message {
-                let (worker, version) = (&welcome.worker, &welcome.version);
-                tracing::info!(%worker, version, at = %endpoint.uri(), "link.up: the coordinator welcomes this worker");
-                self.said.clear();
-                let every = Duration::from_millis(welcome.heartbeat_ms.into()).max(FASTEST);
-                let beat = beat(pulse.clone(), self.progress.clone(), every);
-                heart = Some(AbortOnDropHandle::new(tokio::spawn(beat)));
+                heart = Some(self.welcomed(welcome, endpoint, pulse.clone()));
                 self.way.send_replace(Some(channel.clone()));
             }
-            match from_wire(message) {
-                Ok(Some(message)) => {
-                    if let FromCoordinator::Refused { message, .. } = &message {
-                        refusal = Some(message.clone());
-                    }
-                    if self.arrivals.send(Arrival::Message(message)).await.is_err() {
-                        break "the worker leaves".to_owned();
-                    }
-                }
-                Ok(None) => tracing::debug!("link.unknown: a message of a later coordinator was ignored"),
-                Err(error) => break format!("it said something that means nothing: {error}"),
+            if let Err(end) = self.pass_on(message).await {
+                break end;
             }
         };
-        let end = refusal.unwrap_or(end);
         if heart.is_none() {
             return Err(end);
         }
@@ -169,6 +157,40 @@ impl Dialer {
             self.say(format!("{}: {end}", endpoint.uri()));
         }
         Ok(())
+    }
+
+    /// Begins to beat the heart of a link.
+    fn welcomed(
+        &mut self,
+        welcome: &v1::Welcome,
+        endpoint: &Endpoint,
+        pulse: mpsc::WeakUnboundedSender<v1::FromWorker>,
+    ) -> AbortOnDropHandle<()> {
+        let (worker, version) = (&welcome.worker, &welcome.version);
+        tracing::info!(%worker, version, at = %endpoint.uri(), "link.up: the coordinator welcomes this worker");
+        self.said.clear();
+        let every = Duration::from_millis(welcome.heartbeat_ms.into()).max(FASTEST);
+        AbortOnDropHandle::new(tokio::spawn(beat(pulse, self.progress.clone(), every)))
+    }
+
+    /// Gives a message to the session. Fails with the reason why the link is of no use any more.
+    async fn pass_on(&self, message: v1::ToWorker) -> Result<(), String> {
+        let message = match from_wire(message) {
+            Ok(Some(message)) => message,
+            Ok(None) => {
+                tracing::debug!("link.unknown: a message of a later coordinator was ignored");
+                return Ok(());
+            }
+            Err(error) => return Err(format!("it said something that means nothing: {error}")),
+        };
+        let refusal = match &message {
+            FromCoordinator::Refused { message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        let sent = self.arrivals.send(Arrival::Message(message)).await;
+        sent.map_err(|_| "the worker leaves".to_owned())?;
+        // Nothing follows a refusal.
+        refusal.map_or(Ok(()), Err)
     }
 }
 

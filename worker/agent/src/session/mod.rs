@@ -238,8 +238,8 @@ impl Session {
                     Input::UploadFailed(report)
                 }
                 Err(error) => {
-                    tracing::error!(%error, "artifacts.lost: an output cannot be uploaded; its job is to be done again");
-                    Input::ArtifactsLost(report, error.to_string())
+                    tracing::error!(%error, "artifacts.lost: what a job made cannot be uploaded");
+                    Input::ArtifactsLost(report, error.failure())
                 }
             };
             // Nobody listens once the worker leaves; the spool remembers the report.

@@ -1,11 +1,16 @@
 //! Reports on their way: numbered, in order, kept until acknowledged, sent only after their artifacts. Pure.
+//!
+//! A night without a coordinator makes many: nothing here but a new link goes through all of them.
 
 use super::message::{Fact, Held, Report};
 use crate::spool;
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 use tombola_spec::{
     Attempt, JobId,
-    outcome::{Artifact, Failure, FailureClass},
+    outcome::{Artifact, Failure},
 };
 
 /// Reports on the wire without an answer; more wait, so that a long spool does not flood a coordinator that returns.
@@ -13,29 +18,35 @@ const WINDOW: usize = 512;
 /// Reports whose artifacts are uploaded at a time.
 const UPLOADS: usize = 4;
 
-/// Every report that is not acknowledged, oldest first.
+/// Every report that is not acknowledged, by number.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     next: u64,
-    entries: VecDeque<Entry>,
+    entries: BTreeMap<u64, Entry>,
     bytes: u64,
+    /// Reports up to this number were sent over this link.
+    sent: u64,
+    /// Reports whose artifacts are to be uploaded,
+    wanted: BTreeSet<u64>,
+    /// are being uploaded,
+    going: BTreeSet<u64>,
+    /// or failed to be, and are wanted again after a while.
+    resting: BTreeSet<u64>,
+    attempts: BTreeMap<(JobId, Attempt), About>,
 }
 
 #[derive(Debug)]
 struct Entry {
     report: Report,
     bytes: u64,
-    upload: Upload,
-    sent: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Upload {
-    Wanted,
-    Going,
-    /// Failed; wanted again after a while.
-    Resting,
-    Done,
+/// The reports about an attempt.
+#[derive(Debug, Default)]
+struct About {
+    reports: BTreeSet<u64>,
+    /// The last of them that names a checkpoint.
+    checkpoint: Option<u64>,
 }
 
 /// What an outbox wants done.
@@ -50,38 +61,45 @@ pub(crate) struct Due {
 impl Outbox {
     /// An outbox that begins with the reports of an earlier process.
     pub(crate) fn new(spooled: Vec<Report>) -> Self {
-        let next = spooled.last().map_or(1, |report| report.sequence + 1);
-        let mut outbox = Self { next, entries: VecDeque::new(), bytes: 0 };
+        let mut outbox = Self {
+            next: spooled.last().map_or(1, |report| report.sequence + 1),
+            entries: BTreeMap::new(),
+            bytes: 0,
+            sent: 0,
+            wanted: BTreeSet::new(),
+            going: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            attempts: BTreeMap::new(),
+        };
         spooled.into_iter().for_each(|report| outbox.push(report));
         outbox
     }
 
     /// Adds a fact; its sequence number is filled in. Returns the report, to be written down.
     pub(crate) fn add(&mut self, mut report: Report) -> Report {
-        if matches!(report.fact, Fact::Checkpoint { .. }) {
-            self.drop_checkpoints_before(&report);
-        }
         report.sequence = self.next;
         self.next += 1;
         self.push(report.clone());
         report
     }
 
-    /// A checkpoint that was not sent and is not the latest is of no use; without a coordinator, they would fill the disk.
-    fn drop_checkpoints_before(&mut self, latest: &Report) {
-        let attempt = (latest.job, latest.attempt);
-        self.entries.retain(|Entry { report, sent, .. }| {
-            let is_checkpoint = matches!(report.fact, Fact::Checkpoint { .. });
-            *sent || !is_checkpoint || (report.job, report.attempt) != attempt
-        });
-        self.count();
-    }
-
     fn push(&mut self, report: Report) {
-        let bytes = spool::size_of(&report);
-        let upload = if report.fact.artifacts().is_empty() { Upload::Done } else { Upload::Wanted };
+        let (sequence, bytes) = (report.sequence, spool::size_of(&report));
+        if !report.fact.artifacts().is_empty() {
+            self.wanted.insert(sequence);
+        }
+        let about = self.attempts.entry((report.job, report.attempt)).or_default();
+        about.reports.insert(sequence);
+        let older = match report.fact {
+            Fact::Checkpoint { .. } => about.checkpoint.replace(sequence),
+            _ => None,
+        };
         self.bytes += bytes;
-        self.entries.push_back(Entry { report, bytes, upload, sent: false });
+        self.entries.insert(sequence, Entry { report, bytes });
+        // Not sent and not the latest, a checkpoint is of no use; without a coordinator, they would fill the disk.
+        if let Some(older) = older.filter(|&older| older > self.sent) {
+            self.remove(older);
+        }
     }
 
     /// Bytes of all reports, as spooled.
@@ -91,7 +109,7 @@ impl Outbox {
 
     /// Every report, oldest first.
     pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
-        self.entries.iter().map(|entry| &entry.report)
+        self.entries.values().map(|entry| &entry.report)
     }
 
     /// Whether everything is acknowledged.
@@ -101,97 +119,100 @@ impl Outbox {
 
     /// Attempts that reports are about.
     pub(crate) fn held(&self) -> BTreeSet<Held> {
+        let firsts = self.attempts.values().filter_map(|about| self.entries.get(about.reports.first()?));
         let held =
             |r: &Report| Held { lease: r.lease, slot: r.slot, job: r.job, attempt: r.attempt, started: true };
-        self.reports().map(held).collect()
+        firsts.map(|entry| held(&entry.report)).collect()
     }
 
     /// Forgets reports up to `sequence`: they are committed.
     pub(crate) fn acknowledge(&mut self, sequence: u64) {
-        self.retain(|report| report.sequence > sequence);
+        while let Some(&first) = self.entries.keys().next().filter(|&&first| first <= sequence) {
+            self.remove(first);
+        }
     }
 
     /// Forgets the reports of an attempt that is not ours any more.
     pub(crate) fn fence(&mut self, job: JobId, attempt: Attempt) {
-        self.retain(|report| (report.job, report.attempt) != (job, attempt));
+        let about = self.attempts.remove(&(job, attempt)).unwrap_or_default();
+        about.reports.into_iter().for_each(|sequence| self.remove(sequence));
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.retain(|_| false);
+        let next = self.next;
+        *self = Self { next, ..Self::new(Vec::new()) };
     }
 
-    fn retain(&mut self, keep: impl Fn(&Report) -> bool) {
-        self.entries.retain(|entry| keep(&entry.report));
-        self.count();
-    }
-
-    fn count(&mut self) {
-        self.bytes = self.entries.iter().map(|entry| entry.bytes).sum();
+    fn remove(&mut self, sequence: u64) {
+        let Some(Entry { report, bytes }) = self.entries.remove(&sequence) else { return };
+        self.bytes -= bytes;
+        for uploads in [&mut self.wanted, &mut self.going, &mut self.resting] {
+            uploads.remove(&sequence);
+        }
+        let attempt = (report.job, report.attempt);
+        let Some(about) = self.attempts.get_mut(&attempt) else { return };
+        about.reports.remove(&sequence);
+        if about.reports.is_empty() {
+            self.attempts.remove(&attempt);
+        }
     }
 
     /// The link broke: everything is sent again, and artifacts are asked for again (their pins may have expired).
     pub(crate) fn link_down(&mut self) {
-        for entry in &mut self.entries {
-            entry.sent = false;
-            if !entry.report.fact.artifacts().is_empty() {
-                entry.upload = Upload::Wanted;
-            }
-        }
+        let unacknowledged = std::mem::take(&mut self.entries);
+        *self = Self { next: self.next, ..Self::new(Vec::new()) };
+        unacknowledged.into_values().for_each(|entry| self.push(entry.report));
     }
 
     /// What can be done now; marks it as under way.
     pub(crate) fn due(&mut self) -> Due {
-        let mut due = Due::default();
-        let going = self.entries.iter().filter(|entry| entry.upload == Upload::Going).count();
-        let wanted = self.entries.iter_mut().filter(|entry| entry.upload == Upload::Wanted);
-        for entry in wanted.take(UPLOADS.saturating_sub(going)) {
-            entry.upload = Upload::Going;
-            due.uploads.push((entry.report.sequence, entry.report.fact.artifacts()));
-        }
+        let uploads = self.uploads_due();
         // Acknowledgements are cumulative, so a report never overtakes one whose artifacts are still on their way.
-        for entry in self.entries.iter_mut().take(WINDOW).take_while(|entry| entry.upload == Upload::Done) {
-            if !entry.sent {
-                entry.sent = true;
-                due.reports.push(entry.report.clone());
-            }
+        let waits = [&self.wanted, &self.going, &self.resting].into_iter().filter_map(BTreeSet::first).min();
+        let ready =
+            (Bound::Excluded(self.sent), waits.map_or(Bound::Unbounded, |&first| Bound::Excluded(first)));
+        let on_the_wire = self.entries.range(..=self.sent).count();
+        let room = WINDOW.saturating_sub(on_the_wire);
+        let reports: Vec<Report> =
+            self.entries.range(ready).take(room).map(|(_, entry)| entry.report.clone()).collect();
+        self.sent = reports.last().map_or(self.sent, |last| last.sequence);
+        Due { uploads, reports }
+    }
+
+    fn uploads_due(&mut self) -> Vec<(u64, Vec<Artifact>)> {
+        let mut due = Vec::new();
+        while self.going.len() < UPLOADS {
+            let Some(sequence) = self.wanted.pop_first() else { break };
+            self.going.insert(sequence);
+            due.extend(self.entries.get(&sequence).map(|entry| (sequence, entry.report.fact.artifacts())));
         }
         due
     }
 
     /// The artifacts of a report are with the coordinator.
     pub(crate) fn uploaded(&mut self, sequence: u64) {
-        self.set_upload(sequence, Upload::Done);
+        self.going.remove(&sequence);
     }
 
     /// They are not, but may be if tried again.
     pub(crate) fn upload_failed(&mut self, sequence: u64) {
-        self.set_upload(sequence, Upload::Resting);
+        if self.going.remove(&sequence) {
+            self.resting.insert(sequence);
+        }
     }
 
     /// Uploads that failed are tried again.
     pub(crate) fn rested(&mut self) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.upload == Upload::Resting) {
-            entry.upload = Upload::Wanted;
-        }
+        self.wanted.append(&mut self.resting);
     }
 
-    fn set_upload(&mut self, sequence: u64, upload: Upload) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.report.sequence == sequence) {
-            entry.upload = upload;
+    /// They never will be: a result becomes that failure, a checkpoint is forgotten.
+    pub(crate) fn artifacts_lost(&mut self, sequence: u64, failure: Failure) {
+        self.going.remove(&sequence);
+        match self.entries.get_mut(&sequence) {
+            Some(entry) if entry.report.fact.is_last() => entry.report.fact = Fact::Failed(failure),
+            _ => self.remove(sequence),
         }
-    }
-
-    /// They never will be: a result becomes a failure, a checkpoint is forgotten.
-    pub(crate) fn artifacts_lost(&mut self, sequence: u64, why: &str) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.report.sequence == sequence) {
-            entry.upload = Upload::Done;
-            if matches!(entry.report.fact, Fact::Finished(_)) {
-                let message = format!("the outputs were lost before they were uploaded: {why}");
-                entry.report.fact = Fact::Failed(Failure { class: FailureClass::Infrastructure, message });
-                return;
-            }
-        }
-        self.retain(|report| report.sequence != sequence || report.fact.artifacts().is_empty());
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     executor::{Engine, Executor},
 };
 use std::{sync::Arc, time::Duration};
+use tokio_util::task::AbortOnDropHandle;
 use tombola_spec::{slot::Event, worker::DataInfo};
 
 /// Starts in a row that fail before a slot is given up.
@@ -57,6 +58,8 @@ pub(crate) struct Keeper {
     /// How long an engine may take to be ready.
     patience: Duration,
     engine: Option<Engine>,
+    /// The next engine, on its way in a task of its own: who waits for it may stop waiting and ask again.
+    next: Option<AbortOnDropHandle<Result<Engine>>>,
 }
 
 impl Keeper {
@@ -68,47 +71,43 @@ impl Keeper {
         patience: Duration,
         engine: Engine,
     ) -> Self {
-        Self { executor, slot, spec, patience, engine: Some(engine) }
+        Self { executor, slot, spec, patience, engine: Some(engine), next: None }
     }
 
-    /// The engine, started again if it is gone.
+    /// The engine, started again if it is gone. Whoever stops waiting for it loses nothing.
     ///
     /// # Errors
     /// When that failed several times in a row.
     pub(crate) async fn engine(&mut self) -> Result<&mut Engine> {
         let engine = match self.engine.take() {
             Some(engine) => engine,
-            None => self.restart().await?,
+            None => self.start().await?,
         };
         Ok(self.engine.insert(engine))
     }
 
-    async fn restart(&mut self) -> Result<Engine> {
-        let mut pause = PAUSE;
-        for _ in 1..STARTS {
-            match introduced(self.executor.as_ref(), self.slot, self.spec, self.patience).await {
-                Ok((engine, _)) => {
-                    tracing::info!(slot = self.slot, "engine.started: the slot has a new engine");
-                    return Ok(engine);
-                }
-                Err(error) => {
-                    tracing::warn!(slot = self.slot, %error, "engine.start: trying again");
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-            }
-        }
-        introduced(self.executor.as_ref(), self.slot, self.spec, self.patience)
-            .await
-            .map(|(engine, _)| engine)
+    async fn start(&mut self) -> Result<Engine> {
+        let (slot, spec) = (self.slot, self.spec);
+        let next = self.next.get_or_insert_with(|| {
+            let restart = restart(Arc::clone(&self.executor), slot, spec, self.patience);
+            AbortOnDropHandle::new(tokio::spawn(restart))
+        });
+        let started = next.await;
+        self.next = None;
+        let message = |error| format!("its engine does not start: {error}");
+        started.unwrap_or_else(|error| Err(AgentError::Engine { slot, spec, message: message(error) }))
     }
 
-    /// Resolves when there is no engine that could be given a stage. Between stages only: drops what an engine says.
-    pub(crate) async fn gone(&mut self) {
-        let Some(engine) = &mut self.engine else { return };
-        while engine.events.recv().await.is_some() {}
-        let end = self.bury().await;
-        tracing::warn!(slot = self.slot, end, "engine.ended: an idle engine ended");
+    /// Between stages: keeps an engine ready, and drops what it says. Resolves, with the reason, when none can be had.
+    pub(crate) async fn keep_ready(&mut self) -> AgentError {
+        loop {
+            match self.engine().await {
+                Ok(engine) => while engine.events.recv().await.is_some() {},
+                Err(error) => return error,
+            }
+            let end = self.bury().await;
+            tracing::warn!(slot = self.slot, end, "engine.ended: an idle engine ended");
+        }
     }
 
     /// Lets go of the engine, which has ended or is made to: how it ended.
@@ -117,4 +116,27 @@ impl Keeper {
         engine.kill.cancel();
         (&mut engine.end).await
     }
+}
+
+async fn restart(
+    executor: Arc<dyn Executor>,
+    slot: usize,
+    spec: SlotSpec,
+    patience: Duration,
+) -> Result<Engine> {
+    let mut pause = PAUSE;
+    for _ in 1..STARTS {
+        match introduced(executor.as_ref(), slot, spec, patience).await {
+            Ok((engine, _)) => {
+                tracing::info!(slot, "engine.started: the slot has a new engine");
+                return Ok(engine);
+            }
+            Err(error) => {
+                tracing::warn!(slot, %error, "engine.start: trying again");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+    }
+    introduced(executor.as_ref(), slot, spec, patience).await.map(|(engine, _)| engine)
 }

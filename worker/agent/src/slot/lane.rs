@@ -15,6 +15,8 @@ pub(super) struct Lanes {
     /// When points are told next; `None` = there are none.
     pub(super) flush_at: Option<Instant>,
     flush_every: Duration,
+    /// The stage was told to end.
+    pub(super) yielding: bool,
 }
 
 #[derive(Debug)]
@@ -23,10 +25,33 @@ struct Lane {
     series: Vec<Series>,
 }
 
+/// Most points of one report, about 200 KB of them: a resumed job tells all it has, and no message may be too large.
+pub(super) const MOST_POINTS: usize = 10_000;
+
+/// Series in portions of at most so many points, in order.
+pub(super) fn portions(series: Vec<Series>, most: usize) -> Vec<Vec<Series>> {
+    let (mut portions, mut room) = (Vec::<Vec<Series>>::new(), 0);
+    for Series { name, split, mut iterations, mut values } in series {
+        while !iterations.is_empty() {
+            if room == 0 {
+                portions.push(Vec::new());
+                room = most.max(1);
+            }
+            let count = room.min(iterations.len());
+            let (rest, later) = (iterations.split_off(count), values.split_off(count.min(values.len())));
+            let part = Series { name: name.clone(), split, iterations, values };
+            portions.last_mut().expect("made above").push(part);
+            (iterations, values, room) = (rest, later, room - count);
+        }
+    }
+    portions
+}
+
 impl Lanes {
     pub(super) fn new(stage: &Stage, flush_every: Duration) -> Self {
         let lane = |job: &StageJob| (job.job, Lane { attempt: job.attempt, series: Vec::new() });
-        Self { lanes: stage.jobs.iter().map(lane).collect(), flush_at: None, flush_every }
+        let lanes = stage.jobs.iter().map(lane).collect();
+        Self { lanes, flush_at: None, flush_every, yielding: false }
     }
 
     /// The attempt of a job that is not over.
@@ -42,6 +67,17 @@ impl Lanes {
     /// A job is over.
     pub(super) fn remove(&mut self, job: JobId) -> Option<Attempt> {
         self.lanes.remove(&job).map(|lane| lane.attempt)
+    }
+
+    /// Takes a job out of the stage. Returns whether others are left.
+    pub(super) fn cancel(&mut self, job: JobId) -> bool {
+        self.lanes.remove(&job);
+        !self.is_empty()
+    }
+
+    /// Whether every job is over.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
     }
 
     /// Keeps points for a while.
@@ -71,5 +107,28 @@ impl Lanes {
         self.flush_at = None;
         let taken = self.lanes.iter_mut().map(|(&job, lane)| (job, std::mem::take(&mut lane.series)));
         taken.filter(|(_, series)| !series.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombola_spec::outcome::Split;
+
+    #[test]
+    fn a_long_history_is_told_in_portions_and_nothing_of_it_is_lost() {
+        let series = |name: &str, points: u64| Series {
+            name: name.to_owned(),
+            split: Split::Test,
+            iterations: (0..points).collect(),
+            values: (0..points).map(|point| point as f64).collect(),
+        };
+        let told = portions(vec![series("loss", 7), series("none", 0), series("accuracy", 3)], 4);
+        let counts = |portion: &Vec<Series>| portion.iter().map(|s| s.iterations.len()).collect::<Vec<_>>();
+        assert_eq!(told.iter().map(counts).collect::<Vec<_>>(), [vec![4], vec![3, 1], vec![2]]);
+        let mut lanes: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        told.into_iter().flatten().for_each(|s| lanes.entry(s.name).or_default().extend(s.values));
+        assert_eq!(lanes["loss"], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(lanes["accuracy"], [0.0, 1.0, 2.0]);
     }
 }

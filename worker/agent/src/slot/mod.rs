@@ -105,15 +105,9 @@ impl Slot {
                     // They were about a stage that has just ended.
                     Some(Order::Cancel(_) | Order::Yield) => {}
                 },
-                () = self.keeper.gone(), if !self.broken => self.revive().await,
+                // The next stage is to find an engine that is ready.
+                error = self.keeper.keep_ready(), if !self.broken => self.break_down(error.to_string()).await,
             }
-        }
-    }
-
-    /// Has the next stage find an engine that is ready.
-    async fn revive(&mut self) {
-        if let Err(error) = self.keeper.engine().await {
-            self.break_down(error.to_string()).await;
         }
     }
 
@@ -125,5 +119,27 @@ impl Slot {
     async fn tell(&mut self, told: Told) {
         // Nobody listens once the worker leaves; what is then still under way is repeated from its checkpoint.
         let _ = self.told.send((self.number, told)).await;
+    }
+}
+
+/// What `work` gives while the stage is still wanted; `None` once it is to be left. `cancel` takes a job out of the stage
+/// and says whether others are left in it.
+async fn while_wanted<T>(
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    mut cancel: impl FnMut(JobId) -> bool,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            // An order that was given before the work was done is carried out before it is made use of.
+            biased;
+            order = orders.recv() => match order {
+                Some(Order::Cancel(job)) if cancel(job) => {}
+                Some(Order::Cancel(_) | Order::Yield) | None => return None,
+                Some(Order::Run(_)) => tracing::error!("slot.busy: a stage was ordered while another runs"),
+            },
+            done = &mut work => return Some(done),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Before a stage: its folder, and the files of its inputs. Orders are heard meanwhile, for a download may take long.
 
-use super::{Order, RunJob, Slot, StageRun, Told};
+use super::{RunJob, Slot, StageRun, Told, while_wanted};
 use crate::{
     artifacts::Artifacts,
     error::{AgentError, Result},
@@ -25,37 +25,20 @@ impl Slot {
             }
             return None;
         }
-        let artifacts = self.artifacts.clone();
-        let fetched = self.unless_told_otherwise(fetch_all(&artifacts, run.jobs)).await?;
+        let mut wanted: BTreeSet<JobId> = run.jobs.iter().map(|job| job.job).collect();
+        let cancel = |job| {
+            wanted.remove(&job);
+            !wanted.is_empty()
+        };
+        let fetched = while_wanted(&mut self.orders, cancel, fetch_all(&self.artifacts, run.jobs)).await?;
         let mut jobs = Vec::new();
-        for (job, result) in fetched {
+        for (job, result) in fetched.into_iter().filter(|(job, _)| wanted.contains(job)) {
             match result {
                 Ok(ready) => jobs.push(ready),
                 Err(error) => self.tell(Told::Failed { job, failure: error.failure() }).await,
             }
         }
         (!jobs.is_empty()).then(|| Stage { jobs, width, plan, folder: folder.to_owned() })
-    }
-
-    /// What `fetching` gives of jobs that are not cancelled meanwhile; `None` if the stage is to be left.
-    async fn unless_told_otherwise(
-        &mut self,
-        fetching: impl Future<Output = Vec<(JobId, Result<StageJob>)>>,
-    ) -> Option<Vec<(JobId, Result<StageJob>)>> {
-        tokio::pin!(fetching);
-        let mut cancelled = BTreeSet::new();
-        loop {
-            tokio::select! {
-                mut fetched = &mut fetching => {
-                    fetched.retain(|(job, _)| !cancelled.contains(job));
-                    return Some(fetched);
-                }
-                order = self.orders.recv() => match order {
-                    Some(Order::Cancel(job)) => _ = cancelled.insert(job),
-                    Some(Order::Yield | Order::Run(_)) | None => return None,
-                },
-            }
-        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! One stage in the hands of an engine, from the request to the last word.
 
-use super::{Order, Slot, StageRun, Told, lane::Lanes};
+use super::{
+    Order, Slot, StageRun, Told,
+    lane::{Lanes, MOST_POINTS, portions},
+    while_wanted,
+};
 use crate::artifacts::check;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -31,7 +35,7 @@ impl Slot {
         let folder = self.folder.join(self.stages.to_string());
         let mut broken = None;
         if let Some(stage) = self.prepare(run, &folder).await {
-            broken = self.work(&stage).await;
+            broken = self.work(stage).await;
         }
         // What cannot be removed now is removed at the next start.
         let _ = tokio::fs::remove_dir_all(&folder).await;
@@ -42,20 +46,25 @@ impl Slot {
     }
 
     /// Has an engine run the stage. Returns why no engine could be had, if that is so.
-    async fn work(&mut self, stage: &Stage) -> Option<String> {
-        let mut lanes = Lanes::new(stage, self.limits.metrics_every);
+    async fn work(&mut self, mut stage: Stage) -> Option<String> {
+        let mut lanes = Lanes::new(&stage, self.limits.metrics_every);
         for last_try in [false, true] {
-            let engine = match self.keeper.engine().await {
-                Ok(engine) => engine,
-                Err(error) => {
+            let cancel = |job| lanes.cancel(job);
+            let engine = match while_wanted(&mut self.orders, cancel, self.keeper.engine()).await {
+                None => break,
+                Some(Ok(engine)) => engine,
+                Some(Err(error)) => {
                     self.fail_all(&mut lanes, &error.failure()).await;
                     return Some(error.to_string());
                 }
             };
+            stage.jobs.retain(|job| lanes.attempt(job.job).is_some());
             // An engine that is gone shows by what it does not say.
-            let _ = engine.requests.send(Request::Run(stage.clone())).await;
+            let _ = engine.requests.send(Request::Run(stage.clone()));
             match self.follow(&mut lanes).await {
                 End::Done => break,
+                // The stage ends where it stood.
+                End::Died { silent: true, .. } if lanes.yielding || lanes.is_empty() => break,
                 // It may have died of the stage before, as an engine does whose device is broken.
                 End::Died { how, silent: true } if !last_try => {
                     tracing::warn!(slot = self.number, how, "engine.died: before its stage began; once more");
@@ -128,32 +137,33 @@ impl Slot {
                 }
                 Request::Cancel { job: *job }
             }
-            Order::Yield => Request::Yield,
+            Order::Yield => {
+                lanes.yielding = true;
+                Request::Yield
+            }
             Order::Run(_) => {
                 tracing::error!(slot = self.number, "slot.busy: a stage was ordered while another runs");
                 return;
             }
         };
         if let Ok(engine) = self.keeper.engine().await {
-            // An engine so stuck that it does not read is killed for being stuck; waiting for it here helps nobody.
-            let _ = engine.requests.try_send(request);
+            // One that is gone shows by what it does not say.
+            let _ = engine.requests.send(request);
         }
     }
 
-    /// Passes on a word of the engine. Returns whether it shows that the work advances.
+    /// Passes on a word of the engine. Returns whether it shows that the work advances: what is said of jobs that are over
+    /// does not, and is told to nobody.
     async fn hear(&mut self, lanes: &mut Lanes, event: Event) -> bool {
+        let Some(attempt) = event.job().and_then(|job| lanes.attempt(job)) else { return false };
         match event {
             Event::Started { job, iteration } => {
-                if let Some(attempt) = lanes.attempt(job) {
-                    self.progress.note(job, attempt, iteration);
-                    self.tell(Told::Started { job, iteration }).await;
-                }
+                self.progress.note(job, attempt, iteration);
+                self.tell(Told::Started { job, iteration }).await;
             }
-            Event::Progress { job, iteration } => {
-                return lanes.attempt(job).is_some_and(|attempt| self.progress.note(job, attempt, iteration));
-            }
+            Event::Progress { job, iteration } => return self.progress.note(job, attempt, iteration),
             Event::Metrics { job, series } => lanes.add(job, series),
-            Event::Checkpoint { job, iteration, file } if lanes.attempt(job).is_some() => {
+            Event::Checkpoint { job, iteration, file } => {
                 self.flush_job(lanes, job).await;
                 match self.artifacts.admit(file).await {
                     Ok(artifact) => self.tell(Told::Checkpoint { job, iteration, artifact }).await,
@@ -161,15 +171,14 @@ impl Slot {
                     Err(error) => tracing::warn!(%job, %error, "slot.checkpoint: a checkpoint is not kept"),
                 }
             }
-            Event::Finished { job, outputs, summary, provenance } if lanes.attempt(job).is_some() => {
+            Event::Finished { job, outputs, summary, provenance } => {
                 let told = self.finished(job, outputs, summary, provenance).await;
                 self.end(lanes, job, told).await;
             }
-            Event::Failed { job, failure } if lanes.attempt(job).is_some() => {
+            Event::Failed { job, failure } => {
                 self.end(lanes, job, Told::Failed { job, failure }).await;
             }
-            // Of jobs that are over nothing is told.
-            Event::Checkpoint { .. } | Event::Finished { .. } | Event::Failed { .. } => {}
+            // They are about no job.
             Event::Ready { .. } | Event::Unable { .. } | Event::StageDone => return false,
         }
         true
@@ -204,15 +213,16 @@ impl Slot {
     }
 
     async fn flush_job(&mut self, lanes: &mut Lanes, job: JobId) {
-        let series = lanes.take(job);
-        if !series.is_empty() {
+        for series in portions(lanes.take(job), MOST_POINTS) {
             self.tell(Told::Metrics { job, series }).await;
         }
     }
 
     async fn flush(&mut self, lanes: &mut Lanes) {
         for (job, series) in lanes.take_all() {
-            self.tell(Told::Metrics { job, series }).await;
+            for series in portions(series, MOST_POINTS) {
+                self.tell(Told::Metrics { job, series }).await;
+            }
         }
     }
 }

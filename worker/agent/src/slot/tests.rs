@@ -13,7 +13,10 @@ use futures::FutureExt;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tempfile::TempDir;
@@ -32,7 +35,7 @@ use tombola_spec::{
 
 /// The engine's side of its channels.
 struct Child {
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::UnboundedReceiver<Request>,
     events: mpsc::Sender<Event>,
     end: oneshot::Sender<String>,
     kill: CancellationToken,
@@ -55,30 +58,45 @@ impl Child {
         }
     }
 
+    /// It can work.
+    async fn introduce_itself(&self) {
+        self.say(introduction(DeviceKind::Cpu)).await;
+    }
+
     fn die(self, how: &str) {
         self.end.send(how.to_owned()).unwrap();
     }
 }
 
+fn introduction(device: DeviceKind) -> Event {
+    Event::Ready {
+        device,
+        name: "a test".to_owned(),
+        memory: 0,
+        libtorch: "none".to_owned(),
+        data: Vec::new(),
+        unusable: Vec::new(),
+    }
+}
+
 /// Starts engines whose other ends a test holds, as long as there are any.
-struct Tests(Mutex<mpsc::Sender<Child>>);
+struct Tests {
+    children: Mutex<mpsc::Sender<Child>>,
+    /// They do not introduce themselves.
+    slow: Arc<AtomicBool>,
+}
 
 impl Executor for Tests {
     fn start(&self, _slot: usize, spec: &SlotSpec) -> std::io::Result<Engine> {
-        let ((requests, inbox), (outbox, events)) = (mpsc::channel(16), mpsc::channel(64));
+        let ((requests, inbox), (outbox, events)) = (mpsc::unbounded_channel(), mpsc::channel(64));
         let (dead, end) = oneshot::channel();
         let kill = CancellationToken::new();
         let child = Child { requests: inbox, events: outbox, end: dead, kill: kill.clone() };
-        let ready = Event::Ready {
-            device: spec.device,
-            name: "a test".to_owned(),
-            memory: 0,
-            libtorch: "none".to_owned(),
-            data: Vec::new(),
-            unusable: Vec::new(),
-        };
-        child.events.try_send(ready).map_err(std::io::Error::other)?;
-        self.0.lock().unwrap().try_send(child).map_err(|_| std::io::Error::other("no more processes"))?;
+        if !self.slow.load(Ordering::SeqCst) {
+            child.events.try_send(introduction(spec.device)).map_err(std::io::Error::other)?;
+        }
+        let children = self.children.lock().unwrap();
+        children.try_send(child).map_err(|_| std::io::Error::other("no more processes"))?;
         let end = end.map(|how| how.unwrap_or_else(|_| "it was dropped".to_owned())).boxed();
         Ok(Engine { requests, events, end, kill })
     }
@@ -89,6 +107,8 @@ struct Rig {
     told: mpsc::Receiver<(usize, Told)>,
     children: mpsc::Receiver<Child>,
     progress: Progress,
+    /// Engines started from now on do not introduce themselves.
+    slow: Arc<AtomicBool>,
     home: TempDir,
 }
 
@@ -97,7 +117,9 @@ impl Rig {
     async fn new() -> (Self, Child) {
         let home = TempDir::new().unwrap();
         let (sender, mut children) = mpsc::channel(4);
-        let executor: Arc<dyn Executor> = Arc::new(Tests(Mutex::new(sender)));
+        let slow = Arc::<AtomicBool>::default();
+        let tests = Tests { children: Mutex::new(sender), slow: Arc::clone(&slow) };
+        let executor: Arc<dyn Executor> = Arc::new(tests);
         let spec = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2 };
         let patience = Duration::from_secs(600);
         let (engine, _) = super::introduced(executor.as_ref(), 0, spec, patience).await.unwrap();
@@ -119,7 +141,7 @@ impl Rig {
         };
         tokio::spawn(slot.run());
         let child = children.recv().await.unwrap();
-        (Self { orders, told, children, progress, home }, child)
+        (Self { orders, told, children, progress, slow, home }, child)
     }
 
     fn order(&self, order: Order) {
@@ -321,6 +343,72 @@ async fn a_stuck_engine_is_killed_and_one_that_advances_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_engine_that_goes_on_with_a_job_that_is_over_is_stuck() {
+    let (rig, mut child) = Rig::new().await;
+    rig.run(&[1, 2]);
+    child.stage().await;
+    child.say(started(1)).await;
+    child.say(started(2)).await;
+    rig.order(Order::Cancel(JobId(1)));
+    child.asked().await;
+    let mut iteration = 0;
+    while !child.kill.is_cancelled() {
+        iteration += 1;
+        assert!(iteration < 1000, "its last job stands still");
+        child.say(Event::Progress { job: JobId(1), iteration }).await;
+        child.say(metrics(1, iteration)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_does_not_read_misses_no_order() {
+    let (rig, mut child) = Rig::new().await;
+    let jobs: Vec<u64> = (1..=100).collect();
+    rig.run(&jobs);
+    child.stage().await;
+    jobs.iter().for_each(|&job| rig.order(Order::Cancel(JobId(job))));
+    rig.order(Order::Yield);
+    // The slot has heard all of it by then.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for number in jobs {
+        assert!(matches!(child.asked().await, Request::Cancel { job } if job == JobId(number)), "{number}");
+    }
+    assert!(matches!(child.asked().await, Request::Yield));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_waits_for_its_engine_hears_orders() {
+    let (mut rig, child) = Rig::new().await;
+    rig.slow.store(true, Ordering::SeqCst);
+    child.die("it exited with code 1");
+    let mut slow = rig.next_child().await;
+    rig.run(&[1]);
+    rig.order(Order::Yield);
+    assert_eq!(rig.told().await, Told::Ended, "it does not wait for an engine only to leave it");
+    rig.run(&[2]);
+    rig.order(Order::Cancel(JobId(2)));
+    assert_eq!(rig.told().await, Told::Ended);
+    rig.run(&[3, 4]);
+    rig.order(Order::Cancel(JobId(3)));
+    slow.introduce_itself().await;
+    let stage = slow.stage().await;
+    assert_eq!(stage.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), [JobId(4)]);
+    assert!(rig.children.try_recv().is_err(), "it is the engine that was waited for all along");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_dies_when_told_to_yield_is_not_given_the_stage_again() {
+    let (mut rig, mut child) = Rig::new().await;
+    rig.run(&[1]);
+    child.stage().await;
+    rig.order(Order::Yield);
+    assert!(matches!(child.asked().await, Request::Yield));
+    child.die("it exited with code 1");
+    assert_eq!(rig.told().await, Told::Ended);
+}
+
+#[tokio::test(start_paused = true)]
 async fn orders_reach_the_engine_and_a_cancelled_job_is_not_told_of() {
     let (mut rig, mut child) = Rig::new().await;
     rig.run(&[1, 2]);
@@ -357,6 +445,12 @@ async fn a_stage_that_waits_for_its_inputs_hears_orders() {
     };
     rig.order(Order::Run(StageRun { jobs: vec![waiting(1)], width: 1, plan: Plan::CpuLanes }));
     rig.order(Order::Yield);
+    assert_eq!(rig.told().await, Told::Ended);
+    assert!(child.requests.try_recv().is_err());
+    // A coordinator that is away keeps nobody waiting for what is not wanted any more.
+    rig.order(Order::Run(StageRun { jobs: vec![waiting(2), waiting(3)], width: 1, plan: Plan::CpuLanes }));
+    rig.order(Order::Cancel(JobId(2)));
+    rig.order(Order::Cancel(JobId(3)));
     assert_eq!(rig.told().await, Told::Ended);
     assert!(child.requests.try_recv().is_err());
 }

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
 #![allow(unreachable_pub, reason = "the rig is a module of each test binary")]
 
+mod fake;
 #[path = "../../src/samples.rs"]
 pub mod samples;
 mod shelf;
 
+pub use fake::{Act, FakeExecutor};
 pub use shelf::Shelf;
 
 use std::{
@@ -20,7 +22,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
-use tombola_agent::{Exit, Limits, Options, SlotSpec, Stop, fake::FakeExecutor};
+use tombola_agent::{Exit, Limits, Options, SlotSpec, Stop};
 use tombola_spec::{Fingerprint, job::JobSpec, outcome::Artifact, version, worker::DeviceKind};
 use tombola_wire::v1::{
     self,
@@ -272,7 +274,6 @@ pub fn job(number: u64, spec: &JobSpec) -> v1::LeasedJob {
         fingerprint: Fingerprint::of(spec).to_string(),
         inputs: std::collections::HashMap::new(),
         resume: None,
-        resume_iteration: 0,
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Shelf {
     held: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// Uploads to be refused before one is taken.
     refusals: Arc<Mutex<u32>>,
+    /// Bytes of the largest artifact that is taken.
+    limit: Arc<Mutex<Option<u64>>>,
     puts: Arc<Mutex<u32>>,
 }
 
@@ -39,6 +41,11 @@ impl Shelf {
         *self.refusals.lock().unwrap() = count;
     }
 
+    /// Takes no artifact of more bytes from now on, and answers before it has read one.
+    pub fn limit(&self, bytes: u64) {
+        *self.limit.lock().unwrap() = Some(bytes);
+    }
+
     /// Uploads that were taken.
     pub fn puts(&self) -> u32 {
         *self.puts.lock().unwrap()
@@ -57,6 +64,11 @@ impl ArtifactService for Shelf {
         let (mut name, mut bytes) = (None, Vec::new());
         while let Some(part) = parts.message().await? {
             match part.part {
+                Some(Part::Header(header))
+                    if self.limit.lock().unwrap().is_some_and(|limit| header.bytes > limit) =>
+                {
+                    return Err(Status::invalid_argument("too large\nhint: raise `limits.artifact`"));
+                }
                 Some(Part::Header(header)) => name = Some(header),
                 Some(Part::Chunk(chunk)) => bytes.extend(chunk),
                 None => return Err(Status::invalid_argument("an empty part")),

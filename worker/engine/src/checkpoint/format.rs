@@ -168,17 +168,6 @@ impl TensorFile {
         }
     }
 
-    /// A tensor of f64.
-    ///
-    /// # Errors
-    /// When there is none of that name and type.
-    pub fn f64s(&self, name: &str) -> Result<&[f64]> {
-        match self.values(name)? {
-            Values::F64(values) => Ok(values),
-            other => Err(self.wrong_type(name, "F64", other)),
-        }
-    }
-
     /// A tensor of bytes.
     ///
     /// # Errors
@@ -187,17 +176,6 @@ impl TensorFile {
         match self.values(name)? {
             Values::U8(values) => Ok(values),
             other => Err(self.wrong_type(name, "U8", other)),
-        }
-    }
-
-    /// A tensor of i64.
-    ///
-    /// # Errors
-    /// When there is none of that name and type.
-    pub fn i64s(&self, name: &str) -> Result<&[i64]> {
-        match self.values(name)? {
-            Values::I64(values) => Ok(values),
-            other => Err(self.wrong_type(name, "I64", other)),
         }
     }
 

@@ -63,16 +63,24 @@ pub(crate) struct Paces {
 impl Rule {
     /// The rule of a recipe.
     pub(crate) fn of(train: &Train) -> Self {
-        Self { optimizer: train.optimizer, decay: train.decay }
+        // By name, so that whoever adds a setting has to decide whether it belongs to the rule, which a fused pack shares.
+        let Train {
+            optimizer,
+            decay,
+            batch: _,
+            lr: _,
+            milestones: _,
+            gamma: _,
+            warmup: _,
+            eval_every: _,
+            order: _,
+        } = train;
+        Self { optimizer: *optimizer, decay: *decay }
     }
 
     /// PyTorch's names of the state buffers.
     pub(crate) fn buffers(&self) -> &'static [&'static str] {
-        match self.optimizer {
-            Optimizer::Sgd { momentum: 0.0, .. } => &[],
-            Optimizer::Sgd { .. } => &["momentum_buffer"],
-            Optimizer::Adam { .. } => &["exp_avg", "exp_avg_sq"],
-        }
+        self.optimizer.buffers()
     }
 
     /// The pace of the `update`-th update (from 1) since the optimizer was fresh, at learning rate `lr`.

@@ -21,6 +21,13 @@ impl Default for CheckpointRule {
     }
 }
 
+impl CheckpointRule {
+    /// Time between checkpoints of which a round costs `cost`.
+    fn apart(&self, cost: Duration) -> Duration {
+        self.every.max(cost * COST_FACTOR)
+    }
+}
+
 /// The rule at work on one pack.
 pub(crate) struct Checkpoints {
     rule: CheckpointRule,
@@ -37,7 +44,7 @@ impl Checkpoints {
     /// Whether it is time.
     pub(crate) fn due(&self, lanes: &[Lane]) -> bool {
         match self.rule.every_iterations {
-            None => self.last.elapsed() >= self.rule.every.max(self.cost * COST_FACTOR),
+            None => self.last.elapsed() >= self.rule.apart(self.cost),
             Some(every) => lanes
                 .iter()
                 .filter(|lane| !lane.ended)
@@ -54,5 +61,31 @@ impl Checkpoints {
     pub(crate) fn written(&mut self, begun: Instant) {
         self.last = Instant::now();
         self.cost = begun.elapsed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_take_at_most_a_twentieth_of_the_time() {
+        let rule = CheckpointRule::default();
+        let apart = |cost| rule.apart(Duration::from_secs(cost)).as_secs();
+        assert_eq!([0, 1, 3].map(apart), [60, 60, 60]);
+        assert_eq!([4, 60].map(apart), [80, 1200]);
+    }
+
+    #[test]
+    fn what_the_last_round_cost_puts_the_next_one_off() {
+        let rule = CheckpointRule { every: Duration::from_secs(60), every_iterations: None };
+        let ago =
+            |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).expect("the machine is up");
+        let after = |seconds, cost| Checkpoints { rule, last: ago(seconds), cost: Duration::from_secs(cost) };
+        assert!(after(70, 1).due(&[]));
+        assert!(!after(70, 10).due(&[]) && after(210, 10).due(&[]));
+        let mut written = after(70, 1);
+        written.written(ago(50));
+        assert!(written.cost >= Duration::from_secs(50) && !written.due(&[]));
     }
 }

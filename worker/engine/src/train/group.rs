@@ -30,9 +30,9 @@ impl Group {
     /// Whether a lane of `recipe` can be fused with these.
     pub(super) fn takes(&self, recipe: &Recipe) -> bool {
         let alike = |lane: &Lane| {
-            let mine = &lane.spec.recipe;
-            (&mine.model.name, &mine.data, mine.dtype) == (&recipe.model.name, &recipe.data, recipe.dtype)
-                && mine.train.batch == recipe.train.batch
+            let Recipe { model, data, train, dtype } = &*lane.spec.recipe;
+            (&model.name, data, train.batch, *dtype)
+                == (&recipe.model.name, &recipe.data, recipe.train.batch, recipe.dtype)
         };
         self.lanes.first().is_some_and(alike) && self.common.rule == Rule::of(&recipe.train)
     }

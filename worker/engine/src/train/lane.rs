@@ -27,7 +27,7 @@ pub(crate) struct Lane {
     pub(crate) history: History,
     /// Seconds on the device so far, earlier attempts included.
     pub(crate) seconds: f64,
-    /// Iteration of the last checkpoint written or resumed from.
+    /// Iteration of the last checkpoint written, tried or resumed from.
     pub(crate) saved: u64,
     /// Whether it is done with, one way or another; its lane is a ghost.
     pub(crate) ended: bool,

@@ -44,3 +44,9 @@ pub enum Halt {
     /// Stop at once.
     Leave,
 }
+
+/// Says something to people; the child's standard error is its log.
+#[expect(clippy::print_stderr, reason = "an engine has no other log")]
+fn log(line: &str) {
+    eprintln!("{line}");
+}

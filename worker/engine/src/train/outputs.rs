@@ -81,43 +81,50 @@ pub(super) fn finish(
     rule: &Rule,
     provenance: &Provenance,
 ) -> Result<Event> {
-    let recipe = &lane.spec.recipe;
-    let architecture = recipe.architecture()?;
-    let layout = Layout::of(&architecture);
+    let architecture = lane.spec.recipe.architecture()?;
     if snapshot.weights.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
         let what = format!("a weight at iteration {}", lane.iteration);
         return Err(EngineError::NotFinite { what });
     }
     let mut outputs = BTreeMap::new();
     for output in JobSpec::Train(lane.spec.clone()).outputs() {
-        let file = match (output, &lane.spec.start) {
-            (Output::Initial, Start::Init(stream)) => {
-                let weights = initial(recipe, &architecture, stream)?;
-                weights_file(FileKind::Initial, &architecture, &layout, &weights)?
-            }
-            (Output::Weights, _) => {
-                weights_file(FileKind::Weights, &architecture, &layout, &snapshot.weights)?
-            }
-            (Output::State, _) => state_file(lane, &architecture, &layout, snapshot, rule)?,
-            // A training job names no other output.
-            _ => continue,
-        };
-        outputs.insert(output, save(&file, &output_path(&lane.folder, lane.job, output))?);
+        if let Some(file) = output_file(output, lane, &architecture, snapshot, rule)? {
+            outputs.insert(output, save(&file, &output_path(&lane.folder, lane.job, output))?);
+        }
     }
+    let summary = Summary::Train(summary(lane, &architecture));
+    Ok(Event::Finished { job: lane.job, outputs, summary, provenance: provenance.clone() })
+}
+
+/// What is written of an output; `None` of one that a training job does not make.
+fn output_file(
+    output: Output,
+    lane: &Lane,
+    architecture: &Architecture,
+    snapshot: &Snapshot,
+    rule: &Rule,
+) -> Result<Option<TensorFile>> {
+    let layout = Layout::of(architecture);
+    Ok(Some(match (output, &lane.spec.start) {
+        (Output::Initial, Start::Init(stream)) => {
+            let weights = initial(&lane.spec.recipe, architecture, stream)?;
+            weights_file(FileKind::Initial, architecture, &layout, &weights)?
+        }
+        (Output::Weights, _) => weights_file(FileKind::Weights, architecture, &layout, &snapshot.weights)?,
+        (Output::State, _) => state_file(lane, architecture, &layout, snapshot, rule)?,
+        (Output::Initial | Output::Mask, _) => return Ok(None),
+    }))
+}
+
+fn summary(lane: &Lane, architecture: &Architecture) -> TrainSummary {
     let iterations = lane.to().saturating_sub(lane.from());
-    let summary = TrainSummary {
+    TrainSummary {
         last: lane.history.points.last().map(|last| last.measures.clone()).unwrap_or_default(),
         early_stop: lane.history.early_stop(),
         iterations,
-        flops: architecture.training_flops(recipe.train.batch) * iterations,
+        flops: architecture.training_flops(lane.spec.recipe.train.batch).saturating_mul(iterations),
         device_seconds: lane.seconds,
-    };
-    Ok(Event::Finished {
-        job: lane.job,
-        outputs,
-        summary: Summary::Train(summary),
-        provenance: provenance.clone(),
-    })
+    }
 }
 
 /// Where an output of a job goes.

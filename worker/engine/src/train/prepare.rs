@@ -2,6 +2,7 @@
 
 use super::{
     lane::Lane,
+    log,
     outputs::{self, ORIGIN, Origin, RECORD, Record},
     values,
 };
@@ -163,7 +164,7 @@ impl Inputs<'_> {
 /// could never be computed again, and its recorded provenance would be untrue.
 fn bits_of(provenance: &Provenance) -> Provenance {
     let mut decisive = provenance.clone();
-    // One GPU is as good as another of its kind.
+    // One device is as good as another of its model.
     if let Some((_, model)) = provenance.device.split_once(' ') {
         decisive.device = model.to_owned();
     }
@@ -173,12 +174,6 @@ fn bits_of(provenance: &Provenance) -> Provenance {
     }
     decisive.worker.clear();
     decisive
-}
-
-/// The child's standard error is its log.
-#[expect(clippy::print_stderr, reason = "an engine has no other log")]
-fn log(line: &str) {
-    eprintln!("{line}");
 }
 
 /// The same with masked entries exactly 0.0: from there on the optimizer keeps them so.

@@ -1,6 +1,6 @@
 //! The loop: trains the lanes of one pack until every one of them has ended.
 
-use super::{Halt, Link, checkpoints::Checkpoints, lane::Lane, outputs};
+use super::{Halt, Link, checkpoints::Checkpoints, lane::Lane, log, outputs};
 use crate::{
     error::{EngineError, Result},
     optim::{Pace, Rule},
@@ -98,8 +98,9 @@ impl Segment<'_> {
         for (index, lane) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.ended && lane.due()) {
             let score = |scores: &Option<Vec<Score>>| scores.as_ref().map(|scores| scores[index]);
             let (validation, test) = (score(&validation), score(&test));
-            if [validation, test].into_iter().flatten().any(|score| !score.loss.is_finite()) {
-                fail(lane, &not_finite("the loss of an evaluation", lane.iteration), self.link);
+            // A test loss is logged whatever it is: nothing is decided by it.
+            if validation.is_some_and(|score| !score.loss.is_finite()) {
+                fail(lane, &not_finite("the validation loss", lane.iteration), self.link);
                 continue;
             }
             let told = lane.history.points.len();
@@ -111,6 +112,10 @@ impl Segment<'_> {
     }
 
     fn finish_complete(&mut self) -> Result<()> {
+        // Reading the sums makes the host wait for the device.
+        if !self.active().any(|(_, lane)| lane.complete()) {
+            return Ok(());
+        }
         let sums = self.pack.loss_sums()?;
         for (index, lane) in self.lanes.iter_mut().enumerate() {
             if lane.ended || !lane.complete() {
@@ -127,15 +132,20 @@ impl Segment<'_> {
         Ok(())
     }
 
+    /// A checkpoint that cannot be written costs time should the lane be interrupted, not the lane.
     fn checkpoint(&mut self) -> Result<()> {
         let begun = Instant::now();
         let sums = self.pack.loss_sums()?;
         for (index, lane) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.ended) {
             lane.history.loss_sum = sums[index];
-            let snapshot = self.pack.snapshot(index)?;
-            match outputs::checkpoint(lane, &snapshot, &self.rule, self.provenance) {
+            let snapshot = self.pack.snapshot(index);
+            let written =
+                snapshot.and_then(|memory| outputs::checkpoint(lane, &memory, &self.rule, self.provenance));
+            match written {
                 Ok(event) => self.link.emit(event),
-                Err(error) => fail(lane, &error, self.link),
+                Err(error) => {
+                    log(&format!("{} has no checkpoint at iteration {}: {error}", lane.job, lane.iteration));
+                }
             }
             lane.saved = lane.iteration;
         }

@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "the rig is a module of each test binary")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
 
+pub mod sets;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -11,7 +13,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tombola_engine::{
-    checkpoint::{FileKind, TensorFile},
+    checkpoint::{FileKind, TensorFile, Values},
     device::Device,
     mask::Mask,
     random::{Purpose, Random},
@@ -61,6 +63,28 @@ impl Rig {
 
     pub fn cache(&self) -> PathBuf {
         self.folder.path().to_owned()
+    }
+
+    /// A set whose training images are black and whose test images are white: what is learned of the ones says nothing
+    /// about the others. One training image has a white first pixel, for a set needs some difference.
+    pub fn add_black_and_white(&self) {
+        let set = self.data().join("black_and_white");
+        fs::create_dir_all(&set).unwrap();
+        for (part, count, pixel) in [("train", TRAIN, 0), ("t10k", TEST, 255)] {
+            let mut pixels = vec![pixel; (count * SIDE * SIDE) as usize];
+            pixels[0] = 255;
+            write_set(&set, part, &pixels, &vec![1; count as usize]);
+        }
+    }
+
+    /// A mask of the rig's network under which it does not see the first pixel, as a file.
+    pub fn mask_of_the_first_pixel(&self) -> PathBuf {
+        let architecture = recipe(ADAM).architecture().unwrap();
+        let mut mask = Mask::dense(&architecture);
+        mask.layers[0].bits.iter_mut().step_by((SIDE * SIDE) as usize).for_each(|bit| *bit = 0);
+        let path = self.stage_folder().join("mask.safetensors");
+        mask.save(&architecture, &path).unwrap();
+        path
     }
 
     /// A new empty folder for a stage.
@@ -115,8 +139,13 @@ fn write_part(folder: &Path, part: &str, count: u32, seed: u64) {
             pixels.push((signal + random.below(120)) as u8);
         }
     }
-    write_idx(&folder.join(format!("{part}-images-idx3-ubyte")), &[count, SIDE, SIDE], &pixels);
-    write_idx(&folder.join(format!("{part}-labels-idx1-ubyte")), &[count], &labels);
+    write_set(folder, part, &pixels, &labels);
+}
+
+fn write_set(folder: &Path, part: &str, pixels: &[u8], labels: &[u8]) {
+    let count = labels.len() as u32;
+    write_idx(&folder.join(format!("{part}-images-idx3-ubyte")), &[count, SIDE, SIDE], pixels);
+    write_idx(&folder.join(format!("{part}-labels-idx1-ubyte")), &[count], labels);
 }
 
 fn write_idx(path: &Path, sizes: &[u32], bytes: &[u8]) {
@@ -365,9 +394,9 @@ impl Outcomes {
 pub fn tensors(path: &Path, kind: FileKind) -> BTreeMap<String, Vec<f64>> {
     let file = TensorFile::load(path, kind).unwrap();
     let names: Vec<String> = file.tensors().map(|(name, _, _)| name.to_owned()).collect();
-    let read = |name: &str| match file.f64s(name) {
-        Ok(values) => values.to_vec(),
-        Err(_) => file.f32s(name).unwrap().iter().map(|&value| f64::from(value)).collect(),
+    let read = |name: &str| match file.values(name).unwrap() {
+        Values::F64(values) => values.clone(),
+        _ => file.f32s(name).unwrap().iter().map(|&value| f64::from(value)).collect(),
     };
     names.into_iter().map(|name| (name.clone(), read(&name))).collect()
 }

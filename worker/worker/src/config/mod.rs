@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 use tombola_agent::{Limits, Options, SlotSpec};
-use tombola_settings::{Bytes, ConfigError, Log, LogFormat, Reader, Span};
-use values::{Coordinators, default_data, default_dir, default_name};
+use tombola_settings::{Bytes, ConfigError, Log, LogFormat, Reader, Span, folders};
+use values::{Coordinators, default_name};
 
 /// Prefix of the environment's variables.
 const PREFIX: &str = "TOMBOLA_WORKER_";
@@ -106,8 +106,8 @@ impl Config {
         Self {
             coordinators: reader.get("coordinator", Coordinators::default()).0,
             name: reader.get("name", default_name()),
-            dir: reader.get("dir", default_dir()),
-            data: reader.get("data", default_data()),
+            dir: reader.get("dir", folders::service_state("tombola-worker")),
+            data: reader.get("data", folders::user_data()),
             slots: slots(reader),
             limits: limits(reader),
             engine: engine(reader),

@@ -1,6 +1,7 @@
 //! `kill -9` of a worker, of an engine, of the coordinator: nothing finished is redone, nothing changes its result.
 
 use crate::rig::{Lab, eventually, kill, lives, sweep};
+use std::{collections::BTreeMap, time::SystemTime};
 
 /// Long enough to be in the middle of, whatever the machine.
 const STEPS: u32 = 30_000;
@@ -12,22 +13,22 @@ async fn a_killed_workers_round_goes_on_from_its_checkpoint_on_another_worker() 
     undisturbed.submit(&sweep("s", "1", STEPS, 1)).await;
 
     let lab = Lab::open().await;
-    let ada = lab.worker("ada", "cpu=1");
+    let mut workers: BTreeMap<_, _> =
+        ["ada", "bob"].map(|name| (name.to_owned(), lab.worker(name, "cpu=1"))).into();
+    lab.connected(2).await;
     lab.submit(&sweep("s", "1", STEPS, 1)).await;
-    lab.past("s", 1).await;
-    let _bob = lab.worker("bob", "cpu=1");
-    eventually(|| async { (lab.sql("select name from worker_status").await.len() == 2).then_some(()) }).await;
+    let killed = lab.past("s", 1).await.remove(0).worker;
     lab.checkpointed(1).await;
-    ada.kill();
+    workers.remove(&killed).unwrap().kill();
     lab.finished("s").await;
     undisturbed.finished("s").await;
     drop(eve);
 
     let history = lab.history().await;
-    let killed: Vec<_> = history.iter().filter(|attempt| attempt.how == "lost").collect();
-    assert_eq!(killed.len(), 1, "{history:?}");
-    let next = history.iter().find(|attempt| attempt.job == killed[0].job && attempt.how == "done").unwrap();
-    assert_eq!(next.worker, "bob");
+    let lost: Vec<_> = history.iter().filter(|attempt| attempt.how == "lost").collect();
+    assert_eq!((lost.len(), &lost[0].worker), (1, &killed), "{history:?}");
+    let next = history.iter().find(|attempt| attempt.job == lost[0].job && attempt.how == "done").unwrap();
+    assert_ne!(next.worker, killed);
     assert!(next.from >= 500 && next.from % 500 == 0, "resumed from {}", next.from);
     assert_eq!(lab.results("s", 1).await, undisturbed.results("s", 1).await);
 }
@@ -37,7 +38,7 @@ async fn a_killed_engine_costs_its_job_a_retry_and_its_neighbour_nothing() {
     let lab = Lab::open().await;
     let ada = lab.worker("ada", "2xcpu=1");
     lab.submit(&sweep("s", "[1, 2]", STEPS, 1)).await;
-    eventually(|| async { (lab.past("s", 1000).await.len() == 2).then_some(()) }).await;
+    lab.all_past("s", 1000, 2).await;
     let engines = ada.children();
     assert_eq!(engines.len(), 2);
     lab.checkpointed(2).await;
@@ -63,11 +64,15 @@ async fn workers_outlive_a_killed_coordinator_and_nothing_finished_is_redone() {
     let mut lab = Lab::open().await;
     let workers = [lab.worker("ada", "cpu=1"), lab.worker("bob", "cpu=1")];
     lab.submit(&sweep("s", "[1, 2]", STEPS, 2)).await;
-    for _ in 0..2 {
-        lab.past("s", 1000).await;
+    for writes in [2, 1] {
+        lab.all_past("s", 1000, 2).await;
         lab.kill_coordinator();
-        // Meanwhile they train on, and end what they were given.
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        // Meanwhile they train on.
+        for _ in 0..writes {
+            let now = SystemTime::now();
+            lab.wrote_after("ada", now).await;
+            lab.wrote_after("bob", now).await;
+        }
         lab.start_coordinator().await;
     }
     lab.finished("s").await;
@@ -98,4 +103,57 @@ async fn a_worker_told_to_leave_checkpoints_gives_back_and_exits_with_0() {
     let history = lab.history().await;
     assert_eq!(history[0].how, "drained", "{history:?}");
     assert!(history[1].worker == "bob" && history[1].from > 1000, "{history:?}");
+}
+
+/// What is left over is handed in at the next start.
+#[tokio::test]
+async fn workers_that_leave_without_a_coordinator_say_how_they_left() {
+    let mut lab = Lab::open().await;
+    let ada = lab.worker_with("ada", "cpu=1", &[("TOMBOLA_WORKER_LIMITS__DRAIN_WITHIN", "1s")]);
+    let bob = lab.worker("bob", "cpu=1");
+    lab.submit(&sweep("s", "[1, 2]", STEPS, 1)).await;
+    lab.all_past("s", 1000, 2).await;
+    lab.checkpointed(2).await;
+    lab.kill_coordinator();
+    ada.signal("-TERM");
+    bob.signal("-TERM");
+    eventually(|| async { lab.log("bob").contains("worker.drain").then_some(()) }).await;
+    bob.signal("-TERM");
+    assert_eq!((ada.wait(), bob.wait()), (Some(4), Some(130)));
+    assert!(lab.log("ada").contains("draining took too long; what is left is handed in at the next start"));
+    assert!(lab.log("bob").contains("left at once; running jobs go on from their last checkpoints"));
+
+    // However slowly they come back.
+    lab.term = "60s";
+    lab.start_coordinator().await;
+    let _workers = [lab.worker("ada", "cpu=1"), lab.worker("bob", "cpu=1")];
+    lab.finished("s").await;
+    let history = lab.history().await;
+    let (done, cut): (Vec<_>, Vec<_>) = history.iter().partition(|attempt| attempt.how == "done");
+    assert_eq!((done.len(), cut.len()), (6, 2), "{history:?}");
+    let charged = lab.sql("select sum(tries) + sum(losses) from jobs").await;
+    assert_eq!(charged, [["0"]], "{history:?}");
+    for cut in cut {
+        let next = done.iter().find(|next| next.job == cut.job).unwrap();
+        assert!(next.from >= 500, "{history:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_set_that_no_worker_has_is_named_with_who_lacks_it_and_what_to_do() {
+    let lab = Lab::open().await;
+    let empty = lab.path("empty");
+    let _ada = lab.worker_with("ada", "cpu=1", &[("TOMBOLA_WORKER_DATA", empty.to_str().unwrap())]);
+    lab.connected(1).await;
+    lab.submit(&sweep("s", "1", 300, 1)).await;
+    let told = lab.explain("s").await;
+    assert!(told.contains("none of 1 connected workers can take it"), "{told}");
+    assert!(
+        told.contains("ada has no data set `tiny`; `tombola-worker --help` says where it looks"),
+        "{told}"
+    );
+    let _bob = lab.worker("bob", "cpu=1");
+    lab.finished("s").await;
+    let history = lab.history().await;
+    assert!(history.iter().all(|attempt| attempt.kind == "prune" || attempt.worker == "bob"), "{history:?}");
 }

@@ -6,4 +6,5 @@
 mod kills;
 mod rig;
 mod sharing;
+mod tickets;
 mod up;

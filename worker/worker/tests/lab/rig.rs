@@ -4,15 +4,16 @@ use std::{
     fs,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
 use tombola_engine::random::{Purpose, Random};
 use tombola_spec::job::Stream;
 use tombola_wire::v1::{
-    ExtendRequest, GetRequest, PlanRequest, PlanResponse, QueryRequest, Running, SubmitRequest,
-    SubmitResponse, Sweep, TicketRequest, WatchRequest, query_service_client::QueryServiceClient,
+    ExplainRequest, ExtendRequest, GetArtifactRequest, GetRequest, PlanRequest, PlanResponse, QueryRequest,
+    Running, SubmitRequest, SubmitResponse, Sweep, TicketRequest, WatchRequest,
+    artifact_service_client::ArtifactServiceClient, query_service_client::QueryServiceClient,
     sweep_service_client::SweepServiceClient, value::Kind,
 };
 use tonic::transport::{Channel, Endpoint};
@@ -88,6 +89,8 @@ pub(crate) struct Lab {
     folder: TempDir,
     address: String,
     coordinator: Option<Process>,
+    /// How long a silent worker keeps its leases.
+    pub(crate) term: &'static str,
 }
 
 impl Lab {
@@ -95,7 +98,7 @@ impl Lab {
     pub(crate) async fn open() -> Self {
         let folder = TempDir::new().unwrap();
         write_data(&folder.path().join("data/tiny"));
-        let mut lab = Self { folder, address: "127.0.0.1:0".to_owned(), coordinator: None };
+        let mut lab = Self { folder, address: "127.0.0.1:0".to_owned(), coordinator: None, term: "2s" };
         lab.start_coordinator().await;
         lab
     }
@@ -113,7 +116,7 @@ impl Lab {
         command.arg("--state").arg(self.path("state")).args(["--listen", &self.address]);
         // Quick terms, so that what takes seconds in a lab takes less here.
         command.env("TOMBOLA_COORDINATOR_WORKERS__HEARTBEAT", "200ms");
-        command.env("TOMBOLA_COORDINATOR_WORKERS__TERM", "2s");
+        command.env("TOMBOLA_COORDINATOR_WORKERS__TERM", self.term);
         self.coordinator = Some(self.spawn(command, "coordinator"));
         let answered = || async {
             let address = fs::read_to_string(&file).ok()?.trim().to_owned();
@@ -128,11 +131,42 @@ impl Lab {
 
     /// A worker that checkpoints often.
     pub(crate) fn worker(&self, name: &str, slots: &str) -> Process {
+        self.worker_with(name, slots, &[])
+    }
+
+    /// A worker with further settings from its environment.
+    pub(crate) fn worker_with(&self, name: &str, slots: &str, settings: &[(&str, &str)]) -> Process {
         let mut command = Command::new(binary("tombola-worker"));
         command.args(["--coordinator", &self.address, "--name", name, "--slots", slots]);
-        command.arg("--dir").arg(self.path(name)).arg("--data").arg(self.path("data"));
+        command.arg("--dir").arg(self.path(name)).env("TOMBOLA_WORKER_DATA", self.path("data"));
         command.env("TOMBOLA_WORKER_ENGINE__CHECKPOINT_EVERY_ITERATIONS", "500");
+        command.envs(settings.iter().copied());
         self.spawn(command, name)
+    }
+
+    /// Waits until so many workers are connected.
+    pub(crate) async fn connected(&self, workers: usize) {
+        let sql = "select name from worker_status where state = 'connected'";
+        eventually(|| async { (self.sql(sql).await.len() == workers).then_some(()) }).await;
+    }
+
+    /// A `tombola` command for this laboratory.
+    pub(crate) fn tombola(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary("tombola"));
+        command.args(["--coordinator", &self.address]).args(arguments).current_dir(self.folder.path());
+        command.output().unwrap()
+    }
+
+    /// What a process wrote so far.
+    pub(crate) fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default()
+    }
+
+    /// Waits until a worker has written a checkpoint or a result after this moment.
+    pub(crate) async fn wrote_after(&self, worker: &str, moment: SystemTime) {
+        let newer = |file: &Path| fs::metadata(file).is_ok_and(|file| file.modified().unwrap() > moment);
+        let folders = ["slots", "artifacts"].map(|folder| self.path(worker).join(folder));
+        eventually(|| async { folders.iter().flat_map(|f| files(f)).any(|f| newer(&f)).then_some(()) }).await;
     }
 
     pub(crate) fn spawn(&self, mut command: Command, name: &str) -> Process {
@@ -159,6 +193,25 @@ impl Lab {
         self.sweeps().extend(request).await.unwrap().into_inner()
     }
 
+    /// Why a sweep or a job is where it is.
+    pub(crate) async fn explain(&self, what: &str) -> String {
+        let request = ExplainRequest { what: what.to_owned() };
+        self.sweeps().explain(request).await.unwrap().into_inner().lines.join("\n")
+    }
+
+    /// An artifact as a file.
+    pub(crate) async fn download(&self, digest: &str, name: &str) -> PathBuf {
+        let mut client = ArtifactServiceClient::new(endpoint(&self.address).connect_lazy());
+        let request = GetArtifactRequest { digest: digest.to_owned() };
+        let mut chunks = client.get(request).await.unwrap().into_inner();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = chunks.message().await.unwrap() {
+            bytes.extend(chunk.data);
+        }
+        fs::write(self.path(name), bytes).unwrap();
+        self.path(name)
+    }
+
     /// Waits until a sweep is finished, which it has to be without failures.
     pub(crate) async fn finished(&self, sweep: &str) -> Sweep {
         let done = || async {
@@ -173,6 +226,13 @@ impl Lab {
         let sweep = eventually(done).await;
         assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}");
         sweep
+    }
+
+    /// Waits until so many trainings of a sweep are past `iteration` at once.
+    pub(crate) async fn all_past(&self, sweep: &str, iteration: u64, trainings: usize) {
+        let past = |running: &Running| running.iteration > iteration && running.to > 1;
+        let count = async || self.past(sweep, iteration).await.into_iter().filter(past).count();
+        eventually(|| async { (count().await == trainings).then_some(()) }).await;
     }
 
     /// What runs of a sweep, once something of it is past `iteration`.
@@ -207,7 +267,6 @@ impl Lab {
             Some(Kind::Real(x)) => x.to_string(),
             Some(Kind::Text(text)) => text,
             Some(Kind::Boolean(flag)) => flag.to_string(),
-            Some(Kind::Blob(bytes)) => format!("{bytes:?}"),
         };
         let row = |row: tombola_wire::v1::Row| row.values.into_iter().map(|value| text(value.kind)).collect();
         answer.rows.into_iter().map(row).collect()
@@ -251,6 +310,12 @@ pub(crate) struct Attempt {
     pub(crate) how: String,
     pub(crate) from: u64,
     pub(crate) kind: String,
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    entries.into_iter().flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 fn endpoint(address: &str) -> Endpoint {

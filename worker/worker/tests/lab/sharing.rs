@@ -2,6 +2,9 @@
 
 use crate::rig::{Lab, sweep};
 
+/// Long enough to be in the middle of, whatever the machine.
+const STEPS: u32 = 30_000;
+
 #[tokio::test]
 async fn work_is_shared_inside_a_sweep_with_itself_and_across_sweeps() {
     let lab = Lab::open().await;
@@ -42,4 +45,22 @@ async fn work_is_shared_inside_a_sweep_with_itself_and_across_sweeps() {
     let measured = lab.sql("select sum(iterations_done) from sweep_progress").await;
     // Both sweeps count the dense training they share.
     assert_eq!(measured, [[(iterations + 300).to_string()]]);
+}
+
+#[tokio::test]
+async fn a_sweep_grows_while_it_trains_and_only_what_is_new_is_trained() {
+    let lab = Lab::open().await;
+    let _ada = lab.worker("ada", "2xcpu=1");
+    lab.submit(&sweep("s", "1", STEPS, 1)).await;
+    lab.past("s", 1000).await;
+    let more = sweep("s", "[1, 2]", STEPS, 2);
+    let planned = lab.plan(&more).await;
+    assert_eq!((planned.jobs, planned.jobs_new), (10, 7));
+    assert_eq!(lab.extend("s", &more).await.jobs_new, 7);
+    let dense = lab.sql("select how from job_history where job = 1").await;
+    assert_eq!(dense, [[""]], "the first training is not at its end");
+    lab.finished("s").await;
+    let history = lab.history().await;
+    assert_eq!(history.len(), 10, "{history:?}");
+    assert!(history.iter().all(|attempt| attempt.how == "done" && attempt.from == 0), "{history:?}");
 }

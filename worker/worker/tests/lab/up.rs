@@ -22,7 +22,7 @@ async fn ctrl_c_leaves_it_resumable_and_the_next_run_trains_nothing_twice() {
     lab.kill_coordinator();
     fs::write(lab.path("sweep.toml"), sweep("s", "[1, 2]", 8_000, 2)).unwrap();
     let first = up(&lab, "first");
-    let said = |name: &str| fs::read_to_string(lab.path(&format!("{name}.log"))).unwrap_or_default();
+    let said = |name: &str| lab.log(name);
     let some_done = |line: &str| line.contains(" jobs done") && !line.contains(" 0 jobs done");
     eventually(|| async { said("first").lines().any(some_done).then_some(()) }).await;
     first.signal("-INT");

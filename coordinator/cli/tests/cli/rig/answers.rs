@@ -1,6 +1,6 @@
 //! The scripted answers: one small sweep, halfway through.
 
-use super::Asked;
+use super::{Asked, SWEEP, WHOLE};
 use safetensors::{Dtype, serialize, tensor::TensorView};
 use std::collections::HashMap;
 use tokio_stream::{Iter, StreamExt, iter};
@@ -231,7 +231,12 @@ impl SweepService for Fake {
     }
 
     async fn get(&self, request: Request<v1::GetRequest>) -> Answer<v1::Sweep> {
-        self.find("Get", &request.into_inner().sweep).map(Response::new)
+        let name = request.into_inner().sweep;
+        if name == WHOLE {
+            self.note("Get", &name);
+            return Ok(Response::new(v1::Sweep { name, file: SWEEP.to_owned(), ..sweep() }));
+        }
+        self.find("Get", &name).map(Response::new)
     }
 
     async fn list(&self, _: Request<v1::ListRequest>) -> Answer<v1::ListResponse> {

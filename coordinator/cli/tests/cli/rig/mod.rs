@@ -13,6 +13,19 @@ use tombola_wire::v1::{
     sweep_service_server::SweepServiceServer,
 };
 
+/// A sweep file.
+pub(crate) const SWEEP: &str = r#"name = "lenet"
+seeds = "1..=2"
+model = { name = "mnist_lenet_300_100" }
+data = { set = "mnist" }
+train = { steps = "3000it", batch = 60, optimizer = "adam", lr = 1.2e-3 }
+prune = { scope = "per_layer", rate = 0.2, rates = { "fc.weight" = 0.1 }, rounds = 3 }
+branch.reinit = { rounds = [3] }
+"#;
+
+/// The sweep of the stand-in that has this file.
+pub(crate) const WHOLE: &str = "whole";
+
 /// What the stand-in was asked, in order: the request's name and its most telling field.
 pub(super) type Asked = Arc<Mutex<Vec<String>>>;
 
@@ -118,7 +131,10 @@ pub(crate) fn tombola(folder: &std::path::Path, address: Option<&str>, words: &[
 pub(crate) fn python() -> Option<std::path::PathBuf> {
     let found = std::env::var_os("TOMBOLA_TEST_PYTHON").map(Into::into);
     if found.is_none() {
-        assert!(std::env::var_os("TOMBOLA_TEST_REQUIRE").is_none(), "TOMBOLA_TEST_PYTHON is not set");
+        assert!(
+            std::env::var("TOMBOLA_TEST_REQUIRE").as_deref() != Ok("1"),
+            "TOMBOLA_TEST_PYTHON is not set"
+        );
         eprintln!(
             "skipped: TOMBOLA_TEST_PYTHON names no Python with safetensors (`cargo xtask test` sets it)"
         );

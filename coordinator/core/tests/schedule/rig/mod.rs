@@ -160,11 +160,15 @@ impl Rig {
         answers.into_iter().chain(reports).for_each(|event| self.event(event));
     }
 
+    /// A worker's link breaks, and the coordinator has not noticed: what it sends is lost.
+    pub(crate) fn break_link(&mut self, name: &str) {
+        self.links.remove(&self.agents[name].id);
+    }
+
     /// A worker's link breaks; it goes on by itself.
     pub(crate) fn cut(&mut self, name: &str) {
-        let id = self.agents[name].id;
-        self.links.remove(&id);
-        self.event(Event::LinkDown { worker: id });
+        self.break_link(name);
+        self.event(Event::LinkDown { worker: self.agents[name].id });
     }
 
     /// `kill -9` of a worker.

@@ -67,7 +67,7 @@ impl Store {
                 self.last.worker = self.last.worker.max(worker.0);
                 self.workers.insert(worker, (info.name, "connected"));
             }
-            Write::WorkerState { worker, state } => self.workers.get_mut(&worker).unwrap().1 = state,
+            Write::WorkerState { worker, state } => self.workers.get_mut(&worker).unwrap().1 = state.name(),
             Write::BindData { set, digest, shape } => {
                 assert_eq!(self.data.entry(set).or_insert((digest, shape)).0, digest);
             }
@@ -127,7 +127,7 @@ impl Store {
                 assert!(!matches!(next, JobState::Leased | JobState::Done));
                 let row = self.leased(job, attempt);
                 (row.state, row.tries, row.losses) = (next, tries, losses);
-                self.ends.push((job, attempt, how));
+                self.ends.push((job, attempt, how.name()));
             }
             other => panic!("unknown write {other:?}"),
         }

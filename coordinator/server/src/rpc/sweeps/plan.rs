@@ -25,9 +25,14 @@ impl Sweeps {
         let runs_again = |state| matches!(state, JobState::Failed | JobState::Unwanted);
         let known: HashSet<_> =
             stored.iter().filter(|job| !runs_again(job.state)).map(|job| job.fingerprint).collect();
-        let new: Vec<&JobPlan> = plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
-        let device_seconds = speed::device_seconds(self.store.as_ref(), &new).await?;
-        Ok(answer(&file, &plan, &new, device_seconds))
+        let sum_up = move || {
+            let new: Vec<&JobPlan> =
+                plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
+            Ok((speed::wanted(&new), answer(&file, &plan, &new)))
+        };
+        let (wanted, answer) = expansion::aside(sum_up).await?;
+        let device_seconds = speed::device_seconds(self.store.as_ref(), &wanted).await?;
+        Ok(v1::PlanResponse { device_seconds, ..answer })
     }
 
     pub(super) async fn diff_files(&self, request: v1::DiffRequest) -> Result<v1::DiffResponse, Error> {
@@ -59,12 +64,13 @@ impl Sweeps {
 pub(super) async fn parse(text: String) -> Result<SweepFile, Error> {
     if text.len() > LARGEST {
         let what = format!("the sweep file has {} bytes; at most {LARGEST} are possible", text.len());
-        return Err(Error::Exhausted(what));
+        return Err(Error::Invalid(what));
     }
     expansion::aside(move || sweep::parse(&text)).await
 }
 
-fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan], device_seconds: f64) -> v1::PlanResponse {
+/// All but how long it will take.
+fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan]) -> v1::PlanResponse {
     let summary = sweep::summary(plan);
     let cost = sweep::cost(new.iter().copied());
     let setting = |setting: sweep::Setting| v1::Setting {
@@ -86,6 +92,6 @@ fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan], device_seconds: f64) 
         bytes_kept: cost.bytes,
         settings: sweep::resolved(file).into_iter().map(setting).collect(),
         ladder: summary.ladder.into_iter().map(|(round, density)| v1::Density { round, density }).collect(),
-        device_seconds,
+        device_seconds: 0.0,
     }
 }

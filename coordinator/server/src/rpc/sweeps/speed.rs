@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use tombola_core::plan::JobPlan;
 use tombola_spec::{
     JobId,
-    job::{JobSpec, TrainJob},
-    settings::{Dtype, Optimizer},
+    job::{JobSpec, Network, TrainJob},
+    settings::Dtype,
 };
 
 /// Most measured jobs that are looked at, the newest first.
@@ -17,10 +17,8 @@ const LOOKED_AT: usize = 2000;
 
 /// What trainings of about equal speed have in common. Masked ones run as fast as dense ones for now.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Likeness {
-    model: String,
-    image: [u32; 3],
-    classes: u32,
+pub(super) struct Likeness {
+    network: Network,
     batch: u32,
     double: bool,
     optimizer: &'static str,
@@ -30,27 +28,27 @@ impl Likeness {
     fn of(job: &TrainJob) -> Self {
         let recipe = &job.recipe;
         Self {
-            model: recipe.model.name.clone(),
-            image: recipe.data.shape.image,
-            classes: recipe.data.shape.classes,
+            network: recipe.network(),
             batch: recipe.train.batch,
             double: recipe.dtype == Dtype::F64,
-            optimizer: match recipe.train.optimizer {
-                Optimizer::Sgd { .. } => "sgd",
-                Optimizer::Adam { .. } => "adam",
-            },
+            optimizer: recipe.train.optimizer.name(),
         }
     }
 }
 
-/// Seconds on a device that these jobs will take; 0 if for any of their trainings nothing alike was measured.
-pub(super) async fn device_seconds(store: &dyn Store, jobs: &[&JobPlan]) -> Result<f64, Error> {
+/// Iterations of these jobs' trainings, by likeness.
+pub(super) fn wanted(jobs: &[&JobPlan]) -> HashMap<Likeness, u64> {
     let mut wanted: HashMap<Likeness, u64> = HashMap::new();
     for job in jobs {
         if let JobSpec::Train(train) = &*job.spec {
             *wanted.entry(Likeness::of(train)).or_default() += job.spec.iterations();
         }
     }
+    wanted
+}
+
+/// Seconds on a device that these iterations will take; 0 if for any of them nothing alike was measured.
+pub(super) async fn device_seconds(store: &dyn Store, wanted: &HashMap<Likeness, u64>) -> Result<f64, Error> {
     if wanted.is_empty() {
         return Ok(0.0);
     }

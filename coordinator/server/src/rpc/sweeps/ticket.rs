@@ -127,9 +127,6 @@ fn counts(layers: &[LayerCount]) -> Value {
 
 fn versions() -> Value {
     let components = version::components().map(|(name, number)| (name.to_owned(), json!(number)));
-    let builds = [
-        ("tombola".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
-        ("state".to_owned(), json!(version::STATE)),
-    ];
-    Value::Object(builds.into_iter().chain(components).collect())
+    let build = [("tombola".to_owned(), json!(env!("CARGO_PKG_VERSION")))];
+    Value::Object(build.into_iter().chain(components).collect())
 }

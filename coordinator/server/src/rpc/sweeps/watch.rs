@@ -73,22 +73,23 @@ impl Watching {
         }
     }
 
-    /// Sends events until nothing more will happen.
+    /// Sends events until nothing more will happen and all of it was told.
     async fn tell(&mut self, events: &Events) -> Result<(), Error> {
         loop {
             self.news.borrow_and_update();
             let (event, over) = self.event().await?;
-            if events.send(Ok(event)).await.is_err() || over {
+            let more = event.ended.len() == NAMED;
+            if events.send(Ok(event)).await.is_err() || (over && !more) {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
-            if self.news.changed().await.is_err() {
+            if !more && self.news.changed().await.is_err() {
                 return Ok(());
             }
         }
     }
 
-    /// What there is to tell now, and whether it is the last of it.
+    /// What there is to tell now, and whether nothing more will happen.
     async fn event(&mut self) -> Result<(v1::WatchEvent, bool), Error> {
         let row = self.sweeps.find(&self.name).await?;
         if row.source != self.source {

@@ -9,7 +9,7 @@ use super::{
     cell::Row,
     guest::AT_ONCE,
     migrate,
-    sql::{Driver, about, check},
+    sql::{SqlDatabase, about, check},
     verb::{Arg, Expect, Step, Verb},
 };
 use async_trait::async_trait;
@@ -156,7 +156,7 @@ impl Postgres {
 }
 
 #[async_trait]
-impl Driver for Postgres {
+impl SqlDatabase for Postgres {
     async fn migrate(&self) -> Result<()> {
         let mut connection = self.connect().await?;
         self.bring_up(&mut connection).await?;

@@ -24,10 +24,14 @@ pub(super) struct Lock {
 impl Folder {
     /// Makes the folder if it is missing.
     pub(super) fn open(path: &Path) -> Result<Self> {
+        Self::open_on(&Machine, path)
+    }
+
+    fn open_on(mounts: &impl Mounts, path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_owned() };
         fs::create_dir_all(path).map_err(|error| folder.fault(&error))?;
-        let magic = rustix::fs::statfs(path).map_err(|error| folder.fault(&error.into()))?.f_type as u64;
-        match network(magic, || mounted_as(path)) {
+        let magic = mounts.magic(path).map_err(|error| folder.fault(&error))?;
+        match network(magic, || mounted_as(mounts, path)) {
             Some(kind) => Err(StoreError::Network { place: folder.place(), kind }),
             None => Ok(folder),
         }
@@ -77,6 +81,26 @@ impl Folder {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { place },
             _ => StoreError::Unavailable { place, why: error.to_string() },
         }
+    }
+}
+
+/// What the system says of file systems.
+trait Mounts {
+    /// The magic number of the one that holds `path`.
+    fn magic(&self, path: &Path) -> io::Result<u64>;
+    /// All of them, in the form of proc(5)'s `mountinfo`.
+    fn table(&self) -> io::Result<String>;
+}
+
+struct Machine;
+
+impl Mounts for Machine {
+    fn magic(&self, path: &Path) -> io::Result<u64> {
+        Ok(rustix::fs::statfs(path)?.f_type as u64)
+    }
+
+    fn table(&self) -> io::Result<String> {
+        fs::read_to_string("/proc/self/mountinfo")
     }
 }
 
@@ -148,9 +172,9 @@ fn network(magic: u64, fuse: impl FnOnce() -> Option<String>) -> Option<String> 
 }
 
 /// The type of the mount that holds `path`, such as `fuse.sshfs`.
-fn mounted_as(path: &Path) -> Option<String> {
+fn mounted_as(mounts: &impl Mounts, path: &Path) -> Option<String> {
     let device = fs::metadata(path).ok()?.st_dev();
-    mount_type(&fs::read_to_string("/proc/self/mountinfo").ok()?, device)
+    mount_type(&mounts.table().ok()?, device)
 }
 
 /// The type of a device's mount; the table is proc(5)'s: `36 35 98:0 / /mnt rw - fuse.sshfs host: rw`.
@@ -195,6 +219,37 @@ mod tests {
         assert_eq!(fuse("fuse.glusterfs").as_deref(), Some("fuse.glusterfs"));
         assert_eq!(fuse("fuseblk"), None);
         assert_eq!(fuse("fuse.unionfs"), None);
+    }
+
+    /// A file system of this magic number; the table has every device as this type.
+    struct Carries(u64, &'static str, u64);
+
+    impl Mounts for Carries {
+        fn magic(&self, _: &Path) -> io::Result<u64> {
+            Ok(self.0)
+        }
+
+        fn table(&self) -> io::Result<String> {
+            let (major, minor) = (rustix::fs::major(self.2), rustix::fs::minor(self.2));
+            Ok(format!("40 22 {major}:{minor} / /mnt/lab rw - {} lab:/data rw\n", self.1))
+        }
+    }
+
+    #[test]
+    fn a_state_folder_on_a_network_file_system_is_refused_with_its_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = fs::metadata(folder.path()).unwrap().st_dev();
+        let open = |magic, carried| Folder::open_on(&Carries(magic, carried, device), folder.path());
+        for (magic, carried, kind) in [(0x6969, "nfs4", "NFS"), (FUSE, "fuse.sshfs", "fuse.sshfs")] {
+            let refused = open(magic, carried).err().unwrap();
+            assert!(
+                matches!(&refused, StoreError::Network { kind: found, .. } if found == kind),
+                "{refused}"
+            );
+            assert!(refused.to_string().contains("hint: use a local disk, or Postgres"), "{refused}");
+        }
+        assert!(fs::read_dir(folder.path()).unwrap().next().is_none(), "nothing was written there");
+        assert!(open(FUSE, "fuse.gocryptfs").is_ok());
     }
 
     #[test]

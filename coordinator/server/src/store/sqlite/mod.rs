@@ -10,7 +10,7 @@ use super::{
     cell::Row,
     guest::AT_ONCE,
     migrate,
-    sql::{Driver, about, check},
+    sql::{SqlDatabase, about, check},
     verb::{Arg, Expect, Step, Verb},
 };
 use async_trait::async_trait;
@@ -131,7 +131,7 @@ impl Sqlite {
 }
 
 #[async_trait]
-impl Driver for Sqlite {
+impl SqlDatabase for Sqlite {
     /// Under the leader's lock: the schema never changes under a leader's feet, nor twice at once.
     async fn migrate(&self) -> Result<()> {
         let lead = self.lead.lock().await;
@@ -205,6 +205,33 @@ mod tests {
 
     fn digests(count: u32) -> Vec<Digest> {
         (0..count).map(|number| Digest::of(&number.to_le_bytes())).collect()
+    }
+
+    async fn pragma(connection: &mut SqliteConnection, name: &str) -> String {
+        let sql = AssertSqlSafe(format!("select cast({name} as text) from pragma_{name}"));
+        sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_connection_that_writes_is_durable_and_no_other_can_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = leader(folder.path(), "select 1").await;
+        let mut lead = store.lead.lock().await;
+        let leading = &mut lead.writer.as_mut().unwrap().connection;
+        // The leader's, and those that migrate.
+        for writer in [leading, &mut store.connect().await.unwrap()] {
+            assert_eq!(pragma(writer, "journal_mode").await, "wal");
+            assert_eq!(pragma(writer, "synchronous").await, "2", "FULL: a commit is on disk when it returns");
+            assert_eq!(pragma(writer, "foreign_keys").await, "1");
+        }
+        // Our own, and users'.
+        let pooled = &mut *store.readers.acquire().await.unwrap();
+        for reader in [pooled, &mut reading(&store.folder).connect().await.unwrap()] {
+            assert_eq!(pragma(reader, "journal_mode").await, "wal");
+            assert_eq!(pragma(reader, "query_only").await, "1");
+            let refused = sqlx::query("delete from pins").execute(reader).await.unwrap_err();
+            assert!(matches!(store.fault(&refused), StoreError::ReadOnly { .. }), "{refused}");
+        }
     }
 
     #[tokio::test]

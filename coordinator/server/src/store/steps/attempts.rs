@@ -101,7 +101,7 @@ fn end<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
             failure.as_ref().map(|failure| failure.class.name()),
             failure.as_ref().map(|failure| failure.message.as_str()),
         );
-        attempts.push(row![*job, *attempt, steps.now, *how, class, message]);
+        attempts.push(row![*job, *attempt, steps.now, how.name(), class, message]);
         jobs.push(row![*job, *attempt, next.name(), *tries, *losses]);
     }
     steps.push(&sql::END_ATTEMPT, attempts);

@@ -6,18 +6,15 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use tombola_core::{
     plan::TrialSettings,
-    record::{JobRow, RoundRow, TrialRow, Write},
+    record::{JobRow, RoundRow, SweepRow, TrialRow, Write},
 };
-use tombola_spec::job::JobSpec;
+use tombola_spec::{JobId, SweepId, WorkerId, job::JobSpec, worker::WorkerInfo};
 
 /// Adds the statements of one write.
 pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
     let now = steps.now;
     match write {
-        Write::AddSweep(sweep) => {
-            let (name, source) = (sweep.name.as_str(), sweep.source.as_str());
-            steps.push(&sql::ADD_SWEEP, vec![row![sweep.id, name, source, sweep.state.name(), now]]);
-        }
+        Write::AddSweep(sweep) => add_sweep(steps, sweep),
         Write::SweepSource { sweep, source } => {
             steps.push(&sql::SWEEP_SOURCE, vec![row![*sweep, source.as_str(), now]]);
         }
@@ -30,22 +27,14 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         }
         Write::AddRounds(rounds) => add_rounds(steps, rounds),
         Write::AddJobs(jobs) => add_jobs(steps, jobs),
-        Write::Claim { sweep, jobs, shared } => {
-            let shared: HashSet<_> = shared.iter().collect();
-            let claims = jobs.iter().map(|job| row![*sweep, *job, shared.contains(job)]);
-            steps.push(&sql::CLAIM, claims.collect());
-        }
+        Write::Claim { sweep, jobs, shared } => claim(steps, *sweep, jobs, shared),
         Write::Unclaim { sweep } => steps.push(&sql::UNCLAIM, vec![row![*sweep]]),
         Write::JobState { jobs, state, reset } => {
             steps.push(&sql::JOB_STATE, jobs.iter().map(|job| row![*job, state.name(), *reset]).collect());
         }
-        Write::Worker { worker, info } => {
-            let (name, host, version) = (info.name.as_str(), info.host.as_str(), info.version.as_str());
-            let row = row![*worker, name, host, version, Arg::json(info), "connected", now];
-            steps.push(&sql::WORKER, vec![row]);
-        }
+        Write::Worker { worker, info } => add_worker(steps, *worker, info),
         Write::WorkerState { worker, state } => {
-            steps.push(&sql::WORKER_STATE, vec![row![*worker, *state, now]]);
+            steps.push(&sql::WORKER_STATE, vec![row![*worker, state.name(), now]]);
         }
         Write::BindData { set, digest, shape } => {
             steps.push(&sql::BIND_DATA, vec![row![set.as_str(), *digest, Arg::json(shape), now]]);
@@ -58,6 +47,23 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         | Write::Finish { .. }
         | Write::End { .. } => unreachable!("writes about attempts are batched"),
     }
+}
+
+fn add_sweep<'a>(steps: &mut Steps<'a>, sweep: &'a SweepRow) {
+    let (name, source) = (sweep.name.as_str(), sweep.source.as_str());
+    steps.push(&sql::ADD_SWEEP, vec![row![sweep.id, name, source, sweep.state.name(), steps.now]]);
+}
+
+fn claim<'a>(steps: &mut Steps<'a>, sweep: SweepId, jobs: &'a [JobId], shared: &'a [JobId]) {
+    let shared: HashSet<_> = shared.iter().collect();
+    let claims = jobs.iter().map(|job| row![sweep, *job, shared.contains(job)]);
+    steps.push(&sql::CLAIM, claims.collect());
+}
+
+fn add_worker<'a>(steps: &mut Steps<'a>, worker: WorkerId, info: &'a WorkerInfo) {
+    let (name, host, version) = (info.name.as_str(), info.host.as_str(), info.version.as_str());
+    let row = row![worker, name, host, version, Arg::json(info), "connected", steps.now];
+    steps.push(&sql::WORKER, vec![row]);
 }
 
 fn add_trials<'a>(steps: &mut Steps<'a>, trials: &'a [TrialRow]) {

@@ -36,14 +36,6 @@ pub(super) fn pin<'a>(digests: &[Digest], now: &str, expires: &str) -> Vec<Step<
     vec![expired, Step { verb: &attempts_sql::PIN, rows }]
 }
 
-/// The statement that unpins uploads.
-pub(super) fn unpin<'a>(digests: &[Digest]) -> Vec<Step<'a>> {
-    vec![Step {
-        verb: &attempts_sql::UNPIN,
-        rows: digests.iter().map(|digest| vec![(*digest).into()]).collect(),
-    }]
-}
-
 /// Statements in the making.
 struct Steps<'a> {
     /// The commit's timestamp.

@@ -1,7 +1,8 @@
 //! Where a coordinator's state is, and a coordinator that serves it in this process.
 
 use super::place::Place;
-use std::{net::SocketAddr, path::Path, time::Duration};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
+use std::{any::Any, net::SocketAddr, path::Path, time::Duration};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tombola_server::{
@@ -60,6 +61,23 @@ impl Home {
         config.workers.term = millis(1500);
         config.workers.pause = millis(100);
         config
+    }
+
+    /// Somebody keeps the database's writers waiting: no commit gets through until what is returned is dropped.
+    pub(crate) async fn hold_up_commits(&self) -> Box<dyn Any> {
+        match &self.place {
+            Place::Sqlite(folder) => {
+                let url = format!("sqlite://{}", folder.path().join("tombola.db").display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                connection.execute("begin immediate").await.unwrap();
+                Box::new(connection)
+            }
+            Place::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                connection.execute("begin; lock table leader in access exclusive mode").await.unwrap();
+                Box::new(connection)
+            }
+        }
     }
 
     /// A coordinator on this state.
@@ -128,12 +146,15 @@ pub(crate) fn channel(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true).connect_lazy()
 }
 
-/// Waits until something is so; a scenario that waits for ever is ended by the test runner.
+/// Waits until something is so, a minute at most: a machine so slow has other troubles.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
-    loop {
-        if let Some(found) = look().await {
-            return found;
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(60), found).await.expect("it did not come to be within a minute")
 }

@@ -1,6 +1,6 @@
 //! A worker that follows a script: it takes leases, pretends to train, uploads bytes and reports.
 
-use super::home::channel;
+use super::home::{channel, eventually};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
@@ -22,7 +22,7 @@ use tombola_wire::v1::{
     artifact_service_client::ArtifactServiceClient, from_worker, put_request, report, to_worker,
     worker_service_client::WorkerServiceClient,
 };
-use tonic::{Streaming, transport::Channel};
+use tonic::{Code, Streaming, transport::Channel};
 
 /// What a worker of one slot says of itself.
 pub(crate) fn info(name: &str) -> WorkerInfo {
@@ -98,7 +98,7 @@ impl Worker {
         Self::welcome(address, &info(name), "", Vec::new()).await
     }
 
-    /// A worker that is welcome, perhaps back with what it holds.
+    /// A worker that is welcome, perhaps back with what it holds. Between two leaders it tries again, as any worker does.
     pub(crate) async fn welcome(
         address: SocketAddr,
         info: &WorkerInfo,
@@ -107,11 +107,15 @@ impl Worker {
     ) -> Self {
         let info_json = serde_json::to_string(info).unwrap();
         let hello = Hello { protocol: version::PROTOCOL, info_json, worker: worker.to_owned(), held };
-        match Self::hello(address, hello).await {
-            Ok((to_worker::Message::Welcome(_), worker)) => worker,
-            Ok((other, _)) => panic!("not welcome: {other:?}"),
-            Err(status) => panic!("not welcome: {status}"),
-        }
+        eventually(|| async {
+            match Self::hello(address, hello.clone()).await {
+                Ok((to_worker::Message::Welcome(_), worker)) => Some(worker),
+                Ok((other, _)) => panic!("not welcome: {other:?}"),
+                Err(status) if status.code() == Code::Unavailable => None,
+                Err(status) => panic!("not welcome: {status}"),
+            }
+        })
+        .await
     }
 
     /// Says something; whether anybody hears it shows in what comes back.
@@ -172,6 +176,14 @@ impl Worker {
 
     pub(crate) async fn start(&mut self, job: &LeasedJob) -> Vec<to_worker::Message> {
         self.report(job, report::What::Started(v1::Started { iteration: 0 })).await
+    }
+
+    /// Takes a lease and starts its first job.
+    pub(crate) async fn begin(&mut self) -> LeasedJob {
+        let lease = self.lease().await;
+        let job = lease.stages[0].jobs[0].clone();
+        self.start(&job).await;
+        job
     }
 
     /// Uploads what a job leaves behind and reports it done.

@@ -7,7 +7,9 @@ use std::{
 };
 use tombola_core::{
     plan::{JobPlan, Plan},
-    record::{JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, SweepState, TrialRow, Write},
+    record::{
+        JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, SweepState, TrialRow, WorkerState, Write,
+    },
     sweep,
 };
 use tombola_server::store::{Cell, Result, SqlStore, Store, StoreError};
@@ -93,7 +95,7 @@ impl World {
     /// Commits a change that would be fine, with these behind it, and sees all of it refused. Returns why.
     pub(crate) async fn refused(&self, writes: &[Write]) -> String {
         let before = self.everything().await;
-        let fine = Write::WorkerState { worker: WorkerId(1), state: "draining" };
+        let fine = Write::WorkerState { worker: WorkerId(1), state: WorkerState::Draining };
         let all: Vec<_> = [fine].into_iter().chain(writes.iter().cloned()).collect();
         let error = self.commit(&all).await.unwrap_err();
         assert!(matches!(error, StoreError::Conflict { .. }), "{error}");

@@ -37,8 +37,8 @@ pub(crate) enum Input {
     Uploaded(u64),
     /// They are not yet; try again later.
     UploadFailed(u64),
-    /// They are gone from this worker.
-    ArtifactsLost(u64, String),
+    /// They never will be: what is to become of the job that made them.
+    ArtifactsLost(u64, Failure),
     /// The operator wants the worker to drain and leave.
     Drain,
     /// Time passed.
@@ -180,7 +180,7 @@ impl State {
             Input::Slot(slot, told) => self.told(slot, told),
             Input::Uploaded(sequence) => self.outbox.uploaded(sequence),
             Input::UploadFailed(sequence) => self.outbox.upload_failed(sequence),
-            Input::ArtifactsLost(sequence, why) => self.outbox.artifacts_lost(sequence, &why),
+            Input::ArtifactsLost(sequence, failure) => self.outbox.artifacts_lost(sequence, failure),
             Input::Drain => self.drain(Exit::Drained),
             Input::Tick { now, unwritten } => self.tick(now, unwritten),
         }

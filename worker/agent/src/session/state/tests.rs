@@ -10,7 +10,11 @@ use crate::{
     slot::{Order, Told},
 };
 use std::time::Duration;
-use tombola_spec::{Attempt, JobId, LeaseId, job::Output, outcome::FailureClass};
+use tombola_spec::{
+    Attempt, JobId, LeaseId,
+    job::Output,
+    outcome::{Failure, FailureClass},
+};
 
 #[test]
 fn a_job_is_run_reported_and_forgotten_once_acknowledged() {
@@ -84,11 +88,14 @@ fn outputs_that_are_lost_fail_the_job_and_lost_checkpoints_are_forgotten() {
     rig.lease(1, &[&[&job]]);
     rig.checkpoint(1, 50);
     let [(checkpoint, _)] = rig.uploads().try_into().unwrap();
-    rig.handle(Input::ArtifactsLost(checkpoint, "deleted".to_owned()));
+    let lost = Failure { class: FailureClass::Infrastructure, message: "deleted".to_owned() };
+    rig.handle(Input::ArtifactsLost(checkpoint, lost.clone()));
     rig.finish(&job);
     let [(finished, _)] = rig.uploads().try_into().unwrap();
-    rig.handle(Input::ArtifactsLost(finished, "deleted".to_owned()));
+    rig.handle(Input::ArtifactsLost(finished, lost));
     assert_eq!(rig.reported(), [(1, "failed")]);
+    rig.acknowledge();
+    assert_eq!(rig.state.reports().count(), 0);
 }
 
 #[test]

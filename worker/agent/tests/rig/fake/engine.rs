@@ -1,13 +1,13 @@
 //! One pretended engine: keeps to `spec::slot`, takes time, writes files.
 
 use super::{Act, Script, figures};
-use crate::config::SlotSpec;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 use tokio::sync::mpsc;
+use tombola_agent::SlotSpec;
 use tombola_spec::{
     Digest,
     outcome::{Failure, FailureClass},
@@ -20,7 +20,7 @@ const STEPS: u64 = 10;
 pub(super) struct Pretender {
     pub(super) script: Arc<Script>,
     pub(super) step: Duration,
-    pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) requests: mpsc::UnboundedReceiver<Request>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) spec: SlotSpec,
 }
@@ -44,7 +44,7 @@ enum Stop {
 }
 
 impl Pretender {
-    /// Lives until told to leave, or dead; returns how it ended.
+    /// Lives until nobody asks any more, or dead; returns how it ended.
     pub(super) async fn live(mut self, first: Event) -> String {
         let able = matches!(first, Event::Ready { .. });
         self.say(first).await;
@@ -54,7 +54,6 @@ impl Pretender {
                     Stop::Done => self.say(Event::StageDone).await,
                     Stop::Dies(how) => return how,
                 },
-                Request::Exit => break,
                 Request::Cancel { .. } | Request::Yield => {}
             }
         }
@@ -88,7 +87,7 @@ impl Pretender {
                         }
                         return Stop::Done;
                     }
-                    Request::Run(_) | Request::Exit => return Stop::Dies("it was told nonsense".to_owned()),
+                    Request::Run(_) => return Stop::Dies("it was told nonsense".to_owned()),
                 }
             }
             let mut rest = Vec::new();

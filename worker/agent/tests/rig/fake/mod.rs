@@ -1,4 +1,4 @@
-//! An executor that pretends to train, for tests here and of other crates: deterministic, scriptable, without libtorch.
+//! An executor that pretends to train: deterministic, scriptable, without libtorch.
 //!
 //! It makes every output a job has, names them by their true digests, counts masks exactly as an engine would, writes
 //! checkpoints it can go on from, and can be told to fail, crash, hang or refuse to start. What its files hold is its own.
@@ -6,10 +6,6 @@
 mod engine;
 mod figures;
 
-use crate::{
-    config::SlotSpec,
-    executor::{Engine, Executor},
-};
 use futures::FutureExt;
 use std::{
     sync::{
@@ -20,6 +16,10 @@ use std::{
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tombola_agent::{
+    SlotSpec,
+    executor::{Engine, Executor},
+};
 use tombola_spec::{
     Digest,
     data::known,
@@ -100,7 +100,7 @@ impl FakeExecutor {
 impl Executor for FakeExecutor {
     fn start(&self, _slot: usize, spec: &SlotSpec) -> std::io::Result<Engine> {
         self.starts.fetch_add(1, Ordering::SeqCst);
-        let (requests, inbox) = mpsc::channel(16);
+        let (requests, inbox) = mpsc::unbounded_channel();
         let (outbox, events) = mpsc::channel(64);
         let kill = CancellationToken::new();
         let engine = engine::Pretender {

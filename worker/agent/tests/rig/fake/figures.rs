@@ -1,7 +1,7 @@
 //! What a pretended job leaves behind: the right outputs and counts, and numbers that only look like results.
 
-use crate::config::SlotSpec;
 use std::{collections::BTreeMap, io};
+use tombola_agent::SlotSpec;
 use tombola_spec::{
     arch::{Architecture, Parameter},
     job::{Input, JobSpec, Output},
