@@ -18,15 +18,21 @@ Start with:
   tombola results NAME                accuracy against density, ticket against controls
   tombola fetch NAME/1/10             the ticket of trial 1, round 10, as a folder PyTorch loads";
 
+/// Heading of what every command takes; its own options stand before.
+const GLOBAL: &str = "Global options";
+const LAST: usize = 1000;
+
 /// Lottery-ticket experiments at the scale of a lab.
 #[derive(Debug, Parser)]
 #[command(name = "tombola", version, after_help = EXIT_CODES)]
 pub struct Args {
-    /// The coordinator, HOST:PORT. Default: the one of `tombola up`, else 127.0.0.1:7654.
-    #[arg(long, global = true, env = "TOMBOLA_COORDINATOR", hide_env_values = true, value_name = "ADDRESS")]
+    /// The coordinator [default: that of `tombola up`, else 127.0.0.1:7654; env: TOMBOLA_COORDINATOR]
+    #[arg(long, global = true, env = "TOMBOLA_COORDINATOR", hide_env = true, value_name = "HOST:PORT")]
+    #[arg(help_heading = GLOBAL, display_order = LAST)]
     pub(crate) coordinator: Option<String>,
-    /// What standard output holds.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    /// What standard output holds: `table` for people, `json` for scripts [default: table]
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    #[arg(hide_possible_values = true, hide_default_value = true, help_heading = GLOBAL, display_order = LAST)]
     pub(crate) output: Format,
     #[command(subcommand)]
     pub(crate) command: Command,

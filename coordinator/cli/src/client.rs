@@ -18,7 +18,7 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to `address`, or to the local coordinator.
     pub(crate) async fn connect(address: Option<&str>) -> anyhow::Result<Self> {
-        let address = address.map_or_else(places::default_address, places::with_scheme);
+        let address = address.map_or_else(|| Ok(places::default_address()), places::typed)?;
         let endpoint = Endpoint::from_shared(address.clone())
             .map_err(|e| {
                 Failure::Input(format!("`{address}` is not an address: {e}\nhint: write host:port"))
@@ -27,13 +27,10 @@ impl Client {
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.map_err(|_| {
-            Failure::Unreachable(format!(
-                "no coordinator answers at {address}\n\
-                 hint: start one with `tombola up`, or name another with --coordinator HOST:PORT"
-            ))
-        })?;
-        Ok(Self { address, channel })
+        match endpoint.connect().await {
+            Ok(channel) => Ok(Self { address, channel }),
+            Err(_) => Err(silent(&endpoint, &address).await.into()),
+        }
     }
 
     /// Sweeps.
@@ -55,4 +52,16 @@ impl Client {
     pub(crate) fn answer<T>(&self, result: Result<tonic::Response<T>, tonic::Status>) -> anyhow::Result<T> {
         result.map(tonic::Response::into_inner).map_err(|status| error::refused(&status, &self.address))
     }
+}
+
+/// Why nothing answers: its host is not known, or there is nobody.
+async fn silent(endpoint: &Endpoint, address: &str) -> Failure {
+    let host = endpoint.uri().host().unwrap_or_default();
+    let unknown = tokio::net::lookup_host((host.trim_matches(['[', ']']), 0)).await.is_err();
+    let hint = "start one with `tombola up`, or name another with --coordinator HOST:PORT";
+    Failure::Unreachable(if unknown {
+        format!("no host `{host}` is known here, so no coordinator answers at {address}\nhint: {hint}")
+    } else {
+        format!("no coordinator answers at {address}\nhint: {hint}")
+    })
 }

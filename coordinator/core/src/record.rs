@@ -37,11 +37,11 @@ pub struct SweepRow {
 pub enum SweepState {
     /// Run it.
     Active,
-    /// Start nothing new; running jobs go on.
+    /// For a while, start nothing new; running jobs go on, and whoever watches waits.
     Paused,
-    /// As paused, and it will not go on by itself: `stop` lets running jobs finish.
+    /// Running jobs finish, then it is over for whoever watches, until it is resumed or extended.
     Stopped,
-    /// Running jobs were stopped too; its claims are gone.
+    /// Running jobs were ended too; it claims only what is done.
     Cancelled,
 }
 
@@ -165,6 +165,16 @@ impl SweepState {
             Self::Paused => "paused",
             Self::Stopped => "stopped",
             Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The command that brings a sweep into this state.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Active => "resume",
+            Self::Paused => "pause",
+            Self::Stopped => "stop",
+            Self::Cancelled => "cancel",
         }
     }
 }
@@ -292,7 +302,7 @@ pub enum Write {
         /// Which of them already existed when the sweep came: done elsewhere or shared.
         shared: Vec<JobId>,
     },
-    /// A sweep gives up all its claims.
+    /// A sweep gives up its claims on all jobs that are not done. What is done stays its own: people see what was trained.
     Unclaim {
         /// The sweep.
         sweep: SweepId,

@@ -177,6 +177,10 @@ mod branches {
             [("reinit", 0, 1), ("reinit", 0, 2), ("reinit", 0, 3)]
         );
         assert_eq!(
+            rounds(&grown("reinit = { rounds = \"all\" }").trials[0])[4..],
+            [("reinit", 0, 1), ("reinit", 0, 2), ("reinit", 0, 3)]
+        );
+        assert_eq!(
             rounds(&grown("reinit = { rounds = [3, 1] }").trials[0])[4..],
             [("reinit", 0, 1), ("reinit", 0, 3)]
         );

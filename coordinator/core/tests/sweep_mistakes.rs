@@ -227,6 +227,24 @@ reinit = { rounds = "1..=9", copies = 0 }
 }
 
 #[test]
+fn a_required_key_that_is_misspelt_is_one_mistake() {
+    let told = messages(&GOOD.replace("optimizer =", "optimiser ="));
+    assert_eq!(told.matches("lenet.toml:").count(), 1, "{told}");
+    assert!(told.contains("did you mean `optimizer`?"), "{told}");
+    let told = messages(&GOOD.replace("[train]", "[trian]"));
+    assert_eq!(told.matches("lenet.toml:").count(), 1, "{told}");
+}
+
+#[test]
+fn a_branch_beyond_the_last_round_is_told_whatever_else_is_wrong() {
+    let broken = GOOD.replace("lr = 1.2e-3", "lr = 0").replace("[5, 13] }", "\"1..=25\", copies = 0 }");
+    let told = messages(&broken);
+    for said in ["train.lr", "there is no round `25`", "branch.reinit.copies"] {
+        assert!(told.contains(said), "{said} in:\n{told}");
+    }
+}
+
+#[test]
 fn an_empty_file_is_told_what_belongs_into_one() {
     insta::assert_snapshot!(messages(""));
 }

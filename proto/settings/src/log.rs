@@ -57,6 +57,8 @@ impl Log {
             LogFormat::Json => true,
         };
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+        // Colours are for eyes, not for files.
+        let log = log.with_ansi(stderr().is_terminal());
         // An error here means that a log is running already.
         let _ = if json { log.json().try_init() } else { log.try_init() };
     }

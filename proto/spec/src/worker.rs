@@ -18,6 +18,9 @@ pub struct WorkerInfo {
     pub slots: Vec<SlotInfo>,
     /// Data sets it holds.
     pub data: Vec<DataInfo>,
+    /// The folder it looks for data sets in, one sub-folder each, for people; empty = unknown.
+    #[serde(default)]
+    pub data_folder: String,
 }
 
 /// One slot: one engine child on one device.

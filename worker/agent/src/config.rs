@@ -18,6 +18,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Its slots.
     pub slots: Vec<SlotSpec>,
+    /// The folder its engines look for data sets in, as people are told; empty = unknown.
+    pub data_folder: String,
     /// Protocol version to introduce itself with: [`tombola_spec::version::PROTOCOL`], except in tests.
     pub protocol: u32,
     /// Sizes and times.
@@ -28,7 +30,8 @@ impl Options {
     /// The usual options of a worker called `name` with these coordinators, folder and slots.
     pub fn new(coordinators: Vec<String>, name: &str, folder: PathBuf, slots: Vec<SlotSpec>) -> Self {
         let protocol = tombola_spec::version::PROTOCOL;
-        Self { coordinators, name: name.to_owned(), folder, slots, protocol, limits: Limits::default() }
+        let (name, data_folder, limits) = (name.to_owned(), String::new(), Limits::default());
+        Self { coordinators, name, folder, slots, data_folder, protocol, limits }
     }
 }
 

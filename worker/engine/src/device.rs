@@ -130,11 +130,23 @@ fn cuda_library() -> PathBuf {
 
 fn load(library: &Path) -> Result<()> {
     open_library(library).map(|_| ()).map_err(|message| {
-        unusable(&format!(
-            "cannot load CUDA's libraries: {message}; hint: install the CUDA build of libtorch {LIBTORCH} with its \
-             nvidia libraries and name the folder of `libtorch_cuda.so` in {CUDA_FOLDER}, or declare the slot `cpu`"
-        ))
+        let named = std::env::var_os(CUDA_FOLDER).is_some();
+        let how = how_to_get_cuda(Path::new(env!("TOMBOLA_LIBTORCH")), named);
+        unusable(&format!("cannot load CUDA's libraries: {message}; hint: {how}, or declare the slot `cpu`"))
     })
+}
+
+/// What to do for CUDA's libraries, given the libtorch this was built with and whether [`CUDA_FOLDER`] is set. Set-up
+/// can fetch them to a libtorch that it fetched, which is seen through a folder of this name.
+fn how_to_get_cuda(libtorch: &Path, named: bool) -> String {
+    let fetched = libtorch.canonicalize().is_ok_and(|folder| folder.ends_with("view/torch"));
+    if fetched && !named {
+        return "run `cargo xtask setup --cuda`, which fetches them (2.5 GB)".to_owned();
+    }
+    format!(
+        "install the CUDA build of libtorch {LIBTORCH} with its nvidia libraries and name the folder of \
+         `libtorch_cuda.so` in {CUDA_FOLDER}"
+    )
 }
 
 /// `dlopen` with everything resolved and visible; the loader's message on failure.
@@ -248,10 +260,20 @@ mod tests {
     #[test]
     fn a_missing_library_is_named_with_what_to_do() {
         let error = load(Path::new("/nowhere/libtorch_cuda.so")).unwrap_err();
-        assert_unusable(
-            &error,
-            &["/nowhere/libtorch_cuda.so", CUDA_FOLDER, LIBTORCH, "declare the slot `cpu`"],
-        );
+        assert_unusable(&error, &["/nowhere/libtorch_cuda.so", "; hint: ", "declare the slot `cpu`"]);
+    }
+
+    #[test]
+    fn where_set_up_fetched_libtorch_it_can_fetch_cuda_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fetched, found) = (folder.path().join("view/torch"), folder.path().join("view-1/torch"));
+        fs::create_dir_all(&fetched).unwrap();
+        fs::create_dir_all(&found).unwrap();
+        assert!(how_to_get_cuda(&fetched, false).contains("cargo xtask setup --cuda"));
+        for (torch, named) in [(&fetched, true), (&found, false)] {
+            let told = how_to_get_cuda(torch, named);
+            assert!(told.contains(CUDA_FOLDER) && told.contains(LIBTORCH), "{told}");
+        }
     }
 
     #[test]
@@ -293,7 +315,7 @@ mod tests {
         compile(&["-o", "libtorch_cuda.so", "-Wl,--no-as-needed", "-L.", "-lcusparse_of_tests"]);
         fs::remove_file(folder.path().join("libcusparse_of_tests.so")).unwrap();
         let error = load(&folder.path().join("libtorch_cuda.so")).unwrap_err();
-        assert_unusable(&error, &["libcusparse_of_tests.so", "its nvidia libraries", CUDA_FOLDER]);
+        assert_unusable(&error, &["libcusparse_of_tests.so", "; hint: "]);
     }
 
     #[test]

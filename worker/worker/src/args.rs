@@ -8,7 +8,8 @@ Exit codes:
   0    drained; with `check`: every slot can work
   1    a slot cannot work, or something else keeps the worker from going on
   2    the configuration cannot be used
-  3    the coordinator refuses this worker
+  3    the coordinator refuses this worker for good, such as one of another release; what may pass (another
+       worker of its name is connected) is told and tried again
   4    draining took too long; the rest is handed in at the next start
   130  left at once, after a second SIGTERM or Ctrl-C
 

@@ -203,8 +203,21 @@ fn a_worker_with_nothing_in_hand_leaves_when_asked_to() {
     worker.wait().unwrap();
 }
 
-/// A coordinator of another release, which refuses whoever comes as ours would.
-struct Refusing;
+/// A coordinator that refuses whoever comes, as ours would: for good, as one of another release, or for now.
+struct Refusing {
+    for_good: bool,
+}
+
+impl Refusing {
+    /// Serves; returns its address.
+    async fn serve(self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let service = Server::builder().add_service(WorkerServiceServer::new(self));
+        tokio::spawn(service.serve_with_incoming(TcpListenerStream::new(listener)));
+        address
+    }
+}
 
 #[tonic::async_trait]
 impl WorkerService for Refusing {
@@ -217,21 +230,32 @@ impl WorkerService for Refusing {
         let first = request.into_inner().message().await?.and_then(|first| first.message);
         let Some(from_worker::Message::Hello(hello)) = first else { panic!("not a Hello: {first:?}") };
         let message = format!("this worker speaks protocol {}\nhint: upgrade the worker", hello.protocol);
-        let refused = to_worker::Message::Refused(v1::Refused { message, retry: false });
+        let refused = to_worker::Message::Refused(v1::Refused { message, retry: !self.for_good });
         Ok(Response::new(tokio_stream::once(Ok(v1::ToWorker { message: Some(refused) }))))
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_is_refused_says_why_and_exits_with_3() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let service = Server::builder().add_service(WorkerServiceServer::new(Refusing));
-    tokio::spawn(service.serve_with_incoming(TcpListenerStream::new(listener)));
+async fn a_worker_that_is_refused_for_good_says_why_and_exits_with_3() {
+    let address = Refusing { for_good: true }.serve().await;
     let run = move || Home::new().run(&["--coordinator", &address, "--slots", "cpu=1"]);
     let refused = tokio::task::spawn_blocking(run).await.unwrap();
     let said = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(3), "{said}");
     let why = format!("the coordinator refuses this worker: this worker speaks protocol {PROTOCOL}\nhint: ");
     assert!(said.contains(&why), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_may_be_taken_later_says_why_it_waits_and_stays() {
+    let address = Refusing { for_good: false }.serve().await;
+    let home = Home::new();
+    let mut command = home.command(&["--coordinator", &address, "--slots", "cpu=1"]);
+    let mut worker = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(worker.stderr.take().unwrap());
+    let said = tokio::task::spawn_blocking(move || until(&mut log, "link.refused")).await.unwrap();
+    assert!(said.contains("does not take this worker yet") && said.contains("upgrade the worker"), "{said}");
+    assert!(worker.try_wait().unwrap().is_none());
+    worker.kill().unwrap();
+    worker.wait().unwrap();
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 /// Print a shell's completion script.
 ///
-/// For bash: tombola completions bash > ~/.local/share/bash-completion/completions/tombola
+/// For bash: tombola completions bash > "${XDG_DATA_HOME:-$HOME/.local/share}/bash-completion/completions/tombola"
 #[derive(Debug, clap::Args)]
 pub(crate) struct Completions {
     /// Your shell.

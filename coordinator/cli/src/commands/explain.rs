@@ -4,10 +4,10 @@ use super::Context;
 use std::process::ExitCode;
 use tombola_wire::v1::ExplainRequest;
 
-/// Say why a job or a sweep is where it is, and where its results came from.
+/// Say why a job, a sweep or a round is where it is, and where its results came from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
-    /// A job's id such as `j12`, or a sweep's name or id.
+    /// A job's id such as `j12`, a sweep's name or id, or a round: SWEEP/TRIAL/ROUND, SWEEP/TRIAL/ROUND/BRANCH/COPY.
     what: String,
 }
 

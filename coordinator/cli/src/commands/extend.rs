@@ -7,6 +7,7 @@ use tombola_wire::v1::ExtendRequest;
 /// Ask for more of a sweep, also while it runs: seeds, rounds, axis values, branches.
 ///
 /// The file is the sweep's own with more in it. Only what is new is trained; what is there stays.
+/// A stopped or cancelled sweep is taken up again, also by the very same file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Extend {
     /// The sweep's name or id.
@@ -22,6 +23,7 @@ impl Extend {
         let request = ExtendRequest { sweep: self.sweep, file };
         let answer = client.answer(client.sweeps().extend(request).await)?;
         context.printer.show(&answer, || submit::words(&answer))?;
+        context.printer.warn(&answer.warnings);
         Ok(ExitCode::SUCCESS)
     }
 }

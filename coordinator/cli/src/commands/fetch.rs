@@ -1,7 +1,7 @@
 //! `tombola fetch`: a ticket as a folder PyTorch loads.
 
 use super::Context;
-use crate::{client::Client, error::Failure, output::bytes};
+use crate::{client::Client, output::bytes};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,7 +12,7 @@ use tombola_wire::v1::{GetArtifactRequest, TicketRequest, TicketResponse};
 /// Fetch a ticket as a folder that PyTorch loads.
 ///
 /// mask.safetensors, weights.safetensors (the weights it is rewound to, before masking), card.json (settings, counts,
-/// digests, versions) and load.py, five lines that put them together.
+/// digests, versions) and load.py, a few lines that put them together and say how to train on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fetch {
     /// SWEEP/TRIAL/ROUND, such as `lth-lenet/1/10`; add `/BRANCH` or `/BRANCH/COPY` for a control's.
@@ -45,8 +45,11 @@ impl FromStr for TicketPath {
     }
 }
 
-/// Five lines that need only torch and safetensors; `from load import weights, mask` works from anywhere.
-const LOADER: &str = r#"# model.load_state_dict(weights) gives the ticket. While it trains, keep `tensor *= mask[name]` after every step.
+/// Five statements that need only torch and safetensors; `from load import weights, mask` works from anywhere.
+const LOADER: &str = r#"# model.load_state_dict(weights) makes the ticket of a model. To keep it sparse while it trains, after every optimizer.step():
+#     with torch.no_grad():
+#         for name, p in model.named_parameters():
+#             if name in mask: p *= mask[name].to(p.device)
 from pathlib import Path
 from safetensors.torch import load_file
 files = {file.stem: load_file(file) for file in Path(__file__).parent.glob("*.safetensors")}
@@ -77,9 +80,7 @@ fn default_folder(ticket: &TicketRequest) -> PathBuf {
 /// Writes the folder under another name and renames it at the end: one that is there is whole.
 async fn write(client: &Client, ticket: &TicketResponse, folder: &Path) -> anyhow::Result<u64> {
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        let what =
-            format!("`{}` is there and not empty\nhint: name another folder with --dir", folder.display());
-        return Err(Failure::Input(what).into());
+        anyhow::bail!("`{}` is there and not empty\nhint: name another folder with --dir", folder.display());
     }
     let partial = PathBuf::from(format!("{}.partial", folder.display()));
     std::fs::create_dir_all(&partial)

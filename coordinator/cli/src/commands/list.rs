@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use tombola_wire::v1::{ListRequest, Sweep};
 
 /// List sweeps.
+///
+/// STATE is what people asked of a sweep (active, paused, stopped, cancelled), but `finished` once all its jobs are done,
+/// and `failed` when jobs failed and nothing else of it can run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {}
 
@@ -31,11 +34,11 @@ fn row(sweep: &Sweep) -> Vec<String> {
     vec![
         sweep.id.clone(),
         sweep.name.clone(),
-        state(sweep).to_owned(),
+        sweep.state.clone(),
         sweep.trials.to_string(),
-        format!("{}/{}", count(jobs.done), count(all_jobs(sweep))),
+        done(sweep),
         count(jobs.failed),
-        percent(progress(sweep)),
+        progress(sweep).map_or_else(String::new, percent),
     ]
 }
 
@@ -45,12 +48,22 @@ pub(super) fn all_jobs(sweep: &Sweep) -> u64 {
     jobs.waiting + jobs.ready + jobs.running + jobs.done + jobs.failed
 }
 
-/// The state people care about: finished wins over what was asked.
-pub(super) fn state(sweep: &Sweep) -> &str {
-    if sweep.finished { "finished" } else { &sweep.state }
+/// Jobs done, of how many. A cancelled sweep wants no others any more.
+fn done(sweep: &Sweep) -> String {
+    let done = count(sweep.jobs.unwrap_or_default().done);
+    if cancelled(sweep) { done } else { format!("{done}/{}", count(all_jobs(sweep))) }
 }
 
-/// Share of the sweep's iterations that are done.
-pub(super) fn progress(sweep: &Sweep) -> f64 {
-    if sweep.iterations == 0 { 1.0 } else { sweep.iterations_done as f64 / sweep.iterations as f64 }
+/// Whether the sweep was given up.
+pub(super) fn cancelled(sweep: &Sweep) -> bool {
+    sweep.state == "cancelled"
+}
+
+/// Share of the sweep's iterations that are done; none of a sweep that was given up.
+pub(super) fn progress(sweep: &Sweep) -> Option<f64> {
+    match sweep.iterations {
+        _ if cancelled(sweep) => None,
+        0 => Some(1.0),
+        all => Some(sweep.iterations_done as f64 / all as f64),
+    }
 }

@@ -15,7 +15,7 @@ use tombola_wire::v1::{Density, PlanRequest, PlanResponse, Setting};
 /// defaults marked; densities, iterations, device time, bytes kept.
 ///
 /// Works without a coordinator, too. What was done earlier is unknown then: every job counts as new, and JSON has null
-/// for `jobs_known` and `device_seconds`.
+/// for `jobs_known`, `device_seconds` and `warnings`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Plan {
     /// The sweep file.
@@ -34,6 +34,7 @@ impl Plan {
         };
         let plan = client.answer(client.sweeps().plan(PlanRequest { file: file.text }).await)?;
         context.printer.show(&plan, || words(&plan, true))?;
+        context.printer.warn(&plan.warnings);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -42,7 +43,7 @@ impl Plan {
 fn alone(file: &Sweep, unreachable: &anyhow::Error, context: &Context<'_>) -> anyhow::Result<ExitCode> {
     let plan = from_file(file)?;
     let mut json = serde_json::to_value(&plan)?;
-    for unknown in ["jobs_known", "device_seconds"] {
+    for unknown in ["jobs_known", "device_seconds", "warnings"] {
         json[unknown] = serde_json::Value::Null;
     }
     context.printer.show(&json, || words(&plan, false))?;
@@ -73,6 +74,7 @@ fn from_file(file: &Sweep) -> anyhow::Result<PlanResponse> {
         settings: sweep::resolved(&file.file).into_iter().map(setting).collect(),
         ladder: summary.ladder.into_iter().map(|(round, density)| Density { round, density }).collect(),
         device_seconds: 0.0,
+        warnings: Vec::new(),
     })
 }
 

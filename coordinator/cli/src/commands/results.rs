@@ -1,13 +1,13 @@
 //! `tombola results`: accuracy against density, ticket beside its controls.
 
 use super::Context;
-use crate::report::table as results_table;
+use crate::{client::Client, output::count, report::table};
 use std::process::ExitCode;
-use tombola_wire::v1::SweepRef;
+use tombola_wire::v1::{GetRequest, ResultsResponse, SweepRef};
 
 /// Show accuracy against density, tickets beside their controls.
 ///
-/// Test accuracy at the end of training: mean ± standard deviation between seeds, copies averaged inside a seed first.
+/// One table for each setting of the sweep's axes. Test accuracy at the end of training: mean ± standard deviation between seeds, copies averaged inside a seed first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Results {
     /// The sweep's name or id.
@@ -20,11 +20,26 @@ pub(crate) struct Results {
 impl Results {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         let client = context.connect().await?;
-        let results = client.answer(client.sweeps().results(SweepRef { sweep: self.sweep }).await)?;
-        context.printer.show(&results, || {
-            let table = results_table::render(&results);
-            if self.sql { format!("{table}\n\n{}", results.sql) } else { table }
-        })?;
+        let request = SweepRef { sweep: self.sweep.clone() };
+        let results = client.answer(client.sweeps().results(request).await)?;
+        let table = words(&client, &self.sweep, &results).await?;
+        context
+            .printer
+            .show(&results, || if self.sql { format!("{table}\n\n{}", results.sql) } else { table })?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The tables; where there are none yet because jobs failed, that.
+pub(super) async fn words(client: &Client, sweep: &str, results: &ResultsResponse) -> anyhow::Result<String> {
+    let tables = table::render(results);
+    if !results.curve.is_empty() {
+        return Ok(tables);
+    }
+    let sweep = client.answer(client.sweeps().get(GetRequest { sweep: sweep.to_owned() }).await)?;
+    Ok(match sweep.jobs.map_or(0, |jobs| jobs.failed) {
+        0 => tables,
+        1 => format!("{tables}; 1 job failed: see `tombola failures {}`", sweep.name),
+        n => format!("{tables}; {} jobs failed: see `tombola failures {}`", count(n), sweep.name),
+    })
 }

@@ -24,12 +24,16 @@ impl Show {
 /// A sweep in three lines.
 pub(super) fn words(sweep: &Sweep) -> String {
     let jobs = sweep.jobs.unwrap_or_default();
+    let Sweep { id, name, state, trials, .. } = sweep;
+    let Some(progress) = list::progress(sweep) else {
+        let (done, iterations) = (count(jobs.done), count(sweep.iterations_done));
+        return format!(
+            "sweep {name} ({id}): {state}\ntrials {trials}; jobs done before that {done}, iterations {iterations}"
+        );
+    };
     format!(
-        "sweep {} ({}): {}\ntrials {}; jobs done {}, running {}, ready {}, waiting {}, failed {}\niterations {} of {} ({})",
-        sweep.name,
-        sweep.id,
-        list::state(sweep),
-        sweep.trials,
+        "sweep {name} ({id}): {state}\ntrials {trials}; jobs done {}, running {}, ready {}, waiting {}, failed {}\n\
+         iterations {} of {} ({})",
         count(jobs.done),
         count(jobs.running),
         count(jobs.ready),
@@ -37,6 +41,6 @@ pub(super) fn words(sweep: &Sweep) -> String {
         count(jobs.failed),
         count(sweep.iterations_done),
         count(sweep.iterations),
-        percent(list::progress(sweep)),
+        percent(progress),
     )
 }

@@ -25,9 +25,9 @@ macro_rules! verb {
 }
 
 verb!(
-    /// Start nothing new of a sweep; running jobs go on.
+    /// Start nothing new of a sweep for a while; running jobs go on.
     ///
-    /// `tombola resume` undoes it.
+    /// Whoever watches it waits until `tombola resume` lets it go on. To end it in good order, `tombola stop` it.
     Pause, pause
 );
 verb!(
@@ -35,14 +35,16 @@ verb!(
     Resume, resume
 );
 verb!(
-    /// Let running jobs finish, then nothing more.
+    /// Let running jobs finish, then the sweep is over.
     ///
-    /// Gentler than `cancel`; `tombola resume` undoes it.
+    /// `tombola watch` and `tombola up --run` end with it. Gentler than `cancel`; `tombola resume` or `tombola extend`
+    /// takes it up again.
     Stop, stop
 );
 verb!(
-    /// End running jobs now.
+    /// End a sweep's running jobs now and give up what is not done.
     ///
-    /// Results so far stay; jobs that other sweeps want go on.
+    /// Results so far stay; jobs that other sweeps want go on. `tombola extend` starts it again. A finished sweep has
+    /// nothing to cancel and is refused.
     Cancel, cancel
 );

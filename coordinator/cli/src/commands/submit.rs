@@ -26,9 +26,11 @@ impl Submit {
         if self.watch {
             // Standard output is the events' alone, so that `--output json` stays one object a line.
             context.printer.note(&words(&answer));
-            return watch::until_finished(&client, context.printer, &name).await;
+            context.printer.warn(&answer.warnings);
+            return watch::until_finished_or_left(&client, context.printer, &name, answer.warnings).await;
         }
         context.printer.show(&answer, || words(&answer))?;
+        context.printer.warn(&answer.warnings);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,13 +1,13 @@
 //! `tombola up`: coordinator and local workers in one command, state in one folder.
 
-use super::{Context, read_sweep, report, watch};
+use super::{Context, read_sweep, report, results, watch};
 use crate::{
     client::Client,
     output::Printer,
     places,
-    report::table as results_table,
     up::{Plan, Supervisor},
 };
+use clap::Arg;
 use std::{
     io,
     num::NonZeroU32,
@@ -22,15 +22,21 @@ use tombola_wire::v1::{SubmitRequest, SweepRef};
 ///
 /// State is in one folder (embedded SQLite, artifacts, logs). Starting it again goes on where it stopped: finished
 /// rounds stay, running ones resume from their checkpoints.
+///
+/// A process that breaks down is started again; a worker that was drained (`tombola drain`) stays away until `tombola up`
+/// is started again. Logs are JSON, an event a line; with TOMBOLA_WORKER_LOG__FORMAT=text and
+/// TOMBOLA_COORDINATOR_LOG__FORMAT=text they are text.
 #[derive(Debug, clap::Args)]
+#[command(arg = no_coordinator())]
 pub(crate) struct Up {
-    /// State folder (database, artifacts, logs); default `$XDG_STATE_HOME/tombola`. On a local disk.
+    /// State folder (database, artifacts, logs); default `tombola` in $XDG_STATE_HOME, else ~/.local/state. On a local disk.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Workers to start; default one per core. 0 = coordinator only.
     #[arg(long, value_name = "N")]
     workers: Option<u32>,
-    /// Folder of data sets, one sub-folder each; default `$XDG_DATA_HOME/tombola/data`.
+    /// Folder of data sets, one sub-folder each; default `tombola/data` in $XDG_DATA_HOME, else
+    /// ~/.local/share.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Device of each worker's slot.
@@ -48,6 +54,13 @@ pub(crate) struct Up {
     /// With --run: write the report page here.
     #[arg(long, value_name = "FILE", requires = "run")]
     report: Option<PathBuf>,
+}
+
+/// In place of the global option, which makes no sense here.
+fn no_coordinator() -> Arg {
+    let refuse =
+        |_: &str| Err::<String, _>("`up` starts a coordinator of its own; --listen chooses its address");
+    Arg::new("coordinator").long("coordinator").hide(true).value_parser(refuse)
 }
 
 /// A kind of slot.
@@ -124,11 +137,11 @@ async fn run_sweep(
     let submitted = client.answer(client.sweeps().submit(SubmitRequest { file }).await)?;
     printer.note(&super::submit::words(&submitted));
     let name = submitted.sweep.map_or_else(String::new, |sweep| sweep.name);
-    let code = watch::until_finished(client, printer, &name).await?;
-    let results = client.answer(client.sweeps().results(SweepRef { sweep: name.clone() }).await)?;
-    printer.show(&results, || {
-        let table = results_table::render(&results);
-        format!("{table}\n\nThe same in SQL (`tombola sql`, sqlite3, psql):\n\n{}", results.sql)
+    let code = watch::until_finished(client, printer, &name, Vec::new()).await?;
+    let answer = client.answer(client.sweeps().results(SweepRef { sweep: name.clone() }).await)?;
+    let table = results::words(client, &name, &answer).await?;
+    printer.show(&answer, || {
+        format!("{table}\n\nThe same in SQL (`tombola sql`, sqlite3, psql):\n\n{}", answer.sql)
     })?;
     if let Some(report_file) = report_file {
         report::write(client, &name, report_file).await?;

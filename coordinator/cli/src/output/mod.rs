@@ -70,6 +70,11 @@ impl Printer {
         let _ = self.bars.suspend(|| writeln!(std::io::stderr(), "{text}"));
     }
 
+    /// What will not go well although nothing was refused.
+    pub(crate) fn warn(&self, warnings: &[String]) {
+        warnings.iter().for_each(|warning| self.note(&format!("warning: {warning}")));
+    }
+
     /// An error, with its causes.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         self.note(&format!("error: {error:#}"));
@@ -81,12 +86,18 @@ impl Printer {
     }
 }
 
-/// A table for people: headers, rows, columns of numbers right-aligned.
+/// A table for people: headers in capitals, rows, columns of numbers right-aligned.
 pub(crate) fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let headers: Vec<String> = headers.iter().map(|header| header.to_uppercase()).collect();
+    table_as_named(&headers, rows)
+}
+
+/// A table whose headers are names that people gave, and which keep their form.
+pub(crate) fn table_as_named(headers: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.into_iter().collect();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headers.iter().map(|header| Cell::new(header.to_uppercase())));
+    table.set_header(headers.iter().map(Cell::new));
     for row in &rows {
         table.add_row(row);
     }

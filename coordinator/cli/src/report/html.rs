@@ -1,6 +1,6 @@
 //! The report page: one file, no scripts, nothing fetched, light or dark as the reader's system is.
 
-use super::{Line, lines, plot, table};
+use super::{Line, groups, heading, lines, of_group, plot, table, tickets};
 use crate::output::percent;
 use tombola_core::sweep;
 use tombola_wire::v1::{CurvePoint, ResultsResponse, Sweep};
@@ -31,11 +31,10 @@ pub(crate) fn page(sweep: &Sweep, results: &ResultsResponse) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{name}</title>\n<style>\n{STYLE}\n</style>\n\
          <h1>{name}: test accuracy against density</h1>\n\
          <p>Test accuracy at the end of training. Lines: mean over seeds; bars: one standard deviation between seeds; \
-         dots: every run; dashed: the dense network. {}</p>\n{}{}\
+         dots: every run; dashed: the dense network. {}</p>\n{}\
          <h2>The same in SQL</h2>\n<pre>{}</pre>\n{}<h2>The sweep file</h2>\n<pre>{}</pre>\n</html>\n",
         status(sweep),
-        plot::svg(results),
-        rows(results),
+        curves(results),
         escape(&results.sql),
         settings(&sweep.file),
         escape(&sweep.file),
@@ -53,6 +52,21 @@ fn status(sweep: &Sweep) -> String {
             jobs.waiting + jobs.ready + jobs.running
         ),
     }
+}
+
+/// Plot and table; of several settings, their tickets in one plot, then each with its controls.
+fn curves(results: &ResultsResponse) -> String {
+    let groups = groups(results);
+    if groups.len() < 2 {
+        return format!("{}{}", plot::svg(results, Line::title), rows(results));
+    }
+    let setting = |line: &Line| heading(&line.group);
+    let section = |group: &&str| {
+        let (name, of_group) = (escape(&heading(group)), of_group(results, group));
+        format!("<h2>{name}</h2>\n{}{}", plot::svg(&of_group, Line::title), rows(&of_group))
+    };
+    let sections: String = groups.iter().map(section).collect();
+    format!("<h2>Tickets by setting</h2>\n{}{sections}", plot::svg(&tickets(results), setting))
 }
 
 fn rows(results: &ResultsResponse) -> String {
@@ -90,7 +104,10 @@ pub(super) fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::table::tests::small, *};
+    use super::{
+        super::table::tests::{small, two_settings},
+        *,
+    };
 
     #[test]
     fn the_page_draws_every_run_and_names_every_line() {
@@ -100,6 +117,18 @@ mod tests {
         for name in [">ticket</text>", ">reinit</text>", ">random mask</text>"] {
             assert!(page.contains(name), "{name}");
         }
+    }
+
+    #[test]
+    fn several_settings_are_compared_by_their_tickets_and_shown_one_by_one() {
+        let page = page(&Sweep::default(), &two_settings());
+        assert_eq!((page.matches("<svg").count(), page.matches("<table>").count()), (3, 2));
+        let place = |part: &str| page.find(part).unwrap_or_else(|| panic!("{part}"));
+        let (first, second) =
+            ("model.name = LeNet, prune.rewind = 100it", "model.name = LeNet, prune.rewind = 2000it");
+        assert!(place(&format!("{first}</text>")) < place(&format!("<h2>{first}")));
+        assert!(place(&format!("<h2>{first}")) < place(&format!("<h2>{second}")));
+        assert_eq!(page.matches(">random mask</text>").count(), 2);
     }
 
     #[test]

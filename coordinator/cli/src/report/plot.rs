@@ -23,12 +23,12 @@ const SPREAD: f64 = 3.5;
 /// How many colours the page has (`.c0` to `.c6`); further lines are dashed.
 pub(super) const COLOURS: usize = 7;
 
-/// The plot; empty text without points.
-pub(super) fn svg(results: &ResultsResponse) -> String {
+/// The plot, its lines named by `title`; empty text without points.
+pub(super) fn svg(results: &ResultsResponse, title: impl Fn(&Line) -> String) -> String {
     if results.curve.is_empty() {
         return String::new();
     }
-    let mut plot = Plot::new(results);
+    let mut plot = Plot::new(results, title);
     plot.grid();
     plot.dense();
     for index in 0..plot.lines.len() {
@@ -45,6 +45,7 @@ pub(super) fn svg(results: &ResultsResponse) -> String {
 struct Plot<'a> {
     results: &'a ResultsResponse,
     lines: Vec<Line>,
+    titles: Vec<String>,
     /// Right end of the drawing area; the names stand beyond it.
     right: f64,
     x: Scale,
@@ -54,13 +55,14 @@ struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     /// Dense on the left, sparse on the right, as the literature draws it.
-    fn new(results: &'a ResultsResponse) -> Self {
+    fn new(results: &'a ResultsResponse, title: impl Fn(&Line) -> String) -> Self {
         let lines = lines(results);
-        let longest = lines.iter().map(|line| line.title().chars().count()).max().unwrap_or(0);
+        let titles: Vec<String> = lines.iter().map(title).collect();
+        let longest = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
         let right = WIDTH - (8.6 * longest as f64 + 20.0).clamp(90.0, 400.0);
         let x = Scale::log((sparsest(results) / 1.08, 1.08), (right, LEFT));
         let y = Scale::linear(accuracies(results), (HEIGHT - BOTTOM, TOP));
-        Self { results, lines, right, x, y, svg: String::new() }
+        Self { results, lines, titles, right, x, y, svg: String::new() }
     }
 
     fn put(&mut self, element: &str) {
@@ -144,7 +146,7 @@ impl<'a> Plot<'a> {
         ends.sort_by(|a, b| a.0.total_cmp(&b.0));
         let heights: Vec<f64> = ends.iter().map(|end| end.0).collect();
         for ((end, from, index), at) in ends.into_iter().zip(apart(&heights)) {
-            let (class, title) = (class(index), escape(&self.lines[index].title()));
+            let (class, title) = (class(index), escape(&self.titles[index]));
             let lead = format!("M{:.1} {end:.1}L{:.1} {at:.1}", from + 7.0, self.right + 4.0);
             self.put(&format!("<path class=\"lead {class}\" d=\"{lead}\"/>"));
             self.text(self.right + 8.0, at + 4.0, &format!("class=\"name {class}\""), &title);

@@ -1,29 +1,37 @@
-//! Results as a table: a line per density, a column per curve.
+//! Results as tables, one for each setting: a line per density, a column per curve.
 
-use super::{Line, lines};
-use crate::output::{percent, table};
+use super::{Line, groups, heading, lines, of_group};
+use crate::output::{percent, table_as_named};
 use std::collections::BTreeMap;
 use tombola_wire::v1::{CurvePoint, ResultsResponse};
 
-/// Rows by round; cells `mean ± sd (n seeds)`, accuracy in percent.
+/// Blocks by setting, rows by round; cells `mean ± sd (n seeds)`, accuracy in percent.
 pub(crate) fn render(results: &ResultsResponse) -> String {
     if results.curve.is_empty() {
         return "no finished rounds yet".to_owned();
     }
+    let block = |group: &&str| match *group {
+        "" => block(&of_group(results, group)),
+        named => format!("{}\n{}", heading(named), block(&of_group(results, named))),
+    };
+    format!(
+        "{}\n\ntest accuracy at the end of training, %: mean ± standard deviation between seeds (seeds)",
+        groups(results).iter().map(block).collect::<Vec<_>>().join("\n\n")
+    )
+}
+
+/// The table of one setting.
+fn block(results: &ResultsResponse) -> String {
     let lines = lines(results);
-    let titles: Vec<_> = lines.iter().map(Line::title).collect();
-    let headers: Vec<&str> =
-        ["round", "density"].into_iter().chain(titles.iter().map(String::as_str)).collect();
+    let titles = lines.iter().map(Line::title);
+    let headers: Vec<String> = ["round", "density"].map(str::to_owned).into_iter().chain(titles).collect();
     let rows = rounds(results).into_iter().map(|(round, points)| {
         let density = points.first().map_or_else(String::new, |point| percent(point.density));
         let cell =
             |line: &Line| points.iter().find(|p| Line::of(p) == *line).map_or_else(String::new, |p| cell(p));
         [round.to_string(), density].into_iter().chain(lines.iter().map(cell)).collect()
     });
-    format!(
-        "{}\n\ntest accuracy at the end of training, %: mean ± standard deviation between seeds (seeds)",
-        table(&headers, rows)
-    )
+    table_as_named(&headers, rows)
 }
 
 /// Points by round.
@@ -83,6 +91,28 @@ pub(super) mod tests {
     #[test]
     fn a_line_per_density_a_column_per_curve() {
         insta::assert_snapshot!(render(&small()));
+    }
+
+    /// The same of two settings, the second of which sorts before the first as text.
+    pub(in crate::report) fn two_settings() -> ResultsResponse {
+        let of = |group: &str| {
+            let ResultsResponse { curve, runs, sql } = small();
+            let curve = curve.into_iter().map(|point| CurvePoint { group: group.into(), ..point }).collect();
+            let runs = runs.into_iter().map(|run| RunPoint { group: group.into(), ..run }).collect();
+            ResultsResponse { curve, runs, sql }
+        };
+        let (mut all, more) =
+            (of("model.name=LeNet prune.rewind=2000it"), of("model.name=LeNet prune.rewind=100it"));
+        all.curve.extend(more.curve);
+        all.runs.extend(more.runs);
+        all
+    }
+
+    #[test]
+    fn a_table_per_setting_under_its_name() {
+        let shown = render(&two_settings());
+        insta::assert_snapshot!(shown);
+        assert!(shown.lines().all(|line| line.chars().count() <= 100));
     }
 
     #[test]

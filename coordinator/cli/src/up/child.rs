@@ -1,6 +1,6 @@
 //! One supervised process: a sibling binary with its log in the state folder.
 
-use super::Plan;
+use super::{Plan, log};
 use crate::output::Printer;
 use anyhow::Context;
 use std::{
@@ -24,6 +24,8 @@ pub(super) struct Child {
     started: Instant,
     quick_ends: u32,
     log: PathBuf,
+    /// Length of the log when the process was started: what stands before is of earlier ones.
+    logged: u64,
 }
 
 impl Child {
@@ -35,9 +37,15 @@ impl Child {
         plan: &Plan,
     ) -> anyhow::Result<Self> {
         let log = plan.state.join("log").join(format!("{name}.log"));
+        let logged = length(&log);
         let process = launch(binary, arguments, &log)?;
         let (name, arguments) = (name.to_owned(), arguments.to_vec());
-        Ok(Self { name, binary, arguments, process, started: Instant::now(), quick_ends: 0, log })
+        Ok(Self { name, binary, arguments, process, started: Instant::now(), quick_ends: 0, log, logged })
+    }
+
+    /// What people call it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// With these arguments it is started again.
@@ -58,6 +66,11 @@ impl Child {
         }
     }
 
+    /// Whether it ended because somebody asked it to, and it had done what that takes.
+    pub(super) fn left_as_asked(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(Some(status)) if status.success())
+    }
+
     /// Starts it again if it has ended.
     pub(super) fn revive(&mut self, printer: &Printer) -> anyhow::Result<()> {
         let Some(status) = self.process.try_wait()? else { return Ok(()) };
@@ -66,20 +79,20 @@ impl Child {
             return Err(self.ended(status));
         }
         printer.note(&format!("{} left ({status}); starting it again", self.name));
+        self.logged = length(&self.log);
         self.process = launch(self.binary, &self.arguments, &self.log)?;
         self.started = Instant::now();
         Ok(())
     }
 
     fn ended(&self, status: ExitStatus) -> anyhow::Error {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = lines[lines.len().saturating_sub(8)..].join("\n");
-        anyhow::anyhow!(
-            "{} ended ({status}). The end of its log ({}):\n{tail}",
-            self.name,
-            self.log.display()
-        )
+        let (name, file) = (&self.name, self.log.display());
+        match log::end(&self.log, self.logged) {
+            said if said.is_empty() => {
+                anyhow::anyhow!("{name} ended ({status}) and wrote nothing into its log ({file})")
+            }
+            said => anyhow::anyhow!("{name} ended ({status}). The end of its log ({file}):\n{said}"),
+        }
     }
 
     /// Asks it to finish.
@@ -99,6 +112,10 @@ impl Child {
             let _ = self.process.kill().await;
         }
     }
+}
+
+fn length(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |file| file.len())
 }
 
 fn launch(binary: &str, arguments: &[String], log: &Path) -> anyhow::Result<tokio::process::Child> {

@@ -1,6 +1,7 @@
 //! The processes of `tombola up`: one coordinator, some workers, started, kept running and stopped in order.
 
 mod child;
+mod log;
 
 use crate::{client::Client, commands::up::Device, error::Failure, output::Printer, places};
 use child::{Child, program};
@@ -45,6 +46,7 @@ impl Supervisor {
         let plan = &self.plan;
         // Before anything is started and has to be stopped again.
         nobody_serves(plan).await?;
+        port_is_free(&plan.listen)?;
         program("tombola-coordinator")?;
         if plan.workers > 0 {
             program("tombola-worker")?;
@@ -76,7 +78,7 @@ impl Supervisor {
         Ok((address, client))
     }
 
-    /// Starts processes again that end by themselves; returns when one keeps ending.
+    /// Starts processes again that end by themselves, not workers that were drained; returns when one keeps ending.
     pub(crate) async fn keep_running(&self, printer: &Printer) -> anyhow::Error {
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -90,10 +92,19 @@ impl Supervisor {
         if let Some(coordinator) = &mut *self.coordinator.lock().await {
             coordinator.revive(printer)?;
         }
-        for worker in self.workers.lock().await.iter_mut() {
-            worker.revive(printer)?;
-        }
-        Ok(())
+        let mut workers = self.workers.lock().await;
+        // Started again at once, a drained worker would take up what it has just given back.
+        workers.retain_mut(|worker| {
+            let drained = worker.left_as_asked();
+            if drained {
+                printer.note(&format!(
+                    "{} was drained and stays away; stop this and start `tombola up` again to have it back",
+                    worker.name()
+                ));
+            }
+            !drained
+        });
+        workers.iter_mut().try_for_each(|worker| worker.revive(printer))
     }
 
     /// Lets workers checkpoint and leave, then ends the coordinator. Whatever was started has ended afterwards.
@@ -150,6 +161,18 @@ async fn nobody_serves(plan: &Plan) -> anyhow::Result<()> {
         );
     }
     std::fs::remove_file(&file).map_err(|e| anyhow::anyhow!("cannot remove `{}`: {e}", file.display()))
+}
+
+/// Fails if somebody listens on this address already. What else is wrong with it, the coordinator says.
+fn port_is_free(listen: &str) -> anyhow::Result<()> {
+    match std::net::TcpListener::bind(listen) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => anyhow::bail!(
+            "cannot listen on {listen}: the port is in use\n\
+             hint: perhaps by your own `tombola up`: use that (its address is {listen}, see `tombola --coordinator \
+             {listen} list`), or let this one have any free port: `--listen 127.0.0.1:0`"
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Waits until the coordinator answers at the address it wrote down.

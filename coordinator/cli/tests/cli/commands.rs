@@ -1,6 +1,11 @@
 //! Every command against a stand-in coordinator: what it asks, what it shows as a table and as JSON, how it exits.
 
-use crate::rig::{Rig, SWEEP, WHOLE, tombola};
+use crate::rig::{ENDLESS, FAILED, Rig, SWEEP, WHOLE, tombola};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
 
 /// A rig with a good and a broken sweep file at hand.
 fn rig() -> Rig {
@@ -29,6 +34,11 @@ mod looking {
         let rig = rig();
         insta::assert_snapshot!(rig.shown(&["results", "s1"]));
         insta::assert_snapshot!("results_sql", rig.told(&["results", "lenet", "--sql"]));
+    }
+
+    #[test]
+    fn results_of_a_sweep_that_only_failed_lead_to_its_failures() {
+        insta::assert_snapshot!(rig().told(&["results", FAILED]));
     }
 
     #[test]
@@ -64,8 +74,24 @@ mod looking {
     fn watch_waits_for_a_coordinator_that_restarts() {
         let rig = rig();
         let outcome = rig.run(&["watch", "s1"]);
-        assert!(outcome.stderr.contains("sweep lenet: finished"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("sweep lenet: failed"), "{}", outcome.stderr);
         assert_eq!(rig.asked(), ["Watch s1"; 2]);
+        let said: Vec<&str> = outcome.stderr.lines().collect();
+        let at =
+            said.iter().position(|line| line.starts_with("the coordinator does not answer; waiting for it"));
+        assert!(said[at.unwrap() + 1].starts_with("the coordinator is back after "), "{said:?}");
+    }
+
+    #[test]
+    fn ctrl_c_leaves_the_sweep_alone_and_says_how_to_see_it_again() {
+        let rig = rig();
+        let mut command = rig.command(&["watch", ENDLESS]);
+        let mut watch = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(watch.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert_eq!(said.next().as_deref(), Some("lenet: 50 %, 131 jobs done, 2 running"));
+        kill_process(Pid::from_child(&watch), Signal::INT).unwrap();
+        assert_eq!(said.collect::<Vec<_>>(), ["the sweep goes on; `tombola watch endless` shows it again"]);
+        assert_eq!(watch.wait().unwrap().code(), Some(130));
     }
 
     #[test]
@@ -232,8 +258,19 @@ mod exits {
     #[test]
     fn an_address_that_is_none_is_refused_with_2() {
         let rig = rig();
-        let outcome = tombola(rig.folder(), Some("not an address"), &["list"]);
+        let outcome = tombola(rig.folder(), Some("not an address:1"), &["list"]);
         insta::assert_snapshot!(outcome.show(&["list"]));
+        let outcome = tombola(rig.folder(), Some("lab"), &["list"]);
+        insta::assert_snapshot!("no_port", outcome.show(&["list"]));
+    }
+
+    #[test]
+    fn a_host_nobody_knows_is_told_from_one_that_does_not_answer() {
+        let rig = rig();
+        // No name under `.invalid` is ever given to a host.
+        let outcome = tombola(rig.folder(), Some("lab.invalid:7654"), &["list"]);
+        assert!(outcome.stderr.contains("no host `lab.invalid` is known here"), "{}", outcome.stderr);
+        assert_eq!(outcome.code, 3);
     }
 }
 
@@ -252,10 +289,25 @@ mod teaching {
     fn every_command_explains_itself_and_its_arguments() {
         for command in tombola_cli::Args::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());
-            for argument in command.get_arguments() {
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
                 assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
             }
         }
+    }
+
+    #[test]
+    fn a_commands_own_options_come_before_those_that_all_have() {
+        let help = rig().run(&["watch", "--help"]).stdout;
+        insta::assert_snapshot!(help);
+    }
+
+    #[test]
+    fn up_starts_a_coordinator_and_takes_the_address_of_no_other() {
+        let rig = rig();
+        assert!(!rig.run(&["up", "--help"]).stdout.contains("--coordinator"));
+        let outcome = rig.run(&["up", "--coordinator", "lab:7654"]);
+        assert!(outcome.stderr.contains("--listen chooses its address"), "{}", outcome.stderr);
+        assert_eq!(outcome.code, 2);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Why a job or a sweep is where it is, from the same state the scheduler decides by.
 
 use super::{
-    Now, Scheduler,
+    Now, Progress, Scheduler,
     job::{Hold, Job, State},
+    sweep::Sweep,
     worker::Worker,
 };
 use crate::record::SweepState;
+use std::cmp::Reverse;
 use tombola_spec::{JobId, LeaseId, SweepId, job::JobSpec};
 
 /// Most jobs listed one by one.
@@ -35,42 +37,39 @@ impl Scheduler {
     /// Where a sweep stands and what it waits for, a sentence a line; `None` for a sweep that is not in memory.
     pub fn explain_sweep(&self, now: Now, id: SweepId) -> Option<Vec<String>> {
         let sweep = self.graph.sweeps.get(&id)?;
-        let progress = sweep.progress();
+        let Progress { done, running, ready, waiting, failed, finished, .. } = sweep.progress();
+        let name = &sweep.name;
+        let standing = match sweep.progress().standing(sweep.state) {
+            "failed" => "has failed".to_owned(),
+            word => format!("is {word}"),
+        };
         let mut lines = vec![format!(
-            "{id} ({}) is {}: {} jobs done, {} running, {} ready, {} waiting, {} failed",
-            sweep.name,
-            sweep.state.name(),
-            progress.done,
-            progress.running,
-            progress.ready,
-            progress.waiting,
-            progress.failed
+            "{id} ({name}) {standing}: {done} jobs done, {running} running, {ready} ready, {waiting} waiting, {failed} failed"
         )];
-        if sweep.state != SweepState::Active {
-            lines.push(format!(
-                "nothing new starts while it is {}; `tombola resume {}` goes on",
-                sweep.state.name(),
-                sweep.name
-            ));
-        }
-        if progress.failed > 0 {
-            let behind = if progress.finished { progress.waiting } else { 0 };
+        lines.extend(held_up(sweep).filter(|_| !finished));
+        if failed > 0 {
+            let behind = if finished { waiting } else { 0 };
             let behind =
                 if behind > 0 { format!(", and {behind} jobs stand behind them") } else { String::new() };
             lines.push(format!(
-                "{} jobs failed{behind}; `tombola failures {}` says why, `tombola retry {}` opens them again",
-                progress.failed, sweep.name, sweep.name
+                "{failed} jobs failed{behind}; `tombola failures {name}` says why, `tombola retry {name}` opens them again"
             ));
         }
-        let ready =
-            |id: &&JobId| matches!(self.graph.get(**id).map(|job| job.state), Some(State::Ready { .. }));
-        let urgent =
-            sweep.jobs.iter().filter(ready).max_by_key(|id| self.graph.get(**id).map(|job| job.height));
-        if let Some((id, job)) = urgent.and_then(|id| Some((*id, self.graph.get(*id)?))) {
+        if let Some((id, job)) = self.most_urgent(sweep) {
             lines.push(format!("its most urgent ready job is {id}: {}", describe(&job.spec)));
             lines.extend(self.reasons(now, id, job));
         }
         Some(lines)
+    }
+
+    /// The ready job of a sweep that is next in the queue; one that something holds out of it, if there is no other.
+    fn most_urgent(&self, sweep: &Sweep) -> Option<(JobId, &Job)> {
+        let jobs = sweep.jobs.iter().filter_map(|id| Some((*id, self.graph.get(*id)?)));
+        let ready = jobs.filter(|(_, job)| matches!(job.state, State::Ready { .. }));
+        ready.min_by_key(|(id, job)| {
+            let rank = self.queue.rank(*id);
+            (rank.is_none(), rank, Reverse(job.height), *id)
+        })
     }
 
     fn reasons(&self, now: Now, id: JobId, job: &Job) -> Vec<String> {
@@ -113,15 +112,22 @@ impl Scheduler {
         lines
     }
 
+    /// Why no worker takes anything, given that none does.
+    pub(super) fn why_nobody_works(&self) -> &'static str {
+        if self.floor.workers.values().any(|worker| worker.linked) {
+            "every connected worker is leaving or silent (`tombola workers` shows them)"
+        } else {
+            "no worker is connected (`tombola up` has some, and `tombola-worker --coordinator HOST:PORT` is one)"
+        }
+    }
+
     fn why_not_placed(&self, id: JobId, job: &Job) -> Vec<String> {
         if self.graph.wanted_by(job).is_none() {
             return vec!["ready, but every sweep that wants it is paused or stopped".to_owned()];
         }
         let workers: Vec<&Worker> = self.floor.workers.values().filter(|worker| worker.open()).collect();
         if workers.is_empty() {
-            return vec![
-                "ready, but no worker is connected; `tombola-worker --help` says how to start one".to_owned(),
-            ];
+            return vec![format!("ready, but {}", self.why_nobody_works())];
         }
         let key = self.keys.get(job.key);
         let fitting = workers.iter().filter(|worker| worker.fits(key, &self.bound));
@@ -130,8 +136,28 @@ impl Scheduler {
         if slots == 0 {
             return self.why_nobody_fits(key.set().unwrap_or_default(), &workers);
         }
-        let ahead = self.queue.ahead_of(id);
-        vec![format!("ready; the {slots} slots that can take it are busy, and {ahead} jobs are more urgent")]
+        let busy = match slots {
+            1 => "the only slot that can take it is busy".to_owned(),
+            n => format!("all {n} slots that can take it are busy"),
+        };
+        vec![format!("ready; {busy}, and {}", self.ahead_of(id, job))]
+    }
+
+    /// What goes before a job that waits for a slot.
+    fn ahead_of(&self, id: JobId, job: &Job) -> String {
+        let of_others =
+            |ahead: &JobId| !self.graph.get(*ahead).is_some_and(|ahead| shares(&ahead.claims, &job.claims));
+        let ahead: Vec<JobId> = self.queue.ahead_of(id).collect();
+        let others = match ahead.iter().filter(|ahead| of_others(ahead)).count() {
+            0 => String::new(),
+            n if n == ahead.len() => " of other sweeps".to_owned(),
+            n => format!(" ({n} of other sweeps)"),
+        };
+        match ahead.len() {
+            0 => "it is next".to_owned(),
+            1 => format!("1 job{others} goes first"),
+            n => format!("{n} jobs{others} go first"),
+        }
     }
 
     fn why_nobody_fits(&self, set: &str, workers: &[&Worker]) -> Vec<String> {
@@ -139,9 +165,16 @@ impl Scheduler {
         for worker in workers.iter().take(LISTED) {
             let name = &worker.name;
             lines.push(match (worker.digest(set), self.bound.get(set)) {
-                (None, _) => {
-                    format!("  {name} has no data set `{set}`; `tombola-worker --help` says where it looks")
-                }
+                (None, _) => match worker.data_folder() {
+                    Some(folder) => {
+                        format!(
+                            "  {name} has no data set `{set}`; it looks in `{folder}/{set}` when it starts"
+                        )
+                    }
+                    None => format!(
+                        "  {name} has no data set `{set}`; `tombola-worker --help` says where it looks"
+                    ),
+                },
                 (Some(held), Some(bound)) if held != *bound => format!(
                     "  {name} has other content under the name `{set}`: {} instead of {}",
                     held.short(),
@@ -178,6 +211,25 @@ impl Scheduler {
             .collect();
         format!("wanted by {}", names.join(", "))
     }
+}
+
+/// Why nothing new of a sweep starts, if people asked for that.
+pub(super) fn held_up(sweep: &Sweep) -> Option<String> {
+    let name = &sweep.name;
+    match sweep.state {
+        SweepState::Active | SweepState::Cancelled => None,
+        SweepState::Paused => Some(format!(
+            "it is paused for a while: running jobs go on, nothing new starts until `tombola resume {name}`"
+        )),
+        SweepState::Stopped => Some(format!(
+            "it was stopped: running jobs finish, then it is over until `tombola resume {name}` or `tombola extend {name} \
+             FILE` takes it up again"
+        )),
+    }
+}
+
+fn shares(a: &[SweepId], b: &[SweepId]) -> bool {
+    a.iter().any(|sweep| b.contains(sweep))
 }
 
 /// A job's state in a word.

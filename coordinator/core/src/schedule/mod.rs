@@ -28,6 +28,7 @@ mod submit;
 mod sweep;
 mod tick;
 mod view;
+mod warn;
 mod worker;
 
 pub use config::Config;

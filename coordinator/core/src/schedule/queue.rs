@@ -103,9 +103,14 @@ impl Queue {
         self.places.contains_key(&job)
     }
 
-    /// How many jobs that wait for a slot are more urgent than this one.
-    pub(super) fn ahead_of(&self, job: JobId) -> usize {
-        let Some((_, own)) = self.places.get(&job) else { return 0 };
-        self.places.values().filter(|(_, rank)| rank < own).count()
+    /// The rank of a job that waits for a slot.
+    pub(super) fn rank(&self, job: JobId) -> Option<Rank> {
+        self.places.get(&job).map(|(_, rank)| *rank)
+    }
+
+    /// Jobs that wait for a slot and are more urgent than this one.
+    pub(super) fn ahead_of(&self, job: JobId) -> impl Iterator<Item = JobId> + '_ {
+        let own = self.rank(job);
+        self.places.values().filter(move |(_, rank)| Some(*rank) < own).map(|(_, rank)| rank.job)
     }
 }

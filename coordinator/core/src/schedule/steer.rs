@@ -3,17 +3,20 @@
 use super::{
     Effect, Message, Scheduler,
     job::{Hold, Job, State},
+    sweep::Sweep,
 };
 use crate::record::{Ending, JobState, SweepState, Write};
 use tombola_spec::{JobId, LeaseId, SweepId};
 
 impl Scheduler {
     pub(super) fn set_state(&mut self, id: SweepId, state: SweepState) {
+        let command = state.command();
         let Some(sweep) = self.graph.sweeps.get(&id) else {
-            return self.reject(
-                "this sweep is not running: it is finished or cancelled\nhint: `tombola show` says which",
-            );
+            return self.reject(format!("this sweep is finished: there is nothing to {command}"));
         };
+        if let Some(why) = over(sweep, state) {
+            return self.reject(why);
+        }
         if sweep.state == state {
             return;
         }
@@ -63,7 +66,7 @@ impl Scheduler {
         self.send(worker, Message::Recall(id));
     }
 
-    /// Gives up all claims; jobs that nobody else wants end now.
+    /// Gives up the claims on all that is not done; jobs that nobody else wants end now.
     fn cancel(&mut self, id: SweepId) {
         self.write(Write::Unclaim { sweep: id });
         let mut unwanted = Vec::new();
@@ -122,5 +125,21 @@ impl Scheduler {
             self.consider(id);
             self.fade_around(id);
         }
+    }
+}
+
+/// Why a sweep cannot be brought into a state any more: none of its jobs can run.
+fn over(sweep: &Sweep, state: SweepState) -> Option<String> {
+    let (name, command, progress) = (&sweep.name, state.command(), sweep.progress());
+    match progress.standing(sweep.state) {
+        "finished" => Some(format!(
+            "sweep `{name}` is finished: there is nothing to {command}\nhint: `tombola results {name}` shows what came out"
+        )),
+        // Its failed jobs may still be given up.
+        "failed" if state != SweepState::Cancelled => Some(format!(
+            "sweep `{name}` has failed, and nothing of it can run: there is nothing to {command}\nhint: `tombola failures \
+             {name}` says why, `tombola retry {name}` opens its failed jobs again"
+        )),
+        _ => None,
     }
 }

@@ -60,13 +60,17 @@ impl Scheduler {
 
     /// Brings a sweep back into memory whose jobs may all be forgotten, or whose claims were given up.
     fn wake(&mut self, row: SweepRow) {
-        let state = if row.state == SweepState::Cancelled { SweepState::Active } else { row.state };
+        let over = matches!(row.state, SweepState::Cancelled | SweepState::Stopped);
+        let state = if over { SweepState::Active } else { row.state };
         // It may have been cancelled since it was read.
         if state != row.state || !self.graph.sweeps.contains_key(&row.id) {
             self.write(Write::SweepState { sweep: row.id, state });
         }
         let jobs = &self.graph.jobs;
         let sweep = self.graph.sweeps.entry(row.id).or_insert_with(|| Sweep::new(row.name, state));
+        if over {
+            sweep.state = state;
+        }
         // Everything it asks for is claimed anew, so what was forgotten comes back into its counters.
         sweep.gone = (0, 0);
         sweep.jobs.retain(|job| jobs.contains_key(job));

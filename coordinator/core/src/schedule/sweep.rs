@@ -88,6 +88,19 @@ pub struct Progress {
     pub finished: bool,
 }
 
+impl Progress {
+    /// How a sweep stands, in a word: what people asked of it, but for one whose jobs have the last word. `failed` is one
+    /// with failed jobs whose others are done or stand behind those; `finished`, one whose jobs are all done.
+    pub fn standing(&self, asked: SweepState) -> &'static str {
+        match asked {
+            SweepState::Cancelled => asked.name(),
+            _ if !self.finished => asked.name(),
+            _ if self.failed > 0 => "failed",
+            _ => "finished",
+        }
+    }
+}
+
 impl Default for Progress {
     /// Of a sweep without jobs.
     fn default() -> Self {

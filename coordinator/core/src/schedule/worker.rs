@@ -91,9 +91,17 @@ impl Worker {
 
     /// Whether it can run jobs of a key, given the content each data set is bound to.
     pub(super) fn fits(&self, key: &PackKey, bound: &BTreeMap<String, Digest>) -> bool {
-        key.set().is_none_or(|set| {
-            !self.lacks.contains(set) && self.digest(set).is_some_and(|held| bound.get(set) == Some(&held))
-        })
+        key.set().is_none_or(|set| self.can_read(set, bound))
+    }
+
+    /// Whether it holds a data set, with the content its name is bound to, and never said that it cannot use it.
+    pub(super) fn can_read(&self, set: &str, bound: &BTreeMap<String, Digest>) -> bool {
+        !self.lacks.contains(set) && self.digest(set).is_some_and(|held| bound.get(set) == Some(&held))
+    }
+
+    /// The folder it looks for data sets in, if it said so.
+    pub(super) fn data_folder(&self) -> Option<&str> {
+        self.info.as_ref().map(|info| info.data_folder.as_str()).filter(|folder| !folder.is_empty())
     }
 
     /// All its leases.

@@ -60,6 +60,10 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) problems: BTreeSet<Problem>,
+    /// Settings that must be written and are not, by dotted name.
+    missing: BTreeSet<(Problem, String)>,
+    /// Settings that an unknown key was most likely meant to be. That they are missing is then not said again.
+    meant: BTreeSet<String>,
     pub(super) defaults: BTreeSet<String>,
 }
 
@@ -68,13 +72,26 @@ impl Notes {
         self.problems.insert(Problem::new(at, what, hint));
     }
 
+    /// Notes that a setting must be written and is not.
+    pub(super) fn missing(&mut self, setting: &str, problem: Problem) {
+        self.missing.insert((problem, setting.to_owned()));
+    }
+
+    /// Notes that an unknown key was most likely meant to be this setting.
+    pub(super) fn meant(&mut self, setting: String) {
+        self.meant.insert(setting);
+    }
+
     /// The mistakes with lines and columns; `None` if there are none.
     pub(super) fn diagnostics(&self, text: &str) -> Option<Diagnostics> {
         let located = |problem: &Problem| {
             let (line, column) = position(text, problem.at);
             Diagnostic { line, column, what: problem.what.clone(), hint: problem.hint.clone() }
         };
-        let all: Vec<_> = self.problems.iter().map(located).collect();
+        let missing = self.missing.iter().filter(|(_, setting)| !self.meant.contains(setting));
+        let all: BTreeSet<&Problem> =
+            self.problems.iter().chain(missing.map(|(problem, _)| problem)).collect();
+        let all: Vec<_> = all.into_iter().map(located).collect();
         (!all.is_empty()).then_some(Diagnostics(all))
     }
 }

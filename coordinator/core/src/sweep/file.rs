@@ -76,9 +76,10 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     top.finish();
 
     let axes = Axes::read(written_axes, notes);
-    let variants = variants(tree, &axes, notes);
+    let mut lasts = BTreeSet::new();
+    let variants = variants(tree, &axes, &mut lasts, notes);
     let pruned = tree.get("prune").is_some() || axes.vary("prune");
-    let branches = branch::read(written_branches, pruned, notes);
+    let branches = branch::read(written_branches, pruned, &lasts, notes);
     for variant in variants.iter().flatten() {
         branches.iter().for_each(|branch| branch.check(&variant.settings, notes));
     }
@@ -94,8 +95,9 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     })
 }
 
-/// Every assignment of the axes, read like a file of its own. All are read even if some are wrong (`None`).
-fn variants(tree: &Tree, axes: &Axes, notes: &mut Notes) -> Vec<Option<Variant>> {
+/// Every assignment of the axes, read like a file of its own. All are read even if some are wrong (`None`). `lasts` gets
+/// the number of rounds of each that says one.
+fn variants(tree: &Tree, axes: &Axes, lasts: &mut BTreeSet<u32>, notes: &mut Notes) -> Vec<Option<Variant>> {
     let all = axes.len();
     if all > MOST {
         let what = format!("the axes multiply to {all} assignments; at most {MOST} are possible");
@@ -104,6 +106,7 @@ fn variants(tree: &Tree, axes: &Axes, notes: &mut Notes) -> Vec<Option<Variant>>
     }
     let read = |index| {
         let (tree, axes) = axes.assign(index, tree);
+        lasts.extend(settings::last(&tree));
         let settings = settings::read(&tree, notes)?;
         Some(Variant { axes, settings })
     };

@@ -1,7 +1,7 @@
 //! Walks one table of a sweep file: typed getters that note every mistake and go on, and unknown keys at the end.
 
 use super::{
-    diagnostic::{Notes, suggest},
+    diagnostic::{Notes, Problem, nearest, suggest},
     tree::{Entry, Node, Tree, Val},
     value::Reading,
 };
@@ -29,7 +29,8 @@ impl<'n, 't> Section<'n, 't> {
     /// The table at a top-level key of `tree`; missing or not a table is noted.
     pub(super) fn open(notes: &'n mut Notes, tree: &'t Tree, key: &str, example: &str) -> Option<Self> {
         let Some(entry) = tree.get(key) else {
-            notes.problem(0, format!("`{key}` is missing"), format!("write `{key} = {{ {example} }}`"));
+            let hint = format!("write `{key} = {{ {example} }}`");
+            notes.missing(key, Problem::new(0, format!("`{key}` is missing"), hint));
             return None;
         };
         Self::of(notes, key, entry, example)
@@ -74,8 +75,9 @@ impl<'n, 't> Section<'n, 't> {
         match self.get(key) {
             Some(entry) => self.read(key, &entry.node, read),
             None => {
-                let what = format!("`{}` is missing", self.path(key));
-                self.notes.problem(self.at, what, format!("write `{key} = {example}`"));
+                let path = self.path(key);
+                let hint = format!("write `{key} = {example}`");
+                self.notes.missing(&path, Problem::new(self.at, format!("`{path}` is missing"), hint));
                 None
             }
         }
@@ -155,7 +157,12 @@ impl<'n, 't> Section<'n, 't> {
             let place = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
             let hint = match entry.key.as_str() {
                 key if TOP.contains(&key) => format!("`{key}` belongs to the top, above the first `[…]`"),
-                key => suggest(key, &known, "known here:"),
+                key => {
+                    if let Some(meant) = nearest(key, known.iter().copied()) {
+                        self.notes.meant(self.path(meant));
+                    }
+                    suggest(key, &known, "known here:")
+                }
             };
             self.notes.problem(entry.at, format!("unknown key `{}`{place}", entry.key), hint);
         }

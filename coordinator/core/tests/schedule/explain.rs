@@ -28,10 +28,13 @@ fn a_ready_job_says_what_it_waits_for() {
         ],
     );
     rig.worker_with("poor", DeviceKind::Cpu, &[1], &["kmnist"]);
-    assert_says(&rig.explain(first(&rig)), &["none of 1 connected workers", "poor has no data set `mnist`"]);
+    assert_says(
+        &rig.explain(first(&rig)),
+        &["none of 1 connected workers", "poor has no data set `mnist`; it looks in `/home/poor/data/mnist`"],
+    );
     rig.worker("ada");
     let last = rig.jobs(sweep)[6];
-    assert_says(&rig.explain(last), &["1 slots that can take it are busy", "0 jobs are more urgent"]);
+    assert_says(&rig.explain(last), &["the only slot that can take it is busy, and it is next"]);
     rig.set_state(sweep, SweepState::Paused);
     assert_says(&rig.explain(last), &["every sweep that wants it is paused"]);
 }
@@ -68,6 +71,54 @@ fn running_granted_paused_failed_jobs_say_so() {
     let sweep = rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
     assert_says(
         &sweep,
-        &["s1 (a) is active: 0 jobs done", "1 failed", "and 2 jobs stand behind them", "tombola retry a"],
+        &["s1 (a) has failed: 0 jobs done", "1 failed", "and 2 jobs stand behind them", "tombola retry a"],
     );
+}
+
+#[test]
+fn the_most_urgent_ready_job_of_a_sweep_is_the_one_that_is_next() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "\"1..=9\"", 1, ""));
+    let other = rig.submit(&tiny("b", "\"10..=12\"", 1, ""));
+    let told = |rig: &Rig, sweep| rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    let says = told(&rig, sweep);
+    assert_says(&says, &["its most urgent ready job is", "busy, and it is next"]);
+    assert_says(&told(&rig, other), &["jobs of other sweeps go first"]);
+}
+
+#[test]
+fn what_keeps_a_sweep_from_ever_starting_is_said_before_anybody_asks() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    let said = |rig: &Rig| {
+        let (stalled, warned) = (rig.scheduler.stalled(sweep), rig.scheduler.sweep_warnings(sweep));
+        assert_eq!(stalled, warned);
+        assert_eq!(rig.scheduler.warnings(["mnist"]).is_empty(), warned.is_empty());
+        warned.join("\n")
+    };
+    assert_says(&said(&rig), &["no worker is connected"]);
+    rig.worker_with("poor", DeviceKind::Cpu, &[1], &["kmnist"]);
+    assert_says(&said(&rig), &["has the data set `mnist`", "poor", "`/home/poor/data/mnist`"]);
+    rig.worker("ada");
+    assert_eq!(said(&rig), "");
+    rig.begin("ada");
+    rig.set_state(sweep, SweepState::Paused);
+    assert!(rig.scheduler.stalled(sweep).is_empty(), "it runs");
+    rig.finish("ada");
+    assert_says(&rig.scheduler.stalled(sweep).join("\n"), &["paused for a while", "tombola resume a"]);
+    rig.set_state(sweep, SweepState::Active);
+    rig.run();
+    assert!(rig.scheduler.stalled(sweep).is_empty() && rig.scheduler.sweep_warnings(sweep).is_empty());
+}
+
+#[test]
+fn paused_and_stopped_are_told_apart() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    let told = |rig: &Rig| rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    rig.set_state(sweep, SweepState::Paused);
+    assert_says(&told(&rig), &["s1 (a) is paused", "for a while", "until `tombola resume a`"]);
+    rig.set_state(sweep, SweepState::Stopped);
+    assert_says(&told(&rig), &["s1 (a) is stopped", "then it is over until", "`tombola extend a FILE`"]);
 }

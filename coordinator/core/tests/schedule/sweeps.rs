@@ -113,7 +113,63 @@ fn cancelling_ends_running_jobs_now_and_spares_shared_ones() {
     rig.run();
     assert_eq!((rig.count(JobState::Done), rig.count(JobState::Unwanted)), (3, 2));
     rig.set_state(kept, SweepState::Cancelled);
-    assert_eq!(rig.jobs(kept).len(), 0);
+    assert!(rig.rejection().contains("is finished: there is nothing to cancel"));
+    assert_eq!((rig.jobs(kept).len(), rig.jobs(cancelled).len()), (3, 0));
+}
+
+#[test]
+fn a_cancelled_sweep_keeps_what_was_done_by_then() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "[1, 2]", 2, ""));
+    rig.begin("ada");
+    let done = rig.finish("ada");
+    rig.set_state(sweep, SweepState::Cancelled);
+    assert_eq!(rig.jobs(sweep), done, "what was trained stays visible");
+    rig.restart();
+    rig.reconnect();
+    assert!(rig.run().is_empty());
+    rig.extend(sweep, &tiny("a", "[1, 2]", 2, ""));
+    assert_eq!(rig.run().len(), 9, "nothing is trained twice");
+    assert_eq!(rig.progress(sweep).done, 10);
+}
+
+#[test]
+fn nothing_is_asked_of_a_sweep_that_is_over() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    rig.run();
+    let done = rig.progress(sweep);
+    for state in SweepState::ALL {
+        rig.set_state(sweep, state);
+        let command = state.command();
+        assert!(rig.rejection().contains(&format!("`a` is finished: there is nothing to {command}")));
+    }
+    assert_eq!(rig.progress(sweep), done, "its counts stay");
+    // One that failed is as little to be paused; its failed jobs may be given up.
+    let failed = rig.submit(&tiny("b", "2", 1, ""));
+    let job = rig.runs("ada")[0];
+    rig.fail("ada", job, tombola_spec::outcome::FailureClass::User);
+    assert_eq!(rig.progress(failed).standing(SweepState::Active), "failed");
+    rig.set_state(failed, SweepState::Stopped);
+    assert!(rig.rejection().contains("tombola retry b"), "{}", rig.rejection());
+    rig.set_state(failed, SweepState::Cancelled);
+    assert_eq!(rig.store.sweeps[&failed].state, SweepState::Cancelled);
+}
+
+#[test]
+fn a_stopped_sweep_is_taken_up_again_by_an_extension() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "1", 1, ""));
+    rig.begin("ada");
+    rig.set_state(sweep, SweepState::Stopped);
+    assert_eq!(rig.run().len(), 1, "running jobs finish");
+    assert_eq!(rig.progress(sweep).standing(SweepState::Stopped), "stopped");
+    rig.extend(sweep, &tiny("a", "1", 2, ""));
+    assert_eq!(rig.store.sweeps[&sweep].state, SweepState::Active);
+    assert_eq!(rig.run().len(), 4);
 }
 
 #[test]

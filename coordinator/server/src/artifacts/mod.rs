@@ -60,6 +60,14 @@ impl Artifacts {
         }
     }
 
+    /// Whether an artifact of this size may come at all.
+    ///
+    /// # Errors
+    /// Too large.
+    pub fn admit(&self, name: &Artifact) -> Result<(), Error> {
+        if name.bytes > self.limit.0 { Err(too_large(name, self.limit)) } else { Ok(()) }
+    }
+
     /// Takes in bytes, checks them against their name, and makes them visible. Returns whether they were there already.
     ///
     /// # Errors
@@ -69,9 +77,7 @@ impl Artifacts {
         name: Artifact,
         chunks: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin,
     ) -> Result<bool, Error> {
-        if name.bytes > self.limit.0 {
-            return Err(too_large(&name, self.limit));
-        }
+        self.admit(&name)?;
         if self.length(&name.digest).await? == Some(name.bytes) {
             receive::discard(&name, chunks).await?;
             return Ok(true);

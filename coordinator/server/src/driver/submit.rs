@@ -60,7 +60,7 @@ impl Driver {
         Ok(unchanged(id, &plan))
     }
 
-    /// Gives a sweep a file that asks for more; a cancelled sweep becomes active again.
+    /// Gives a sweep a file that asks for more; a stopped or cancelled sweep becomes active again.
     ///
     /// # Errors
     /// No such sweep; a file of another sweep, or one that asks for less; a refused commit.
@@ -72,7 +72,8 @@ impl Driver {
             return Err(Error::Invalid(format!("{what}\nhint: write the sweep's own `name` into it")));
         };
         let plan = expansion::plan(self.store.as_ref(), file).await?;
-        if there.source == source && there.state != SweepState::Cancelled {
+        let over = matches!(there.state, SweepState::Cancelled | SweepState::Stopped);
+        if there.source == source && !over {
             return Ok(unchanged(sweep, &plan));
         }
         let old = self.plan_of(&there).await?;

@@ -36,6 +36,7 @@ impl ArtifactService for Artifacts {
             }
         };
         let name = Artifact { digest: header.digest.parse().map_err(Error::from)?, bytes: header.bytes };
+        self.shelf.admit(&name)?;
         // Pinned first: the collector must not find the bytes without the pin.
         self.pin(vec![name.digest]).await?;
         let existed = self.shelf.put(name, parts.map(chunk)).await?;

@@ -32,7 +32,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(1, "0001_init.sql"),
     migration!(2, "0002_views.sql"),
     migration!(3, "0003_jobs.sql"),
-    migration!(4, "0004_metric.sql"),
+    migration!(4, "0004_last_word.sql"),
 ];
 
 /// Where the version is kept.

@@ -62,7 +62,7 @@ fn sweep_row(row: &Row) -> Result<SweepRow> {
 }
 
 /// The member of a closed vocabulary that a column names.
-fn known<T: Copy>(row: &Row, column: usize, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
+pub(super) fn known<T: Copy>(row: &Row, column: usize, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
     let text = row.text(column)?;
     let found = all.iter().copied().find(|word| name(*word) == text);
     found.ok_or_else(|| StoreError::Corrupt { why: format!("`{text}` is not a word this build knows") })

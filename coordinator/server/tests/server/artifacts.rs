@@ -42,6 +42,11 @@ fn name(bytes: &[u8]) -> Artifact {
     Artifact { digest: Digest::of(bytes), bytes: bytes.len() as u64 }
 }
 
+async fn pins(served: &Served, name: &Artifact) -> usize {
+    let sql = format!("select 1 from pins where digest = '{}'", name.digest);
+    served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows.len()
+}
+
 /// Where an artifact lies.
 fn file(home: &Home, digest: &Digest) -> PathBuf {
     let name = digest.to_string();
@@ -70,6 +75,9 @@ async fn bytes_are_checked_against_their_name(home: &Home) {
         refused.message().contains("16GiB") && refused.message().contains("`limits.artifact`"),
         "{refused}"
     );
+    let huge = Artifact { bytes: 1 << 50, ..name(b"never there") };
+    put(&served, huge, &[]).await.unwrap_err();
+    assert_eq!(pins(&served, &huge).await, 0, "what is refused is not pinned");
 
     // What rots on the disk is noticed, never passed on.
     std::fs::write(file(home, &name(&large).digest), &large[1..]).unwrap();

@@ -77,7 +77,7 @@ async fn a_sweep_runs_from_plan_to_results(home: &Home) {
     assert_eq!(last.iterations_done, planned.iterations_new);
     assert_eq!(ended.len(), 12);
     assert!(ended.iter().all(|ended| ended.how == "done"));
-    assert!(ended.iter().any(|ended| ended.label == "trial 2, round 2, reinit 0"), "{ended:?}");
+    assert!(ended.iter().any(|ended| ended.label == "trial 2, round 2, reinit"), "{ended:?}");
 
     let results = sweeps.results(SweepRef { sweep: "s1".to_owned() }).await.unwrap().into_inner();
     assert_eq!((results.curve.len(), results.runs.len()), (4, 8));
@@ -240,6 +240,14 @@ async fn jobs_are_explained_after_they_were_forgotten(home: &Home) {
     submit(&served, SWEEP).await.unwrap();
     assert!(explain(&served, "j1").await.contains("no worker is connected"));
     assert!(explain(&served, "tiny").await.contains("s1 (tiny) is active"));
+    let round = explain(&served, "tiny/2/1").await;
+    assert!(round.contains("tiny: trial 2, round 1") && round.contains("prune mnist_lenet_8_4"), "{round}");
+    assert!(explain(&served, "s1/1/2/reinit/0").await.contains("tiny: trial 1, round 2, reinit"));
+    for (what, said) in [("tiny/x", "SWEEP/TRIAL/ROUND"), ("tiny/3/1", "1 to 2"), ("tiny/1/7", "0 to 2")] {
+        let request = ExplainRequest { what: what.to_owned() };
+        let refused = served.sweeps().explain(request).await.unwrap_err();
+        assert!(refused.message().contains(said), "{refused}");
+    }
     Worker::connect(served.address, "one").await.work(12).await;
     served.stop().await;
     // A new leader folds only what lives.

@@ -18,7 +18,7 @@ scenarios!(
     a_batch_of_metrics_is_stored_once,
     one_bad_write_refuses_the_whole_group,
     the_writes_of_one_job_keep_their_order,
-    a_recall_leaves_its_trace_but_no_start,
+    a_lease_that_is_recalled_before_its_start_is_no_attempt,
     a_retry_forgets_tries,
     odd_values_of_workers_do_not_stand_in_the_way,
 );
@@ -205,17 +205,23 @@ async fn the_writes_of_one_job_keep_their_order(place: &Place) {
     assert_eq!(value(&world.store, "select count(*) from checkpoints").await, Cell::Integer(0));
 }
 
-async fn a_recall_leaves_its_trace_but_no_start(place: &Place) {
+async fn a_lease_that_is_recalled_before_its_start_is_no_attempt(place: &Place) {
     let (mut world, jobs) = planted(place).await;
     let lease = world.lease(&[jobs[0].id]);
     world.commit(&[lease, end(jobs[0].id, Attempt(1), Ending::Recalled, JobState::Open)]).await.unwrap();
-    let history = ask(&world.store, "select how, started, ended, worker, plan, width from job_history").await;
-    let text = |text: &str| Cell::Text(text.into());
-    let ended = text("2026-11-24T02:54:28.123Z");
     assert_eq!(
-        history.rows,
-        [[text("recalled"), Cell::Null, ended, text("node-1"), text("cpu-lanes"), Cell::Integer(1)]]
+        value(&world.store, "select count(*) from attempts where how = 'recalled'").await,
+        Cell::Integer(1)
     );
+    assert_eq!(value(&world.store, "select count(*) from job_history").await, Cell::Integer(0));
+    // One that began, or that failed before it could, is one.
+    world.begin(&jobs[0]).await;
+    world.commit(&[end(jobs[0].id, Attempt(2), Ending::Drained, JobState::Open)]).await.unwrap();
+    let lease = world.lease(&[jobs[0].id]);
+    world.commit(&[lease, end(jobs[0].id, Attempt(3), Ending::Failed, JobState::Open)]).await.unwrap();
+    let history = ask(&world.store, "select attempt, how from job_history order by attempt").await;
+    let row = |attempt, how: &str| [Cell::Integer(attempt), Cell::Text(how.into())];
+    assert_eq!(history.rows, [row(2, "drained"), row(3, "failed")]);
 }
 
 async fn a_retry_forgets_tries(place: &Place) {

@@ -11,6 +11,7 @@ scenarios!(
     a_fingerprint_is_one_job,
     things_that_do_not_exist_cannot_be_named,
     a_shared_job_belongs_to_all_its_sweeps,
+    a_cancelled_sweep_claims_what_is_done_and_nothing_else,
     claims_may_be_repeated,
     a_sweep_can_be_extended,
     a_data_set_is_bound_to_its_first_content,
@@ -92,6 +93,19 @@ async fn a_shared_job_belongs_to_all_its_sweeps(place: &Place) {
     let mut jobs: Vec<_> = other.jobs.iter().map(|job| job.id).collect();
     jobs.sort_unstable();
     assert_eq!(snapshot.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), jobs);
+}
+
+async fn a_cancelled_sweep_claims_what_is_done_and_nothing_else(place: &Place) {
+    let mut world = World::new(place).await;
+    let small = world.submit(SWEEP).await;
+    world.complete(&small.jobs[..1]).await;
+    let state = SweepState::Cancelled;
+    let sweep = small.sweep.id;
+    world.commit(&[Write::SweepState { sweep, state }, Write::Unclaim { sweep }]).await.unwrap();
+    let progress = "select jobs from sweep_progress where done = 1 and iterations = iterations_done";
+    assert_eq!(value(&world.store, progress).await, Cell::Integer(1));
+    let snapshot = world.store.snapshot().await.unwrap();
+    assert!(snapshot.sweeps.is_empty() && snapshot.jobs.is_empty(), "nothing of it lives");
 }
 
 async fn claims_may_be_repeated(place: &Place) {

@@ -36,6 +36,16 @@ pub(super) enum Arrival {
     Closed,
 }
 
+/// Why a link is of no use any more.
+enum End {
+    /// It broke, or never came to be.
+    Broken(String),
+    /// The coordinator does not want this worker now; it may later.
+    Refused(String),
+    /// It never will.
+    RefusedForGood,
+}
+
 /// Keeps a link open.
 pub(super) struct Dialer {
     pub(super) coordinators: Vec<Endpoint>,
@@ -86,8 +96,8 @@ impl Dialer {
                 // One that ends at once each time, over something we say perhaps, must not be a busy loop.
                 Ok(()) if begun.elapsed() >= self.limits.longest_pause => pause = self.limits.first_pause,
                 Ok(()) => {}
-                Err(why) => {
-                    self.say(format!("{}: {why}", endpoint.uri()));
+                Err(end) => {
+                    self.say(&endpoint, &end);
                     turn += 1;
                     // A standby is asked at once; then everybody gets a rest.
                     if !turn.is_multiple_of(self.coordinators.len()) {
@@ -100,16 +110,28 @@ impl Dialer {
         }
     }
 
-    fn say(&mut self, news: String) {
+    /// Tells why there is no link, once.
+    fn say(&mut self, endpoint: &Endpoint, end: &End) {
+        let at = endpoint.uri();
+        let news = match end {
+            End::Broken(why) => format!(
+                "link.down: no coordinator at {at}: {why}; work goes on, and the coordinator is tried again"
+            ),
+            End::Refused(why) => format!(
+                "link.refused: the coordinator at {at} does not take this worker yet, which is tried again: {why}"
+            ),
+            // The worker leaves over it, and tells.
+            End::RefusedForGood => return,
+        };
         if self.said != news {
-            tracing::warn!(news, "link.down: no coordinator; work goes on, and this is tried again");
+            tracing::warn!("{news}");
             self.said = news;
         }
     }
 
     /// One link, from the dial to its end. Fails if it was never welcomed.
-    async fn visit(&mut self, endpoint: &Endpoint) -> Result<(), String> {
-        let channel = endpoint.connect().await.map_err(|error| reason(&error))?;
+    async fn visit(&mut self, endpoint: &Endpoint) -> Result<(), End> {
+        let channel = endpoint.connect().await.map_err(|error| End::Broken(reason(&error)))?;
         let (outgoing, stream) = mpsc::unbounded_channel();
         let pulse = outgoing.downgrade();
         if self.arrivals.send(Arrival::Opened(outgoing)).await.is_err() {
@@ -118,7 +140,7 @@ impl Dialer {
         let mut client = WorkerServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE);
         let listened = match client.session(UnboundedReceiverStream::new(stream)).await {
             Ok(answer) => self.listen(answer.into_inner(), channel, endpoint, pulse).await,
-            Err(status) => Err(said_by(&status)),
+            Err(status) => Err(End::Broken(said_by(&status))),
         };
         self.way.send_replace(None);
         // Nobody who could be told is nobody who needs to know.
@@ -133,13 +155,13 @@ impl Dialer {
         channel: Channel,
         endpoint: &Endpoint,
         pulse: mpsc::WeakUnboundedSender<v1::FromWorker>,
-    ) -> Result<(), String> {
+    ) -> Result<(), End> {
         let mut heart = None;
         let end = loop {
             let message = match incoming.message().await {
                 Ok(Some(message)) => message,
-                Ok(None) => break "the coordinator closed the link".to_owned(),
-                Err(status) => break said_by(&status),
+                Ok(None) => break End::Broken("it closed the link".to_owned()),
+                Err(status) => break End::Broken(said_by(&status)),
             };
             if let Some(to_worker::Message::Welcome(welcome)) = &message.message {
                 heart = Some(self.welcomed(welcome, endpoint, pulse.clone()));
@@ -154,7 +176,7 @@ impl Dialer {
         }
         let closed_by_us = pulse.upgrade().is_none();
         if !closed_by_us {
-            self.say(format!("{}: {end}", endpoint.uri()));
+            self.say(endpoint, &end);
         }
         Ok(())
     }
@@ -174,23 +196,26 @@ impl Dialer {
     }
 
     /// Gives a message to the session. Fails with the reason why the link is of no use any more.
-    async fn pass_on(&self, message: v1::ToWorker) -> Result<(), String> {
+    async fn pass_on(&self, message: v1::ToWorker) -> Result<(), End> {
         let message = match from_wire(message) {
             Ok(Some(message)) => message,
             Ok(None) => {
                 tracing::debug!("link.unknown: a message of a later coordinator was ignored");
                 return Ok(());
             }
-            Err(error) => return Err(format!("it said something that means nothing: {error}")),
+            Err(error) => {
+                return Err(End::Broken(format!("it said something that means nothing: {error}")));
+            }
         };
-        let refusal = match &message {
-            FromCoordinator::Refused { message, .. } => Some(message.clone()),
-            _ => None,
+        // Nothing follows a refusal.
+        let refused = match &message {
+            FromCoordinator::Refused { message, retry: true } => Err(End::Refused(message.clone())),
+            FromCoordinator::Refused { retry: false, .. } => Err(End::RefusedForGood),
+            _ => Ok(()),
         };
         let sent = self.arrivals.send(Arrival::Message(message)).await;
-        sent.map_err(|_| "the worker leaves".to_owned())?;
-        // Nothing follows a refusal.
-        refusal.map_or(Ok(()), Err)
+        sent.map_err(|_| End::Broken("the worker leaves".to_owned()))?;
+        refused
     }
 }
 

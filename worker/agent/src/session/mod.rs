@@ -121,7 +121,7 @@ impl Session {
             heard,
             link: None,
             protocol: options.protocol,
-            info: inventory.info_json(&options.name),
+            info: inventory.info_json(&options.name, &options.data_folder),
             uploads: JoinSet::new(),
             fetches: JoinSet::new(),
             transferred,

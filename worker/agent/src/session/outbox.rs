@@ -209,7 +209,9 @@ impl Outbox {
 
     /// They never will be: a result becomes that failure, a checkpoint is forgotten.
     pub(crate) fn artifacts_lost(&mut self, sequence: u64, failure: Failure) {
-        self.going.remove(&sequence);
+        for uploads in [&mut self.wanted, &mut self.going, &mut self.resting] {
+            uploads.remove(&sequence);
+        }
         match self.entries.get_mut(&sequence) {
             Some(entry) if entry.report.fact.is_last() => entry.report.fact = Fact::Failed(failure),
             _ => self.remove(sequence),

@@ -60,16 +60,19 @@ pub(crate) struct Flags {
     /// Name for people, unique per coordinator [default: this host's name]
     #[arg(long, global = true)]
     pub(crate) name: Option<String>,
-    /// Folder of everything the worker keeps, its own alone [default: ~/.local/state/tombola-worker]
+    /// Folder of everything the worker keeps, its own alone [default: $STATE_DIRECTORY, else `tombola-worker` in
+    /// $XDG_STATE_HOME, else in ~/.local/state]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) dir: Option<PathBuf>,
-    /// Folder of data sets, one sub-folder each [default: ~/.local/share/tombola/data]
+    /// Folder of data sets, one sub-folder each [default: `tombola/data` in $XDG_DATA_HOME, else in
+    /// ~/.local/share]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) data: Option<PathBuf>,
     /// Slots: `cpu`, `2xcpu`, `cpu=4` (4 lanes), `cuda:0=32` (GPU 0, 32 lanes), separated by commas [default: cpu]
     #[arg(long, global = true)]
     pub(crate) slots: Option<String>,
-    /// Form of log lines [default: text on a terminal, JSON elsewhere]
+    /// Form of log lines; `auto` is text on a terminal and JSON, in which `\n` stands for a new line, elsewhere [default:
+    /// auto]
     #[arg(long, value_name = "FORMAT", global = true)]
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -119,7 +122,8 @@ impl Config {
     pub(crate) fn options(&self) -> Options {
         let slots = self.slots.clone();
         let options = Options::new(self.coordinators.clone(), &self.name, self.dir.clone(), slots);
-        Options { limits: self.limits, ..options }
+        let folder = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+        Options { data_folder: folder.display().to_string(), limits: self.limits, ..options }
     }
 }
 

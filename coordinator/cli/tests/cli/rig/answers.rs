@@ -1,9 +1,9 @@
 //! The scripted answers: one small sweep, halfway through.
 
-use super::{Asked, SWEEP, WHOLE};
+use super::{Asked, ENDLESS, FAILED, SWEEP, WHOLE};
 use safetensors::{Dtype, serialize, tensor::TensorView};
-use std::collections::HashMap;
-use tokio_stream::{Iter, StreamExt, iter};
+use std::{collections::HashMap, pin::Pin};
+use tokio_stream::{Iter, Stream, StreamExt, iter, pending};
 use tombola_wire::v1::{
     self, CurvePoint, RunPoint, artifact_service_server::ArtifactService, query_service_server::QueryService,
     sweep_service_server::SweepService, value::Kind,
@@ -155,6 +155,7 @@ fn events() -> Vec<v1::WatchEvent> {
                 running("j141", "seed=2 reinit round 13", "worker-2", 300),
             ],
             ended: Vec::new(),
+            warnings: Vec::new(),
         },
         v1::WatchEvent {
             sweep: Some(v1::Sweep { iterations_done: 163_500, ..sweep() }),
@@ -163,9 +164,16 @@ fn events() -> Vec<v1::WatchEvent> {
                 ended("j140", "seed=1 round 14", "done", ""),
                 ended("j150", "seed=3 random round 17", "failed", "not finite: the loss at iteration 400"),
             ],
+            warnings: Vec::new(),
         },
         v1::WatchEvent {
-            sweep: Some(v1::Sweep { iterations_done: 297_000, finished: true, jobs: Some(done), ..sweep() }),
+            sweep: Some(v1::Sweep {
+                iterations_done: 297_000,
+                state: "failed".into(),
+                finished: true,
+                jobs: Some(done),
+                ..sweep()
+            }),
             ..v1::WatchEvent::default()
         },
     ]
@@ -173,7 +181,7 @@ fn events() -> Vec<v1::WatchEvent> {
 
 #[tonic::async_trait]
 impl SweepService for Fake {
-    type WatchStream = Events<v1::WatchEvent>;
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchEvent, Status>> + Send>>;
 
     async fn plan(&self, request: Request<v1::PlanRequest>) -> Answer<v1::PlanResponse> {
         self.note("Plan", &request.into_inner().file);
@@ -201,6 +209,7 @@ impl SweepService for Fake {
                 v1::Density { round: 20, density: 0.0119 },
             ],
             device_seconds: 270.0,
+            warnings: Vec::new(),
         }))
     }
 
@@ -215,6 +224,7 @@ impl SweepService for Fake {
             jobs_new: 1_118,
             jobs_known: 59,
             created: true,
+            warnings: vec!["no connected worker has the data set `mnist`".into()],
         }))
     }
 
@@ -227,6 +237,7 @@ impl SweepService for Fake {
             jobs_new: 0,
             jobs_known: 0,
             created: false,
+            warnings: Vec::new(),
         }))
     }
 
@@ -235,6 +246,10 @@ impl SweepService for Fake {
         if name == WHOLE {
             self.note("Get", &name);
             return Ok(Response::new(v1::Sweep { name, file: SWEEP.to_owned(), ..sweep() }));
+        }
+        if name == FAILED {
+            let jobs = Some(v1::JobCounts { failed: 3, ..v1::JobCounts::default() });
+            return Ok(Response::new(v1::Sweep { name, jobs, ..sweep() }));
         }
         self.find("Get", &name).map(Response::new)
     }
@@ -246,17 +261,32 @@ impl SweepService for Fake {
             id,
             name,
             trials,
+            state: "finished".into(),
             finished: true,
             jobs,
             iterations_done: 9,
             iterations: 9,
             ..sweep()
         };
-        Ok(Response::new(v1::ListResponse { sweeps: vec![sweep(), done] }))
+        let given_up = v1::Sweep {
+            id: "s3".into(),
+            name: "given-up".into(),
+            state: "cancelled".into(),
+            finished: true,
+            jobs: Some(v1::JobCounts { done: 12, ..v1::JobCounts::default() }),
+            iterations_done: 900,
+            iterations: 900,
+            ..sweep()
+        };
+        Ok(Response::new(v1::ListResponse { sweeps: vec![sweep(), done, given_up] }))
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
         let name = request.into_inner().sweep;
+        if name == ENDLESS {
+            let first = events().into_iter().take(1).map(Ok);
+            return Ok(Response::new(Box::pin(iter(first).chain(pending()))));
+        }
         self.find("Watch", &name)?;
         let mut events: Vec<_> = events().into_iter().map(Ok).collect();
         // Who watches by id sees the coordinator restart after the first event.
@@ -264,7 +294,7 @@ impl SweepService for Fake {
             events.truncate(1);
             events.push(Err(Status::unavailable("the coordinator is shutting down")));
         }
-        Ok(Response::new(iter(events)))
+        Ok(Response::new(Box::pin(iter(events))))
     }
 
     async fn pause(&self, request: Request<v1::SweepRef>) -> Answer<v1::Sweep> {
@@ -310,7 +340,11 @@ impl SweepService for Fake {
     }
 
     async fn results(&self, request: Request<v1::SweepRef>) -> Answer<v1::ResultsResponse> {
-        self.find("Results", &request.into_inner().sweep)?;
+        let name = request.into_inner().sweep;
+        if name == FAILED {
+            return Ok(Response::new(v1::ResultsResponse::default()));
+        }
+        self.find("Results", &name)?;
         let sql = "select round, density, kind, mean, sd\nfrom ticket_curve\nwhere sweep = 'lenet'".into();
         Ok(Response::new(v1::ResultsResponse { curve: curve(), runs: runs(), sql }))
     }
@@ -341,6 +375,7 @@ impl SweepService for Fake {
             slots,
             data: vec!["fashion_mnist".into(), "mnist".into()],
             seconds_since_heartbeat: 0.4,
+            data_folder: "/srv/data".into(),
         };
         Ok(Response::new(v1::WorkersResponse {
             workers: vec![

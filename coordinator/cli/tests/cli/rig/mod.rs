@@ -26,6 +26,12 @@ branch.reinit = { rounds = [3] }
 /// The sweep of the stand-in that has this file.
 pub(crate) const WHOLE: &str = "whole";
 
+/// The sweep of the stand-in that has failures and nothing else.
+pub(crate) const FAILED: &str = "failed";
+
+/// The sweep of the stand-in that is watched for ever.
+pub(crate) const ENDLESS: &str = "endless";
+
 /// What the stand-in was asked, in order: the request's name and its most telling field.
 pub(super) type Asked = Arc<Mutex<Vec<String>>>;
 
@@ -87,6 +93,11 @@ impl Rig {
         self.asked.lock().unwrap().clone()
     }
 
+    /// `tombola` with these words, not started yet.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        command(self.folder(), Some(&self.address), words)
+    }
+
     /// Runs `tombola` with these words.
     pub(crate) fn run(&self, words: &[&str]) -> Outcome {
         tombola(self.folder(), Some(&self.address), words)
@@ -119,11 +130,15 @@ impl Outcome {
 
 /// Runs `tombola` in a folder, with the coordinator at `address` or with none running.
 pub(crate) fn tombola(folder: &std::path::Path, address: Option<&str>, words: &[&str]) -> Outcome {
+    Outcome::of(command(folder, address, words).output().unwrap())
+}
+
+fn command(folder: &std::path::Path, address: Option<&str>, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tombola"));
     command.current_dir(folder).env_clear().env("HOME", folder).stdin(Stdio::null());
     // A port that nothing listens on stands for "no coordinator".
-    command.env("TOMBOLA_COORDINATOR", address.unwrap_or("127.0.0.1:1"));
-    Outcome::of(command.args(words).output().unwrap())
+    command.env("TOMBOLA_COORDINATOR", address.unwrap_or("127.0.0.1:1")).args(words);
+    command
 }
 
 /// The Python of the tests, which has safetensors and numpy; `None` where there is none, which is then said.

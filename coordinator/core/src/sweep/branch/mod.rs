@@ -16,6 +16,7 @@ use super::{
 };
 use crate::plan::TrialSettings;
 use std::{
+    collections::BTreeSet,
     fmt::{self, Debug},
     sync::Arc,
 };
@@ -78,15 +79,10 @@ impl Branch {
         self.rounds.as_ref().map_or(u64::from(last), |rounds| rounds.len() as u64)
     }
 
-    /// Notes rounds that a trial of `last` prunings does not have, and a start that is not before its end.
+    /// Notes a start that is not before the end of a pruned trial.
     pub(super) fn check(&self, trial: &TrialSettings, notes: &mut Notes) {
-        let Some(last) = trial.prune.as_ref().map(|line| line.rounds) else { return };
-        let beyond = self.rounds.iter().flatten().copied().filter(|round| *round > last).max();
-        if let Some(round) = beyond {
-            let what = format!("`branch.{}.rounds`: there is no round `{round}`", self.name);
-            let hint =
-                format!("`prune.rounds` is {last}; leave `rounds` out to branch from every pruned round");
-            notes.problem(self.place("rounds"), what, hint);
+        if trial.prune.is_none() {
+            return;
         }
         let iterations = |steps: Steps| steps.iterations(trial.recipe.iterations_per_epoch());
         if let From::At(start) = self.grow.start()
@@ -94,17 +90,19 @@ impl Branch {
         {
             let what = format!("`branch.{}.start`: `{start}` is not before the end of training", self.name);
             let hint = format!("training ends at `{}` (`train.steps`)", trial.steps);
-            notes.problem(self.place("start"), what, hint);
+            let at = self.written.get("start").map_or(self.at, |entry| entry.node.at);
+            notes.problem(at, what, hint);
         }
-    }
-
-    fn place(&self, key: &str) -> usize {
-        self.written.get(key).map_or(self.at, |entry| entry.node.at)
     }
 }
 
-/// Reads `[branch]`.
-pub(super) fn read(entry: Option<&Entry>, pruned: bool, notes: &mut Notes) -> Vec<Branch> {
+/// Reads `[branch]`. `lasts`: how many rounds trials have, as far as that is known.
+pub(super) fn read(
+    entry: Option<&Entry>,
+    pruned: bool,
+    lasts: &BTreeSet<u32>,
+    notes: &mut Notes,
+) -> Vec<Branch> {
     let Some(entry) = entry else { return Vec::new() };
     let example = "reinit = { rounds = [3, 8] }";
     if Section::of(notes, "branch", entry, example).is_none() {
@@ -115,15 +113,15 @@ pub(super) fn read(entry: Option<&Entry>, pruned: bool, notes: &mut Notes) -> Ve
         let hint = "add `prune = { … }`, or leave the branches out";
         notes.problem(entry.at, "branches grow from pruned rounds, and nothing is pruned", hint);
     }
-    tree.0.iter().filter_map(|entry| one(entry, notes)).collect()
+    tree.0.iter().filter_map(|entry| one(entry, lasts, notes)).collect()
 }
 
-fn one(entry: &Entry, notes: &mut Notes) -> Option<Branch> {
+fn one(entry: &Entry, lasts: &BTreeSet<u32>, notes: &mut Notes) -> Option<Branch> {
     let path = format!("branch.{}", entry.key);
     let named = is_name(entry, notes);
     let mut table = Section::of(notes, &path, entry, "rounds = [3, 8]")?;
     let rounds = match table.get("rounds") {
-        Some(written) => rounds(&mut table, written).map(Some),
+        Some(written) => rounds(&mut table, written, lasts),
         None => {
             table.defaulted("rounds");
             Some(None)
@@ -153,13 +151,23 @@ fn is_name(entry: &Entry, notes: &mut Notes) -> bool {
     false
 }
 
-fn rounds(table: &mut Section<'_, '_>, written: &Entry) -> Option<Vec<u32>> {
+/// The rounds a branch is to grow from if every trial has them, inside: `None` for `"all"`.
+fn rounds(table: &mut Section<'_, '_>, written: &Entry, lasts: &BTreeSet<u32>) -> Option<Option<Vec<u32>>> {
+    if matches!(&written.node.value, Val::Text(text) if text == "all") {
+        return Some(None);
+    }
     let rounds = table.read("rounds", &written.node, numbers)?;
     if rounds.contains(&0) {
         table.complain("rounds", "round 0 is dense: nothing is pruned there", "begin with round 1");
-        return None;
     }
-    Some(rounds.into_iter().map(|round| u32::try_from(round).unwrap_or(u32::MAX)).collect())
+    let most = rounds.iter().copied().max().unwrap_or(0);
+    let short: Vec<u32> = lasts.iter().copied().filter(|last| most > u64::from(*last)).collect();
+    for last in &short {
+        let hint = format!("`prune.rounds` is {last}; leave `rounds` out to branch from every pruned round");
+        table.complain("rounds", format!("there is no round `{most}`"), hint);
+    }
+    let sound = short.is_empty() && !rounds.contains(&0);
+    sound.then(|| Some(rounds.into_iter().map(|round| u32::try_from(round).unwrap_or(u32::MAX)).collect()))
 }
 
 /// The kind a branch says it is, by default the one it is named after.

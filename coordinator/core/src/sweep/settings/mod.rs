@@ -19,7 +19,7 @@ use tombola_spec::{
 
 pub(super) use self::{
     model::{BIAS_INITS, INITS},
-    prune::{CRITERIA, SCOPES},
+    prune::{CRITERIA, SCOPES, last},
     train::{DTYPES, ORDERS},
 };
 

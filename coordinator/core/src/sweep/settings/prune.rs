@@ -5,7 +5,7 @@ use crate::{
     sweep::{
         diagnostic::Notes,
         section::Section,
-        tree::{Entry, Node, Val},
+        tree::{Entry, Node, Tree, Val},
         value::{Reading, below_one, count, fraction, not, steps, word},
     },
 };
@@ -30,6 +30,12 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
     table.finish();
     let rule = Prune { criterion: criterion?, scope: scope?, rate: rate?, rates: rates? };
     Some(PruneLine { rule, rounds: rounds?, rewind: rewind? })
+}
+
+/// Rounds of a trial, whatever is wrong with its other settings.
+pub(in crate::sweep) fn last(tree: &Tree) -> Option<u32> {
+    let Val::Table(table) = &tree.get("prune")?.node.value else { return None };
+    rounds(&table.get("rounds")?.node).ok()
 }
 
 /// Far beyond any use: who asks for more has mistyped.

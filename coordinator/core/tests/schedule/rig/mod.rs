@@ -114,6 +114,7 @@ impl Rig {
                 .collect(),
             slots: (0..).zip(lanes).map(slot).collect(),
             data: sets.iter().map(data).collect(),
+            data_folder: format!("/home/{name}/data"),
         };
         self.join(info);
     }

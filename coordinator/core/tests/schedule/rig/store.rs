@@ -59,7 +59,10 @@ impl Store {
                 assert!(jobs.iter().all(|job| self.jobs.contains_key(job)));
                 self.claims.extend(jobs.into_iter().map(|job| (sweep, job)));
             }
-            Write::Unclaim { sweep } => self.claims.retain(|(claim, _)| *claim != sweep),
+            Write::Unclaim { sweep } => {
+                let done = |job| self.jobs[&job].state == JobState::Done;
+                self.claims.retain(|(claim, job)| *claim != sweep || done(*job));
+            }
             Write::JobState { jobs, state, reset } => {
                 jobs.into_iter().for_each(|job| self.job_state(job, state, reset));
             }

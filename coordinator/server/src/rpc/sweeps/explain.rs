@@ -5,6 +5,7 @@ use crate::{
     Error,
     store::views::{self, Place, Tried},
 };
+use tombola_core::record::SweepState;
 use tombola_spec::JobId;
 use tombola_wire::v1;
 
@@ -16,6 +17,7 @@ impl Sweeps {
         let job = what.strip_prefix('j').and_then(|digits| digits.parse().ok()).map(JobId);
         let lines = match job {
             Some(job) => self.explain_job(job).await?,
+            None if what.contains('/') => self.explain_round(what).await?,
             None => self.explain_sweep(what).await?,
         };
         Ok(v1::ExplainResponse { lines })
@@ -38,6 +40,18 @@ impl Sweeps {
         Ok(lines)
     }
 
+    /// The jobs behind a round, one after the other.
+    async fn explain_round(&self, path: &str) -> Result<Vec<String>, Error> {
+        let found = self.find_round(round_at(path)?).await?;
+        let round = found.round;
+        let mut lines =
+            vec![format!("{path}: {}", count(round.train.len() + usize::from(round.mask.is_some())))];
+        for job in round.mask.into_iter().chain(round.train) {
+            lines.extend(self.explain_job(job).await?);
+        }
+        Ok(lines)
+    }
+
     async fn explain_sweep(&self, what: &str) -> Result<Vec<String>, Error> {
         let row = self.find(what).await?;
         let id = row.id;
@@ -45,16 +59,36 @@ impl Sweeps {
             return Ok(lines);
         }
         let progress = self.progress(id, &row.name).await?;
-        let (name, state, done) = (&row.name, row.state.name(), progress.done);
-        let mut lines = vec![match state {
-            "cancelled" => {
-                format!("{id} ({name}) was cancelled; `tombola extend {name} FILE` starts it again")
-            }
+        let (name, done) = (&row.name, progress.done);
+        let mut lines = vec![match row.state {
+            SweepState::Cancelled => format!(
+                "{id} ({name}) was cancelled; {done} of its jobs were done by then, and their results stay; `tombola extend \
+                 {name} FILE` starts it again"
+            ),
             _ => format!("{id} ({name}) is finished: all of its {done} jobs are done"),
         }];
         lines.push(format!("`tombola results {name}` shows what came out"));
         Ok(lines)
     }
+}
+
+/// A round as it is written in one word, as for `tombola fetch`.
+fn round_at(path: &str) -> Result<v1::TicketRequest, Error> {
+    let read = || {
+        let mut parts = path.split('/');
+        let sweep = parts.next().filter(|sweep| !sweep.is_empty())?.to_owned();
+        let trial = parts.next()?.parse().ok()?;
+        let round = parts.next()?.parse().ok()?;
+        let branch = parts.next().unwrap_or_default().to_owned();
+        let copy = parts.next().map_or(Some(0), |copy| copy.parse().ok())?;
+        parts.next().is_none().then_some(v1::TicketRequest { sweep, trial, round, branch, copy })
+    };
+    read().ok_or_else(|| {
+        Error::Invalid(format!(
+            "`{path}` is no round of a sweep\nhint: write SWEEP/TRIAL/ROUND such as `lenet/1/2`, or \
+             SWEEP/TRIAL/ROUND/BRANCH/COPY; a job (`j12`) and a sweep (`lenet`, `s3`) can be explained, too"
+        ))
+    })
 }
 
 /// The first few, and that there are more.
@@ -83,4 +117,8 @@ fn attempt(tried: &Tried) -> String {
     let place = if worker.is_empty() { String::new() } else { format!(" on {worker} ({device})") };
     let message = message.lines().next().map_or_else(String::new, |line| format!(": {line}"));
     format!("attempt {attempt}{place}: {begun}, {ended}{message}")
+}
+
+fn count(jobs: usize) -> String {
+    if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
 }

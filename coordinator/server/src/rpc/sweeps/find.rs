@@ -36,7 +36,7 @@ impl Sweeps {
         let progress = self.progress(row.id, &row.name).await?;
         let listed = views::sweeps(self.store.as_ref(), Some(row.id)).await?;
         let trials = listed.first().map_or(0, |sweep| sweep.trials);
-        let listed = views::Listed { id: row.id, name: row.name, state: row.state.name().to_owned(), trials };
+        let listed = views::Listed { id: row.id, name: row.name, state: row.state, trials };
         Ok(v1::Sweep { file: row.source, ..to_wire(listed, progress) })
     }
 
@@ -71,6 +71,7 @@ impl Sweeps {
 /// A sweep without its file.
 pub(super) fn to_wire(sweep: views::Listed, progress: Progress) -> v1::Sweep {
     let views::Listed { id, name, state, trials } = sweep;
+    let state = progress.standing(state).to_owned();
     let Progress { waiting, ready, running, done, failed, iterations_done, iterations, finished } = progress;
     let jobs = Some(v1::JobCounts { waiting, ready, running, done, failed });
     let (id, file) = (id.to_string(), String::new());

@@ -2,10 +2,11 @@
 
 use super::{Sweeps, speed};
 use crate::{Error, driver::expansion};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use tombola_core::{
     plan::{JobPlan, Plan},
     record::JobState,
+    schedule::Scheduler,
     sweep::{self, SweepFile},
 };
 use tombola_wire::v1;
@@ -28,11 +29,19 @@ impl Sweeps {
         let sum_up = move || {
             let new: Vec<&JobPlan> =
                 plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
-            Ok((speed::wanted(&new), answer(&file, &plan, &new)))
+            Ok((speed::wanted(&new), sets(&new), answer(&file, &plan, &new)))
         };
-        let (wanted, answer) = expansion::aside(sum_up).await?;
+        let (wanted, sets, answer) = expansion::aside(sum_up).await?;
         let device_seconds = speed::device_seconds(self.store.as_ref(), &wanted).await?;
-        Ok(v1::PlanResponse { device_seconds, ..answer })
+        let warnings = match answer.jobs_new {
+            0 => Vec::new(),
+            _ => {
+                let look =
+                    move |scheduler: &Scheduler, _| scheduler.warnings(sets.iter().map(String::as_str));
+                self.driver.read(look).await?
+            }
+        };
+        Ok(v1::PlanResponse { device_seconds, warnings, ..answer })
     }
 
     pub(super) async fn diff_files(&self, request: v1::DiffRequest) -> Result<v1::DiffResponse, Error> {
@@ -69,7 +78,12 @@ pub(super) async fn parse(text: String) -> Result<SweepFile, Error> {
     expansion::aside(move || sweep::parse(&text)).await
 }
 
-/// All but how long it will take.
+/// Data sets that jobs read.
+fn sets(jobs: &[&JobPlan]) -> BTreeSet<String> {
+    jobs.iter().filter_map(|job| job.spec.data_set()).map(str::to_owned).collect()
+}
+
+/// All but how long it will take, and what is in its way.
 fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan]) -> v1::PlanResponse {
     let summary = sweep::summary(plan);
     let cost = sweep::cost(new.iter().copied());
@@ -93,5 +107,6 @@ fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan]) -> v1::PlanResponse {
         settings: sweep::resolved(file).into_iter().map(setting).collect(),
         ladder: summary.ladder.into_iter().map(|(round, density)| v1::Density { round, density }).collect(),
         device_seconds: 0.0,
+        warnings: Vec::new(),
     }
 }

@@ -2,12 +2,18 @@
 
 use super::Sweeps;
 use crate::Error;
-use tombola_core::{record::SweepState, schedule::Event};
+use tombola_core::{
+    record::{SweepRow, SweepState},
+    schedule::Event,
+};
 use tombola_wire::v1;
 
 impl Sweeps {
     pub(super) async fn steer(&self, what: &str, state: SweepState) -> Result<v1::Sweep, Error> {
         let row = self.find(what).await?;
+        if row.state == SweepState::Cancelled {
+            return Err(cancelled(&row, &format!("there is nothing to {}", state.command())));
+        }
         let (sweep, name) = (row.id, row.name);
         self.driver.tell(Event::SetState { sweep, state }).await?;
         tracing::info!(%sweep, name, state = state.name(), "sweep.steered: people changed a sweep's state");
@@ -15,8 +21,20 @@ impl Sweeps {
     }
 
     pub(super) async fn retry_failed(&self, what: &str) -> Result<v1::RetryResponse, Error> {
-        let sweep = self.find(what).await?.id;
-        let jobs = self.driver.tell(Event::Retry { sweep }).await?;
+        let row = self.find(what).await?;
+        if row.state == SweepState::Cancelled {
+            return Err(cancelled(&row, "its failed jobs were given up"));
+        }
+        let jobs = self.driver.tell(Event::Retry { sweep: row.id }).await?;
         Ok(v1::RetryResponse { jobs })
     }
+}
+
+/// Why nothing can be asked of a cancelled sweep, and what can.
+fn cancelled(row: &SweepRow, so: &str) -> Error {
+    let (name, id) = (&row.name, row.id);
+    Error::Precondition(format!(
+        "sweep `{name}` ({id}) was cancelled: {so}\nhint: `tombola extend {name} FILE` starts it again, the same file too; \
+         what was trained is not trained twice"
+    ))
 }

@@ -23,6 +23,7 @@ impl Sweeps {
         let Accepted { sweep: id, new: jobs_new, known: jobs_known, created } = accepted;
         tracing::info!(%id, name, jobs_new, jobs_known, created, "sweep.stored: a sweep file was accepted");
         let sweep = Some(self.show(name).await?);
-        Ok(v1::SubmitResponse { sweep, jobs_new, jobs_known, created })
+        let warnings = self.driver.read(move |scheduler, _| scheduler.sweep_warnings(id)).await?;
+        Ok(v1::SubmitResponse { sweep, jobs_new, jobs_known, created, warnings })
     }
 }

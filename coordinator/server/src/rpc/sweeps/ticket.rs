@@ -19,10 +19,10 @@ use tombola_spec::{
 use tombola_wire::v1;
 
 /// A round as stored, with where it belongs.
-struct Found {
+pub(super) struct Found {
     sweep: String,
     trial: TrialRow,
-    round: RoundRow,
+    pub(super) round: RoundRow,
 }
 
 impl Sweeps {
@@ -42,7 +42,7 @@ impl Sweeps {
         Ok(v1::TicketResponse { mask, weights: weights.to_string(), card: format!("{card:#}") })
     }
 
-    async fn find_round(&self, request: v1::TicketRequest) -> Result<Found, Error> {
+    pub(super) async fn find_round(&self, request: v1::TicketRequest) -> Result<Found, Error> {
         let v1::TicketRequest { sweep, trial: number, round, branch, copy } = request;
         let sweep = self.find(&sweep).await?;
         let trials = self.store.trials(sweep.id).await?;

@@ -18,6 +18,8 @@ use tonic::Status;
 
 /// Least time between two events.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Without news for so long, it is looked whether anything can run at all. Longer than local workers take to connect.
+const QUIET: Duration = Duration::from_secs(3);
 /// Most jobs named in one event.
 const NAMED: usize = 256;
 
@@ -36,6 +38,8 @@ impl Sweeps {
             labels: Labels::default(),
             workers: HashMap::new(),
             source: String::new(),
+            warnings: Vec::new(),
+            id: row.id,
             name: row.name,
             sweeps: self.clone(),
         };
@@ -49,6 +53,7 @@ impl Sweeps {
 /// One watcher.
 struct Watching {
     sweeps: Sweeps,
+    id: SweepId,
     name: String,
     news: watch::Receiver<()>,
     ended: broadcast::Receiver<Ended>,
@@ -57,6 +62,8 @@ struct Watching {
     workers: HashMap<WorkerId, String>,
     /// The file the labels are of.
     source: String,
+    /// Why nothing runs, as last told.
+    warnings: Vec<String>,
 }
 
 impl Watching {
@@ -83,10 +90,29 @@ impl Watching {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
-            if !more && self.news.changed().await.is_err() {
+            if !more && !self.wait().await? {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits for news of the sweep, or of why nothing of it runs; whether there may be any.
+    async fn wait(&mut self) -> Result<bool, Error> {
+        loop {
+            if let Ok(changed) = tokio::time::timeout(QUIET, self.news.changed()).await {
+                return Ok(changed.is_ok());
+            }
+            let warnings = self.stalled().await?;
+            if warnings != self.warnings {
+                self.warnings = warnings;
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn stalled(&self) -> Result<Vec<String>, Error> {
+        let id = self.id;
+        self.sweeps.driver.read(move |scheduler, _| scheduler.stalled(id)).await
     }
 
     /// What there is to tell now, and whether nothing more will happen.
@@ -97,13 +123,17 @@ impl Watching {
             self.source.clone_from(&row.source);
         }
         let SweepRow { id, name, state, .. } = row;
+        if !self.warnings.is_empty() {
+            self.warnings = self.stalled().await?;
+        }
         let progress = self.sweeps.progress(id, &name).await?;
         let running = self.running(id).await?;
         let ended = self.ended();
         let over = is_over(state, &progress);
-        let listed = Listed { id, name, state: state.name().to_owned(), trials: self.labels.trials };
+        let listed = Listed { id, name, state, trials: self.labels.trials };
         let sweep = Some(to_wire(listed, progress));
-        Ok((v1::WatchEvent { sweep, running, ended }, over))
+        let warnings = self.warnings.clone();
+        Ok((v1::WatchEvent { sweep, running, ended, warnings }, over))
     }
 
     async fn running(&mut self, id: SweepId) -> Result<Vec<v1::Running>, Error> {

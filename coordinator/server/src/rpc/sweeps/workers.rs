@@ -31,9 +31,9 @@ impl Sweeps {
 
 fn to_wire(view: WorkerView) -> v1::Worker {
     let WorkerView { worker, name, state, info, slots, silent_s } = view;
-    let (host, version, known, data) = info.map_or_else(Default::default, |info| {
+    let (host, version, known, data, data_folder) = info.map_or_else(Default::default, |info| {
         let data = info.data.into_iter().map(|data| data.set).collect();
-        (info.host, info.version, info.slots, data)
+        (info.host, info.version, info.slots, data, info.data_folder)
     });
     let described = known.into_iter().map(Some).chain(std::iter::repeat(None));
     v1::Worker {
@@ -45,6 +45,7 @@ fn to_wire(view: WorkerView) -> v1::Worker {
         slots: slots.into_iter().zip(described).map(|(slot, info)| slot_to_wire(&slot, info)).collect(),
         data,
         seconds_since_heartbeat: silent_s,
+        data_folder,
     }
 }
 

@@ -133,7 +133,8 @@ pub(super) const CLAIM: Verb = Verb {
 pub(super) const UNCLAIM: Verb = Verb {
     what: "a claim",
     columns: &[("sweep", Int)],
-    sql: "delete from claims where sweep in (select v.sweep from {v})",
+    sql: "delete from claims where sweep in (select v.sweep from {v})
+            and not exists (select 1 from jobs j where j.id = claims.job and j.state = 'done')",
     expect: Any,
 };
 

@@ -26,7 +26,11 @@ impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { trial, branch, copy, round } = self;
         write!(f, "trial {trial}, round {round}")?;
-        if branch.is_empty() { Ok(()) } else { write!(f, ", {branch} {copy}") }
+        if !branch.is_empty() {
+            write!(f, ", {branch}")?;
+        }
+        // Most branches have one copy, which needs no number.
+        if *copy > 0 { write!(f, ", copy {copy}") } else { Ok(()) }
     }
 }
 
@@ -203,5 +207,19 @@ fn value(cell: Cell) -> Value {
         Cell::Float(value) => value.into(),
         Cell::Text(value) => value.into(),
         Cell::Bool(value) => value.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_told_where_there_are_several() {
+        let place =
+            |branch: &str, copy| Place { trial: 2, branch: branch.into(), copy, round: 3 }.to_string();
+        assert_eq!(place("", 0), "trial 2, round 3");
+        assert_eq!(place("random", 0), "trial 2, round 3, random");
+        assert_eq!(place("random", 1), "trial 2, round 3, random, copy 1");
     }
 }

@@ -1,9 +1,9 @@
 //! Sweeps, those that are not in memory any more included.
 
 use super::{all, quoted};
-use crate::store::{Result, Store};
+use crate::store::{Result, Store, read::known};
 use std::collections::HashMap;
-use tombola_core::schedule::Progress;
+use tombola_core::{record::SweepState, schedule::Progress};
 use tombola_spec::SweepId;
 
 /// A sweep in a list.
@@ -14,7 +14,7 @@ pub struct Listed {
     /// Name.
     pub name: String,
     /// What people asked of it.
-    pub state: String,
+    pub state: SweepState,
     /// Number of its trials.
     pub trials: u32,
 }
@@ -24,7 +24,7 @@ pub async fn sweeps(store: &dyn Store, only: Option<SweepId>) -> Result<Vec<List
     let only = only.map_or_else(String::new, |id| format!("where id = {} ", id.0));
     let sql = format!("select id, sweep, state, trials from sweep {only}order by id");
     let listed = |row: &super::Row| {
-        let (name, state) = (row.text(1)?.to_owned(), row.text(2)?.to_owned());
+        let (name, state) = (row.text(1)?.to_owned(), known(row, 2, &SweepState::ALL, SweepState::name)?);
         Ok(Listed { id: SweepId(row.unsigned(0)?), name, state, trials: row.small(3)? })
     };
     all(store, &sql).await?.iter().map(listed).collect()

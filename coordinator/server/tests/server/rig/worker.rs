@@ -35,6 +35,7 @@ pub(crate) fn info(name: &str) -> WorkerInfo {
         components: version::components().map(|(name, version)| (name.to_owned(), version)).into(),
         slots: vec![slot],
         data: vec![DataInfo { set: "mnist".to_owned(), digest: Digest::of(b"mnist"), shape }],
+        data_folder: "/srv/data".to_owned(),
     }
 }
 

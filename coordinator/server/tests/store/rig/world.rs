@@ -114,6 +114,7 @@ impl World {
             components: BTreeMap::new(),
             slots: vec![slot.clone(), slot],
             data: Vec::new(),
+            data_folder: String::new(),
         };
         Write::Worker { worker: WorkerId(self.ids.worker), info }
     }

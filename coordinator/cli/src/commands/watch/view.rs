@@ -1,104 +1,23 @@
-//! `tombola watch`: progress until a sweep is finished.
+//! What watching looks like: bars on a terminal, JSON lines for scripts, a line every five percent elsewhere.
 
-use super::{Context, list};
-use crate::{client::Client, error::Failure, output::Printer};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::{
-    collections::HashMap,
-    process::ExitCode,
-    time::{Duration, Instant},
+use crate::{
+    commands::list,
+    output::{Format, Printer},
 };
-use tombola_wire::v1::{Ended, Running, Sweep, WatchEvent, WatchRequest};
-
-/// Watch a sweep until it is finished.
-///
-/// A bar for the whole, one for each running job, and failures as they come; without a terminal, a line every five
-/// percent. With `--output json`, one JSON object per line. A coordinator that restarts is waited for. Leaving with
-/// Ctrl-C leaves the sweep alone.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Watch {
-    /// The sweep's name or id.
-    sweep: String,
-}
-
-impl Watch {
-    pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let client = context.connect().await?;
-        until_finished(&client, context.printer, &self.sweep).await
-    }
-}
-
-/// Shows events until the sweep is finished; the exit code says whether jobs failed.
-pub(crate) async fn until_finished(
-    client: &Client,
-    printer: &Printer,
-    sweep: &str,
-) -> anyhow::Result<ExitCode> {
-    let mut watching =
-        Watching { client, sweep, view: View::new(printer), last: None, heard: Instant::now() };
-    while let Err(error) = watching.follow().await {
-        if !watching.may_come_back(&error) {
-            watching.view.clear();
-            return Err(error);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    watching.view.clear();
-    let last = watching.last;
-    let failed = last.as_ref().and_then(|sweep| sweep.jobs).map_or(0, |jobs| jobs.failed);
-    if let Some(sweep) = &last {
-        let failed = match failed {
-            0 => "no job failed".to_owned(),
-            n => format!("{n} failed; see `tombola failures {}`", sweep.name),
-        };
-        printer.note(&format!("sweep {}: {}, {failed}", sweep.name, list::state(sweep)));
-    }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-/// How long a coordinator that answered before may be away: it may be restarting.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two tries to reach it.
-const PAUSE: Duration = Duration::from_millis(500);
-
-struct Watching<'a> {
-    client: &'a Client,
-    sweep: &'a str,
-    view: View<'a>,
-    last: Option<Sweep>,
-    /// When the last event came.
-    heard: Instant,
-}
-
-impl Watching<'_> {
-    /// Shows events until the sweep is finished.
-    async fn follow(&mut self) -> anyhow::Result<()> {
-        let request = WatchRequest { sweep: self.sweep.to_owned() };
-        let mut events = self.client.answer(self.client.sweeps().watch(request).await)?;
-        while let Some(event) = self.client.answer(events.message().await.map(tonic::Response::new))? {
-            self.view.show(&event)?;
-            self.last = event.sweep;
-            self.heard = Instant::now();
-        }
-        Ok(())
-    }
-
-    fn may_come_back(&self, error: &anyhow::Error) -> bool {
-        let away = matches!(error.downcast_ref(), Some(Failure::Unreachable(_)));
-        away && self.last.is_some() && self.heard.elapsed() < PATIENCE
-    }
-}
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::HashMap;
+use tombola_wire::v1::{Ended, Running, Sweep, WatchEvent};
 
 /// How events are shown: bars on a terminal, JSON lines for scripts, a line every five percent elsewhere.
-enum View<'a> {
+pub(super) enum View<'a> {
     Bars { printer: &'a Printer, whole: ProgressBar, jobs: HashMap<String, ProgressBar> },
     Json(&'a Printer),
     Lines { printer: &'a Printer, percent: Option<u64> },
 }
 
 impl<'a> View<'a> {
-    fn new(printer: &'a Printer) -> Self {
-        if printer.format() == crate::output::Format::Json {
+    pub(super) fn new(printer: &'a Printer) -> Self {
+        if printer.format() == Format::Json {
             return Self::Json(printer);
         }
         if !printer.live() {
@@ -109,7 +28,7 @@ impl<'a> View<'a> {
         Self::Bars { printer, whole, jobs: HashMap::new() }
     }
 
-    fn show(&mut self, event: &WatchEvent) -> anyhow::Result<()> {
+    pub(super) fn show(&mut self, event: &WatchEvent) -> anyhow::Result<()> {
         match self {
             Self::Json(printer) => return printer.data(&serde_json::to_string(event)?),
             Self::Lines { printer, percent } => show_line(printer, percent, event),
@@ -124,7 +43,7 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         if let Self::Bars { printer, whole, jobs } = self {
             jobs.values().chain([whole]).for_each(ProgressBar::finish_and_clear);
             // A terminal that went away has nothing left to clear.
@@ -181,7 +100,8 @@ fn show_line(printer: &Printer, percent: &mut Option<u64>, event: &WatchEvent) {
     failed(event).for_each(|line| printer.note(&line));
     let Some(sweep) = &event.sweep else { return };
     // Every five percent: a log is read, not watched.
-    let now = (list::progress(sweep) * 20.0) as u64 * 5;
+    let Some(progress) = list::progress(sweep) else { return };
+    let now = (progress * 20.0) as u64 * 5;
     if *percent != Some(now) {
         *percent = Some(now);
         let jobs = sweep.jobs.unwrap_or_default();
