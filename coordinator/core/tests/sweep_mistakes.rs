@@ -66,6 +66,11 @@ const SETTINGS: &[Case] = &[
         r#"set = "mnist""#,
         "set = \"scans\"\nexamples = 900\ntest = 90\nclasses = 2\nimage = [28, 28]",
     ),
+    (
+        "three means for gray images, two deviations",
+        r#"set = "mnist""#,
+        "set = \"scans\"\nexamples = 900\ntest = 90\nclasses = 2\nmean = [0.1, 0.2, 0.3]\nstd = [1, 2]",
+    ),
     ("the shape of a known set changed", r#"set = "mnist""#, "set = \"mnist\"\nclasses = 12"),
     ("all examples held out", r#"set = "mnist""#, "set = \"mnist\"\nvalidation = 60000"),
     ("a batch larger than the split", "batch = 60", "batch = 60000"),

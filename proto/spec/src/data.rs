@@ -15,14 +15,57 @@ pub struct DataShape {
     /// Number of classes.
     pub classes: u32,
     /// Pixel mean, of pixels scaled to 0..1; subtracted.
-    pub mean: f64,
+    pub mean: PerChannel,
     /// Pixel standard deviation, of pixels scaled to 0..1; divided by.
-    pub std: f64,
+    pub std: PerChannel,
+}
+
+/// A number for all channels of an image, or one for each of three.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum PerChannel {
+    /// The same for all.
+    All(f64),
+    /// Of red, green and blue.
+    Each([f64; 3]),
+}
+
+impl PerChannel {
+    /// The number of a channel.
+    pub fn of(self, channel: usize) -> f64 {
+        match self {
+            Self::All(value) => value,
+            Self::Each(values) => values.get(channel).copied().unwrap_or(values[2]),
+        }
+    }
+}
+
+impl From<f64> for PerChannel {
+    fn from(value: f64) -> Self {
+        Self::All(value)
+    }
+}
+
+impl std::fmt::Display for PerChannel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All(value) => write!(f, "{value}"),
+            Self::Each([red, green, blue]) => write!(f, "{red}, {green}, {blue}"),
+        }
+    }
 }
 
 const fn idx(train: u32, test: u32, classes: u32, mean: f64, std: f64) -> DataShape {
+    let (mean, std) = (PerChannel::All(mean), PerChannel::All(std));
     DataShape { train, test, image: [1, 28, 28], classes, mean, std }
 }
+
+const fn cifar(classes: u32, mean: [f64; 3], std: [f64; 3]) -> DataShape {
+    let (mean, std) = (PerChannel::Each(mean), PerChannel::Each(std));
+    DataShape { train: 50_000, test: 10_000, image: [3, 32, 32], classes, mean, std }
+}
+
+const CIFAR10: DataShape = cifar(10, [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]);
 
 /// The registry: name as written in a sweep file, shape, and the usual normalization of the set.
 pub const KNOWN: &[(&str, DataShape)] = &[
@@ -32,6 +75,10 @@ pub const KNOWN: &[(&str, DataShape)] = &[
     ("emnist_balanced", idx(112_800, 18_800, 47, 0.1751, 0.3332)),
     ("emnist_digits", idx(240_000, 40_000, 10, 0.1736, 0.3317)),
     ("emnist_letters", idx(124_800, 20_800, 26, 0.1722, 0.3309)),
+    ("cifar10", CIFAR10),
+    // Its images after one pass through JPEG, quality 75: for comparisons on the same files, not with published tables.
+    ("cifar10-jpeg75", CIFAR10),
+    ("cifar100", cifar(100, [0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762])),
 ];
 
 /// The shape of a known data set.

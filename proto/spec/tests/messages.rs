@@ -68,7 +68,8 @@ fn train() -> impl Strategy<Value = JobSpec> {
         |(start, mask, order, to, keep_state, (optimizer, lr, mean, milestones, set, split_seed))| {
             let mut recipe = examples::recipe();
             (recipe.train.optimizer, recipe.train.lr, recipe.train.milestones) = (optimizer, lr, milestones);
-            (recipe.data.set, recipe.data.shape.mean, recipe.data.split_seed) = (set, mean, split_seed);
+            (recipe.data.set, recipe.data.shape.mean, recipe.data.split_seed) =
+                (set, mean.into(), split_seed);
             let (recipe, job) = (recipe.into(), examples::dense());
             JobSpec::Train(tombola_spec::job::TrainJob { recipe, start, mask, order, to, keep_state, ..job })
         },
@@ -168,7 +169,7 @@ fn request() -> impl Strategy<Value = Request> {
 fn event() -> impl Strategy<Value = Event> {
     let ready = (".{0,12}", any::<u64>(), digest(), finite(), vec((".{0,9}", ".{0,9}"), 0..3)).prop_map(
         |(name, memory, digest, mean, unusable)| {
-            let shape = DataShape { mean, ..examples::recipe().data.shape };
+            let shape = DataShape { mean: mean.into(), ..examples::recipe().data.shape };
             let data = vec![DataInfo { set: name.clone(), digest, shape }];
             let (device, libtorch) = (DeviceKind::Cuda, "2.11.0".to_owned());
             Event::Ready { device, name, memory, libtorch, data, unusable }

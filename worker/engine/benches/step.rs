@@ -256,8 +256,14 @@ fn job(number: u64, steps: u32, eval_every: Steps) -> StageJob {
 }
 
 fn recipe(eval_every: Steps) -> Recipe {
-    let shape =
-        DataShape { train: EXAMPLES, test: TEST, image: [1, 28, 28], classes: 10, mean: 0.5, std: 0.3 };
+    let shape = DataShape {
+        train: EXAMPLES,
+        test: TEST,
+        image: [1, 28, 28],
+        classes: 10,
+        mean: 0.5.into(),
+        std: 0.3.into(),
+    };
     Recipe {
         model: Model {
             name: "mnist_lenet_300_100".to_owned(),

@@ -50,8 +50,12 @@ fn folder(set: &str, files: &[Vec<u8>; 4], suffix: &str) -> TempDir {
 fn an_unknown_set_is_measured() {
     let set = DataSet::open(folder("mine", &tiny(), "").path(), "mine").unwrap();
     assert_eq!((set.shape.train, set.shape.test, set.shape.image, set.shape.classes), (3, 2, [1, 2, 3], 5));
-    assert!((set.shape.mean - 85.0 / 255.0).abs() < 1e-12, "{}", set.shape.mean);
-    assert!((set.shape.std - 2_691.666_666_666_666_f64.sqrt() / 255.0).abs() < 1e-12, "{}", set.shape.std);
+    assert!((set.shape.mean.of(0) - 85.0 / 255.0).abs() < 1e-12, "{}", set.shape.mean);
+    assert!(
+        (set.shape.std.of(0) - 2_691.666_666_666_666_f64.sqrt() / 255.0).abs() < 1e-12,
+        "{}",
+        set.shape.std
+    );
     assert_eq!((set.train_labels.as_slice(), set.test_labels.as_slice()), (&[0, 4, 1][..], &[3, 2][..]));
     assert_eq!(set.train_images[..4], [0, 10, 20, 30]);
 }
@@ -185,7 +189,7 @@ fn a_set_that_is_not_there_says_where_to_put_it() {
     let folder = folder("mine", &tiny(), "");
     let error = DataSet::open(folder.path(), "kmnist").unwrap_err();
     assert_eq!(error.class(), FailureClass::DataMissing);
-    assert!(error.to_string().contains("put its four IDX files into"), "{error}");
+    assert!(error.to_string().contains("put its files into"), "{error}");
     fs::remove_file(folder.path().join("mine").join(NAMES[3])).unwrap();
     let error = DataSet::open(folder.path(), "mine").unwrap_err().to_string();
     assert!(error.contains("`t10k-labels-idx1-ubyte[.gz]` is not in"), "{error}");
@@ -198,7 +202,7 @@ fn a_set_that_is_not_there_says_where_to_put_it() {
 fn the_sweeps_declaration_is_checked_against_the_files() {
     let set = DataSet::open(folder("mine", &tiny(), "").path(), "mine").unwrap();
     let mut data = Data { set: "mine".to_owned(), shape: set.shape, validation: 1, split_seed: 0 };
-    data.shape.mean = 0.5;
+    data.shape.mean = 0.5.into();
     data.shape.classes = 7;
     set.check(&data).unwrap();
     data.shape.classes = 4;
@@ -241,6 +245,66 @@ fn the_inventory_lists_good_and_bad_sets_and_remembers_digests() {
     assert_eq!(inventory(root, &cache).0[0].digest.to_string(), digest);
     assert_eq!(inventory(root, Path::new("/nowhere/cache.json")).0.len(), 1);
     assert_eq!(inventory(&root.join("absent"), &cache), (vec![], vec![]));
+}
+
+/// Records of CIFAR's format: labels, then three planes of one value each.
+fn cifar(images: &[(&[u8], [u8; 3])]) -> Vec<u8> {
+    let record = |(labels, planes): &(&[u8], [u8; 3])| {
+        let pixels = planes.iter().flat_map(|&value| [value; 1024]);
+        labels.iter().copied().chain(pixels).collect::<Vec<u8>>()
+    };
+    images.iter().flat_map(record).collect()
+}
+
+fn cifar_folder(set: &str, files: &[(&str, Vec<u8>)]) -> TempDir {
+    let root = TempDir::new().unwrap();
+    fs::create_dir(root.path().join(set)).unwrap();
+    files.iter().for_each(|(name, bytes)| fs::write(root.path().join(set).join(name), bytes).unwrap());
+    root
+}
+
+#[test]
+fn batches_of_cifar_10_are_read_in_order() {
+    let batch = |n: u8| cifar(&[(&[n], [n, 10, 20]), (&[n + 5], [30, n, 40])]);
+    let mut files: Vec<(String, Vec<u8>)> =
+        (0..5).map(|n| (format!("data_batch_{}.bin", n + 1), batch(n))).collect();
+    files.push(("test_batch.bin".to_owned(), cifar(&[(&[9], [1, 2, 3])])));
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let root = cifar_folder("mine", &files);
+    let set = DataSet::open(root.path(), "mine").unwrap();
+    assert_eq!(
+        (set.shape.train, set.shape.test, set.shape.image, set.shape.classes),
+        (10, 1, [3, 32, 32], 10)
+    );
+    assert_eq!(set.train_labels, [0, 5, 1, 6, 2, 7, 3, 8, 4, 9]);
+    let corners: Vec<u8> = set.train_images.iter().step_by(1024).take(6).copied().collect();
+    assert_eq!(corners, [0, 10, 20, 30, 0, 40]);
+
+    fs::remove_file(root.path().join("mine/data_batch_3.bin")).unwrap();
+    let missing = DataSet::open(root.path(), "mine").unwrap_err().to_string();
+    assert!(missing.contains("`data_batch_3.bin`") && missing.contains("binary batches"), "{missing}");
+    fs::write(root.path().join("mine/data_batch_3.bin"), &batch(2)[..3000]).unwrap();
+    let short = DataSet::open(root.path(), "mine").unwrap_err().to_string();
+    assert!(short.contains("3000 bytes") && short.contains("3073"), "{short}");
+    let (_, unusable) = inventory(root.path(), &root.path().join("cache.json"));
+    assert_eq!(unusable.len(), 1, "it is listed with what is wrong");
+}
+
+#[test]
+fn of_cifar_100_the_fine_label_counts() {
+    let (train, test) = (cifar(&[(&[3, 77], [1, 2, 3])]), cifar(&[(&[3, 12], [4, 5, 6])]));
+    let root = cifar_folder("mine", &[("train.bin", train), ("test.bin", test)]);
+    let set = DataSet::open(root.path(), "mine").unwrap();
+    assert_eq!((set.train_labels, set.test_labels), (vec![77], vec![12]));
+    let refused = DataSet::open(
+        cifar_folder(
+            "cifar100",
+            &[("train.bin", cifar(&[(&[3, 7], [1; 3])])), ("test.bin", cifar(&[(&[3, 7], [1; 3])]))],
+        )
+        .path(),
+        "cifar100",
+    );
+    assert!(refused.unwrap_err().to_string().contains("expected 50000 + 10000"));
 }
 
 #[test]
@@ -287,7 +351,7 @@ fn assert_registered(set: &DataSet, digest: &str) {
     let shape = known(&set.name).unwrap();
     assert_eq!(set.shape, shape);
     let (mean, std) = moments(set);
-    assert!((mean - shape.mean).abs() < 1e-4 && (std - shape.std).abs() < 1e-4, "{mean} {std}");
+    assert!((mean - shape.mean.of(0)).abs() < 1e-4 && (std - shape.std.of(0)).abs() < 1e-4, "{mean} {std}");
     assert_eq!(set.digest.to_string(), digest, "the digest of a set is part of results' identity");
 }
 

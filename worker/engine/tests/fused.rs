@@ -48,6 +48,29 @@ fn fused_lanes_equal_plain_lanes_in_f64() {
     }
 }
 
+/// The lanes of a convolution are groups of its channels.
+#[test]
+fn fused_convolutions_equal_plain_ones_in_f64() {
+    let rig = Rig::new();
+    let lane = |number| {
+        let mut job = job(number, recipe(SGD), 6);
+        edit_recipe(&mut job, |recipe| {
+            recipe.model.name = "conv_4".to_owned();
+            recipe.dtype = Dtype::F64;
+            recipe.train.eval_every = Steps::its(6);
+        });
+        job
+    };
+    let jobs: Vec<StageJob> = (1..=2).map(lane).collect();
+    let (plain, fused) = (rig.run(Plan::CpuLanes, jobs.clone()), rig.run(Plan::Fused, jobs));
+    for lane in 1..=2 {
+        let apart = distance(&plain.tensors(lane, Output::Weights), &fused.tensors(lane, Output::Weights));
+        assert!(apart <= 1e-12, "lane {lane}: {apart:e}");
+        let moved = distance(&plain.tensors(lane, Output::Weights), &plain.tensors(lane, Output::Initial));
+        assert!(moved > 1e-4, "{moved:e}");
+    }
+}
+
 #[test]
 fn lanes_of_other_lengths_end_as_ghosts_and_move_nobody() {
     let rig = Rig::new();

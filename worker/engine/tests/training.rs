@@ -315,7 +315,7 @@ fn a_test_loss_that_is_not_finite_is_logged_and_the_job_goes_on() {
     edit_recipe(&mut job, |recipe| {
         recipe.data.set = "black_and_white".to_owned();
         // A black pixel is 0, a white one nearly the largest f32.
-        (recipe.data.shape.mean, recipe.data.shape.std) = (0.0, 3.2e-39);
+        (recipe.data.shape.mean, recipe.data.shape.std) = (0.0.into(), 3.2e-39.into());
     });
     for plan in PLANS {
         let outcomes = rig.run(plan, vec![job.clone()]);

@@ -7,7 +7,7 @@ use super::{
     tree::{Node, Val},
 };
 use std::collections::HashSet;
-use tombola_spec::Steps;
+use tombola_spec::{Steps, data::PerChannel};
 
 /// What a reader returns.
 pub(super) type Reading<T> = Result<T, Vec<Problem>>;
@@ -86,6 +86,19 @@ pub(super) fn any_number(node: &Node) -> Reading<f64> {
 
 pub(super) fn positive(node: &Node) -> Reading<f64> {
     number(node, "a number above 0", "", |n| n > 0.0)
+}
+
+/// A number for all channels of an image, or a list of three.
+pub(super) fn per_channel(one: impl Fn(&Node) -> Reading<f64>) -> impl Fn(&Node) -> Reading<PerChannel> {
+    move |node| {
+        if !matches!(node.value, Val::List(_)) {
+            return one(node).map(PerChannel::All);
+        }
+        <[f64; 3]>::try_from(list(&one)(node)?).map(PerChannel::Each).map_err(|numbers| {
+            let what = format!("a list of {}, where three channels have three numbers", numbers.len());
+            vec![Problem::new(node.at, what, "write one number for all channels, or three")]
+        })
+    }
 }
 
 pub(super) fn non_negative(node: &Node) -> Reading<f64> {

@@ -27,7 +27,8 @@ fn width(text: &str) -> Option<u32> {
     text.parse().ok().filter(|width| plain && (1..=65_536).contains(width))
 }
 
-fn perceptron(inputs: u32, widths: &[u32], classes: u32) -> Vec<Layer> {
+/// A perceptron on whatever is flattened first.
+pub(super) fn perceptron(inputs: u32, widths: &[u32], classes: u32) -> Vec<Layer> {
     let mut layers = vec![Layer::Flatten];
     let mut from = inputs;
     for (index, &to) in widths.iter().enumerate() {

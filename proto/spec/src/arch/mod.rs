@@ -3,6 +3,7 @@
 //! One file per family; a family is one line in [`FAMILIES`]. A family turns a name of open_lth's grammar into layers
 //! and knows nothing of training; the engine interprets the layers and knows nothing of families.
 
+mod conv;
 mod lenet;
 
 use crate::SpecError;
@@ -34,6 +35,29 @@ pub enum Layer {
         /// Rows of the weight.
         outputs: u32,
     },
+    /// Convolution with zeros around the image: `[B, inputs, H, W]` to `[B, outputs, H', W']`, weight
+    /// `[outputs, inputs, kernel, kernel]` and bias as in PyTorch.
+    Conv {
+        /// PyTorch's module path, as of [`Layer::Linear`].
+        name: String,
+        /// Channels that go in.
+        inputs: u32,
+        /// Channels that come out.
+        outputs: u32,
+        /// Height and width of the filter.
+        kernel: u32,
+        /// Steps between two places of the filter.
+        stride: u32,
+        /// Zeros on each side.
+        padding: u32,
+        /// Height and width of what comes out.
+        size: [u32; 2],
+    },
+    /// The largest of each `size` x `size` square, squares side by side; what is left over at the end is dropped.
+    MaxPool {
+        /// Height and width of a square.
+        size: u32,
+    },
     /// Rectifier, elementwise.
     Relu,
 }
@@ -42,28 +66,34 @@ impl Layer {
     /// Its trainable tensors, weight before bias.
     fn parameters(&self) -> Vec<Parameter> {
         match self {
-            Self::Flatten | Self::Relu => Vec::new(),
-            Self::Linear { name, inputs, outputs } => {
-                let (fan_in, fan_out) = (*inputs, *outputs);
-                let tensor = |kind, shape, role| {
-                    let name = format!("{name}.{kind}");
-                    Parameter { name, shape, role, fan_in, fan_out }
-                };
-                vec![
-                    tensor("weight", vec![*outputs, *inputs], Role::Weight),
-                    tensor("bias", vec![*outputs], Role::Bias),
-                ]
+            Self::Flatten | Self::MaxPool { .. } | Self::Relu => Vec::new(),
+            Self::Linear { name, inputs, outputs } => pair(name, vec![*outputs, *inputs]),
+            Self::Conv { name, inputs, outputs, kernel, .. } => {
+                pair(name, vec![*outputs, *inputs, *kernel, *kernel])
             }
         }
     }
 
     /// Multiply-adds of its weight for one example; what a layer does beside (biases, rectifiers) is not counted.
     fn multiply_adds(&self) -> u64 {
+        let product = |factors: &[u32]| factors.iter().map(|&n| u64::from(n)).product();
         match self {
-            Self::Flatten | Self::Relu => 0,
-            Self::Linear { inputs, outputs, .. } => u64::from(*inputs) * u64::from(*outputs),
+            Self::Flatten | Self::MaxPool { .. } | Self::Relu => 0,
+            Self::Linear { inputs, outputs, .. } => product(&[*inputs, *outputs]),
+            Self::Conv { inputs, outputs, kernel, size: [height, width], .. } => {
+                product(&[*inputs, *outputs, *kernel, *kernel, *height, *width])
+            }
         }
     }
+}
+
+/// Weight `[outputs, inputs, …]` and bias of a layer. What a filter sees or feeds counts at each of its places.
+fn pair(name: &str, shape: Vec<u32>) -> Vec<Parameter> {
+    let places: u32 = shape[2..].iter().product();
+    let (outputs, fan_in, fan_out) = (shape[0], shape[1] * places, shape[0] * places);
+    let tensor =
+        |kind, shape, role| Parameter { name: format!("{name}.{kind}"), shape, role, fan_in, fan_out };
+    vec![tensor("weight", shape, Role::Weight), tensor("bias", vec![outputs], Role::Bias)]
 }
 
 /// One trainable tensor.
@@ -108,7 +138,7 @@ const MOST_INPUTS: u64 = 1 << 24;
 type Family = fn(&str, [u32; 3], u32) -> Option<Result<Vec<Layer>, SpecError>>;
 
 /// The registry. Each entry: the grammar for people, and the parser (`None` = not my family).
-const FAMILIES: &[(&str, Family)] = &[(lenet::GRAMMAR, lenet::layers)];
+const FAMILIES: &[(&str, Family)] = &[(lenet::GRAMMAR, lenet::layers), (conv::GRAMMAR, conv::layers)];
 
 impl Architecture {
     /// The architecture a name stands for, on inputs `[C, H, W]` with `outputs` classes.

@@ -1,56 +1,88 @@
-//! Where a data set's files are and how they are named. One line per convention in [`conventions`].
+//! Where a data set's files are, whatever their format.
 
-use super::idx::PartFiles;
+use super::{cifar, idx};
 use crate::error::{EngineError, Result};
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What to do about a damaged file.
+pub(super) const FETCH_AGAIN: &str = "hint: fetch the set's files again";
+
+/// The formats a set's files may have; the first that finds all of its files is taken.
+const FORMATS: [Format; 2] = [idx::FORMAT, cifar::FORMAT];
+
+/// How files of a set are named, and read.
+pub(super) struct Format {
+    /// What a set consists of, for people.
+    pub(super) what: &'static str,
+    /// Whether a file of this name is one of this format's.
+    pub(super) owns: fn(&str) -> bool,
+    /// The files of a set in its folder, or what is missing.
+    pub(super) find: fn(&Path, &str) -> std::result::Result<SetFiles, String>,
+}
 
 /// The files of a set.
 pub(super) struct SetFiles {
-    pub(super) train: PartFiles,
-    pub(super) test: PartFiles,
+    pub(super) train: Box<dyn PartFiles>,
+    pub(super) test: Box<dyn PartFiles>,
 }
 
 impl SetFiles {
-    /// All four.
-    pub(super) fn all(&self) -> [&Path; 4] {
-        [&self.train.images, &self.train.labels, &self.test.images, &self.test.labels]
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<&Path> {
+        [self.train.paths(), self.test.paths()].concat()
     }
 }
 
-/// How a family of sets names and lays out its files.
-struct Convention {
-    /// Before the part's name in a file's name.
-    prefix: String,
-    /// What test files are called.
-    test: &'static str,
-    /// Whether rows and columns of the images are exchanged in the files.
-    transposed: bool,
-    /// What the first class is called.
-    first_label: u8,
+/// The files of the training or the test part.
+pub(super) trait PartFiles {
+    /// All of them.
+    fn paths(&self) -> Vec<&Path>;
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When a file is damaged, or they do not fit together.
+    fn read(&self, set: &str) -> Result<Part>;
 }
 
-/// The conventions a set may follow; the first whose files are there is taken.
-fn conventions(set: &str) -> Vec<Convention> {
-    // MNIST's, which Fashion-MNIST and KMNIST follow.
-    let mut conventions =
-        vec![Convention { prefix: String::new(), test: "t10k", transposed: false, first_label: 0 }];
-    if let Some(split) = set.strip_prefix("emnist_") {
-        // EMNIST's (arXiv 1702.05373): images column by column; letters count from 1 (a) to 26 (z).
-        let first_label = u8::from(split == "letters");
-        conventions.push(Convention {
-            prefix: format!("emnist-{split}-"),
-            test: "test",
-            transposed: true,
-            first_label,
-        });
+/// Images and labels of one part.
+pub(super) struct Part {
+    /// Channels, height, width.
+    pub(super) image: [u32; 3],
+    /// Pixels, `[count, channels, height, width]`.
+    pub(super) images: Vec<u8>,
+    /// Labels from 0, `[count]`.
+    pub(super) labels: Vec<u8>,
+    /// Where they come from, for messages.
+    pub(super) labels_file: PathBuf,
+}
+
+impl Part {
+    /// Number of examples.
+    pub(super) fn count(&self) -> u32 {
+        self.labels.len() as u32
     }
-    conventions
 }
 
 /// The name of the set that a folder holds: the registry writes `_` where folders may have `-`.
 pub(super) fn set_of_folder(folder: &str) -> String {
     let registered = folder.replace('-', "_");
     if tombola_spec::data::known(&registered).is_some() { registered } else { folder.to_owned() }
+}
+
+/// Whether a folder holds files of any format.
+pub(super) fn holds_some(folder: &Path) -> bool {
+    FORMATS.iter().any(|format| format.holds_some(folder))
+}
+
+impl Format {
+    fn holds_some(&self, folder: &Path) -> bool {
+        let mut names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.any(|name| name.to_str().is_some_and(self.owns))
+    }
 }
 
 /// Finds the files of `set`.
@@ -60,17 +92,17 @@ pub(super) fn set_of_folder(folder: &str) -> String {
 pub(super) fn find(data_folder: &Path, set: &str) -> Result<SetFiles> {
     let folder = folder(data_folder, set)?;
     let mut missing = Vec::new();
-    for convention in conventions(set) {
-        match files(&folder, &convention) {
+    for format in &FORMATS {
+        match (format.find)(&folder, set) {
             Ok(files) => return Ok(files),
-            Err(name) => missing.push(format!("`{name}[.gz]`")),
+            Err(what) => missing.push((format, what)),
         }
     }
-    let (missing, folder) = (missing.join(" or "), folder.display());
-    Err(EngineError::data(
-        set,
-        format!("{missing} is not in `{folder}`; hint: put the set's four IDX files there"),
-    ))
+    // Whoever has begun with one format does not want to hear of the others.
+    let begun = missing.iter().position(|(format, _)| format.holds_some(&folder)).unwrap_or(0);
+    let (format, missing) = missing.swap_remove(begun);
+    let (what, folder) = (format.what, folder.display());
+    Err(EngineError::data(set, format!("{missing} is not in `{folder}`; hint: put the set's {what} there")))
 }
 
 fn folder(data_folder: &Path, set: &str) -> Result<PathBuf> {
@@ -84,27 +116,7 @@ fn folder(data_folder: &Path, set: &str) -> Result<PathBuf> {
     let folders = [data_folder.join(set), data_folder.join(set.replace('_', "-"))];
     folders.into_iter().find(|folder| folder.is_dir()).ok_or_else(|| {
         let folder = data_folder.join(set);
-        let reason =
-            format!("this worker does not have it; hint: put its four IDX files into `{}`", folder.display());
+        let reason = format!("this worker does not have it; hint: put its files into `{}`", folder.display());
         EngineError::data(set, reason)
     })
-}
-
-/// The four files, or the name of one that is missing.
-fn files(folder: &Path, convention: &Convention) -> std::result::Result<SetFiles, String> {
-    let part = |part: &str| -> std::result::Result<PartFiles, String> {
-        let file = |what: &str| {
-            let name = format!("{}{part}-{what}-ubyte", convention.prefix);
-            let candidates = [folder.join(format!("{name}.gz")), folder.join(&name)];
-            candidates.into_iter().find(|file| file.is_file()).ok_or(name)
-        };
-        let (images, labels) = (file("images-idx3")?, file("labels-idx1")?);
-        Ok(PartFiles {
-            images,
-            labels,
-            transposed: convention.transposed,
-            first_label: convention.first_label,
-        })
-    };
-    Ok(SetFiles { train: part("train")?, test: part(convention.test)? })
 }

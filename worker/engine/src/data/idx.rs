@@ -1,8 +1,10 @@
-//! IDX files: a magic number, sizes, bytes; packed with gzip or not.
+//! IDX files: a magic number, sizes, bytes; packed with gzip or not. Four of them are a set; how a family of sets names
+//! them is one line in [`conventions`].
 //!
 //! Whatever is in a file, reading it ends with its contents or with a message that says what to do. No more memory is
 //! used than the file's header asks for and the file has.
 
+use super::files::{FETCH_AGAIN, Format, Part, PartFiles, SetFiles};
 use crate::error::{EngineError, Result};
 use flate2::read::MultiGzDecoder;
 use std::{
@@ -11,35 +13,89 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What to do about a damaged file.
-pub(super) const FETCH_AGAIN: &str = "hint: fetch the set's files again";
+/// This format.
+pub(super) const FORMAT: Format = Format { what: "four IDX files", owns, find };
 
 /// No data set read whole into memory is larger; a larger claim is a damaged header.
 const LARGEST: u64 = 16 << 30;
 
+/// How a family of sets names and lays out its files.
+struct Convention {
+    /// Before the part's name in a file's name.
+    prefix: String,
+    /// What test files are called.
+    test: &'static str,
+    /// Whether rows and columns of the images are exchanged in the files.
+    transposed: bool,
+    /// What the first class is called.
+    first_label: u8,
+}
+
+/// The conventions a set may follow; the first whose files are there is taken.
+fn conventions(set: &str) -> Vec<Convention> {
+    // MNIST's, which Fashion-MNIST and KMNIST follow.
+    let mut conventions =
+        vec![Convention { prefix: String::new(), test: "t10k", transposed: false, first_label: 0 }];
+    if let Some(split) = set.strip_prefix("emnist_") {
+        // EMNIST's (arXiv 1702.05373): images column by column; letters count from 1 (a) to 26 (z).
+        let first_label = u8::from(split == "letters");
+        conventions.push(Convention {
+            prefix: format!("emnist-{split}-"),
+            test: "test",
+            transposed: true,
+            first_label,
+        });
+    }
+    conventions
+}
+
+fn owns(name: &str) -> bool {
+    name.contains("-idx") && name.trim_end_matches(".gz").ends_with("-ubyte")
+}
+
+fn find(folder: &Path, set: &str) -> std::result::Result<SetFiles, String> {
+    let mut missing = Vec::new();
+    for convention in conventions(set) {
+        match files(folder, &convention) {
+            Ok(files) => return Ok(files),
+            Err(name) => missing.push(format!("`{name}[.gz]`")),
+        }
+    }
+    Err(missing.join(" or "))
+}
+
+/// The four files, or the name of one that is missing.
+fn files(folder: &Path, convention: &Convention) -> std::result::Result<SetFiles, String> {
+    let part = |part: &str| -> std::result::Result<Box<dyn PartFiles>, String> {
+        let file = |what: &str| {
+            let name = format!("{}{part}-{what}-ubyte", convention.prefix);
+            let candidates = [folder.join(format!("{name}.gz")), folder.join(&name)];
+            candidates.into_iter().find(|file| file.is_file()).ok_or(name)
+        };
+        let (images, labels) = (file("images-idx3")?, file("labels-idx1")?);
+        let &Convention { transposed, first_label, .. } = convention;
+        Ok(Box::new(Files { images, labels, transposed, first_label }))
+    };
+    Ok(SetFiles { train: part("train")?, test: part(convention.test)? })
+}
+
 /// The files of the training or the test part.
-pub(super) struct PartFiles {
-    pub(super) images: PathBuf,
-    pub(super) labels: PathBuf,
+struct Files {
+    images: PathBuf,
+    labels: PathBuf,
     /// Whether images are stored column by column.
-    pub(super) transposed: bool,
+    transposed: bool,
     /// What the first class is called in the file.
-    pub(super) first_label: u8,
+    first_label: u8,
 }
 
-/// Images and labels of one part.
-pub(super) struct Part {
-    /// Channels, height, width.
-    pub(super) image: [u32; 3],
-    pub(super) images: Vec<u8>,
-    pub(super) labels: Vec<u8>,
-    pub(super) labels_file: PathBuf,
-}
+impl PartFiles for Files {
+    fn paths(&self) -> Vec<&Path> {
+        vec![&self.images, &self.labels]
+    }
 
-impl Part {
-    /// Number of examples.
-    pub(super) fn count(&self) -> u32 {
-        self.labels.len() as u32
+    fn read(&self, set: &str) -> Result<Part> {
+        read_part(set, self)
     }
 }
 
@@ -47,7 +103,7 @@ impl Part {
 ///
 /// # Errors
 /// When a file is damaged or the two do not fit together.
-pub(super) fn read_part(set: &str, files: &PartFiles) -> Result<Part> {
+fn read_part(set: &str, files: &Files) -> Result<Part> {
     let ([count, height, width], mut images) = read::<3>(set, &files.images)?;
     let ([labelled], mut labels) = read::<1>(set, &files.labels)?;
     let wrong = |reason: String| Err(EngineError::data(set, format!("{reason}; {FETCH_AGAIN}")));

@@ -53,17 +53,14 @@ pub fn inventory(data_folder: &Path, cache: &Path) -> (Vec<DataInfo>, Vec<(Strin
     (fresh.into_values().map(|cached| cached.info).collect(), unusable)
 }
 
-/// Names of the folders that hold IDX files.
+/// Names of the folders that hold data.
 fn sets(data_folder: &Path) -> BTreeSet<String> {
-    let folders =
-        fs::read_dir(data_folder).into_iter().flatten().flatten().filter(|entry| holds_idx(&entry.path()));
+    let folders = fs::read_dir(data_folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| files::holds_some(&entry.path()));
     folders.filter_map(|entry| Some(files::set_of_folder(entry.file_name().to_str()?))).collect()
-}
-
-fn holds_idx(folder: &Path) -> bool {
-    let is_idx = |name: &str| name.contains("-idx") && name.trim_end_matches(".gz").ends_with("-ubyte");
-    let mut names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    names.any(|name| name.to_str().is_some_and(is_idx))
 }
 
 /// `None` when the files are incomplete or vanish meanwhile.

@@ -1,8 +1,9 @@
-//! Data sets: four IDX files in a folder of the set's name, whole in memory.
+//! Data sets: files in a folder of the set's name, whole in memory.
 //!
-//! Nothing here knows tensors, devices or normalization; pixels and labels are bytes. How files of a family of sets
-//! are named and laid out is one line in [`files`].
+//! Nothing here knows tensors, devices or normalization; pixels and labels are bytes. A format is a file that knows names
+//! and contents, and a line in [`files`].
 
+mod cifar;
 mod files;
 mod idx;
 mod inventory;
@@ -48,14 +49,14 @@ impl DataSet {
     /// message names the file, what was expected and found, and what to do.
     pub fn open(data_folder: &Path, set: &str) -> Result<Self> {
         let files = files::find(data_folder, set)?;
-        let train = idx::read_part(set, &files.train)?;
-        let test = idx::read_part(set, &files.test)?;
+        let train = files.train.read(set)?;
+        let test = files.test.read(set)?;
         if train.image != test.image {
             let reason = format!(
                 "training images are {:?}, test images {:?} (channels, height, width); {}",
                 train.image,
                 test.image,
-                idx::FETCH_AGAIN
+                files::FETCH_AGAIN
             );
             return Err(EngineError::data(set, reason));
         }
@@ -98,7 +99,7 @@ impl DataSet {
 }
 
 /// The registry's shape, if the files have it.
-fn checked(set: &str, shape: DataShape, train: &idx::Part, test: &idx::Part) -> Result<DataShape> {
+fn checked(set: &str, shape: DataShape, train: &files::Part, test: &files::Part) -> Result<DataShape> {
     let found = (train.count(), test.count(), train.image);
     if found != (shape.train, shape.test, shape.image) {
         let reason = format!(
@@ -109,7 +110,7 @@ fn checked(set: &str, shape: DataShape, train: &idx::Part, test: &idx::Part) -> 
             found.0,
             found.1,
             found.2,
-            idx::FETCH_AGAIN
+            files::FETCH_AGAIN
         );
         return Err(EngineError::data(set, reason));
     }
@@ -118,7 +119,7 @@ fn checked(set: &str, shape: DataShape, train: &idx::Part, test: &idx::Part) -> 
             let (label, file, last) = (part.labels[place], part.labels_file.display(), shape.classes - 1);
             let reason = format!(
                 "label {label} of example {place} in `{file}` is not in 0..={last}; {}",
-                idx::FETCH_AGAIN
+                files::FETCH_AGAIN
             );
             return Err(EngineError::data(set, reason));
         }
@@ -127,7 +128,7 @@ fn checked(set: &str, shape: DataShape, train: &idx::Part, test: &idx::Part) -> 
 }
 
 /// The shape of files that the registry does not know.
-fn measured(set: &str, train: &idx::Part, test: &idx::Part) -> Result<DataShape> {
+fn measured(set: &str, train: &files::Part, test: &files::Part) -> Result<DataShape> {
     let mut counts = [0u64; 256];
     train.images.iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
     let moment = |power: i32| {
@@ -137,6 +138,7 @@ fn measured(set: &str, train: &idx::Part, test: &idx::Part) -> Result<DataShape>
     };
     let mean = moment(1);
     let std = (moment(2) - mean * mean).max(0.0).sqrt();
+    let (mean, std) = (mean.into(), std.into());
     if counts.iter().filter(|&&n| n > 0).count() < 2 {
         return Err(EngineError::data(set, "all training pixels are equal: there is nothing to learn from"));
     }
@@ -146,7 +148,7 @@ fn measured(set: &str, train: &idx::Part, test: &idx::Part) -> Result<DataShape>
 }
 
 /// BLAKE3 over shapes, images and labels of both parts: the same for packed and unpacked files.
-fn digest(train: &idx::Part, test: &idx::Part) -> Digest {
+fn digest(train: &files::Part, test: &files::Part) -> Digest {
     let mut hasher = blake3::Hasher::new_derive_key("tombola data set v1");
     for part in [train, test] {
         let [channels, height, width] = part.image;

@@ -60,7 +60,7 @@ impl ByHand {
                     let rectified = false;
                     layers.push(Linear { rectified, weight, bias, grad_weight, grad_bias, output, delta });
                 }
-                (Layer::Relu, None) => return Ok(None),
+                (Layer::Relu, None) | (Layer::Conv { .. } | Layer::MaxPool { .. }, _) => return Ok(None),
             }
         }
         let complete = layers.last().is_some_and(|last| !last.rectified);

@@ -9,6 +9,7 @@ use std::{path::PathBuf, sync::Arc};
 use tch::{Device, Kind, Tensor};
 use tombola_spec::{
     Digest,
+    data::DataShape,
     settings::{Data, Dtype, Recipe},
 };
 
@@ -99,11 +100,21 @@ impl Library {
         let shape = recipe.data.shape;
         let [channels, height, width] = shape.image.map(i64::from);
         let pixels = Tensor::f_from_slice(pixels)?.f_view((labels.len() as i64, channels, height, width))?;
-        let mut images = pixels.f_to(self.device)?.f_to_kind(kind_of(recipe.dtype))?;
-        let _ = images.f_mul_scalar_(1.0 / (255.0 * shape.std))?.f_add_scalar_(-shape.mean / shape.std)?;
+        let images = pixels.f_to(self.device)?.f_to_kind(kind_of(recipe.dtype))?;
+        normalize(&images, &shape)?;
         let labels = Tensor::f_from_slice(labels)?.f_to(self.device)?.f_to_kind(Kind::Int64)?;
         Ok((images, labels))
     }
+}
+
+/// From pixels 0..255 to numbers of about mean 0 and deviation 1, in place. `images` `[N, C, H, W]`.
+fn normalize(images: &Tensor, shape: &DataShape) -> Result<()> {
+    for channel in 0..shape.image[0] {
+        let (mean, std) = (shape.mean.of(channel as usize), shape.std.of(channel as usize));
+        let mut plane = images.f_narrow(1, channel.into(), 1)?;
+        let _ = plane.f_mul_scalar_(1.0 / (255.0 * std))?.f_add_scalar_(-mean / std)?;
+    }
+    Ok(())
 }
 
 impl Split {
@@ -115,5 +126,22 @@ impl Split {
         let validation = (images.f_index_select(0, &rows)?, labels.f_index_select(0, &rows)?);
         let key = (data.validation, data.split_seed);
         Ok(Self { key, train_rows: Arc::new(split.train), validation })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombola_spec::data::{PerChannel, known};
+
+    #[test]
+    fn each_channel_has_its_own_mean_and_deviation() {
+        let images = Tensor::from_slice(&[0.0, 255.0, 0.0, 255.0, 51.0, 102.0]).view([1, 3, 1, 2]);
+        let (mean, std) = (PerChannel::Each([0.5, 0.0, 0.2]), PerChannel::Each([0.5, 2.0, 0.1]));
+        let shape = DataShape { image: [3, 1, 2], mean, std, ..known("cifar10").unwrap() };
+        normalize(&images, &shape).unwrap();
+        let found = Vec::<f64>::try_from(images.view([-1])).unwrap();
+        let wanted = [-1.0, 1.0, 0.0, 0.5, 0.0, 2.0];
+        assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-15), "{found:?}");
     }
 }

@@ -167,8 +167,8 @@ pub fn recipe(optimizer: Optimizer) -> Recipe {
         test: TEST,
         image: [1, SIDE, SIDE],
         classes: CLASSES,
-        mean: 0.5,
-        std: 0.15,
+        mean: 0.5.into(),
+        std: 0.15.into(),
     };
     Recipe {
         model: Model { name: NETWORK.to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero },

@@ -4,10 +4,10 @@ use crate::sweep::{
     diagnostic::{Notes, quoted, suggest},
     section::Section,
     tree::Tree,
-    value::{any_number, count, list, name, positive, size, whole},
+    value::{any_number, count, list, name, per_channel, positive, size, whole},
 };
 use tombola_spec::{
-    data::{self, DataShape},
+    data::{self, DataShape, PerChannel},
     settings::Data,
 };
 
@@ -68,11 +68,18 @@ fn declared_shape(table: &mut Section<'_, '_>) -> Option<DataShape> {
     let test = table.required("test", "10000", count);
     let classes = table.required("classes", "10", count);
     let image = table.or("image", vec![1, 28, 28], list(count));
-    let mean = table.or("mean", 0.0, any_number);
-    let std = table.or("std", 1.0, positive);
+    let mean = table.or("mean", PerChannel::All(0.0), per_channel(any_number));
+    let std = table.or("std", PerChannel::All(1.0), per_channel(positive));
     let image = <[u32; 3]>::try_from(image?);
     if image.is_err() {
         table.complain("image", "an image has three sizes", "write `image = [channels, height, width]`");
+    }
+    let channels = image.as_ref().map_or(3, |image| image[0]);
+    for (key, value) in [("mean", mean), ("std", std)] {
+        if matches!(value, Some(PerChannel::Each(_))) && channels != 3 {
+            let what = format!("three numbers for images of {channels} x height x width");
+            table.complain(key, what, "write one number for all channels");
+        }
     }
     Some(DataShape {
         train: train?,
