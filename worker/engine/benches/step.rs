@@ -9,7 +9,7 @@ use serde_json::json;
 use std::{
     collections::BTreeMap,
     error::Error,
-    io::{Write, stdout},
+    io::{Write, stderr, stdout},
     ops::Sub,
     path::Path,
     sync::{Arc, Mutex},
@@ -64,9 +64,9 @@ fn main() -> Outcome<()> {
     let contestants: Vec<_> = contestants(options.device).into_iter().filter(wanted).collect();
     let mut costs: BTreeMap<usize, Vec<Cost>> = BTreeMap::new();
     for round in 0..=options.rounds {
+        writeln!(stderr(), "round {round} of {}, of which round 0 warms up", options.rounds)?;
         for (index, contestant) in contestants.iter().enumerate() {
             let cost = contestant.cost(&mut engine, folder.path(), options.steps)?;
-            // The first round warms up.
             if round > 0 {
                 costs.entry(index).or_default().push(cost);
             }

@@ -7,7 +7,8 @@ use tombola_wire::v1::{GetRequest, ResultsResponse, SweepRef};
 
 /// Show accuracy against density, tickets beside their controls.
 ///
-/// One table for each setting of the sweep's axes. Test accuracy at the end of training: mean ± standard deviation between seeds, copies averaged inside a seed first.
+/// One table for each setting of the sweep's axes. Test accuracy at the end of training: mean ± standard deviation between
+/// seeds, copies averaged inside a seed first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Results {
     /// The sweep's name or id.

@@ -103,8 +103,7 @@ pub enum Event {
 }
 
 /// More of a sweep: the whole plan of its new file, which takes nothing away ([`crate::sweep::lost`]), and what is
-/// stored of it. Trials are matched by key. A sweep that was stopped or cancelled becomes active
-/// again.
+/// stored of it. Trials are matched by key. A sweep that was stopped or cancelled becomes active again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Extension {
     /// The sweep as stored.

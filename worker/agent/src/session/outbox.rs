@@ -147,14 +147,19 @@ impl Outbox {
     fn remove(&mut self, sequence: u64) {
         let Some(Entry { report, bytes }) = self.entries.remove(&sequence) else { return };
         self.bytes -= bytes;
-        for uploads in [&mut self.wanted, &mut self.going, &mut self.resting] {
-            uploads.remove(&sequence);
-        }
+        self.forget_upload(sequence);
         let attempt = (report.job, report.attempt);
         let Some(about) = self.attempts.get_mut(&attempt) else { return };
         about.reports.remove(&sequence);
         if about.reports.is_empty() {
             self.attempts.remove(&attempt);
+        }
+    }
+
+    /// Nothing is uploaded for a report any more, wherever that stands.
+    fn forget_upload(&mut self, sequence: u64) {
+        for uploads in [&mut self.wanted, &mut self.going, &mut self.resting] {
+            uploads.remove(&sequence);
         }
     }
 
@@ -209,9 +214,7 @@ impl Outbox {
 
     /// They never will be: a result becomes that failure, a checkpoint is forgotten.
     pub(crate) fn artifacts_lost(&mut self, sequence: u64, failure: Failure) {
-        for uploads in [&mut self.wanted, &mut self.going, &mut self.resting] {
-            uploads.remove(&sequence);
-        }
+        self.forget_upload(sequence);
         match self.entries.get_mut(&sequence) {
             Some(entry) if entry.report.fact.is_last() => entry.report.fact = Fact::Failed(failure),
             _ => self.remove(sequence),

@@ -1,16 +1,13 @@
 //! The rig of the session's scenarios: a coordinator over real gRPC that does what a test says, and the real agent with
 //! engines that pretend.
-#![allow(dead_code, reason = "each test binary uses a part of the rig")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-#![allow(unreachable_pub, reason = "the rig is a module of each test binary")]
-
 mod fake;
 #[path = "../../src/samples.rs"]
-pub mod samples;
+pub(crate) mod samples;
 mod shelf;
 
-pub use fake::{Act, FakeExecutor};
-pub use shelf::Shelf;
+pub(crate) use fake::{Act, FakeExecutor};
+pub(crate) use shelf::Shelf;
 
 use std::{
     collections::BTreeMap,
@@ -37,20 +34,20 @@ use tonic::{Request, Response, Status, Streaming};
 /// Only keeps a broken test from hanging.
 const HANG: Duration = Duration::from_secs(30);
 
-pub async fn soon<T>(wait: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(wait: impl Future<Output = T>) -> T {
     timeout(HANG, wait).await.expect("it never happened")
 }
 
 /// A coordinator that does what a test says.
-pub struct Coordinator {
-    pub shelf: Shelf,
+pub(crate) struct Coordinator {
+    pub(crate) shelf: Shelf,
     address: SocketAddr,
     runtime: Option<Runtime>,
     links: mpsc::Receiver<Link>,
 }
 
 impl Coordinator {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::serve("127.0.0.1:0".parse().unwrap(), Shelf::default())
     }
 
@@ -73,22 +70,22 @@ impl Coordinator {
         Self { shelf, address, runtime: Some(runtime), links }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The next link of a worker.
-    pub async fn link(&mut self) -> Link {
+    pub(crate) async fn link(&mut self) -> Link {
         soon(self.links.recv()).await.unwrap()
     }
 
     /// As if killed: every connection breaks.
-    pub fn vanish(&mut self) {
+    pub(crate) fn vanish(&mut self) {
         self.runtime.take().unwrap().shutdown_background();
     }
 
     /// Comes back at the same address with the same artifacts.
-    pub fn come_back(&mut self) {
+    pub(crate) fn come_back(&mut self) {
         *self = Self::serve(self.address, self.shelf.clone());
     }
 }
@@ -126,20 +123,20 @@ impl WorkerService for Sessions {
 }
 
 /// One link, seen from the coordinator. Dropping it closes it.
-pub struct Link {
-    pub hello: v1::Hello,
+pub(crate) struct Link {
+    pub(crate) hello: v1::Hello,
     from_worker: Streaming<v1::FromWorker>,
     to_worker: mpsc::Sender<Result<v1::ToWorker, Status>>,
     /// Heartbeats heard on the way to something else.
-    pub beats: Vec<v1::Heartbeat>,
+    pub(crate) beats: Vec<v1::Heartbeat>,
 }
 
 impl Link {
-    pub async fn say(&self, message: to_worker::Message) {
+    pub(crate) async fn say(&self, message: to_worker::Message) {
         self.to_worker.send(Ok(v1::ToWorker { message: Some(message) })).await.unwrap();
     }
 
-    pub async fn welcome(&self, worker: &str) {
+    pub(crate) async fn welcome(&self, worker: &str) {
         let welcome = v1::Welcome {
             worker: worker.to_owned(),
             epoch: 1,
@@ -150,21 +147,21 @@ impl Link {
         self.say(to_worker::Message::Welcome(welcome)).await;
     }
 
-    pub async fn refuse(&self, message: &str) {
+    pub(crate) async fn refuse(&self, message: &str) {
         let refused = v1::Refused { message: message.to_owned(), retry: false };
         self.say(to_worker::Message::Refused(refused)).await;
     }
 
-    pub async fn lease(&self, lease: v1::Lease) {
+    pub(crate) async fn lease(&self, lease: v1::Lease) {
         self.say(to_worker::Message::Lease(lease)).await;
     }
 
-    pub async fn acknowledge(&self, sequence: u64) {
+    pub(crate) async fn acknowledge(&self, sequence: u64) {
         self.say(to_worker::Message::Ack(v1::Ack { sequence })).await;
     }
 
     /// The next word of the worker that is not a heartbeat; `None` once it has closed the link.
-    pub async fn word(&mut self) -> Option<from_worker::Message> {
+    pub(crate) async fn word(&mut self) -> Option<from_worker::Message> {
         loop {
             let message = soon(self.from_worker.message()).await.unwrap()?.message.unwrap();
             match message {
@@ -174,7 +171,7 @@ impl Link {
         }
     }
 
-    pub async fn report(&mut self) -> v1::Report {
+    pub(crate) async fn report(&mut self) -> v1::Report {
         match self.word().await {
             Some(from_worker::Message::Report(report)) => report,
             other => panic!("not a report: {other:?}"),
@@ -182,7 +179,7 @@ impl Link {
     }
 
     /// Reports up to the last word about a job, metrics left out: what happened to it, and the sequence number.
-    pub async fn until_over(&mut self, job: u64) -> (Vec<What>, u64) {
+    pub(crate) async fn until_over(&mut self, job: u64) -> (Vec<What>, u64) {
         let mut said = Vec::new();
         loop {
             let report = self.report().await;
@@ -197,7 +194,7 @@ impl Link {
         }
     }
 
-    pub async fn heartbeat(&mut self) -> v1::Heartbeat {
+    pub(crate) async fn heartbeat(&mut self) -> v1::Heartbeat {
         loop {
             let message = soon(self.from_worker.message()).await.unwrap().unwrap().message.unwrap();
             if let from_worker::Message::Heartbeat(beat) = message {
@@ -208,9 +205,9 @@ impl Link {
 }
 
 /// A real agent with pretended engines.
-pub struct Worker {
-    pub options: Options,
-    pub executor: FakeExecutor,
+pub(crate) struct Worker {
+    pub(crate) options: Options,
+    pub(crate) executor: FakeExecutor,
     stop: Stop,
     task: Option<JoinHandle<tombola_agent::Result<Exit>>>,
     _home: TempDir,
@@ -218,7 +215,7 @@ pub struct Worker {
 
 impl Worker {
     /// A worker of `slots` CPU slots with a folder of its own; not started.
-    pub fn new(coordinators: Vec<String>, slots: usize, executor: FakeExecutor) -> Self {
+    pub(crate) fn new(coordinators: Vec<String>, slots: usize, executor: FakeExecutor) -> Self {
         let home = TempDir::new().unwrap();
         let slot = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2 };
         let mut options = Options::new(coordinators, "tester", home.path().join("worker"), vec![slot; slots]);
@@ -230,29 +227,29 @@ impl Worker {
         Self { options, executor, stop: Stop::default(), task: None, _home: home }
     }
 
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.stop = Stop::default();
         let agent =
             tombola_agent::run(self.options.clone(), Arc::new(self.executor.clone()), self.stop.clone());
         self.task = Some(tokio::spawn(agent));
     }
 
-    pub fn started(mut self) -> Self {
+    pub(crate) fn started(mut self) -> Self {
         self.start();
         self
     }
 
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.stop.drain();
     }
 
     /// Why it left.
-    pub async fn left(&mut self) -> tombola_agent::Result<Exit> {
+    pub(crate) async fn left(&mut self) -> tombola_agent::Result<Exit> {
         soon(self.task.take().unwrap()).await.unwrap()
     }
 
     /// As if killed: nothing of what it had in memory is kept.
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         let task = self.task.take().unwrap();
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled());
@@ -260,13 +257,13 @@ impl Worker {
 }
 
 /// A lease of single jobs, one a stage, for slot 0.
-pub fn lease(id: u64, jobs: &[v1::LeasedJob]) -> v1::Lease {
+pub(crate) fn lease(id: u64, jobs: &[v1::LeasedJob]) -> v1::Lease {
     let stages = jobs.iter().map(|job| v1::Stage { jobs: vec![job.clone()] }).collect();
     v1::Lease { lease: format!("l{id}"), slot: 0, width: 1, plan: "cpu-lanes".to_owned(), stages }
 }
 
 /// A job, first attempt.
-pub fn job(number: u64, spec: &JobSpec) -> v1::LeasedJob {
+pub(crate) fn job(number: u64, spec: &JobSpec) -> v1::LeasedJob {
     v1::LeasedJob {
         job: number,
         attempt: 1,
@@ -278,13 +275,13 @@ pub fn job(number: u64, spec: &JobSpec) -> v1::LeasedJob {
 }
 
 /// The job with artifacts for its inputs.
-pub fn with_inputs(mut job: v1::LeasedJob, spec: &JobSpec, artifact: Artifact) -> v1::LeasedJob {
+pub(crate) fn with_inputs(mut job: v1::LeasedJob, spec: &JobSpec, artifact: Artifact) -> v1::LeasedJob {
     let inputs: BTreeMap<_, _> =
         spec.inputs().into_iter().map(|input| (input.to_string(), artifact.into())).collect();
     job.inputs = inputs.into_iter().collect();
     job
 }
 
-pub fn other_protocol() -> u32 {
+pub(crate) fn other_protocol() -> u32 {
     version::PROTOCOL + 1
 }

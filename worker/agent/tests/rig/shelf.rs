@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Bytes by digest; survives the coordinator.
 #[derive(Debug, Clone, Default)]
-pub struct Shelf {
+pub(crate) struct Shelf {
     held: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// Uploads to be refused before one is taken.
     refusals: Arc<Mutex<u32>>,
@@ -22,32 +22,32 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    pub fn add(&self, bytes: &[u8]) -> Artifact {
+    pub(crate) fn add(&self, bytes: &[u8]) -> Artifact {
         let digest = Digest::of(bytes);
         self.held.lock().unwrap().insert(digest.to_string(), bytes.to_vec());
         Artifact { digest, bytes: bytes.len() as u64 }
     }
 
-    pub fn holds(&self, digest: &Digest) -> bool {
+    pub(crate) fn holds(&self, digest: &Digest) -> bool {
         self.held.lock().unwrap().contains_key(&digest.to_string())
     }
 
-    pub fn get(&self, digest: &str) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, digest: &str) -> Option<Vec<u8>> {
         self.held.lock().unwrap().get(digest).cloned()
     }
 
     /// Refuses the next `count` uploads, as a coordinator with a full disk does.
-    pub fn refuse(&self, count: u32) {
+    pub(crate) fn refuse(&self, count: u32) {
         *self.refusals.lock().unwrap() = count;
     }
 
     /// Takes no artifact of more bytes from now on, and answers before it has read one.
-    pub fn limit(&self, bytes: u64) {
+    pub(crate) fn limit(&self, bytes: u64) {
         *self.limit.lock().unwrap() = Some(bytes);
     }
 
     /// Uploads that were taken.
-    pub fn puts(&self) -> u32 {
+    pub(crate) fn puts(&self) -> u32 {
         *self.puts.lock().unwrap()
     }
 }

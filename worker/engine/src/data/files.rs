@@ -99,10 +99,18 @@ pub(super) fn find(data_folder: &Path, set: &str) -> Result<SetFiles> {
         }
     }
     // Whoever has begun with one format does not want to hear of the others.
-    let begun = missing.iter().position(|(format, _)| format.holds_some(&folder)).unwrap_or(0);
-    let (format, missing) = missing.swap_remove(begun);
-    let (what, folder) = (format.what, folder.display());
-    Err(EngineError::data(set, format!("{missing} is not in `{folder}`; hint: put the set's {what} there")))
+    let begun = missing.iter().find(|(format, _)| format.holds_some(&folder));
+    let place = folder.display();
+    let reason = match begun {
+        Some((Format { what, .. }, missing)) => {
+            format!("{missing} is not in `{place}`; hint: put the set's {what} there")
+        }
+        None => {
+            let formats = FORMATS.map(|format| format.what).join(" or ");
+            format!("`{place}` holds no data; hint: put the set's {formats} there")
+        }
+    };
+    Err(EngineError::data(set, reason))
 }
 
 fn folder(data_folder: &Path, set: &str) -> Result<PathBuf> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use tombola_core::{
     plan::TrialSettings,
-    record::{JobRow, RoundRow, SweepRow, TrialRow, Write},
+    record::{JobRow, RoundRow, SweepRow, TrialRow, WorkerState, Write},
 };
 use tombola_spec::{JobId, SweepId, WorkerId, job::JobSpec, worker::WorkerInfo};
 
@@ -62,7 +62,7 @@ fn claim<'a>(steps: &mut Steps<'a>, sweep: SweepId, jobs: &'a [JobId], shared: &
 
 fn add_worker<'a>(steps: &mut Steps<'a>, worker: WorkerId, info: &'a WorkerInfo) {
     let (name, host, version) = (info.name.as_str(), info.host.as_str(), info.version.as_str());
-    let row = row![worker, name, host, version, Arg::json(info), "connected", steps.now];
+    let row = row![worker, name, host, version, Arg::json(info), WorkerState::Connected.name(), steps.now];
     steps.push(&sql::WORKER, vec![row]);
 }
 

@@ -108,14 +108,10 @@ impl Pretender {
         let job = lane.job.job;
         let half = lane.at >= lane.from + (lane.to - lane.from) / 2;
         match &lane.act {
-            Act::Fail(failure) if half => {
-                self.say(Event::Failed { job, failure: failure.clone() }).await;
-                return Ok(true);
-            }
             Act::Crash if half => return Err(Stop::Dies("it was killed by signal 11".to_owned())),
             Act::Hang if half => std::future::pending().await,
             Act::Endless => lane.at += 1,
-            Act::Train | Act::Fail(_) | Act::Crash | Act::Hang => {
+            Act::Train | Act::Crash | Act::Hang => {
                 lane.at = lane.to.min(lane.at + (lane.to - lane.from).div_ceil(STEPS));
             }
         }

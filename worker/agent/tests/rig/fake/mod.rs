@@ -23,18 +23,15 @@ use tombola_agent::{
 use tombola_spec::{
     Digest,
     data::known,
-    outcome::Failure,
     slot::{Event, StageJob},
     worker::DataInfo,
 };
 
 /// What becomes of a job.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Act {
+pub(crate) enum Act {
     /// It is trained to its end.
     Train,
-    /// It fails half-way.
-    Fail(Failure),
     /// Half-way, the engine dies with everything it has in hand.
     Crash,
     /// It does not advance any more, half-way, and the engine hears nothing.
@@ -47,7 +44,7 @@ type Script = dyn Fn(&StageJob) -> Act + Send + Sync;
 
 /// Starts engines that pretend. Cheap to clone; clones share the script and the count of starts.
 #[derive(Clone)]
-pub struct FakeExecutor {
+pub(crate) struct FakeExecutor {
     script: Arc<Script>,
     /// Time between two steps of a stage; a job has ten.
     step: Duration,
@@ -63,17 +60,17 @@ impl Default for FakeExecutor {
 
 impl FakeExecutor {
     /// An executor whose jobs take ten steps of `step` and end as `script` says.
-    pub fn new(step: Duration, script: impl Fn(&StageJob) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(step: Duration, script: impl Fn(&StageJob) -> Act + Send + Sync + 'static) -> Self {
         Self { script: Arc::new(script), step, unable: None, starts: Arc::default() }
     }
 
     /// An executor whose engines say that they cannot work.
-    pub fn unable(message: &str) -> Self {
+    pub(crate) fn unable(message: &str) -> Self {
         Self { unable: Some(message.to_owned()), ..Self::default() }
     }
 
     /// Engines started so far.
-    pub fn starts(&self) -> usize {
+    pub(crate) fn starts(&self) -> usize {
         self.starts.load(Ordering::SeqCst)
     }
 

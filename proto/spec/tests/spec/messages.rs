@@ -1,7 +1,6 @@
 //! Words and messages: whatever is written is read back the same, and whatever is read never panics.
 
-mod examples;
-
+use crate::examples;
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;

@@ -1,7 +1,5 @@
 //! Prune steps and masks: exact counts, ties, scopes, and the published ladder.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
 use tombola_engine::{
     EngineError,
     checkpoint::{FileKind, TensorFile},

@@ -1,10 +1,5 @@
 //! Data sets from IDX files: what is read, what is refused and how, splits and orders.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
-#[path = "rig/sets.rs"]
-mod sets;
-
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 use std::{fs, io::Write, path::Path};
@@ -193,6 +188,9 @@ fn a_set_that_is_not_there_says_where_to_put_it() {
     fs::remove_file(folder.path().join("mine").join(NAMES[3])).unwrap();
     let error = DataSet::open(folder.path(), "mine").unwrap_err().to_string();
     assert!(error.contains("`t10k-labels-idx1-ubyte[.gz]` is not in"), "{error}");
+    fs::create_dir(folder.path().join("cifar10")).unwrap();
+    let error = DataSet::open(folder.path(), "cifar10").unwrap_err().to_string();
+    assert!(error.contains("holds no data") && error.contains("four IDX files or binary batches"), "{error}");
     for name in ["../mine", "", ".hidden", "a/b", "/etc"] {
         assert_eq!(DataSet::open(folder.path(), name).unwrap_err().class(), FailureClass::User, "{name}");
     }
@@ -335,7 +333,7 @@ fn an_epochs_order_is_a_permutation_of_its_own() {
 }
 
 fn real(set: &str) -> Option<DataSet> {
-    sets::folder_of(set).map(|folder| DataSet::open(&folder, set).unwrap())
+    crate::rig::sets::folder_of(set).map(|folder| DataSet::open(&folder, set).unwrap())
 }
 
 /// Mean and deviation of training pixels, scaled to 0..1.

@@ -1,9 +1,5 @@
 //! The rig of the engine's scenario tests: a small data set that can be learned, recipes, and a link that records.
-#![allow(dead_code, reason = "each test binary uses a part of the rig")]
-#![allow(unreachable_pub, reason = "the rig is a module of each test binary")]
-#![allow(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
-pub mod sets;
+pub(crate) mod sets;
 
 use std::{
     collections::BTreeMap,
@@ -29,12 +25,12 @@ use tombola_spec::{
     worker::{DeviceKind, Plan},
 };
 
-pub const NETWORK: &str = "mnist_lenet_16_8";
-pub const SGD: Optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: false };
-pub const NESTEROV: Optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: true };
-pub const PLAIN: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
-pub const ADAM: Optimizer = Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
-pub const PLANS: [Plan; 2] = [Plan::CpuLanes, Plan::Fused];
+pub(crate) const NETWORK: &str = "mnist_lenet_16_8";
+pub(crate) const SGD: Optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: false };
+pub(crate) const NESTEROV: Optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: true };
+pub(crate) const PLAIN: Optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+pub(crate) const ADAM: Optimizer = Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+pub(crate) const PLANS: [Plan; 2] = [Plan::CpuLanes, Plan::Fused];
 
 const TRAIN: u32 = 600;
 const TEST: u32 = 200;
@@ -42,13 +38,13 @@ const SIDE: u32 = 8;
 const CLASSES: u32 = 4;
 
 /// A data folder, a folder for stages, an engine.
-pub struct Rig {
+pub(crate) struct Rig {
     folder: TempDir,
     stages: Mutex<u32>,
 }
 
 impl Rig {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let set = folder.path().join("data/tiny");
         fs::create_dir_all(&set).unwrap();
@@ -57,17 +53,17 @@ impl Rig {
         Self { folder, stages: Mutex::new(0) }
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    pub fn cache(&self) -> PathBuf {
+    pub(crate) fn cache(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
     /// A set whose training images are black and whose test images are white: what is learned of the ones says nothing
     /// about the others. One training image has a white first pixel, for a set needs some difference.
-    pub fn add_black_and_white(&self) {
+    pub(crate) fn add_black_and_white(&self) {
         let set = self.data().join("black_and_white");
         fs::create_dir_all(&set).unwrap();
         for (part, count, pixel) in [("train", TRAIN, 0), ("t10k", TEST, 255)] {
@@ -78,7 +74,7 @@ impl Rig {
     }
 
     /// A mask of the rig's network under which it does not see the first pixel, as a file.
-    pub fn mask_of_the_first_pixel(&self) -> PathBuf {
+    pub(crate) fn mask_of_the_first_pixel(&self) -> PathBuf {
         let architecture = recipe(ADAM).architecture().unwrap();
         let mut mask = Mask::dense(&architecture);
         mask.layers[0].bits.iter_mut().step_by((SIDE * SIDE) as usize).for_each(|bit| *bit = 0);
@@ -88,7 +84,7 @@ impl Rig {
     }
 
     /// A new empty folder for a stage.
-    pub fn stage_folder(&self) -> PathBuf {
+    pub(crate) fn stage_folder(&self) -> PathBuf {
         let mut stages = self.stages.lock().unwrap();
         *stages += 1;
         let folder = self.folder.path().join(format!("stage-{stages}"));
@@ -96,16 +92,22 @@ impl Rig {
         folder
     }
 
-    pub fn stage(&self, plan: Plan, jobs: Vec<StageJob>) -> Stage {
+    pub(crate) fn stage(&self, plan: Plan, jobs: Vec<StageJob>) -> Stage {
         Stage { width: jobs.len() as u32, jobs, plan, folder: self.stage_folder() }
     }
 
     /// Runs a stage on one thread without checkpoints.
-    pub fn run(&self, plan: Plan, jobs: Vec<StageJob>) -> Outcomes {
+    pub(crate) fn run(&self, plan: Plan, jobs: Vec<StageJob>) -> Outcomes {
         self.run_with(&self.stage(plan, jobs), &Recorder::default(), 1, None)
     }
 
-    pub fn run_with(&self, stage: &Stage, link: &Recorder, threads: u32, every: Option<u64>) -> Outcomes {
+    pub(crate) fn run_with(
+        &self,
+        stage: &Stage,
+        link: &Recorder,
+        threads: u32,
+        every: Option<u64>,
+    ) -> Outcomes {
         let device = Device::open(DeviceKind::Cpu, 0).unwrap();
         let rule = CheckpointRule { every_iterations: every, ..CheckpointRule::default() };
         Engine::new(device, self.data(), threads, rule).run(stage, link);
@@ -113,7 +115,7 @@ impl Rig {
     }
 
     /// A mask of the rig's network with about `density` of the weights, as a file.
-    pub fn mask(&self, density: f64, seed: u64) -> PathBuf {
+    pub(crate) fn mask(&self, density: f64, seed: u64) -> PathBuf {
         let architecture = recipe(ADAM).architecture().unwrap();
         let mut mask = Mask::dense(&architecture);
         let mut random = Random::new(Purpose::RandomMask, &stream(seed), "rig", 0);
@@ -155,12 +157,12 @@ fn write_idx(path: &Path, sizes: &[u32], bytes: &[u8]) {
     fs::write(path, file).unwrap();
 }
 
-pub fn stream(seed: u64) -> Stream {
+pub(crate) fn stream(seed: u64) -> Stream {
     Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 }
 }
 
 /// LeNet-16-8 on the small set: 500 training examples in 25 iterations of 20, evaluated every 10.
-pub fn recipe(optimizer: Optimizer) -> Recipe {
+pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
     let lr = if matches!(optimizer, Optimizer::Adam { .. }) { 0.005 } else { 0.05 };
     let shape = DataShape {
         train: TRAIN,
@@ -189,7 +191,7 @@ pub fn recipe(optimizer: Optimizer) -> Recipe {
 }
 
 /// A dense job from initialization to `to` iterations, seeded by its number.
-pub fn job(number: u64, recipe: Recipe, to: u32) -> StageJob {
+pub(crate) fn job(number: u64, recipe: Recipe, to: u32) -> StageJob {
     let spec = TrainJob {
         recipe: Arc::new(recipe),
         start: Start::Init(stream(number)),
@@ -204,23 +206,23 @@ pub fn job(number: u64, recipe: Recipe, to: u32) -> StageJob {
 }
 
 /// Any fingerprint; equal for equal numbers.
-pub fn fingerprint(number: u64) -> Fingerprint {
+pub(crate) fn fingerprint(number: u64) -> Fingerprint {
     Digest::of(&number.to_le_bytes()).to_string().parse().unwrap()
 }
 
 /// Changes the training job inside.
-pub fn edit(job: &mut StageJob, change: impl FnOnce(&mut TrainJob)) {
+pub(crate) fn edit(job: &mut StageJob, change: impl FnOnce(&mut TrainJob)) {
     match &mut job.spec {
         JobSpec::Train(spec) => change(spec),
         JobSpec::Prune(_) | JobSpec::RandomMask(_) => panic!("not a training job"),
     }
 }
 
-pub fn edit_recipe(job: &mut StageJob, change: impl FnOnce(&mut Recipe)) {
+pub(crate) fn edit_recipe(job: &mut StageJob, change: impl FnOnce(&mut Recipe)) {
     edit(job, |spec| change(Arc::make_mut(&mut spec.recipe)));
 }
 
-pub fn with_mask(mut job: StageJob, mask: &Path) -> StageJob {
+pub(crate) fn with_mask(mut job: StageJob, mask: &Path) -> StageJob {
     let input = Input { job: fingerprint(1000), output: Output::Mask };
     edit(&mut job, |spec| spec.mask = Some(input));
     job.inputs.insert(input.to_string(), mask.to_owned());
@@ -228,7 +230,7 @@ pub fn with_mask(mut job: StageJob, mask: &Path) -> StageJob {
 }
 
 /// `second` goes on from what `first` left, to `to` iterations.
-pub fn continued(mut job: StageJob, outcomes: &Outcomes, to: u32) -> StageJob {
+pub(crate) fn continued(mut job: StageJob, outcomes: &Outcomes, to: u32) -> StageJob {
     let parent = fingerprint(job.job.0);
     let outputs = outcomes.outputs(job.job.0);
     for output in [Output::Weights, Output::State] {
@@ -245,23 +247,23 @@ type OnEvent = Box<dyn Fn(&Event) + Send + Sync>;
 
 /// A link that records events, and can stop jobs or the stage when they get somewhere.
 #[derive(Default)]
-pub struct Recorder {
-    pub events: Mutex<Vec<Event>>,
-    pub iterations: Mutex<BTreeMap<JobId, u64>>,
+pub(crate) struct Recorder {
+    pub(crate) events: Mutex<Vec<Event>>,
+    pub(crate) iterations: Mutex<BTreeMap<JobId, u64>>,
     /// Whether to cancel a job at an iteration.
-    pub cancel: Option<Watch>,
+    pub(crate) cancel: Option<Watch>,
     /// Whether to yield when a job is at an iteration.
-    pub halt: Option<Watch>,
+    pub(crate) halt: Option<Watch>,
     /// Called with every event.
-    pub on_event: Option<OnEvent>,
+    pub(crate) on_event: Option<OnEvent>,
 }
 
 impl Recorder {
-    pub fn yield_at(iteration: u64) -> Self {
+    pub(crate) fn yield_at(iteration: u64) -> Self {
         Self { halt: Some(Box::new(move |_, at| at >= iteration)), ..Self::default() }
     }
 
-    pub fn cancel_at(job: u64, iteration: u64) -> Self {
+    pub(crate) fn cancel_at(job: u64, iteration: u64) -> Self {
         let cancel: Watch = Box::new(move |who, at| who.0 == job && at >= iteration);
         Self { cancel: Some(cancel), ..Self::default() }
     }
@@ -294,10 +296,10 @@ impl Link for Recorder {
 
 /// The events of a stage, by what is asked of them.
 #[derive(Debug)]
-pub struct Outcomes(pub Vec<Event>);
+pub(crate) struct Outcomes(pub Vec<Event>);
 
 impl Outcomes {
-    pub fn failure(&self, number: u64) -> Option<&Failure> {
+    pub(crate) fn failure(&self, number: u64) -> Option<&Failure> {
         self.0.iter().find_map(|event| match event {
             Event::Failed { job, failure } if job.0 == number => Some(failure),
             _ => None,
@@ -315,23 +317,23 @@ impl Outcomes {
         finished.unwrap_or_else(|| panic!("j{number} did not finish: {:?}", self.failure(number)))
     }
 
-    pub fn has_finished(&self, number: u64) -> bool {
+    pub(crate) fn has_finished(&self, number: u64) -> bool {
         self.0.iter().any(|event| matches!(event, Event::Finished { job, .. } if job.0 == number))
     }
 
     #[track_caller]
-    pub fn outputs(&self, number: u64) -> &BTreeMap<Output, OutputFile> {
+    pub(crate) fn outputs(&self, number: u64) -> &BTreeMap<Output, OutputFile> {
         self.finished(number).0
     }
 
     /// Digests of all outputs.
     #[track_caller]
-    pub fn digests(&self, number: u64) -> BTreeMap<Output, Digest> {
+    pub(crate) fn digests(&self, number: u64) -> BTreeMap<Output, Digest> {
         self.outputs(number).iter().map(|(&output, file)| (output, file.digest)).collect()
     }
 
     #[track_caller]
-    pub fn summary(&self, number: u64) -> &TrainSummary {
+    pub(crate) fn summary(&self, number: u64) -> &TrainSummary {
         match self.finished(number).1 {
             Summary::Train(summary) => summary,
             Summary::Mask(_) => panic!("a mask's summary"),
@@ -339,13 +341,13 @@ impl Outcomes {
     }
 
     #[track_caller]
-    pub fn provenance(&self, number: u64) -> &Provenance {
+    pub(crate) fn provenance(&self, number: u64) -> &Provenance {
         self.finished(number).2
     }
 
     /// The iteration a job started at.
     #[track_caller]
-    pub fn started(&self, number: u64) -> u64 {
+    pub(crate) fn started(&self, number: u64) -> u64 {
         let started = self.0.iter().find_map(|event| match event {
             Event::Started { job, iteration } if job.0 == number => Some(*iteration),
             _ => None,
@@ -355,7 +357,7 @@ impl Outcomes {
 
     /// The last checkpoint of a job.
     #[track_caller]
-    pub fn checkpoint(&self, number: u64) -> (u64, PathBuf) {
+    pub(crate) fn checkpoint(&self, number: u64) -> (u64, PathBuf) {
         let checkpoint = self.0.iter().rev().find_map(|event| match event {
             Event::Checkpoint { job, iteration, file } if job.0 == number => Some((*iteration, file.clone())),
             _ => None,
@@ -364,7 +366,7 @@ impl Outcomes {
     }
 
     /// Points of a metric, by iteration; of equal iterations the last told.
-    pub fn points(&self, number: u64, name: &str, split: Split) -> BTreeMap<u64, f64> {
+    pub(crate) fn points(&self, number: u64, name: &str, split: Split) -> BTreeMap<u64, f64> {
         let mut points = BTreeMap::new();
         for event in &self.0 {
             let Event::Metrics { job, series } = event else { continue };
@@ -379,7 +381,7 @@ impl Outcomes {
 
     /// An output's parameters by name, as f64.
     #[track_caller]
-    pub fn tensors(&self, number: u64, output: Output) -> BTreeMap<String, Vec<f64>> {
+    pub(crate) fn tensors(&self, number: u64, output: Output) -> BTreeMap<String, Vec<f64>> {
         let kind = match output {
             Output::Initial => FileKind::Initial,
             Output::Weights => FileKind::Weights,
@@ -391,7 +393,7 @@ impl Outcomes {
 }
 
 /// Float tensors of a file by name, as f64.
-pub fn tensors(path: &Path, kind: FileKind) -> BTreeMap<String, Vec<f64>> {
+pub(crate) fn tensors(path: &Path, kind: FileKind) -> BTreeMap<String, Vec<f64>> {
     let file = TensorFile::load(path, kind).unwrap();
     let names: Vec<String> = file.tensors().map(|(name, _, _)| name.to_owned()).collect();
     let read = |name: &str| match file.values(name).unwrap() {
@@ -403,7 +405,7 @@ pub fn tensors(path: &Path, kind: FileKind) -> BTreeMap<String, Vec<f64>> {
 
 /// Largest difference between tensors of equal names.
 #[track_caller]
-pub fn distance(a: &BTreeMap<String, Vec<f64>>, b: &BTreeMap<String, Vec<f64>>) -> f64 {
+pub(crate) fn distance(a: &BTreeMap<String, Vec<f64>>, b: &BTreeMap<String, Vec<f64>>) -> f64 {
     assert!(a.keys().eq(b.keys()), "{:?} against {:?}", a.keys(), b.keys());
     let pairs = a.iter().flat_map(|(name, values)| values.iter().zip(&b[name]));
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)

@@ -1,7 +1,4 @@
 //! One job of each kind, as a sweep of LeNet-300-100 makes them.
-#![allow(dead_code, reason = "each test binary uses a part")]
-#![allow(unreachable_pub, reason = "a module of each test binary")]
-
 use std::{collections::BTreeMap, sync::Arc};
 use tombola_spec::{
     Digest, Fingerprint, Steps,
@@ -12,7 +9,7 @@ use tombola_spec::{
     },
 };
 
-pub fn recipe() -> Recipe {
+pub(crate) fn recipe() -> Recipe {
     let model =
         Model { name: "mnist_lenet_300_100".to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero };
     let shape = known("mnist").expect("a registered set");
@@ -34,21 +31,21 @@ pub fn recipe() -> Recipe {
     }
 }
 
-pub fn stream(round: u32) -> Stream {
+pub(crate) fn stream(round: u32) -> Stream {
     Stream { seed: 1, branch: String::new(), copy: 0, round, repeat: 0 }
 }
 
 /// The name of some job.
-pub fn parent(number: u8) -> Fingerprint {
+pub(crate) fn parent(number: u8) -> Fingerprint {
     Fingerprint(Digest([number; 32]))
 }
 
-pub fn mask() -> Input {
+pub(crate) fn mask() -> Input {
     Input { job: parent(3), output: Output::Mask }
 }
 
 /// Round 0, to the rewind point.
-pub fn dense() -> TrainJob {
+pub(crate) fn dense() -> TrainJob {
     TrainJob {
         recipe: Arc::new(recipe()),
         start: Start::Init(stream(0)),
@@ -61,13 +58,13 @@ pub fn dense() -> TrainJob {
 }
 
 /// Round 0, from the rewind point on.
-pub fn continued() -> TrainJob {
+pub(crate) fn continued() -> TrainJob {
     let (start, from, to) = (Start::Continue(parent(1)), Steps::its(500), Steps::its(50_000));
     TrainJob { start, from, to, keep_state: false, ..dense() }
 }
 
 /// Round 2 of another recipe: momentum, decay, a schedule.
-pub fn rewound() -> TrainJob {
+pub(crate) fn rewound() -> TrainJob {
     let mut recipe = recipe();
     recipe.train.optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: false };
     (recipe.train.lr, recipe.train.decay) = (0.1, 1e-4);
@@ -79,42 +76,42 @@ pub fn rewound() -> TrainJob {
 }
 
 /// The random reinitialization of a repeated trial.
-pub fn reinit() -> TrainJob {
+pub(crate) fn reinit() -> TrainJob {
     let stream = Stream { branch: "reinit".to_owned(), copy: 2, repeat: 1, ..stream(2) };
     let start = Start::Init(stream.clone());
     let (from, to) = (Steps::ZERO, Steps::its(50_000));
     TrainJob { start, mask: Some(mask()), order: stream, from, to, keep_state: false, ..dense() }
 }
 
-pub fn network() -> Network {
+pub(crate) fn network() -> Network {
     Network { name: "mnist_lenet_300_100".to_owned(), image: [1, 28, 28], classes: 10 }
 }
 
 /// 20 % a round, 10 % of the output layer.
-pub fn papers_rule() -> Prune {
+pub(crate) fn papers_rule() -> Prune {
     let rates = [("fc.weight".to_owned(), 0.1)].into();
     Prune { criterion: Criterion::Magnitude, scope: Scope::PerLayer, rate: 0.2, rates }
 }
 
-pub fn prune() -> PruneJob {
+pub(crate) fn prune() -> PruneJob {
     let (rule, weights) = (papers_rule(), parent(2));
     PruneJob { network: network(), rule, weights, mask: Some(mask()), ties: stream(2) }
 }
 
 /// The first prune step of a global line.
-pub fn global_prune() -> PruneJob {
+pub(crate) fn global_prune() -> PruneJob {
     let (scope, rates) = (Scope::Global, BTreeMap::new());
     let rule = Prune { criterion: Criterion::Magnitude, scope, rate: 0.2, rates };
     PruneJob { rule, mask: None, ties: stream(1), ..prune() }
 }
 
-pub fn random_mask() -> RandomMaskJob {
+pub(crate) fn random_mask() -> RandomMaskJob {
     let stream = Stream { branch: "random_mask".to_owned(), ..stream(2) };
     RandomMaskJob { network: network(), mask: mask(), preserve: Preserve::PerLayer, stream }
 }
 
 /// All of them, by name.
-pub fn jobs() -> Vec<(&'static str, JobSpec)> {
+pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
         ("dense", JobSpec::Train(dense())),
         ("continued", JobSpec::Train(continued())),

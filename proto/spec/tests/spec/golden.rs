@@ -3,9 +3,7 @@
 //! A fingerprint that changes here makes every stored result of its kind unreachable. A new setting is left out of the
 //! JSON at its introduction value; results that really change raise a version in `spec::version` instead.
 
-mod examples;
-
-use examples::{jobs, network, papers_rule};
+use crate::examples::{self, jobs, network, papers_rule};
 use std::collections::BTreeSet;
 use tombola_spec::{
     Fingerprint, Steps,

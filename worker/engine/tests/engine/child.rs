@@ -1,10 +1,6 @@
 //! The engine child over a pair of pipes, as an agent sees it.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
-mod rig;
-
-use rig::{ADAM, Rig, SGD, edit, edit_recipe, fingerprint, job, recipe, stream};
+use crate::rig::{self, ADAM, Rig, SGD, edit, edit_recipe, fingerprint, job, recipe, stream};
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, PipeReader, PipeWriter, Write, pipe},

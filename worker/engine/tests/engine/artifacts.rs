@@ -1,10 +1,6 @@
 //! The files a job leaves, read by Python with nothing but safetensors and numpy.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
-mod rig;
-
-use rig::{ADAM, Rig, job, recipe, with_mask};
+use crate::rig::{self, ADAM, Rig, job, recipe, with_mask};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, env, path::Path, process::Command};
 use tombola_engine::mask::Mask;

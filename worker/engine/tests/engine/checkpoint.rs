@@ -1,7 +1,5 @@
 //! Files of named tensors: round trips, determinism, atomicity, and damage.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
 use proptest::prelude::*;
 use std::{collections::HashMap, fs, path::Path};
 use tombola_engine::{

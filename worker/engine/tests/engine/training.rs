@@ -1,12 +1,8 @@
 //! Training of lanes on a CPU: what is learned, logged, kept and refused.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
-mod rig;
-
-use rig::{
-    ADAM, NESTEROV, Outcomes, PLAIN, PLANS, Recorder, Rig, SGD, continued, distance, edit, edit_recipe, job,
-    recipe, stream, tensors, with_mask,
+use crate::rig::{
+    self, ADAM, NESTEROV, Outcomes, PLAIN, PLANS, Recorder, Rig, SGD, continued, distance, edit, edit_recipe,
+    job, recipe, stream, tensors, with_mask,
 };
 use std::{
     collections::BTreeMap,

@@ -1,12 +1,10 @@
 //! Real data sets, where they are at hand: set-up's, and Debian's package `dataset-fashion-mnist`.
 
-#![allow(unreachable_pub, reason = "the rig is a module of each test binary")]
-
 use std::{env, path::PathBuf};
 
 /// A folder that holds `set`; `None`, which is then said, where it is not on this machine.
 #[expect(clippy::print_stderr, reason = "says why a test did not run")]
-pub fn folder_of(set: &str) -> Option<PathBuf> {
+pub(crate) fn folder_of(set: &str) -> Option<PathBuf> {
     let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let user = env::var_os("XDG_DATA_HOME").map(PathBuf::from).or(home)?.join("tombola/data");
     let held =

@@ -1,8 +1,6 @@
 //! The paper's network on the paper's images, where they are at hand.
 
-mod rig;
-
-use rig::{ADAM, Rig, job, recipe};
+use crate::rig::{self, ADAM, Rig, job, recipe};
 use tombola_engine::{
     device::Device,
     train::{CheckpointRule, Engine},

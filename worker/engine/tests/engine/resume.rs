@@ -1,10 +1,6 @@
 //! Nothing is lost at a cut: resumed runs and continued segments equal uncut ones, bit for bit.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
-
-mod rig;
-
-use rig::{ADAM, Outcomes, PLANS, Recorder, Rig, SGD, continued, edit_recipe, job, recipe, with_mask};
+use crate::rig::{ADAM, Outcomes, PLANS, Recorder, Rig, SGD, continued, edit_recipe, job, recipe, with_mask};
 use serde_json::Value;
 use std::{
     fs,

@@ -1,8 +1,8 @@
 //! The fused plan is the oracle of the lanes: same numbers, and lanes that never touch each other.
 
-mod rig;
-
-use rig::{ADAM, NESTEROV, PLAIN, Recorder, Rig, SGD, distance, edit, edit_recipe, job, recipe, with_mask};
+use crate::rig::{
+    ADAM, NESTEROV, PLAIN, Recorder, Rig, SGD, distance, edit, edit_recipe, job, recipe, with_mask,
+};
 use tombola_spec::{
     Steps,
     job::Output,

@@ -1,0 +1,14 @@
+//! Scenarios of the engine, from files and jobs to files and events.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
+
+mod artifacts;
+mod checkpoint;
+mod child;
+mod data;
+mod fused;
+mod prune;
+mod random;
+mod real;
+mod resume;
+mod rig;
+mod training;
