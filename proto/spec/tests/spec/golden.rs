@@ -135,6 +135,10 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("prune", vec![Output::Mask]),
             ("global_prune", vec![Output::Mask]),
             ("random_mask", vec![Output::Mask]),
+            ("synflow", vec![Output::Mask]),
+            ("grasp", vec![Output::Mask]),
+            ("snip", vec![Output::Mask]),
+            ("inverted_movement", vec![Output::Mask]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -149,10 +153,14 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Weights, Output::Mask],
             vec![Output::Weights],
             vec![Output::Mask],
+            vec![],
+            vec![],
+            vec![],
+            vec![Output::Weights, Output::Mask],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
-    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0]);
+    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0, 0, 0, 0, 0]);
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }
 

@@ -26,7 +26,7 @@ pub(super) fn put(file: &mut TensorFile, layout: &Layout, flat: &Tensor, suffix:
 }
 
 /// The inverse of [`put`], converted to `kind`.
-pub(super) fn get(file: &TensorFile, layout: &Layout, kind: Kind, suffix: Option<&str>) -> Result<Tensor> {
+pub(crate) fn get(file: &TensorFile, layout: &Layout, kind: Kind, suffix: Option<&str>) -> Result<Tensor> {
     let mut flat: Vec<f64> = Vec::with_capacity(layout.len);
     for entry in &layout.entries {
         let name = name(&entry.name, suffix);
@@ -49,7 +49,7 @@ pub(super) fn flatten(parameters: &[Vec<f32>], kind: Kind) -> Result<Tensor> {
 }
 
 /// A mask over all parameters as floats; biases live.
-pub(super) fn mask_of(mask: &Mask, layout: &Layout, kind: Kind) -> Result<Tensor> {
+pub(crate) fn mask_of(mask: &Mask, layout: &Layout, kind: Kind) -> Result<Tensor> {
     let mut flat = vec![1u8; layout.len];
     for entry in &layout.entries {
         if let Some(bits) = mask.bits(&entry.name) {
