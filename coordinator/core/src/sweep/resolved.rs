@@ -2,7 +2,7 @@
 
 use super::{
     file::SweepFile,
-    settings::{BIAS_INITS, CRITERIA, DTYPES, INITS, ORDERS, SCOPES},
+    settings::{BIAS_INITS, BN_INITS, CRITERIA, DTYPES, INITS, ORDERS, SCOPES},
     value::word_of,
 };
 use crate::plan::{PruneLine, TrialSettings};
@@ -87,10 +87,11 @@ pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
 }
 
 fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
-    let Model { name, init, bias_init } = model;
+    let Model { name, init, bias_init, bn_init } = model;
     add("model.name", name.clone());
     add("model.init", word_of(INITS, *init).to_owned());
     add("model.bias_init", word_of(BIAS_INITS, *bias_init).to_owned());
+    add("model.bn_init", word_of(BN_INITS, *bn_init).to_owned());
 }
 
 fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {

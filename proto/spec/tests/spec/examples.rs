@@ -5,13 +5,18 @@ use tombola_spec::{
     data::known,
     job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Start, Stream, TrainJob},
     settings::{
-        BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope, Train,
+        BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope,
+        Train,
     },
 };
 
 pub(crate) fn recipe() -> Recipe {
-    let model =
-        Model { name: "mnist_lenet_300_100".to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero };
+    let model = Model {
+        name: "mnist_lenet_300_100".to_owned(),
+        init: Init::GlorotNormal,
+        bias_init: BiasInit::Zero,
+        bn_init: BatchNormInit::One,
+    };
     let shape = known("mnist").expect("a registered set");
     Recipe {
         model,
@@ -110,6 +115,14 @@ pub(crate) fn random_mask() -> RandomMaskJob {
     RandomMaskJob { network: network(), mask: mask(), preserve: Preserve::PerLayer, stream }
 }
 
+/// Round 0 of a network with batch normalization, begun as the Early-Bird paper does.
+pub(crate) fn normalized() -> TrainJob {
+    let mut recipe = recipe();
+    recipe.model.name = "cifar_resnet_20".to_owned();
+    (recipe.model.init, recipe.model.bn_init) = (Init::Orthogonal, BatchNormInit::Half);
+    TrainJob { recipe: Arc::new(recipe), ..dense() }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -120,5 +133,6 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("prune", JobSpec::Prune(prune())),
         ("global_prune", JobSpec::Prune(global_prune())),
         ("random_mask", JobSpec::RandomMask(random_mask())),
+        ("normalized", JobSpec::Train(normalized())),
     ]
 }

@@ -6,6 +6,7 @@ mod checkpoint;
 mod child;
 mod data;
 mod fused;
+mod nets;
 mod prune;
 mod random;
 mod real;

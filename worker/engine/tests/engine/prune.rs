@@ -1,5 +1,6 @@
 //! Prune steps and masks: exact counts, ties, scopes, and the published ladder.
 
+use crate::rig::{ADAM, recipe};
 use tombola_engine::{
     EngineError,
     checkpoint::{FileKind, TensorFile},
@@ -13,7 +14,7 @@ use tombola_spec::{
     job::{Input, Network, Output, Preserve, PruneJob, RandomMaskJob, Stream},
     ladder,
     outcome::FailureClass,
-    settings::{BiasInit, Criterion, Init, Prune, Scope},
+    settings::{Criterion, Prune, Scope},
 };
 
 fn stream(seed: u64) -> Stream {
@@ -35,7 +36,7 @@ fn tiny() -> Architecture {
 }
 
 fn weights(architecture: &Architecture, seed: u64) -> Vec<Vec<f32>> {
-    initial_weights(&architecture.weights(), Init::GlorotNormal, BiasInit::Zero, &stream(seed))
+    initial_weights(&architecture.weights(), &recipe(ADAM).model, &stream(seed))
 }
 
 fn living(mask: &Mask) -> u64 {

@@ -18,7 +18,7 @@ use tombola_spec::{
 };
 
 pub(super) use self::{
-    model::{BIAS_INITS, INITS},
+    model::{BIAS_INITS, BN_INITS, INITS},
     prune::{CRITERIA, SCOPES, last},
     train::{DTYPES, ORDERS},
 };
