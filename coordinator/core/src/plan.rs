@@ -97,6 +97,8 @@ pub struct Scoring {
     pub balanced: bool,
     /// Seed of the draw; `None` = the trial's own, so that each seed draws others.
     pub seed: Option<u64>,
+    /// How batch normalization goes.
+    pub mode: settings::ScoreMode,
 }
 
 /// One round of a trial, or of a branch grown from one.

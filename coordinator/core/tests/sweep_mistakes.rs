@@ -56,7 +56,9 @@ const TOP: &[Case] = &[
 const SETTINGS: &[Case] = &[
     ("an unknown architecture", r#""mnist_lenet_300_100""#, r#""mnist_lenet300""#),
     ("an architecture without widths", r#""mnist_lenet_300_100""#, r#""mnist_lenet_""#),
-    ("an architecture of a later version", r#""mnist_lenet_300_100""#, r#""cifar_resnet_20""#),
+    ("a depth no network has", r#""mnist_lenet_300_100""#, r#""cifar_resnet_18""#),
+    ("images too small for the network", r#""mnist_lenet_300_100""#, r#""cifar_vgg_16""#),
+    ("an unknown scale", r#""mnist_lenet_300_100""#, "\"cifar_resnet_20\"\nbn_init = \"fixed\""),
     ("an unknown initialization", r#""mnist_lenet_300_100""#, "\"mnist_lenet_300_100\"\ninit = \"xavier\""),
     ("a data set misspelt", r#"set = "mnist""#, r#"set = "fashion-mnist""#),
     ("a data set nobody knows", r#"set = "mnist""#, r#"set = "imagenet""#),

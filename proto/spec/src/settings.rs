@@ -25,6 +25,9 @@ pub struct Model {
     pub init: Init,
     /// Distribution of the biases at initialization.
     pub bias_init: BiasInit,
+    /// Distribution of batch normalization's scales at initialization.
+    #[serde(default, skip_serializing_if = "BatchNormInit::is_one")]
+    pub bn_init: BatchNormInit,
 }
 
 /// Weight initialization.
@@ -35,6 +38,12 @@ pub enum Init {
     GlorotNormal,
     /// N(0, 2 / fan_in): open_lth's and SynFlow's default.
     KaimingNormal,
+    /// U(±sqrt(6 / fan_in)), of the same variance as [`Init::KaimingNormal`].
+    KaimingUniform,
+    /// Rows (or columns, if fewer) at right angles and of length 1 (arXiv 1312.6120).
+    Orthogonal,
+    /// ±sqrt(2 / fan_in), either sign equally likely.
+    Binary,
 }
 
 /// Bias initialization.
@@ -45,6 +54,26 @@ pub enum BiasInit {
     Zero,
     /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default.
     Uniform,
+}
+
+/// Initialization of a batch normalization's scales (gamma); its shifts (beta) are 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchNormInit {
+    /// All 1: PyTorch's default.
+    #[default]
+    One,
+    /// U(0, 1): open_lth's default.
+    Uniform,
+    /// All 0.5: the Early-Bird paper's.
+    Half,
+}
+
+impl BatchNormInit {
+    /// Whether it is what there was before it could be set.
+    fn is_one(&self) -> bool {
+        *self == Self::One
+    }
 }
 
 /// A data set, its shape and its split.
@@ -368,6 +397,18 @@ pub struct ScoreData {
     pub stream: crate::job::Stream,
     /// Number format of the arithmetic.
     pub dtype: Dtype,
+    /// How batch normalization goes.
+    pub mode: ScoreMode,
+}
+
+/// How batch normalization goes while a criterion looks at examples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreMode {
+    /// By the running statistics (Synaptic-Flow's code).
+    Eval,
+    /// By the examples themselves.
+    Train,
 }
 
 /// Over what the weights are ranked.

@@ -6,7 +6,8 @@ use tombola_spec::{
     data::known,
     job::{Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     settings::{
-        Amount, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope, Train,
+        Amount, BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune,
+        Recipe, Scope, Train,
     },
 };
 
@@ -20,7 +21,12 @@ fn stream(seed: u64) -> Stream {
 fn recipe() -> Recipe {
     let shape = known("mnist").expect("a set of the registry");
     Recipe {
-        model: Model { name: NETWORK.to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero },
+        model: Model {
+            name: NETWORK.to_owned(),
+            init: Init::GlorotNormal,
+            bias_init: BiasInit::Zero,
+            bn_init: BatchNormInit::One,
+        },
         data: Data { set: "mnist".to_owned(), shape, validation: 5000, split_seed: 0 },
         train: Train {
             batch: 60,

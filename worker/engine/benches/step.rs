@@ -24,7 +24,7 @@ use tombola_spec::{
     Attempt, JobId, Steps,
     data::DataShape,
     job::{JobSpec, Start, Stream, TrainJob},
-    settings::{BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
+    settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
     slot::{Event, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -269,6 +269,7 @@ fn recipe(eval_every: Steps) -> Recipe {
             name: "mnist_lenet_300_100".to_owned(),
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
+            bn_init: BatchNormInit::One,
         },
         data: Data { set: "noise".to_owned(), shape, validation: VALIDATION, split_seed: 0 },
         train: Train {

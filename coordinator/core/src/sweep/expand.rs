@@ -243,11 +243,18 @@ impl Line {
     }
 
     fn score_data(&self, scoring: &Scoring, round: u32) -> ScoreData {
-        let Scoring { per_class, balanced, seed } = *scoring;
+        let Scoring { per_class, balanced, seed, mode } = *scoring;
         let own = self.stream("", 0, round);
         let stream =
             seed.map_or(own, |seed| Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 });
-        ScoreData { data: self.recipe.data.clone(), per_class, balanced, stream, dtype: self.recipe.dtype }
+        ScoreData {
+            data: self.recipe.data.clone(),
+            per_class,
+            balanced,
+            stream,
+            dtype: self.recipe.dtype,
+            mode,
+        }
     }
 
     /// The weights survivors go back to.

@@ -83,6 +83,7 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     for variant in variants.iter().flatten() {
         branches.iter().for_each(|branch| branch.check(&variant.settings, notes));
     }
+    nobody_looks(tree, &variants, notes);
     let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
     Some(SweepFile {
         name: name?,
@@ -93,6 +94,22 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         defaults: std::mem::take(&mut notes.defaults),
         place: position(text, place),
     })
+}
+
+/// Settings of examples to look at, where no trial's criterion does.
+fn nobody_looks(tree: &Tree, variants: &[Option<Variant>], notes: &mut Notes) {
+    let looks = |variant: &Option<Variant>| {
+        variant
+            .as_ref()
+            .is_none_or(|variant| variant.settings.prune.as_ref().is_some_and(|line| line.score.is_some()))
+    };
+    for setting in ["score_data", "score_mode"] {
+        if tree.has(&["prune", setting]) && !variants.iter().any(looks) {
+            let what = format!("`prune.{setting}`: no criterion here looks at examples");
+            let hint = "leave it out, or choose `snip`, `grasp` or `gradient`";
+            notes.problem(tree.place(&format!("prune.{setting}")), what, hint);
+        }
+    }
 }
 
 /// Every assignment of the axes, read like a file of its own. All are read even if some are wrong (`None`). `lasts` gets

@@ -2,7 +2,7 @@
 
 use super::{
     file::SweepFile,
-    settings::{BIAS_INITS, DTYPES, INITS, ORDERS, SCOPES, WHENS, describe_criterion},
+    settings::{BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, WHENS, describe_criterion},
     value::word_of,
 };
 use crate::plan::{PruneLine, Scoring, TrialSettings};
@@ -87,10 +87,11 @@ pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
 }
 
 fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
-    let Model { name, init, bias_init } = model;
+    let Model { name, init, bias_init, bn_init } = model;
     add("model.name", name.clone());
     add("model.init", word_of(INITS, *init).to_owned());
     add("model.bias_init", word_of(BIAS_INITS, *bias_init).to_owned());
+    add("model.bn_init", word_of(BN_INITS, *bn_init).to_owned());
 }
 
 fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {
@@ -146,9 +147,10 @@ fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     add("prune.invert", invert.to_string());
     add("prune.rounds", rounds.to_string());
     add("prune.rewind", rewind.to_string());
-    if let Some(Scoring { per_class, balanced, seed }) = score {
+    if let Some(Scoring { per_class, balanced, seed, mode }) = score {
         add("prune.score_data.per_class", per_class.to_string());
         add("prune.score_data.balanced", balanced.to_string());
         add("prune.score_data.seed", seed.map_or("the trial's".to_owned(), |seed| seed.to_string()));
+        add("prune.score_mode", word_of(SCORE_MODES, *mode).to_owned());
     }
 }

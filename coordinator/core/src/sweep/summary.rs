@@ -120,10 +120,12 @@ fn flops(job: &JobSpec, network: &Architecture) -> f64 {
 
 fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
     let JobSpec::Train(train) = job else { return network.weight_count() };
-    let weights = network.parameter_count() * width(train);
     match output {
-        Output::Initial | Output::Weights => weights,
-        Output::State => weights * train.recipe.train.optimizer.buffers().len() as u64,
+        Output::Initial | Output::Weights => network.element_count() * width(train),
+        Output::State => {
+            let buffers = train.recipe.train.optimizer.buffers().len() as u64;
+            network.parameter_count() * width(train) * buffers
+        }
         Output::Mask => network.weight_count(),
     }
 }

@@ -52,6 +52,16 @@ impl Tree {
         self.0.iter().find(|entry| entry.key == key)
     }
 
+    /// Whether anything is written at these keys, one inside the other.
+    pub(super) fn has(&self, path: &[&str]) -> bool {
+        let Some((key, inner)) = path.split_first() else { return true };
+        match self.get(key).map(|entry| &entry.node.value) {
+            Some(Val::Table(tree)) => tree.has(inner),
+            Some(_) => inner.is_empty(),
+            None => false,
+        }
+    }
+
     /// Where a dotted setting is written: its value, else the innermost table around it, else the start.
     pub(super) fn place(&self, setting: &str) -> usize {
         let (mut tree, mut at) = (self, 0);

@@ -2,7 +2,10 @@
 //!
 //! Convolutions are called `conv_layers.0`, `conv_layers.1`, …; what follows them is called as in [`super::lenet`].
 
-use super::{Layer, lenet};
+use super::{
+    Layer, lenet,
+    trunk::{Filter, Trunk},
+};
 use crate::SpecError;
 
 /// How names of this family are written.
@@ -28,20 +31,15 @@ pub(super) fn layers(name: &str, input: [u32; 3], classes: u32) -> Option<Result
 }
 
 fn network(name: &str, input: [u32; 3], classes: u32, pairs: &[u32]) -> Result<Vec<Layer>, SpecError> {
-    let [mut from, mut height, mut width] = input;
-    let mut layers = Vec::new();
+    let mut trunk = Trunk::new(input);
     for (pair, &channels) in pairs.iter().enumerate() {
         for index in 2 * pair..2 * pair + 2 {
-            let (name, size) = (format!("conv_layers.{index}"), [height, width]);
-            let (kernel, stride, padding) = (3, 1, 1);
-            layers.push(Layer::Conv { name, inputs: from, outputs: channels, kernel, stride, padding, size });
-            layers.push(Layer::Relu);
-            from = channels;
+            trunk.conv(&format!("conv_layers.{index}"), Filter { bias: true, ..Filter::new(channels, 3, 1) });
+            trunk.relu();
         }
-        layers.push(Layer::MaxPool { size: 2 });
-        (height, width) = (height / 2, width / 2);
+        trunk.max_pool(2, 2, 0);
     }
-    if height == 0 || width == 0 {
+    if trunk.size.contains(&0) {
         let least = 1 << pairs.len();
         let what = format!("images of {} x {} pixels are too small for `{name}`", input[1], input[2]);
         return Err(SpecError::new(
@@ -49,8 +47,9 @@ fn network(name: &str, input: [u32; 3], classes: u32, pairs: &[u32]) -> Result<V
             format!("it halves them {} times: {least} x {least} are the least", pairs.len()),
         ));
     }
-    layers.extend(lenet::perceptron(from * height * width, &HIDDEN, classes));
-    Ok(layers)
+    let [height, width] = trunk.size;
+    trunk.layers.extend(lenet::perceptron(trunk.channels * height * width, &HIDDEN, classes));
+    Ok(trunk.layers)
 }
 
 #[cfg(test)]

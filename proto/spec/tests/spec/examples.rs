@@ -8,14 +8,18 @@ use tombola_spec::{
         TrainJob,
     },
     settings::{
-        Amount, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign, Init, Model, Optimizer,
-        Order, Prune, Recipe, Scope, ScoreData, Signs, Train,
+        Amount, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign, Init,
+        Model, Optimizer, Order, Prune, Recipe, Scope, ScoreData, ScoreMode, Signs, Train,
     },
 };
 
 pub(crate) fn recipe() -> Recipe {
-    let model =
-        Model { name: "mnist_lenet_300_100".to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero };
+    let model = Model {
+        name: "mnist_lenet_300_100".to_owned(),
+        init: Init::GlorotNormal,
+        bias_init: BiasInit::Zero,
+        bn_init: BatchNormInit::One,
+    };
     let shape = known("mnist").expect("a registered set");
     Recipe {
         model,
@@ -138,7 +142,7 @@ fn at_init(criterion: Criterion, data: Option<ScoreData>) -> PruneJob {
 
 pub(crate) fn score_data() -> ScoreData {
     let (data, stream, dtype) = (recipe().data, stream(7), Dtype::F32);
-    ScoreData { data, per_class: 10, balanced: false, stream, dtype }
+    ScoreData { data, per_class: 10, balanced: false, stream, dtype, mode: ScoreMode::Eval }
 }
 
 pub(crate) fn synflow() -> PruneJob {
@@ -167,6 +171,14 @@ pub(crate) fn random_mask() -> RandomMaskJob {
     RandomMaskJob { network: network(), mask: mask(), preserve: Preserve::PerLayer, stream }
 }
 
+/// Round 0 of a network with batch normalization, begun as the Early-Bird paper does.
+pub(crate) fn normalized() -> TrainJob {
+    let mut recipe = recipe();
+    recipe.model.name = "cifar_resnet_20".to_owned();
+    (recipe.model.init, recipe.model.bn_init) = (Init::Orthogonal, BatchNormInit::Half);
+    TrainJob { recipe: Arc::new(recipe), ..dense() }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -181,5 +193,6 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("grasp", JobSpec::Prune(grasp())),
         ("snip", JobSpec::Prune(snip())),
         ("inverted_movement", JobSpec::Prune(inverted_movement())),
+        ("normalized", JobSpec::Train(normalized())),
     ]
 }

@@ -75,6 +75,9 @@ fn fields_at_their_introduction_value_are_left_out_and_read_back() {
     assert!(salted.contains("\"repeat\":1"), "{salted}");
     let global = canonical_json(&JobSpec::Prune(examples::global_prune()));
     assert!(!global.contains("rates"), "{global}");
+    assert!(!plain.contains("bn_init"), "{plain}");
+    let normalized = canonical_json(&JobSpec::Train(examples::normalized()));
+    assert!(normalized.contains("\"bn_init\":\"half\""), "{normalized}");
 }
 
 #[test]
@@ -90,6 +93,9 @@ fn every_setting_moves_the_fingerprint() {
         ("/recipe/model/name", "\"mnist_lenet_300\""),
         ("/recipe/model/init", "\"kaiming_normal\""),
         ("/recipe/model/bias_init", "\"uniform\""),
+        ("/recipe/model/init", "\"kaiming_uniform\""),
+        ("/recipe/model/init", "\"orthogonal\""),
+        ("/recipe/model/init", "\"binary\""),
         ("/recipe/data/set", "\"fashion_mnist\""),
         ("/recipe/data/shape/mean", "0.5"),
         ("/recipe/data/shape/std", "0.5"),
@@ -139,6 +145,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("grasp", vec![Output::Mask]),
             ("snip", vec![Output::Mask]),
             ("inverted_movement", vec![Output::Mask]),
+            ("normalized", vec![Output::Initial, Output::Weights, Output::State]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -157,10 +164,11 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![],
             vec![],
             vec![Output::Weights, Output::Mask],
+            vec![],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
-    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0, 0, 0, 0, 0, 500]);
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }
 

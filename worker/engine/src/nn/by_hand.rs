@@ -3,7 +3,7 @@
 //! Beside the matrix products a step then costs little: autograd's graph, its small operations and its new memory were a
 //! fifth of a step of LeNet-300-100 (`benches/LOG.md`).
 
-use super::Layout;
+use super::{Layout, layout::views};
 use crate::{
     error::Result,
     simd::{Real, slice, slice_mut},
@@ -14,7 +14,7 @@ use tombola_spec::arch::{Architecture, Layer};
 /// A network of linear layers and rectifiers, bound to the memory of its parameters. For a batch of fixed size.
 pub(crate) struct ByHand {
     layers: Vec<Linear>,
-    /// Gradients of all parameters, `[P]`.
+    /// Gradients of all parameters.
     grads: Tensor,
 }
 
@@ -40,8 +40,9 @@ impl ByHand {
         flat: &Tensor,
         batch: i64,
     ) -> Result<Option<Self>> {
-        let grads = flat.f_zeros_like()?;
-        let mut parameters = layout.views(flat)?.into_iter().zip(layout.views(&grads)?);
+        let grads = layout.trained_part(flat)?.f_zeros_like()?;
+        let (weights, derivatives) = (views(layout.trained(), flat)?, views(layout.trained(), &grads)?);
+        let mut parameters = weights.into_iter().zip(derivatives);
         let mut layers: Vec<Linear> = Vec::new();
         for layer in &architecture.layers {
             match (layer, layers.last_mut()) {
@@ -60,7 +61,16 @@ impl ByHand {
                     let rectified = false;
                     layers.push(Linear { rectified, weight, bias, grad_weight, grad_bias, output, delta });
                 }
-                (Layer::Relu, None) | (Layer::Conv { .. } | Layer::MaxPool { .. }, _) => return Ok(None),
+                (Layer::Relu, None)
+                | (
+                    Layer::Conv { .. }
+                    | Layer::BatchNorm { .. }
+                    | Layer::Residual { .. }
+                    | Layer::MaxPool { .. }
+                    | Layer::AvgPool { .. }
+                    | Layer::GlobalAvgPool,
+                    _,
+                ) => return Ok(None),
             }
         }
         let complete = layers.last().is_some_and(|last| !last.rectified);

@@ -1,67 +1,154 @@
 //! The forward pass: from inputs to logits.
 
+use super::Tensors;
 use crate::error::Result;
-use tch::Tensor;
+use std::slice::Iter;
+use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::arch::Layer;
+
+/// Added to a variance before its root is divided by, PyTorch's default.
+const EPS: f64 = 1e-5;
+/// Share of a batch in the running statistics, PyTorch's default.
+const MOMENTUM: f64 = 0.1;
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Batch normalization goes by the batch, and moves the running statistics.
+    Train,
+    /// Batch normalization goes by the running statistics.
+    Evaluate,
+}
 
 /// Logits of `inputs`.
 ///
-/// `parameters` as in `Architecture::parameters`. Plain: inputs `[N, …]`, weights `[out, in]`, logits `[N, classes]`.
-/// With B lanes: inputs `[B, N, …]`, weights `[B, out, in]`, logits `[B, N, classes]`. Between convolutions lanes are
-/// groups of channels, `[N, B * C, H, W]`.
-pub(crate) fn forward(layers: &[Layer], parameters: &[Tensor], inputs: &Tensor) -> Result<Tensor> {
-    let mut tensors = parameters.iter();
-    let lanes = parameters.last().filter(|bias| bias.dim() == 2).map(|bias| bias.size()[0]);
-    let mut pair = || tensors.next().zip(tensors.next()).expect("a layer has a weight and a bias");
-    let mut x = inputs.shallow_clone();
-    for layer in layers {
-        x = match layer {
-            Layer::Flatten => flatten(&x, lanes)?,
-            Layer::Relu => x.f_relu()?,
-            Layer::MaxPool { size } => {
-                let size = i64::from(*size);
-                x.f_max_pool2d([size; 2], [size; 2], [0; 2], [1; 2], false)?
-            }
-            Layer::Linear { .. } => linear(&x, pair())?,
-            Layer::Conv { stride, padding, .. } => {
-                convolution(&x, pair(), lanes, i64::from(*stride), i64::from(*padding))?
-            }
-        };
-    }
-    Ok(x)
+/// Plain: inputs `[N, …]`, weights `[out, in]`, logits `[N, classes]`. With B lanes: inputs `[B, N, …]`, weights
+/// `[B, out, in]`, logits `[B, N, classes]`. Between convolutions lanes are groups of channels, `[N, B * C, H, W]`.
+pub(crate) fn forward(layers: &[Layer], tensors: &Tensors, inputs: &Tensor, mode: Mode) -> Result<Tensor> {
+    let Tensors { trained, statistics, lanes } = tensors;
+    let mut pass = Pass { trained: trained.iter(), statistics: statistics.iter(), lanes: *lanes, mode };
+    pass.run(layers, inputs)
 }
 
-/// Examples as rows: `[N, …]` or, of lanes, `[B, N, …]`.
-fn flatten(x: &Tensor, lanes: Option<i64>) -> Result<Tensor> {
-    Ok(match lanes {
-        None => x.f_flatten(1, -1)?,
-        Some(lanes) if x.dim() == 4 => {
-            x.f_view([x.size()[0], lanes, -1])?.f_transpose(0, 1)?.f_contiguous()?
+/// A pass on its way; layers take their tensors in turn.
+struct Pass<'a> {
+    trained: Iter<'a, Tensor>,
+    statistics: Iter<'a, Tensor>,
+    /// `None` = plain.
+    lanes: Option<i64>,
+    mode: Mode,
+}
+
+impl<'a> Pass<'a> {
+    fn run(&mut self, layers: &[Layer], inputs: &Tensor) -> Result<Tensor> {
+        let mut x = inputs.shallow_clone();
+        for layer in layers {
+            x = self.layer(layer, &x)?;
         }
-        Some(_) => x.f_flatten(2, -1)?,
-    })
+        Ok(x)
+    }
+
+    fn layer(&mut self, layer: &Layer, x: &Tensor) -> Result<Tensor> {
+        Ok(match layer {
+            Layer::Flatten => self.rows(x)?,
+            Layer::Relu => x.f_relu()?,
+            Layer::MaxPool { size, stride, padding } => {
+                let [size, stride, padding] = [*size, *stride, *padding].map(|n| [i64::from(n); 2]);
+                x.f_max_pool2d(size, stride, padding, [1; 2], false)?
+            }
+            Layer::AvgPool { size } => {
+                let size = [i64::from(*size); 2];
+                x.f_avg_pool2d(size, size, [0; 2], false, true, None)?
+            }
+            Layer::GlobalAvgPool => self.rows(&x.f_mean_dim([2i64, 3].as_slice(), true, None::<Kind>)?)?,
+            Layer::Linear { .. } => linear(x, self.trained(), self.trained())?,
+            Layer::Conv { stride, padding, bias, .. } => {
+                let (weight, bias) = (self.trained(), bias.then(|| self.trained()));
+                self.convolution(x, weight, bias, i64::from(*stride), i64::from(*padding))?
+            }
+            Layer::BatchNorm { .. } => self.batch_norm(x)?,
+            Layer::Residual { body, shortcut } => {
+                let through = self.run(body, x)?;
+                through.f_add(&self.run(shortcut, x)?)?
+            }
+        })
+    }
+
+    fn trained(&mut self) -> &'a Tensor {
+        self.trained.next().expect("every layer has its parameters")
+    }
+
+    fn statistic(&mut self) -> &'a Tensor {
+        self.statistics.next().expect("every batch normalization has its statistics")
+    }
+
+    /// Examples as rows: `[N, …]` or, of lanes, `[B, N, …]`.
+    fn rows(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self.lanes {
+            None => x.f_flatten(1, -1)?,
+            Some(lanes) if x.dim() == 4 => {
+                x.f_reshape([x.size()[0], lanes, -1])?.f_transpose(0, 1)?.f_contiguous()?
+            }
+            Some(_) => x.f_flatten(2, -1)?,
+        })
+    }
+
+    fn convolution(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        stride: i64,
+        padding: i64,
+    ) -> Result<Tensor> {
+        let (strides, paddings) = ([stride; 2], [padding; 2]);
+        let Some(lanes) = self.lanes else {
+            return Ok(x.f_conv2d(weight, bias, strides, paddings, [1; 2], 1)?);
+        };
+        // The images of each lane, side by side.
+        let x = if x.dim() == 5 { x.f_transpose(0, 1)?.f_flatten(1, 2)? } else { x.shallow_clone() };
+        let bias = bias.map(side_by_side).transpose()?;
+        Ok(x.f_conv2d(&side_by_side(weight)?, bias, strides, paddings, [1; 2], lanes)?)
+    }
+
+    fn batch_norm(&mut self, x: &Tensor) -> Result<Tensor> {
+        let (scale, shift) = (self.trained(), self.trained());
+        let statistics = [self.statistic(), self.statistic()];
+        let Some(_) = self.lanes else { return normalize(x, [scale, shift], statistics, self.mode) };
+        // Copies, for libtorch moves the statistics it is given, and those of lanes do not lie side by side.
+        let copy = |all: &Tensor| -> Result<Tensor> { Ok(all.f_detach_copy()?.f_flatten(0, 1)?) };
+        let moved = [copy(statistics[0])?, copy(statistics[1])?];
+        let terms = [&side_by_side(scale)?, &side_by_side(shift)?];
+        let y = normalize(x, terms, [&moved[0], &moved[1]], self.mode)?;
+        if self.mode == Mode::Train {
+            let _guard = no_grad_guard();
+            for (all, moved) in statistics.into_iter().zip(&moved) {
+                all.shallow_clone().f_copy_(&moved.f_view_as(all)?)?;
+            }
+        }
+        Ok(y)
+    }
 }
 
-fn linear(x: &Tensor, (weight, bias): (&Tensor, &Tensor)) -> Result<Tensor> {
+/// `[B, C, …]` as `[B * C, …]`.
+fn side_by_side(tensor: &Tensor) -> Result<Tensor> {
+    Ok(tensor.f_flatten(0, 1)?)
+}
+
+fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     Ok(match weight.dim() {
         2 => bias.f_addmm(x, &weight.f_transpose(0, 1)?)?,
         _ => bias.f_unsqueeze(1)?.f_baddbmm(x, &weight.f_transpose(1, 2)?, 1.0, 1.0)?,
     })
 }
 
-fn convolution(
+/// Batch normalization of `[N, C, H, W]`; the statistics `[C]` are moved in training.
+fn normalize(
     x: &Tensor,
-    (weight, bias): (&Tensor, &Tensor),
-    lanes: Option<i64>,
-    stride: i64,
-    padding: i64,
+    [scale, shift]: [&Tensor; 2],
+    [mean, variance]: [&Tensor; 2],
+    mode: Mode,
 ) -> Result<Tensor> {
-    let (strides, paddings) = ([stride; 2], [padding; 2]);
-    let Some(lanes) = lanes else {
-        return Ok(x.f_conv2d(weight, Some(bias), strides, paddings, [1; 2], 1)?);
-    };
-    let grouped = |tensor: &Tensor| tensor.f_flatten(0, 1);
-    // The images of each lane, side by side.
-    let x = if x.dim() == 5 { x.f_transpose(0, 1)?.f_flatten(1, 2)? } else { x.shallow_clone() };
-    Ok(x.f_conv2d(&grouped(weight)?, Some(grouped(bias)?), strides, paddings, [1; 2], lanes)?)
+    let train = mode == Mode::Train;
+    Ok(x.f_batch_norm(Some(scale), Some(shift), Some(mean), Some(variance), train, MOMENTUM, EPS, true)?)
 }

@@ -1,19 +1,24 @@
-//! Where each parameter lies in the flat buffer of a lane. The order is that of `Architecture::parameters`.
+//! Where each tensor lies in the flat buffer of a lane. The order is that of `Architecture::tensors`: what is trained comes
+//! first, so that optimizers, gradients and masks know nothing of running statistics.
 
 use crate::error::Result;
 use tch::Tensor;
 use tombola_spec::arch::Architecture;
 
-/// Parameters of an architecture, one after another.
+/// Tensors of an architecture, one after another.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// One entry per parameter, in the order of the architecture.
-    pub(crate) entries: Vec<Entry>,
-    /// Elements of all parameters together.
+    /// One entry per tensor, in the order of the architecture.
+    entries: Vec<Entry>,
+    /// How many of them are trained.
+    trained_entries: usize,
+    /// Elements of all tensors together.
     pub(crate) len: usize,
+    /// Elements of the trained ones, which are the first.
+    pub(crate) trained_len: usize,
 }
 
-/// One parameter in the flat buffer.
+/// One tensor in the flat buffer.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     /// PyTorch's name.
@@ -26,35 +31,72 @@ pub(crate) struct Entry {
     pub(crate) len: usize,
 }
 
+/// The tensors of one network, or of lanes: views of a flat buffer.
+pub(crate) struct Tensors {
+    /// What gradients are taken for, of shapes `[…]` or `[B, …]`.
+    pub(crate) trained: Vec<Tensor>,
+    /// Running statistics, `[C]` or `[B, C]`.
+    pub(crate) statistics: Vec<Tensor>,
+    /// Number of lanes; `None` = one network, without a lane dimension.
+    pub(crate) lanes: Option<i64>,
+}
+
 impl Layout {
     /// The layout of `architecture`.
     pub(crate) fn of(architecture: &Architecture) -> Self {
-        let mut len = 0;
+        let (mut len, mut trained_len, mut trained_entries) = (0, 0, 0);
         let mut entries = Vec::new();
-        for parameter in architecture.parameters() {
-            let shape = parameter.shape.iter().map(|&n| i64::from(n)).collect();
-            let entry = Entry { shape, offset: len, len: parameter.len(), name: parameter.name };
+        for tensor in architecture.tensors() {
+            let shape = tensor.shape.iter().map(|&n| i64::from(n)).collect();
+            let entry = Entry { shape, offset: len, len: tensor.len(), name: tensor.name };
             len += entry.len;
             entries.push(entry);
+            if tensor.role.is_trained() {
+                (trained_len, trained_entries) = (len, entries.len());
+            }
         }
-        Self { entries, len }
+        Self { entries, trained_entries, len, trained_len }
     }
 
-    /// Views of `flat` (`[P]`, or `[B, P]` for B lanes), one per parameter, of shapes `[…]` or `[B, …]`. They share its
-    /// memory.
-    pub(crate) fn views(&self, flat: &Tensor) -> Result<Vec<Tensor>> {
-        let last = flat.dim() as i64 - 1;
-        let lanes = &flat.size()[..last as usize];
-        let view = |entry: &Entry| -> Result<Tensor> {
-            let shape = [lanes, &entry.shape].concat();
-            Ok(flat.f_narrow(last, entry.offset as i64, entry.len as i64)?.f_view(shape.as_slice())?)
-        };
-        self.entries.iter().map(view).collect()
+    /// All tensors.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
-    /// [`Layout::views`] as leaves that gradients are taken for.
-    pub(crate) fn leaves(&self, flat: &Tensor) -> Result<Vec<Tensor>> {
+    /// The trained tensors: the first of [`Layout::entries`].
+    pub(crate) fn trained(&self) -> &[Entry] {
+        &self.entries[..self.trained_entries]
+    }
+
+    /// The trained part of `flat` (`[P]`, or `[B, P]` for B lanes); it shares its memory.
+    pub(crate) fn trained_part(&self, flat: &Tensor) -> Result<Tensor> {
+        Ok(flat.f_narrow(flat.dim() as i64 - 1, 0, self.trained_len as i64)?)
+    }
+
+    /// All tensors in `flat` (`[P]`, or `[B, P]` for B lanes), ready for a pass. They share its memory.
+    pub(crate) fn tensors(&self, flat: &Tensor) -> Result<Tensors> {
         let leaf = |view: Tensor| -> Result<Tensor> { Ok(view.f_detach()?.f_set_requires_grad(true)?) };
-        self.views(flat)?.into_iter().map(leaf).collect()
+        // A pass moves statistics. A view counts changes with all of its buffer, and autograd would take that for a change
+        // of the weights it has noted down; this is another tensor of the same memory.
+        let apart = |view: Tensor| -> Result<Tensor> {
+            Ok(Tensor::f_empty([0], (view.kind(), view.device()))?.f_set_source_tensor(&view)?)
+        };
+        let (trained, statistics) = self.entries.split_at(self.trained_entries);
+        Ok(Tensors {
+            trained: views(trained, flat)?.into_iter().map(leaf).collect::<Result<_>>()?,
+            statistics: views(statistics, flat)?.into_iter().map(apart).collect::<Result<_>>()?,
+            lanes: (flat.dim() == 2).then(|| flat.size()[0]),
+        })
     }
+}
+
+/// Views of `flat` (`[P]`, or `[B, P]` for B lanes), one per entry, of shapes `[…]` or `[B, …]`. They share its memory.
+pub(crate) fn views(entries: &[Entry], flat: &Tensor) -> Result<Vec<Tensor>> {
+    let last = flat.dim() as i64 - 1;
+    let lanes = &flat.size()[..last as usize];
+    let view = |entry: &Entry| -> Result<Tensor> {
+        let shape = [lanes, &entry.shape].concat();
+        Ok(flat.f_narrow(last, entry.offset as i64, entry.len as i64)?.f_view(shape.as_slice())?)
+    };
+    entries.iter().map(view).collect()
 }

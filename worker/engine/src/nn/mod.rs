@@ -11,8 +11,8 @@ mod layout;
 mod loss;
 
 pub(crate) use by_hand::ByHand;
-pub(crate) use forward::forward;
-pub(crate) use layout::Layout;
+pub(crate) use forward::{Mode, forward};
+pub(crate) use layout::{Entry, Layout, Tensors};
 pub(crate) use loss::{losses, tally};
 
 #[cfg(test)]
@@ -23,35 +23,74 @@ mod tests {
     use tombola_spec::{
         arch::{Architecture, Layer},
         job::Stream,
-        settings::{BiasInit, Init},
+        settings::{BatchNormInit, BiasInit, Init, Model},
     };
 
     fn perceptron() -> Architecture {
         Architecture::parse("mnist_lenet_6_5", [1, 4, 4], 4).unwrap()
     }
 
-    /// Every kind of layer, small.
+    fn conv(name: &str, [inputs, outputs]: [u32; 2], stride: u32, size: u32) -> Layer {
+        let name = name.to_owned();
+        Layer::Conv { name, inputs, outputs, kernel: 3, stride, padding: 1, bias: true, size: [size; 2] }
+    }
+
     fn convolutions() -> Architecture {
-        let conv = |name: &str, [inputs, outputs]: [u32; 2], stride, size| {
-            let name = name.to_owned();
-            Layer::Conv { name, inputs, outputs, kernel: 3, stride, padding: 1, size: [size; 2] }
-        };
         let layers = vec![
             conv("first", [1, 3], 1, 4),
             Layer::Relu,
             conv("second", [3, 2], 2, 2),
             Layer::Relu,
-            Layer::MaxPool { size: 2 },
+            Layer::MaxPool { size: 2, stride: 2, padding: 0 },
             Layer::Flatten,
             Layer::Linear { name: "fc".to_owned(), inputs: 2, outputs: 4 },
         ];
         Architecture { name: "convolutions".to_owned(), input: [1, 4, 4], outputs: 4, layers }
     }
 
+    fn unbiased(name: &str, inputs: u32, outputs: u32, kernel: u32, size: u32) -> Layer {
+        let (name, padding) = (name.to_owned(), kernel / 2);
+        Layer::Conv { name, inputs, outputs, kernel, stride: 1, padding, bias: false, size: [size; 2] }
+    }
+
+    fn batch_norm(name: &str, channels: u32) -> Layer {
+        Layer::BatchNorm { name: name.to_owned(), channels }
+    }
+
+    /// Normalization, both kinds of shortcut, and the other poolings.
+    fn residual() -> Architecture {
+        let body = vec![
+            unbiased("conv1", 3, 4, 3, 4),
+            batch_norm("bn1", 4),
+            Layer::Relu,
+            unbiased("conv2", 4, 4, 3, 4),
+            batch_norm("bn2", 4),
+        ];
+        let shortcut = vec![unbiased("shortcut", 3, 4, 1, 4), batch_norm("bn3", 4)];
+        let inner = vec![batch_norm("bn4", 4), Layer::Relu, unbiased("conv3", 4, 4, 3, 2)];
+        let layers = vec![
+            unbiased("stem", 1, 3, 3, 4),
+            batch_norm("bn", 3),
+            Layer::Residual { body, shortcut },
+            Layer::MaxPool { size: 3, stride: 2, padding: 1 },
+            Layer::Residual { body: inner, shortcut: Vec::new() },
+            Layer::AvgPool { size: 1 },
+            Layer::GlobalAvgPool,
+            Layer::Linear { name: "fc".to_owned(), inputs: 4, outputs: 4 },
+        ];
+        Architecture { name: "residual".to_owned(), input: [1, 4, 4], outputs: 4, layers }
+    }
+
+    fn networks() -> [Architecture; 3] {
+        [perceptron(), convolutions(), residual()]
+    }
+
+    /// Parameters, and running statistics of no batch.
     fn weights(network: &Architecture, seed: u64) -> Vec<f64> {
         let stream = Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 };
-        let parameters = network.parameters();
-        let drawn = initial_weights(&parameters, Init::KaimingNormal, BiasInit::Uniform, &stream);
+        let (init, bias_init) = (Init::KaimingNormal, BiasInit::Uniform);
+        let model = Model { name: network.name.clone(), init, bias_init, bn_init: BatchNormInit::Uniform };
+        let drawn = initial_weights(&network.tensors(), &model, &stream);
         drawn.concat().into_iter().map(f64::from).collect()
     }
 
@@ -61,31 +100,31 @@ mod tests {
     }
 
     fn loss(network: &Architecture, weights: &[f64]) -> f64 {
-        let layout = Layout::of(network);
-        let views = layout.views(&Tensor::from_slice(weights)).unwrap();
+        let tensors = Layout::of(network).tensors(&Tensor::from_slice(weights)).unwrap();
         let (images, labels) = batch();
-        let logits = forward(&network.layers, &views, &images).unwrap();
+        let logits = forward(&network.layers, &tensors, &images, Mode::Train).unwrap();
         losses(&logits, &labels).unwrap().double_value(&[])
     }
 
     /// Gradients by autograd.
     fn gradients(network: &Architecture, weights: &[f64]) -> Vec<f64> {
-        let leaves = Layout::of(network).leaves(&Tensor::from_slice(weights)).unwrap();
+        let tensors = Layout::of(network).tensors(&Tensor::from_slice(weights)).unwrap();
         let (images, labels) = batch();
-        let total = losses(&forward(&network.layers, &leaves, &images).unwrap(), &labels).unwrap();
-        let grads = Tensor::f_run_backward(&[&total], &leaves, false, false).unwrap();
+        let logits = forward(&network.layers, &tensors, &images, Mode::Train).unwrap();
+        let total = losses(&logits, &labels).unwrap();
+        let grads = Tensor::f_run_backward(&[&total], &tensors.trained, false, false).unwrap();
         grads.iter().flat_map(|grad| Vec::<f64>::try_from(grad.flatten(0, -1)).unwrap()).collect()
     }
 
     #[test]
     fn gradients_are_those_of_finite_differences() {
-        for network in [perceptron(), convolutions()] {
+        for network in networks() {
             let mut at = weights(&network, 1);
             let grads = gradients(&network, &at);
             let alive = grads.iter().filter(|grad| **grad != 0.0).count();
             assert!(2 * alive > grads.len(), "{} of {} gradients are 0", grads.len() - alive, grads.len());
             let step = 1e-5;
-            for index in 0..at.len() {
+            for index in 0..grads.len() {
                 let here = at[index];
                 at[index] = here + step;
                 let above = loss(&network, &at);
@@ -142,24 +181,77 @@ mod tests {
         assert!(bound(&layers));
         assert!(!bound(&[&[Layer::Relu], &layers[..]].concat()));
         assert!(!bound(&layers[..layers.len() - 1]), "it ends with a rectifier");
-        assert!(!bound(&convolutions().layers));
+        assert!(!bound(&convolutions().layers) && !bound(&residual().layers));
     }
 
     #[test]
     fn lanes_are_computed_as_if_alone() {
-        for network in [perceptron(), convolutions()] {
+        for network in networks() {
             let layout = Layout::of(&network);
             let (a, b) = (weights(&network, 1), weights(&network, 2));
             let both = Tensor::from_slice(&[a.clone(), b.clone()].concat()).view([2, -1]);
             let (images, labels) = batch();
             let twice = |tensor: &Tensor| Tensor::stack(&[tensor, tensor], 0);
-            let logits = forward(&network.layers, &layout.views(&both).unwrap(), &twice(&images)).unwrap();
+            let tensors = layout.tensors(&both).unwrap();
+            let logits = forward(&network.layers, &tensors, &twice(&images), Mode::Train).unwrap();
             let lanes = Vec::<f64>::try_from(losses(&logits, &twice(&labels)).unwrap()).unwrap();
             let alone = [loss(&network, &a), loss(&network, &b)];
             assert!(
                 (lanes[0] - alone[0]).abs() < 1e-14 && (lanes[1] - alone[1]).abs() < 1e-14,
                 "{lanes:?} {alone:?}"
             );
+        }
+    }
+
+    /// One normalization, a third of whose channels is its input's colour: what PyTorch's documentation says, by hand.
+    #[test]
+    fn training_normalizes_by_the_batch_and_evaluation_by_what_training_left() {
+        let network = Architecture {
+            layers: vec![batch_norm("bn", 1), Layer::Flatten],
+            input: [1, 4, 4],
+            ..perceptron()
+        };
+        let (scale, shift) = (0.5, 0.25);
+        let flat = Tensor::from_slice(&[scale, shift, 0.0, 1.0]);
+        let tensors = Layout::of(&network).tensors(&flat).unwrap();
+        let images = batch().0;
+        let pixels = Vec::<f64>::try_from(images.flatten(0, -1)).unwrap();
+        let count = pixels.len() as f64;
+        let mean = pixels.iter().sum::<f64>() / count;
+        let variance = pixels.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+        let assert_normalized = |mode, mean: f64, variance: f64| {
+            let found = forward(&network.layers, &tensors, &images, mode).unwrap();
+            let found = Vec::<f64>::try_from(found.flatten(0, -1)).unwrap();
+            for (x, found) in pixels.iter().zip(found) {
+                let wanted = scale * (x - mean) / (variance + 1e-5).sqrt() + shift;
+                assert!((found - wanted).abs() < 1e-12, "{mode:?}: {found} against {wanted}");
+            }
+        };
+        assert_normalized(Mode::Evaluate, 0.0, 1.0);
+        assert_normalized(Mode::Train, mean, variance);
+        let running = [0.1 * mean, 0.9 + 0.1 * variance * count / (count - 1.0)];
+        assert!((flat.double_value(&[2]) - running[0]).abs() < 1e-14, "the flat buffer holds them");
+        assert!((flat.double_value(&[3]) - running[1]).abs() < 1e-14);
+        assert_normalized(Mode::Evaluate, running[0], running[1]);
+        assert!((flat.double_value(&[3]) - running[1]).abs() < 1e-14, "evaluation moves nothing");
+    }
+
+    #[test]
+    fn lanes_keep_their_own_statistics() {
+        let network = residual();
+        let layout = Layout::of(&network);
+        let (a, b) = (weights(&network, 1), weights(&network, 2));
+        let both = Tensor::from_slice(&[a.clone(), b.clone()].concat()).view([2, -1]);
+        let images = batch().0;
+        let lanes = Tensor::stack(&[&images, &images], 0);
+        let _ = forward(&network.layers, &layout.tensors(&both).unwrap(), &lanes, Mode::Train).unwrap();
+        for (lane, alone) in [a, b].into_iter().enumerate() {
+            let alone = Tensor::from_slice(&alone);
+            let _ = forward(&network.layers, &layout.tensors(&alone).unwrap(), &images, Mode::Train).unwrap();
+            let apart = (both.get(lane as i64) - &alone).abs().max().double_value(&[]);
+            assert!(apart < 1e-14, "lane {lane}: {apart:e}");
+            let moved = alone.get(layout.len as i64 - 1).double_value(&[]);
+            assert!(moved != 1.0, "a variance moved");
         }
     }
 

@@ -7,7 +7,7 @@
 use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
 use crate::{
     error::Result,
-    nn::{forward, losses, tally},
+    nn::{Mode, Tensors, forward, losses, tally},
     optim::{self, Paces},
 };
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -16,13 +16,15 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 pub(crate) struct Fused {
     common: Common,
     width: usize,
-    /// All parameters, `[B, P]`.
+    /// Parameters and running statistics, `[B, P]`.
     flat: Tensor,
-    /// Views of `flat` that gradients are taken for, `[B, …]`.
-    leaves: Vec<Tensor>,
-    /// Optimizer state, each `[B, P]`.
+    /// The part of `flat` that the optimizer moves, `[B, T]`.
+    trained: Tensor,
+    /// What passes go by: views of `flat`, `[B, …]`.
+    tensors: Tensors,
+    /// Optimizer state, each `[B, T]`.
     state: Vec<Tensor>,
-    /// `[B, P]`; `None` = all lanes dense.
+    /// `[B, T]`; `None` = all lanes dense.
     mask: Option<Tensor>,
     /// `[B]`, f64.
     loss_sum: Tensor,
@@ -33,9 +35,9 @@ impl Fused {
     pub(crate) fn new(common: Common, lanes: &[LaneStart], width: usize) -> Result<Self> {
         let _guard = no_grad_guard();
         let width = width.max(lanes.len());
-        let shape = [width as i64, common.layout.len as i64];
         let options = (common.kind, common.examples.device());
-        let flat = Tensor::f_zeros(shape, options)?;
+        let flat = Tensor::f_zeros([width as i64, common.layout.len as i64], options)?;
+        let shape = [width as i64, common.layout.trained_len as i64];
         fill(&flat, lanes.iter().map(|lane| Some(&lane.memory.weights)))?;
         let mut state = Vec::new();
         for index in 0..common.rule.buffers().len() {
@@ -52,8 +54,8 @@ impl Fused {
             false => None,
         };
         let loss_sum = Tensor::f_zeros([shape[0]], (Kind::Double, options.1))?;
-        let leaves = common.layout.leaves(&flat)?;
-        Ok(Self { common, width, flat, leaves, state, mask, loss_sum })
+        let (trained, tensors) = (common.layout.trained_part(&flat)?, common.layout.tensors(&flat)?);
+        Ok(Self { common, width, flat, trained, tensors, state, mask, loss_sum })
     }
 
     fn device(&self) -> Device {
@@ -65,15 +67,16 @@ impl Fused {
         let (images, labels) = self.common.examples.batch(rows)?;
         let images = self.by_lane(&images)?;
         let labels = self.by_lane(&labels)?;
-        let logits = forward(&self.common.architecture.layers, &self.leaves, &images)?;
+        let logits = forward(&self.common.architecture.layers, &self.tensors, &images, Mode::Train)?;
         let losses = losses(&logits, &labels)?;
-        let grads = Tensor::f_run_backward(&[losses.f_sum(None::<Kind>)?], &self.leaves, false, false)?;
+        let total = losses.f_sum(None::<Kind>)?;
+        let grads = Tensor::f_run_backward(&[total], &self.tensors.trained, false, false)?;
         let _guard = no_grad_guard();
         let _ = self.loss_sum.f_add_(&losses.f_detach()?)?;
         let flat = |grad: &Tensor| -> Result<Tensor> { Ok(grad.f_reshape([self.width as i64, -1])?) };
         let grads = Tensor::f_cat(&grads.iter().map(flat).collect::<Result<Vec<_>>>()?, 1)?;
         let mask = self.mask.as_ref();
-        let pack = optim::Fused { weights: &mut self.flat, grads, mask, state: &mut self.state };
+        let pack = optim::Fused { weights: &mut self.trained, grads, mask, state: &mut self.state };
         self.common.rule.update_fused(paces, pack)
     }
 
@@ -134,7 +137,8 @@ impl Pack for Fused {
         let mut right = Tensor::f_zeros([lanes], (Kind::Int64, self.device()))?;
         for slice in self.common.examples.slices(part) {
             let (images, labels) = slice?;
-            let logits = forward(&self.common.architecture.layers, &self.leaves, &all(&images)?)?;
+            let layers = &self.common.architecture.layers;
+            let logits = forward(layers, &self.tensors, &all(&images)?, Mode::Evaluate)?;
             let (losses, rights) = tally(&logits, &all(&labels)?)?;
             let _ = loss.f_add_(&losses)?;
             let _ = right.f_add_(&rights)?;

@@ -6,7 +6,7 @@
 use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
 use crate::{
     error::Result,
-    nn::{ByHand, forward, losses, tally},
+    nn::{ByHand, Mode, Tensors, forward, losses, tally},
     optim::{Memory, Pace, Rule},
     simd::{Real, slice, slice_mut},
 };
@@ -17,15 +17,16 @@ use tch::{Kind, Tensor, no_grad_guard};
 pub(crate) struct Lone {
     common: Common,
     held: Held,
-    /// Views of the weights that gradients are taken for.
-    leaves: Vec<Tensor>,
+    /// What passes go by: views of the weights.
+    tensors: Tensors,
     /// How gradients are taken instead, where that is cheaper.
     by_hand: Option<ByHand>,
     loss_sum: f64,
 }
 
-/// What an update changes, and the mask it keeps to; each `[P]`.
+/// What training changes, and the mask it keeps to.
 struct Held {
+    /// `[P]`, running statistics included; the rest is about the trained parameters only, `[T]`.
     weights: Tensor,
     state: Vec<Tensor>,
     mask: Option<Tensor>,
@@ -35,9 +36,9 @@ impl Lone {
     /// A lane that starts from `start`.
     pub(crate) fn new(common: Common, start: LaneStart) -> Result<Self> {
         let LaneStart { memory: Snapshot { weights, state }, mask } = start;
-        let leaves = common.layout.leaves(&weights)?;
+        let tensors = common.layout.tensors(&weights)?;
         let by_hand = ByHand::new(&common.architecture, &common.layout, &weights, common.batch)?;
-        Ok(Self { common, held: Held { weights, state, mask }, leaves, by_hand, loss_sum: 0.0 })
+        Ok(Self { common, held: Held { weights, state, mask }, tensors, by_hand, loss_sum: 0.0 })
     }
 
     fn update<T: Real>(&mut self, rows: &Tensor, pace: Pace) -> Result<()> {
@@ -45,14 +46,14 @@ impl Lone {
         let (images, labels) = common.examples.batch(rows)?;
         if let Some(by_hand) = &mut self.by_hand {
             self.loss_sum += by_hand.step::<T>(&images, &labels)?;
-            held.update::<T>(&common.rule, 0..common.layout.len, by_hand.grads(), pace);
+            held.update::<T>(&common.rule, 0..common.layout.trained_len, by_hand.grads(), pace);
             return Ok(());
         }
-        let logits = forward(&common.architecture.layers, &self.leaves, &images)?;
+        let logits = forward(&common.architecture.layers, &self.tensors, &images, Mode::Train)?;
         let loss = losses(&logits, &labels)?;
-        let grads = Tensor::f_run_backward(&[&loss], &self.leaves, false, false)?;
+        let grads = Tensor::f_run_backward(&[&loss], &self.tensors.trained, false, false)?;
         self.loss_sum += loss.f_double_value(&[])?;
-        for (entry, grad) in common.layout.entries.iter().zip(&grads) {
+        for (entry, grad) in common.layout.trained().iter().zip(&grads) {
             // A no-op for linear layers; a gradient of other strides would be applied to the wrong weights.
             let grad = grad.f_contiguous()?;
             held.update::<T>(&common.rule, entry.offset..entry.offset + entry.len, &grad, pace);
@@ -110,7 +111,8 @@ impl Pack for Lone {
         let (mut loss, mut right) = (0.0, 0);
         for slice in self.common.examples.slices(part) {
             let (images, labels) = slice?;
-            let logits = forward(&self.common.architecture.layers, &self.leaves, &images)?;
+            let layers = &self.common.architecture.layers;
+            let logits = forward(layers, &self.tensors, &images, Mode::Evaluate)?;
             let (losses, rights) = tally(&logits, &labels)?;
             loss += losses.f_double_value(&[])?;
             right += rights.f_int64_value(&[])?;

@@ -40,7 +40,7 @@ pub(crate) trait Pack {
 pub(crate) struct Common {
     /// The network.
     pub(crate) architecture: Architecture,
-    /// Where its parameters lie.
+    /// Where its tensors lie.
     pub(crate) layout: Layout,
     /// The update rule.
     pub(crate) rule: Rule,
@@ -56,15 +56,15 @@ pub(crate) struct Common {
 pub(crate) struct LaneStart {
     /// Weights and optimizer state, masked already.
     pub(crate) memory: Snapshot,
-    /// Mask of 0 and 1 over all parameters (biases 1), `[P]`; `None` = dense.
+    /// Mask of 0 and 1 over all trained parameters (biases 1), `[T]`; `None` = dense.
     pub(crate) mask: Option<Tensor>,
 }
 
 /// A lane's memory on the host.
 pub(crate) struct Snapshot {
-    /// Weights, `[P]`.
+    /// Weights and running statistics, `[P]`.
     pub(crate) weights: Tensor,
-    /// Optimizer state in the order of [`Rule::buffers`], each `[P]`.
+    /// Optimizer state in the order of [`Rule::buffers`], each `[T]`: of the trained parameters only.
     pub(crate) state: Vec<Tensor>,
 }
 

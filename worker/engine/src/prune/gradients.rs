@@ -4,9 +4,8 @@ use super::Subject;
 use crate::{
     error::Result,
     mask::Mask,
-    nn::{forward, losses},
+    nn::{Mode, Tensors, forward, losses},
 };
-use std::collections::HashSet;
 use tch::{Kind, Tensor};
 
 /// Examples differentiated at a time: the second derivative keeps the whole graph of the first in memory.
@@ -15,36 +14,33 @@ const TOGETHER: i64 = 256;
 /// A network as it is with its mask: dead weights are 0, and weights are leaves that derivatives are taken by.
 pub(super) struct Masked<'a> {
     subject: &'a Subject,
-    /// All parameters, in the order of the architecture.
-    parameters: Vec<Tensor>,
+    tensors: Tensors,
     /// Those that are weights.
     weights: Vec<Tensor>,
 }
 
 impl<'a> Masked<'a> {
     pub(super) fn new(subject: &'a Subject, mask: &Mask) -> Result<Self> {
-        Self::of(subject, &subject.parameters, mask)
+        Self::of(subject, &subject.values, mask)
     }
 
-    /// With every parameter replaced by its size.
+    /// With every number replaced by its size, running statistics too.
     pub(super) fn positive(subject: &'a Subject, mask: &Mask) -> Result<Self> {
-        Self::of(subject, &subject.parameters.f_abs()?, mask)
+        Self::of(subject, &subject.values.f_abs()?, mask)
     }
 
-    fn of(subject: &'a Subject, parameters: &Tensor, mask: &Mask) -> Result<Self> {
-        let flat = parameters.f_mul(&subject.flat(mask)?)?;
-        let names: HashSet<String> =
-            subject.architecture.weights().into_iter().map(|tensor| tensor.name).collect();
-        let (mut parameters, mut weights) = (Vec::new(), Vec::new());
-        for (entry, view) in subject.layout.entries.iter().zip(subject.layout.views(&flat)?) {
-            let mut tensor = view.f_detach()?;
-            if names.contains(&entry.name) {
-                tensor = tensor.f_set_requires_grad(true)?;
-                weights.push(tensor.shallow_clone());
-            }
-            parameters.push(tensor);
-        }
-        Ok(Self { subject, parameters, weights })
+    fn of(subject: &'a Subject, values: &Tensor, mask: &Mask) -> Result<Self> {
+        let layout = &subject.layout;
+        // A copy: a pass in training mode moves running statistics.
+        let flat = values.f_detach_copy()?;
+        let _ = layout.trained_part(&flat)?.f_mul_(&subject.flat(mask)?)?;
+        let tensors = layout.tensors(&flat)?;
+        let weights = subject.architecture.weights();
+        let is_weight = |name: &str| weights.iter().any(|weight| weight.name == name);
+        let trained = layout.trained().iter().zip(&tensors.trained);
+        let weights =
+            trained.filter(|(entry, _)| is_weight(&entry.name)).map(|(_, tensor)| tensor.shallow_clone());
+        Ok(Self { subject, weights: weights.collect(), tensors })
     }
 
     /// Gradients of the mean cross-entropy over the examples, logits divided by `temperature`; one per weight tensor.
@@ -69,7 +65,7 @@ impl<'a> Masked<'a> {
         self.over_batches(examples, |images, labels, share| {
             let loss = self.loss(images, labels, temperature)?.f_mul_scalar(share)?;
             let gradients = Tensor::f_run_backward(&[&loss], &self.weights, true, true)?;
-            let mut along = Tensor::f_zeros([], (self.subject.parameters.kind(), loss.device()))?;
+            let mut along = Tensor::f_zeros([], (self.subject.values.kind(), loss.device()))?;
             for (gradient, direction) in gradients.iter().zip(direction) {
                 along = along.f_add(&gradient.f_mul(&direction.f_detach()?)?.f_sum(None::<Kind>)?)?;
             }
@@ -79,10 +75,11 @@ impl<'a> Masked<'a> {
 
     /// Gradients of the sum of the outputs for one input of ones.
     pub(super) fn flow_gradients(&self) -> Result<Vec<Tensor>> {
-        let parameters = &self.subject.parameters;
+        let values = &self.subject.values;
         let [channels, height, width] = self.subject.architecture.input.map(i64::from);
-        let ones = Tensor::f_ones([1, channels, height, width], (parameters.kind(), parameters.device()))?;
-        let outputs = forward(&self.subject.architecture.layers, &self.parameters, &ones)?;
+        let ones = Tensor::f_ones([1, channels, height, width], (values.kind(), values.device()))?;
+        // By running statistics: normalized by itself, one constant image has no signal left.
+        let outputs = forward(&self.subject.architecture.layers, &self.tensors, &ones, Mode::Evaluate)?;
         let flow = outputs.f_sum(None::<Kind>)?;
         Ok(Tensor::f_run_backward(&[&flow], &self.weights, false, false)?)
     }
@@ -106,7 +103,7 @@ impl<'a> Masked<'a> {
     }
 
     fn loss(&self, images: &Tensor, labels: &Tensor, temperature: f64) -> Result<Tensor> {
-        let logits = forward(&self.subject.architecture.layers, &self.parameters, images)?;
+        let logits = forward(&self.subject.architecture.layers, &self.tensors, images, self.subject.mode)?;
         losses(&logits.f_div_scalar(temperature)?, labels)
     }
 

@@ -5,7 +5,7 @@ use crate::{
     checkpoint::{FileKind, TensorFile},
     error::{EngineError, Result},
     mask::Mask,
-    nn::Layout,
+    nn::{Layout, Mode},
     plan::kind_of,
     train::{outputs, values},
 };
@@ -14,7 +14,7 @@ use tch::{Device, Tensor};
 use tombola_spec::{
     arch::Architecture,
     job::{Drawn, PruneJob, Scored},
-    settings::{Criterion, Dtype},
+    settings::{Criterion, Dtype, ScoreMode},
 };
 
 /// A network to be pruned, on a device.
@@ -22,12 +22,14 @@ pub struct Subject {
     /// Its layers.
     pub(super) architecture: Architecture,
     pub(super) layout: Layout,
-    /// Everything it computes with, `[P]`.
-    pub(super) parameters: Tensor,
+    /// Everything it computes with, running statistics too, `[P]`.
+    pub(super) values: Tensor,
     /// The same as it was before training, if that was asked for.
     initial: Option<Tensor>,
     /// Images `[N, C, H, W]` and labels `[N]`, if some were asked for.
     examples: Option<(Tensor, Tensor)>,
+    /// How batch normalization goes while examples are looked at.
+    pub(super) mode: Mode,
 }
 
 impl Subject {
@@ -44,12 +46,12 @@ impl Subject {
         let architecture = job.network.architecture()?;
         let (layout, kind) = (Layout::of(&architecture), kind_of(dtype(job)));
         let draw = |drawn: &Drawn| outputs::initial(&drawn.model, &architecture, &drawn.init, kind);
-        let parameters = match (&job.weights, weights_file) {
+        let values = match (&job.weights, weights_file) {
             (Scored::Drawn(drawn), _) => draw(drawn)?,
             (Scored::Trained(_), Some(path)) => {
                 let file = TensorFile::load(path, FileKind::Weights)?;
                 file.expect_network(&architecture.name)?;
-                values::get(&file, &layout, kind, None)?
+                values::get(&file, layout.entries(), kind, None)?
             }
             (Scored::Trained(job), None) => {
                 return Err(EngineError::Settings(format!("the weights of job {job} were not given")));
@@ -57,21 +59,26 @@ impl Subject {
         };
         let initial = job.initial.as_ref().map(draw).transpose()?;
         let initial = initial.map(|initial| initial.f_to(device)).transpose()?;
-        Ok(Self { parameters: parameters.f_to(device)?, initial, examples, layout, architecture })
+        let mode = match job.data.as_ref().map(|data| data.mode) {
+            Some(ScoreMode::Train) => Mode::Train,
+            Some(ScoreMode::Eval) | None => Mode::Evaluate,
+        };
+        Ok(Self { values: values.f_to(device)?, initial, examples, mode, layout, architecture })
     }
 
-    /// A network with these values of all its parameters, one vector each in the order of the architecture.
+    /// A network with these values, one vector each in the order of `Architecture::tensors`.
     ///
     /// # Errors
     /// When they are not this network's.
-    pub fn of(architecture: &Architecture, parameters: &[Vec<f64>]) -> Result<Self> {
+    pub fn of(architecture: &Architecture, values: &[Vec<f64>]) -> Result<Self> {
         let layout = Layout::of(architecture);
-        if !layout.entries.iter().map(|entry| entry.len).eq(parameters.iter().map(Vec::len)) {
+        if !layout.entries().iter().map(|entry| entry.len).eq(values.iter().map(Vec::len)) {
             let what = format!("the weights are not those of `{}`", architecture.name);
             return Err(EngineError::Settings(what));
         }
-        let parameters = Tensor::f_from_slice(&parameters.concat())?;
-        Ok(Self { architecture: architecture.clone(), layout, parameters, initial: None, examples: None })
+        let values = Tensor::f_from_slice(&values.concat())?;
+        let (architecture, mode) = (architecture.clone(), Mode::Evaluate);
+        Ok(Self { architecture, layout, values, initial: None, examples: None, mode })
     }
 
     /// The same with examples to look at: images `[N, C, H, W]` and labels `[N]`.
@@ -85,9 +92,9 @@ impl Subject {
     /// # Errors
     /// When memory runs out.
     pub fn in_numbers_of(&self, dtype: Dtype) -> Result<Self> {
-        let parameters = self.parameters.f_to_kind(kind_of(dtype))?;
+        let values = self.values.f_to_kind(kind_of(dtype))?;
         let (architecture, layout) = (self.architecture.clone(), self.layout.clone());
-        Ok(Self { architecture, layout, parameters, initial: None, examples: None })
+        Ok(Self { architecture, layout, values, initial: None, examples: None, mode: self.mode })
     }
 
     /// The mask with which all its weights live.
@@ -111,7 +118,7 @@ impl Subject {
 
     /// The weights of each weight tensor.
     pub(super) fn weights(&self) -> Result<Vec<Vec<f64>>> {
-        self.weights_in(&self.parameters)
+        self.weights_in(&self.values)
     }
 
     /// Those before training.
@@ -122,16 +129,16 @@ impl Subject {
     fn weights_in(&self, flat: &Tensor) -> Result<Vec<Vec<f64>>> {
         let all = host(flat)?;
         let weights = self.architecture.weights();
-        let entry = |name: &str| self.layout.entries.iter().find(|entry| entry.name == name);
+        let entry = |name: &str| self.layout.entries().iter().find(|entry| entry.name == name);
         let values =
             |name: &str| entry(name).map(|entry| all[entry.offset..entry.offset + entry.len].to_vec());
         Ok(weights.iter().filter_map(|weight| values(&weight.name)).collect())
     }
 
-    /// A mask over all parameters, like them.
+    /// A mask over all that is trained, `[T]`, on the device.
     pub(super) fn flat(&self, mask: &Mask) -> Result<Tensor> {
-        let mask = values::mask_of(mask, &self.layout, self.parameters.kind())?;
-        Ok(mask.f_to(self.parameters.device())?)
+        let mask = values::mask_of(mask, &self.layout, self.values.kind())?;
+        Ok(mask.f_to(self.values.device())?)
     }
 }
 

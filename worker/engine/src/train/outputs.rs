@@ -62,7 +62,7 @@ pub(super) fn checkpoint(
     let architecture = lane.spec.recipe.architecture()?;
     let layout = Layout::of(&architecture);
     let mut file = TensorFile::new(FileKind::Checkpoint, &architecture.name);
-    values::put(&mut file, &layout, &snapshot.weights, None)?;
+    values::put(&mut file, layout.entries(), &snapshot.weights, None)?;
     put_state(&mut file, &layout, snapshot, rule)?;
     let history = lane.history.clone();
     let record = Record { iteration: lane.iteration, updates: lane.updates, history, seconds: lane.seconds };
@@ -133,25 +133,24 @@ pub(super) fn output_path(folder: &Path, job: JobId, output: Output) -> PathBuf 
     folder.join(format!("{job}.{output}.safetensors"))
 }
 
-/// Weights of `model` drawn from `stream`, before masking, `[P]`.
+/// Weights of `model` drawn from `stream`, before masking, and fresh running statistics, `[P]`.
 pub(crate) fn initial(
     model: &Model,
     architecture: &Architecture,
     stream: &Stream,
     kind: Kind,
 ) -> Result<Tensor> {
-    let drawn = initial_weights(&architecture.parameters(), model.init, model.bias_init, stream);
-    values::flatten(&drawn, kind)
+    values::flatten(&initial_weights(&architecture.tensors(), model, stream), kind)
 }
 
 /// The optimizer state in a file of [`FileKind::State`] or [`FileKind::Checkpoint`].
 pub(super) fn get_state(file: &TensorFile, layout: &Layout, kind: Kind, rule: &Rule) -> Result<Vec<Tensor>> {
-    rule.buffers().iter().map(|buffer| values::get(file, layout, kind, Some(buffer))).collect()
+    rule.buffers().iter().map(|buffer| values::get(file, layout.trained(), kind, Some(buffer))).collect()
 }
 
 fn put_state(file: &mut TensorFile, layout: &Layout, snapshot: &Snapshot, rule: &Rule) -> Result<()> {
     let mut buffers = rule.buffers().iter().zip(&snapshot.state);
-    buffers.try_for_each(|(buffer, state)| values::put(file, layout, state, Some(buffer)))
+    buffers.try_for_each(|(buffer, state)| values::put(file, layout.trained(), state, Some(buffer)))
 }
 
 fn weights_file(
@@ -161,7 +160,7 @@ fn weights_file(
     weights: &Tensor,
 ) -> Result<TensorFile> {
     let mut file = TensorFile::new(kind, &network.name);
-    values::put(&mut file, layout, weights, None)?;
+    values::put(&mut file, layout.entries(), weights, None)?;
     Ok(file)
 }
 

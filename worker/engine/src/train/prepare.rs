@@ -15,7 +15,7 @@ use crate::{
     plan::{LaneStart, Snapshot, kind_of},
 };
 use std::path::Path;
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::{
     Fingerprint,
     arch::Architecture,
@@ -50,10 +50,9 @@ pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) 
         None => inputs.start(lane)?,
     };
     lane.saved = lane.iteration;
-    let memory = match &mask {
-        Some(mask) => masked(&memory, mask)?,
-        None => memory,
-    };
+    if let Some(mask) = &mask {
+        apply(mask, &memory, &inputs.layout)?;
+    }
     Ok(LaneStart { memory, mask })
 }
 
@@ -117,12 +116,13 @@ impl Inputs<'_> {
 
     fn weights(&self, job: Fingerprint) -> Result<Tensor> {
         let file = self.file(job, Output::Weights, FileKind::Weights)?;
-        values::get(&file, &self.layout, self.kind, None)
+        values::get(&file, self.layout.entries(), self.kind, None)
     }
 
     /// Weights with a fresh optimizer.
     fn fresh(&self, weights: Tensor) -> Result<Snapshot> {
-        let state = self.rule.buffers().iter().map(|_| Ok(weights.f_zeros_like()?));
+        let trained = self.layout.trained_part(&weights)?;
+        let state = self.rule.buffers().iter().map(|_| Ok(trained.f_zeros_like()?));
         Ok(Snapshot { state: state.collect::<Result<_>>()?, weights })
     }
 
@@ -152,7 +152,7 @@ impl Inputs<'_> {
             );
         }
         let record: Record = file.needed_note(RECORD)?;
-        let weights = values::get(&file, &self.layout, self.kind, None)?;
+        let weights = values::get(&file, self.layout.entries(), self.kind, None)?;
         let state = outputs::get_state(&file, &self.layout, self.kind, &self.rule)?;
         (lane.iteration, lane.updates) = (record.iteration, record.updates);
         (lane.history, lane.seconds) = (record.history, record.seconds);
@@ -176,10 +176,14 @@ fn bits_of(provenance: &Provenance) -> Provenance {
     decisive
 }
 
-/// The same with masked entries exactly 0.0: from there on the optimizer keeps them so.
-fn masked(memory: &Snapshot, mask: &Tensor) -> Result<Snapshot> {
+/// Makes masked entries exactly 0.0: from there on the optimizer keeps them so.
+fn apply(mask: &Tensor, memory: &Snapshot, layout: &Layout) -> Result<()> {
+    let _guard = no_grad_guard();
     // Adding zero turns the -0.0 of a negative weight times zero into 0.0.
-    let masked = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.f_mul(mask)?.f_add_scalar(0.0)?) };
-    let state = memory.state.iter().map(masked).collect::<Result<_>>()?;
-    Ok(Snapshot { weights: masked(&memory.weights)?, state })
+    let apply = |mut tensor: Tensor| tensor.f_mul_(mask)?.f_add_scalar_(0.0);
+    let _ = apply(layout.trained_part(&memory.weights)?)?;
+    for state in &memory.state {
+        let _ = apply(state.shallow_clone())?;
+    }
+    Ok(())
 }

@@ -4,13 +4,18 @@ use crate::{
     checkpoint::{TensorFile, Values},
     error::Result,
     mask::Mask,
-    nn::Layout,
+    nn::{Entry, Layout},
 };
 use tch::{Kind, Tensor};
 
-/// Puts every parameter of `flat` `[P]` into `file` as `<name>`, or `<name>.<suffix>`.
-pub(super) fn put(file: &mut TensorFile, layout: &Layout, flat: &Tensor, suffix: Option<&str>) -> Result<()> {
-    for entry in &layout.entries {
+/// Puts every entry of `flat` into `file` as `<name>`, or `<name>.<suffix>`.
+pub(super) fn put(
+    file: &mut TensorFile,
+    entries: &[Entry],
+    flat: &Tensor,
+    suffix: Option<&str>,
+) -> Result<()> {
+    for entry in entries {
         let part = flat.f_narrow(0, entry.offset as i64, entry.len as i64)?;
         // Adding zero turns -0.0 into 0.0: equal weights are equal bytes.
         let values = match flat.f_kind()? {
@@ -26,9 +31,9 @@ pub(super) fn put(file: &mut TensorFile, layout: &Layout, flat: &Tensor, suffix:
 }
 
 /// The inverse of [`put`], converted to `kind`.
-pub(crate) fn get(file: &TensorFile, layout: &Layout, kind: Kind, suffix: Option<&str>) -> Result<Tensor> {
-    let mut flat: Vec<f64> = Vec::with_capacity(layout.len);
-    for entry in &layout.entries {
+pub(crate) fn get(file: &TensorFile, entries: &[Entry], kind: Kind, suffix: Option<&str>) -> Result<Tensor> {
+    let mut flat: Vec<f64> = Vec::with_capacity(entries.iter().map(|entry| entry.len).sum());
+    for entry in entries {
         let name = name(&entry.name, suffix);
         let shape = file.shape(&name)?;
         if !shape.iter().map(|&n| n as i64).eq(entry.shape.iter().copied()) {
@@ -43,15 +48,15 @@ pub(crate) fn get(file: &TensorFile, layout: &Layout, kind: Kind, suffix: Option
     Ok(Tensor::f_from_slice(&flat)?.f_to_kind(kind)?)
 }
 
-/// Parameters drawn one by one, as one flat buffer.
-pub(super) fn flatten(parameters: &[Vec<f32>], kind: Kind) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(&parameters.concat())?.f_to_kind(kind)?)
+/// Tensors drawn one by one, as one flat buffer.
+pub(super) fn flatten(tensors: &[Vec<f32>], kind: Kind) -> Result<Tensor> {
+    Ok(Tensor::f_from_slice(&tensors.concat())?.f_to_kind(kind)?)
 }
 
-/// A mask over all parameters as floats; biases live.
+/// A mask over all trained parameters as floats, `[T]`; biases live.
 pub(crate) fn mask_of(mask: &Mask, layout: &Layout, kind: Kind) -> Result<Tensor> {
-    let mut flat = vec![1u8; layout.len];
-    for entry in &layout.entries {
+    let mut flat = vec![1u8; layout.trained_len];
+    for entry in layout.trained() {
         if let Some(bits) = mask.bits(&entry.name) {
             flat[entry.offset..entry.offset + entry.len].copy_from_slice(bits);
         }

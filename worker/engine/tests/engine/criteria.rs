@@ -9,7 +9,9 @@ use tombola_engine::{
 use tombola_spec::{
     arch::{Architecture, Layer, Role},
     job::Stream,
-    settings::{Amount, BiasInit, Criterion, CutSchedule, Dtype, GraspSign, Init, Prune, Scope},
+    settings::{
+        Amount, BatchNormInit, BiasInit, Criterion, CutSchedule, Dtype, GraspSign, Init, Model, Prune, Scope,
+    },
 };
 
 const SYNFLOW: Criterion =
@@ -83,8 +85,13 @@ fn synflow_scores_are_the_worked_ones() {
 }
 
 fn drawn(architecture: &Architecture, seed: u64) -> Vec<Vec<f64>> {
-    let parameters = architecture.parameters();
-    let drawn = initial_weights(&parameters, Init::KaimingNormal, BiasInit::Zero, &stream(seed));
+    let model = Model {
+        name: architecture.name.clone(),
+        init: Init::KaimingNormal,
+        bias_init: BiasInit::Zero,
+        bn_init: BatchNormInit::One,
+    };
+    let drawn = initial_weights(&architecture.tensors(), &model, &stream(seed));
     drawn.into_iter().map(|tensor| tensor.into_iter().map(f64::from).collect()).collect()
 }
 
@@ -92,7 +99,7 @@ fn drawn(architecture: &Architecture, seed: u64) -> Vec<Vec<f64>> {
 /// Theorem 2).
 #[test]
 fn synflow_is_conserved_from_layer_to_layer() {
-    for (name, image) in [("mnist_lenet_300_100", [1, 28, 28]), ("conv_4", [3, 16, 16])] {
+    for (name, image) in [("mnist_lenet_300_100", [1, 28, 28]), ("cifar_vgg_11", [3, 32, 32])] {
         let network = Architecture::parse(name, image, 10).unwrap();
         let subject = Subject::of(&network, &drawn(&network, 1)).unwrap();
         for (kind, slack) in [(Dtype::F64, 1e-12), (Dtype::F32, 1e-5)] {
@@ -122,18 +129,33 @@ fn synflow_reaches_the_maximal_compression_and_magnitude_collapses() {
     assert!(!living(SYNFLOW, 1e-3).contains(&0));
 }
 
+/// Figure 1 of arXiv 2006.05467, on its grid of 0.25 in log10: VGG-16 of 100 classes as it is drawn, magnitude is last
+/// alive at 10^2.75, SynFlow at 10^5.75 to 10^6; one weight a layer would be 10^6.023.
+#[test]
+fn vgg_16_survives_the_published_compressions() {
+    let network = Architecture::parse("cifar_vgg_16", [3, 32, 32], 100).unwrap();
+    let subject = Subject::of(&network, &drawn(&network, 1)).unwrap();
+    let alive = |criterion, log10: f64| {
+        let mask = prune(&subject, &to_density(criterion, 10f64.powf(-log10)), None, &stream(1)).unwrap();
+        mask.layers.iter().all(|layer| layer.living() > 0)
+    };
+    assert!(alive(Criterion::Magnitude, 2.5));
+    assert!(!alive(Criterion::Magnitude, 3.0));
+    assert!(alive(SYNFLOW, 5.75));
+}
+
 /// A small convolutional network and a few examples, in f64.
 fn small() -> (Architecture, Vec<Vec<f64>>, Subject) {
     let conv = |name: &str, inputs, outputs| {
         let name = name.to_owned();
-        Layer::Conv { name, inputs, outputs, kernel: 3, stride: 1, padding: 1, size: [4; 2] }
+        Layer::Conv { name, inputs, outputs, kernel: 3, stride: 1, padding: 1, bias: true, size: [4; 2] }
     };
     let layers = vec![
         conv("first", 1, 2),
         Layer::Relu,
         conv("second", 2, 2),
         Layer::Relu,
-        Layer::MaxPool { size: 2 },
+        Layer::MaxPool { size: 2, stride: 2, padding: 0 },
         Layer::Flatten,
         linear("fc", 8, 3),
     ];

@@ -7,6 +7,7 @@ mod child;
 mod criteria;
 mod data;
 mod fused;
+mod nets;
 mod prune;
 mod random;
 mod real;

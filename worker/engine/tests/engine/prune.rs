@@ -1,5 +1,6 @@
 //! Prune steps and masks: exact counts, ties, scopes, and the published ladder.
 
+use crate::rig::{ADAM, recipe};
 use tombola_engine::{
     EngineError,
     checkpoint::{FileKind, TensorFile},
@@ -13,7 +14,7 @@ use tombola_spec::{
     job::{Input, Network, Output, Preserve, RandomMaskJob, Stream},
     ladder,
     outcome::FailureClass,
-    settings::{Amount, BiasInit, Criterion, Init, Prune, Scope},
+    settings::{Amount, Criterion, Prune, Scope},
 };
 
 fn stream(seed: u64) -> Stream {
@@ -35,7 +36,7 @@ fn tiny() -> Architecture {
 }
 
 fn weights(architecture: &Architecture, seed: u64) -> Vec<Vec<f32>> {
-    initial_weights(&architecture.weights(), Init::GlorotNormal, BiasInit::Zero, &stream(seed))
+    initial_weights(&architecture.weights(), &recipe(ADAM).model, &stream(seed))
 }
 
 /// A prune step that looks at the weights of weight tensors alone.
@@ -48,11 +49,11 @@ fn prune(
 ) -> Result<Mask, EngineError> {
     let mut weights = weights.iter().map(|tensor| tensor.iter().map(|&weight| f64::from(weight)).collect());
     let parameters: Vec<Vec<f64>> = architecture
-        .parameters()
+        .tensors()
         .iter()
-        .map(|parameter| match parameter.role {
+        .map(|tensor| match tensor.role {
             Role::Weight => weights.next().unwrap_or_default(),
-            Role::Bias => vec![0.0; parameter.len()],
+            _ => vec![0.0; tensor.len()],
         })
         .collect();
     tombola_engine::prune::prune(&Subject::of(architecture, &parameters)?, rule, mask, ties)

@@ -7,11 +7,15 @@ use tombola_engine::{
 use tombola_spec::{
     arch::Architecture,
     job::Stream,
-    settings::{BiasInit, Init},
+    settings::{BatchNormInit, BiasInit, Init, Model},
 };
 
 fn stream(seed: u64) -> Stream {
     Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 }
+}
+
+fn model(init: Init, bias_init: BiasInit) -> Model {
+    Model { name: String::new(), init, bias_init, bn_init: BatchNormInit::One }
 }
 
 fn random(seed: u64) -> Random {
@@ -141,8 +145,8 @@ fn deviation(values: &[f32]) -> f64 {
 #[test]
 fn initial_weights_have_the_papers_deviation_and_zero_biases() {
     let parameters = Architecture::parse("mnist_lenet_300_100", [1, 28, 28], 10).unwrap().parameters();
-    let glorot = initial_weights(&parameters, Init::GlorotNormal, BiasInit::Zero, &stream(1));
-    let kaiming = initial_weights(&parameters, Init::KaimingNormal, BiasInit::Uniform, &stream(1));
+    let glorot = initial_weights(&parameters, &model(Init::GlorotNormal, BiasInit::Zero), &stream(1));
+    let kaiming = initial_weights(&parameters, &model(Init::KaimingNormal, BiasInit::Uniform), &stream(1));
     assert!((deviation(&glorot[0]) / (2.0f64 / 1084.0).sqrt() - 1.0).abs() < 0.01);
     assert!((deviation(&kaiming[0]) / (2.0f64 / 784.0).sqrt() - 1.0).abs() < 0.01);
     assert!(glorot[1].iter().all(|&bias| bias == 0.0) && glorot[1].len() == 300);
@@ -157,9 +161,44 @@ fn a_parameters_initial_weights_depend_on_its_name_alone() {
     let mut reversed = parameters.clone();
     reversed.reverse();
     reversed.truncate(2);
-    let all = initial_weights(&parameters, Init::GlorotNormal, BiasInit::Uniform, &stream(4));
-    let few = initial_weights(&reversed, Init::GlorotNormal, BiasInit::Uniform, &stream(4));
+    let all = initial_weights(&parameters, &model(Init::GlorotNormal, BiasInit::Uniform), &stream(4));
+    let few = initial_weights(&reversed, &model(Init::GlorotNormal, BiasInit::Uniform), &stream(4));
     assert_eq!((&few[0], &few[1]), (&all[5], &all[4]));
-    let other = initial_weights(&parameters, Init::GlorotNormal, BiasInit::Uniform, &stream(5));
+    let other = initial_weights(&parameters, &model(Init::GlorotNormal, BiasInit::Uniform), &stream(5));
     assert_ne!(all[0], other[0]);
+}
+
+#[test]
+fn orthogonal_rows_or_columns_are_at_right_angles_and_of_length_one() {
+    let parameters = Architecture::parse("conv_2", [1, 8, 8], 10).unwrap().weights();
+    let drawn = initial_weights(&parameters, &model(Init::Orthogonal, BiasInit::Zero), &stream(1));
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    for (parameter, values) in parameters.iter().zip(&drawn) {
+        let (rows, columns) = (parameter.shape[0] as usize, values.len() / parameter.shape[0] as usize);
+        let row = |row: usize| values[row * columns..(row + 1) * columns].to_vec();
+        let column =
+            |column: usize| values.iter().skip(column).step_by(columns).copied().collect::<Vec<f32>>();
+        let vector = |index| if rows <= columns { row(index) } else { column(index) };
+        let [first, second] = [vector(0), vector(1)];
+        assert!(
+            (dot(&first, &first) - 1.0).abs() < 1e-5 && dot(&first, &second).abs() < 1e-5,
+            "{}",
+            parameter.name
+        );
+    }
+    assert_eq!((drawn[0].len(), drawn[1].len()), (64 * 9, 64 * 64 * 9), "more rows than columns, and fewer");
+}
+
+#[test]
+fn binary_and_uniform_weights_have_the_deviation_of_normal_ones() {
+    let parameters = Architecture::parse("mnist_lenet_300_100", [1, 28, 28], 10).unwrap().parameters();
+    let wanted = (2.0f64 / 784.0).sqrt();
+    let draw = |init| initial_weights(&parameters, &model(init, BiasInit::Zero), &stream(1)).remove(0);
+    let (binary, uniform) = (draw(Init::Binary), draw(Init::KaimingUniform));
+    assert!(binary.iter().all(|weight| weight.abs() == wanted as f32));
+    let above = binary.iter().filter(|&&weight| weight > 0.0).count() as f64 / binary.len() as f64;
+    assert!((above - 0.5).abs() < 0.01, "{above}");
+    assert!((deviation(&uniform) / wanted - 1.0).abs() < 0.01);
+    let most = uniform.iter().fold(0f32, |most, weight| most.max(weight.abs()));
+    assert!(f64::from(most) <= 3f64.sqrt() * wanted && f64::from(most) > 1.7 * wanted, "{most}");
 }

@@ -7,7 +7,7 @@ mod train;
 
 use super::{
     diagnostic::{Notes, suggest},
-    tree::{Tree, Val},
+    tree::Tree,
 };
 use crate::plan::{PruneLine, TrialSettings};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tombola_spec::{
 };
 
 pub(super) use self::{
-    model::{BIAS_INITS, INITS},
-    prune::{SCOPES, WHENS, describe_criterion, last},
+    model::{BIAS_INITS, BN_INITS, INITS},
+    prune::{SCOPES, SCORE_MODES, WHENS, describe_criterion, last},
     train::{DTYPES, ORDERS},
 };
 
@@ -144,8 +144,7 @@ impl Check<'_> {
         let what = if kept > 0 { format!("{what} beside {kept} that are never pruned") } else { what };
         let (density, compression) = (least / all as f64, all as f64 / least);
         let hint = format!("the least is `density = {density:.3e}`, a compression of {compression:.0}");
-        let compressed = matches!(self.tree.get("prune").map(|entry| &entry.node.value),
-            Some(Val::Table(prune)) if prune.get("compression").is_some());
+        let compressed = self.tree.has(&["prune", "compression"]);
         self.complain(if compressed { "prune.compression" } else { "prune.density" }, &what, hint);
     }
 }

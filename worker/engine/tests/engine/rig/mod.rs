@@ -20,7 +20,7 @@ use tombola_spec::{
     data::DataShape,
     job::{Input, JobSpec, Output, Start, Stream, TrainJob},
     outcome::{Failure, Provenance, Series, Split, Summary, TrainSummary},
-    settings::{BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
+    settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
     slot::{Event, OutputFile, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -173,7 +173,12 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
         std: 0.15.into(),
     };
     Recipe {
-        model: Model { name: NETWORK.to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero },
+        model: Model {
+            name: NETWORK.to_owned(),
+            init: Init::GlorotNormal,
+            bias_init: BiasInit::Zero,
+            bn_init: BatchNormInit::One,
+        },
         data: Data { set: "tiny".to_owned(), shape, validation: 100, split_seed: 0 },
         train: Train {
             batch: 20,

@@ -17,13 +17,16 @@ use crate::{
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
-    settings::{Amount, Criterion, Prune, Scope},
+    settings::{Amount, Criterion, Prune, Scope, ScoreMode},
 };
 
 pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
     &[("per_layer", Scope::PerLayer), ("global", Scope::Global)];
 pub(in crate::sweep) const WHENS: &[(&str, When)] =
     &[("trained", When::Trained), ("init", When::Init), ("rewind", When::Rewind)];
+
+pub(in crate::sweep) const SCORE_MODES: &[(&str, ScoreMode)] =
+    &[("eval", ScoreMode::Eval), ("train", ScoreMode::Train)];
 
 /// How much is pruned: one of these.
 const AMOUNTS: [&str; 3] = ["rate", "density", "compression"];
@@ -112,31 +115,27 @@ fn rewind(table: &mut Section<'_, '_>, when: Option<When>) -> Option<Steps> {
     }
 }
 
-/// The examples that gradients are taken on: `None` inside for a criterion that looks at none.
+/// The examples that gradients are taken on: `None` inside for a criterion that looks at none. That no trial's does is
+/// noted by whoever knows them all.
 fn scoring(table: &mut Section<'_, '_>, criterion: Option<Criterion>) -> Option<Option<Scoring>> {
-    let entry = table.get("score_data");
-    let criterion = criterion?;
-    if !criterion.needs_data() {
-        if entry.is_some() {
-            let what = format!("`{}` looks at no examples", criterion.name());
-            table.complain("score_data", what, "leave it out");
-            return None;
-        }
-        return Some(None);
-    }
-    let usual = Scoring { per_class: 10, balanced: false, seed: None };
-    let Some(entry) = entry else {
-        table.defaulted("score_data.per_class");
-        table.defaulted("score_data.balanced");
-        table.defaulted("score_data.seed");
-        return Some(Some(usual));
+    let mode = table.or("score_mode", ScoreMode::Eval, word(SCORE_MODES));
+    let (per_class, balanced, seed) = score_data(table)?;
+    let scoring = Scoring { per_class, balanced, seed, mode: mode? };
+    Some(criterion?.needs_data().then_some(scoring))
+}
+
+fn score_data(table: &mut Section<'_, '_>) -> Option<(u32, bool, Option<u64>)> {
+    let none = Tree::default();
+    let path = table.path("score_data");
+    let mut own = match table.get("score_data") {
+        Some(entry) => Section::of(table.notes, &path, entry, "per_class = 10, seed = 0")?,
+        None => Section::new(table.notes, &path, 0, &none),
     };
-    let mut own = Section::of(table.notes, "prune.score_data", entry, "per_class = 10, seed = 0")?;
-    let per_class = own.or("per_class", usual.per_class, count);
-    let balanced = own.or("balanced", usual.balanced, flag);
+    let per_class = own.or("per_class", 10, count);
+    let balanced = own.or("balanced", false, flag);
     let seed = own.or("seed", None, |node| whole(node).map(Some));
     own.finish();
-    Some(Some(Scoring { per_class: per_class?, balanced: balanced?, seed: seed? }))
+    Some((per_class?, balanced?, seed?))
 }
 
 /// Rounds of a trial, whatever is wrong with its other settings.
