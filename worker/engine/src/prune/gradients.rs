@@ -84,17 +84,10 @@ impl<'a> Masked<'a> {
         Ok(Tensor::f_run_backward(&[&flow], &self.weights, false, false)?)
     }
 
-    /// A number for each weight, of `derivative` and the weight itself; on the host.
-    pub(super) fn read(
-        &self,
-        derivative: &[Tensor],
-        number: impl Fn(f64, f64) -> f64,
-    ) -> Result<Vec<Vec<f64>>> {
-        let layers = derivative.iter().zip(&self.weights).map(|(derivative, weight)| {
-            let (derivative, weight) = (host(derivative)?, host(weight)?);
-            Ok(derivative.into_iter().zip(weight).map(|(a, b)| number(a, b)).collect())
-        });
-        layers.collect()
+    /// `derivative` times the weight, for each weight; on the host.
+    pub(super) fn times_weights(&self, derivative: &[Tensor]) -> Result<Vec<Vec<f64>>> {
+        let products = derivative.iter().zip(&self.weights);
+        products.map(|(derivative, weight)| host(&derivative.f_mul(&weight.f_detach()?)?)).collect()
     }
 
     /// The mean cross-entropy itself.
@@ -132,4 +125,10 @@ pub(super) fn host(tensor: &Tensor) -> Result<Vec<f64>> {
     let mut values = vec![0.0; tensor.numel()];
     tensor.f_copy_data(&mut values, tensor.numel())?;
     Ok(values)
+}
+
+/// Absolute values.
+pub(super) fn sizes(mut scores: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    scores.iter_mut().flatten().for_each(|score| *score = score.abs());
+    scores
 }

@@ -22,6 +22,8 @@ impl Criterion for Grasp {
             GraspSign::Paper => 1.0,
             GraspSign::Opposite => -1.0,
         };
-        network.read(&curved, |curved, weight| sign * weight * curved)
+        let mut scores = network.times_weights(&curved)?;
+        scores.iter_mut().flatten().for_each(|score| *score *= sign);
+        Ok(scores)
     }
 }

@@ -1,6 +1,6 @@
 //! Magnitude: small weights go (arXiv 1803.03635, section 1).
 
-use super::{Criterion, Subject};
+use super::{Criterion, Subject, gradients::sizes};
 use crate::{error::Result, mask::Mask};
 
 /// |weight|
@@ -8,8 +8,6 @@ pub(super) struct Magnitude;
 
 impl Criterion for Magnitude {
     fn score(&self, subject: &Subject, _mask: &Mask) -> Result<Vec<Vec<f64>>> {
-        let mut scores = subject.weights()?;
-        scores.iter_mut().flatten().for_each(|weight| *weight = weight.abs());
-        Ok(scores)
+        Ok(sizes(subject.weights()?))
     }
 }

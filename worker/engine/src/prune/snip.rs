@@ -1,7 +1,10 @@
 //! SNIP: how much the loss feels that a weight is there, |gradient x weight| (Lee et al., arXiv 1810.02340, section 4). The
 //! paper divides by the sum of all, which changes no ranking. And its part, the gradient alone.
 
-use super::{Criterion, Subject, gradients::Masked};
+use super::{
+    Criterion, Subject,
+    gradients::{Masked, host, sizes},
+};
 use crate::{error::Result, mask::Mask};
 
 /// |gradient x weight|
@@ -14,7 +17,7 @@ impl Criterion for Snip {
     fn score(&self, subject: &Subject, mask: &Mask) -> Result<Vec<Vec<f64>>> {
         let network = Masked::new(subject, mask)?;
         let gradients = network.loss_gradients(subject.examples()?, 1.0)?;
-        network.read(&gradients, |gradient, weight| (gradient * weight).abs())
+        Ok(sizes(network.times_weights(&gradients)?))
     }
 }
 
@@ -22,6 +25,6 @@ impl Criterion for Gradient {
     fn score(&self, subject: &Subject, mask: &Mask) -> Result<Vec<Vec<f64>>> {
         let network = Masked::new(subject, mask)?;
         let gradients = network.loss_gradients(subject.examples()?, 1.0)?;
-        network.read(&gradients, |gradient, _| gradient.abs())
+        Ok(sizes(gradients.iter().map(host).collect::<Result<_>>()?))
     }
 }

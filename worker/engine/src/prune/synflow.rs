@@ -1,7 +1,10 @@
 //! SynFlow: how much of the flow from inputs to outputs goes through a weight (Tanaka et al., arXiv 2006.05467,
 //! Algorithm 1). Scored anew in each of many iterations, so that no layer is ever emptied before its last weight.
 
-use super::{Criterion, Subject, gradients::Masked};
+use super::{
+    Criterion, Subject,
+    gradients::{Masked, sizes},
+};
 use crate::{error::Result, mask::Mask};
 use tombola_spec::settings::CutSchedule;
 
@@ -15,7 +18,7 @@ impl Criterion for Synflow {
     fn score(&self, subject: &Subject, mask: &Mask) -> Result<Vec<Vec<f64>>> {
         let network = Masked::positive(subject, mask)?;
         let gradients = network.flow_gradients()?;
-        network.read(&gradients, |gradient, weight| (gradient * weight).abs())
+        Ok(sizes(network.times_weights(&gradients)?))
     }
 
     fn iterations(&self) -> u32 {
