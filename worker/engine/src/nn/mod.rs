@@ -1,7 +1,7 @@
 //! Networks as libtorch computes them: interprets layer lists of `spec::arch`.
 //!
-//! Knows nothing of families, optimizers, masks or plans. A new kind of layer is an arm in [`forward`], which must take the
-//! number of lanes from its parameters: with a leading lane dimension all lanes are computed at once. Its gradients are
+//! Knows nothing of families, optimizers, masks or plans. A new kind of layer is an arm in [`forward`], for one
+//! network and for lanes: with a leading lane dimension of its tensors all lanes are computed at once. Its gradients are
 //! libtorch's autograd's business, so that its arm in [`ByHand::new`], which only makes the step of a perceptron cheaper,
 //! may decline.
 
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    /// One normalization, a third of whose channels is its input's colour: what PyTorch's documentation says, by hand.
+    /// What PyTorch's documentation says of `BatchNorm2d`, by hand.
     #[test]
     fn training_normalizes_by_the_batch_and_evaluation_by_what_training_left() {
         let network = Architecture {
@@ -244,10 +244,10 @@ mod tests {
         let both = Tensor::from_slice(&[a.clone(), b.clone()].concat()).view([2, -1]);
         let images = batch().0;
         let lanes = Tensor::stack(&[&images, &images], 0);
-        forward(&network.layers, &layout.tensors(&both).unwrap(), &lanes, Mode::Train).unwrap();
+        let _ = forward(&network.layers, &layout.tensors(&both).unwrap(), &lanes, Mode::Train).unwrap();
         for (lane, alone) in [a, b].into_iter().enumerate() {
             let alone = Tensor::from_slice(&alone);
-            forward(&network.layers, &layout.tensors(&alone).unwrap(), &images, Mode::Train).unwrap();
+            let _ = forward(&network.layers, &layout.tensors(&alone).unwrap(), &images, Mode::Train).unwrap();
             let apart = (both.get(lane as i64) - &alone).abs().max().double_value(&[]);
             assert!(apart < 1e-14, "lane {lane}: {apart:e}");
             let moved = alone.get(layout.len as i64 - 1).double_value(&[]);

@@ -13,7 +13,7 @@ use crate::plan::{PruneLine, TrialSettings};
 use std::sync::Arc;
 use tombola_spec::{
     Steps,
-    arch::Architecture,
+    arch::{Architecture, Role},
     settings::{Data, Model},
 };
 
@@ -42,6 +42,9 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     let network = model.as_ref().zip(data.as_ref()).and_then(|(model, data)| check.network(model, data));
     if let Some((line, network)) = line.zip(network.as_ref()) {
         check.rates(line, network);
+    }
+    if let Some((network, train)) = network.as_ref().zip(train.as_ref()) {
+        check.normalization(network, train);
     }
     let timed = data.as_ref().zip(train.as_ref());
     if let Some((data, train)) = timed.filter(|(data, train)| check.batch(data, train)) {
@@ -76,6 +79,15 @@ impl Check<'_> {
                 self.complain("model.name", &error.what, error.hint);
                 None
             }
+        }
+    }
+
+    fn normalization(&mut self, network: &Architecture, train: &train::Written) {
+        let normalized = network.tensors().iter().any(|tensor| tensor.role == Role::Variance);
+        if normalized && train.settings.batch == 1 {
+            let what =
+                format!("one example has no variance, by which `{}` normalizes its batches", network.name);
+            self.complain("train.batch", &what, "at least 2");
         }
     }
 
