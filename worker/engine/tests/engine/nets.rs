@@ -207,7 +207,6 @@ fn torchvision() -> Option<Command> {
 
 /// Needs torch and torchvision, which set-up does not bring: `arch::imagenet_resnet` compares names and shapes always.
 #[test]
-#[expect(clippy::print_stderr, reason = "says why a test did not run")]
 fn a_resnet_18_loads_strictly_into_torchvisions_and_computes_the_same() {
     let Some(mut python) = torchvision() else {
         eprintln!("not run: TOMBOLA_TEST_PYTHON names no Python with torch and torchvision");
