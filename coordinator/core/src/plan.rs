@@ -51,12 +51,52 @@ pub struct TrialSettings {
 /// How a trial's line of rounds is pruned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PruneLine {
-    /// Criterion, scope, rates.
+    /// Criterion, scope, amount; a density is that of the last round.
     pub rule: settings::Prune,
     /// Number of prune steps after the dense round 0.
     pub rounds: u32,
     /// The step survivors go back to.
     pub rewind: Steps,
+    /// Which weights are scored.
+    #[serde(default, skip_serializing_if = "When::is_trained")]
+    pub when: When,
+    /// The examples a criterion looks at, `None` where it looks at none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Scoring>,
+}
+
+/// Which weights a prune step scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Those at the end of the round before.
+    #[default]
+    Trained,
+    /// The initial ones: pruning before training.
+    Init,
+    /// Those of the rewind point.
+    Rewind,
+}
+
+impl When {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if hands over a reference"
+    )]
+    fn is_trained(&self) -> bool {
+        *self == Self::Trained
+    }
+}
+
+/// The examples a criterion looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scoring {
+    /// So many times the number of classes.
+    pub per_class: u32,
+    /// Whether each class gives as many.
+    pub balanced: bool,
+    /// Seed of the draw; `None` = the trial's own, so that each seed draws others.
+    pub seed: Option<u64>,
 }
 
 /// One round of a trial, or of a branch grown from one.

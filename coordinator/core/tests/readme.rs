@@ -30,14 +30,14 @@ fn documented(readme: &str) -> BTreeMap<String, String> {
 }
 
 /// A sweep that leaves out whatever can be left out.
-fn least(data: &str, optimizer: &str) -> String {
+fn least(data: &str, optimizer: &str, prune: &str) -> String {
     format!(
         r#"name = "least"
 seeds = 1
 model = {{ name = "mnist_lenet_300_100" }}
 data = {{ {data} }}
 train = {{ steps = "1000it", batch = 60, optimizer = "{optimizer}", lr = 0.1 }}
-prune = {{ scope = "global", rate = 0.2, rounds = 3 }}
+prune = {{ scope = "global", {prune} }}
 branch.reinit = {{}}
 branch.random_mask = {{}}
 "#
@@ -47,9 +47,12 @@ branch.random_mask = {{}}
 /// Every setting there is, with its default if it has one; branches under one name.
 fn settings() -> BTreeMap<String, Option<String>> {
     let own = "set = \"own\", examples = 900, test = 90, classes = 2";
-    let files = [least("set = \"mnist\"", "sgd"), least("set = \"mnist\"", "adam"), least(own, "adam")];
+    let (mnist, rounds) = ("set = \"mnist\"", "rate = 0.2, rounds = 3");
+    let criteria = ["grasp", "synflow", "movement"];
+    let pruned = criteria.map(|name| least(mnist, "sgd", &format!("density = 0.1, criterion = \"{name}\"")));
+    let files = [least(mnist, "sgd", rounds), least(mnist, "adam", rounds), least(own, "adam", rounds)];
     let mut settings = BTreeMap::from([("name".to_owned(), None)]);
-    for file in files {
+    for file in pruned.into_iter().chain(files) {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {
             let name = setting.name.replace(".reinit.", ".NAME.").replace(".random_mask.", ".NAME.");
             settings.insert(name, setting.is_default.then_some(setting.value));

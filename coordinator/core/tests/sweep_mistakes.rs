@@ -104,7 +104,7 @@ const SETTINGS: &[Case] = &[
     ("a date", "lr = 1.2e-3", "lr = 2026-11-24"),
     ("no scope", "scope = \"per_layer\"\n", "\n"),
     ("an unknown scope", r#"scope = "per_layer""#, r#"scope = "layerwise""#),
-    ("an unknown criterion", r#"scope = "per_layer""#, "scope = \"per_layer\"\ncriterion = \"synflow\""),
+    ("an unknown criterion", r#"scope = "per_layer""#, "scope = \"per_layer\"\ncriterion = \"synflo\""),
     ("a rate of 100 %", "\nrate = 0.2", "\nrate = 1.0"),
     ("a rate in percent", "\nrate = 0.2", "\nrate = 20"),
     ("a rate for a weight that is not there", r#""fc.weight" = 0.1"#, r#""fc2.weight" = 0.1"#),
@@ -117,6 +117,48 @@ const SETTINGS: &[Case] = &[
     ("no rounds", "\nrounds = 20", "\nrounds = 0"),
     ("more rounds than weights allow", "\nrounds = 20", "\nrounds = 4000000000"),
     ("a rewind point after the end", "\nrounds = 20", "\nrounds = 20\nrewind = \"3000it\""),
+];
+
+/// How [`GOOD`] prunes.
+const HOW: &str = r#"rate = 0.2
+rates = { "fc.weight" = 0.1 }
+rounds = 20
+
+[branch]
+reinit = { rounds = [5, 13] }
+"#;
+
+const PRUNING: &[Case] = &[
+    ("an unknown criterion in a table", HOW, "density = 0.1\ncriterion = { name = \"snap\" }"),
+    ("a criterion without a name", HOW, "density = 0.1\ncriterion = { iterations = 50 }"),
+    (
+        "a setting of another criterion",
+        HOW,
+        "density = 0.1\ncriterion = { name = \"snip\", iterations = 50 }",
+    ),
+    ("no iterations", HOW, "density = 0.1\ncriterion = { name = \"synflow\", iterations = 0 }"),
+    ("a criterion that is a number", HOW, "density = 0.1\ncriterion = 3"),
+    ("a density and a compression", HOW, "density = 0.1\ncompression = 10"),
+    ("a density above 1", HOW, "density = 1.5"),
+    ("a compression below 1", HOW, "compression = 0.1"),
+    ("a compression beyond the maximum", HOW, "compression = 200000"),
+    ("a density below what is left whole", HOW, "density = 0.003\nrates = { \"fc.weight\" = 0 }"),
+    ("a rate beside a density", HOW, "density = 0.1\nrates = { \"fc.weight\" = 0.1 }"),
+    ("rounds where nothing is trained between them", HOW, "when = \"init\"\nrate = 0.2\nrounds = 3"),
+    (
+        "a rewind point for pruning at initialization",
+        HOW,
+        "when = \"init\"\ndensity = 0.1\nrewind = \"100it\"",
+    ),
+    ("the rewind point scored, and none there", HOW, "when = \"rewind\"\ndensity = 0.1"),
+    ("an unknown moment", HOW, "when = \"before\"\ndensity = 0.1"),
+    ("a comparison before training", HOW, "when = \"init\"\ndensity = 0.1\ncriterion = \"movement\""),
+    ("examples for a criterion that looks at none", HOW, "density = 0.1\nscore_data = { per_class = 10 }"),
+    (
+        "no examples for one that needs some",
+        HOW,
+        "density = 0.1\ncriterion = \"snip\"\nscore_data = { per_class = 0 }",
+    ),
 ];
 
 const AXES_AND_BRANCHES: &[Case] = &[
@@ -211,6 +253,11 @@ fn mistakes_at_the_top() {
 #[test]
 fn mistakes_in_settings() {
     insta::assert_snapshot!(told(SETTINGS));
+}
+
+#[test]
+fn mistakes_in_pruning() {
+    insta::assert_snapshot!(told(PRUNING));
 }
 
 #[test]

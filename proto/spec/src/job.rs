@@ -6,7 +6,7 @@
 use crate::{
     Fingerprint, SpecError, Steps,
     arch::Architecture,
-    settings::{Prune, Recipe},
+    settings::{Model, Prune, Recipe, ScoreData},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -101,14 +101,39 @@ impl Network {
 pub struct PruneJob {
     /// The network.
     pub network: Network,
-    /// Criterion, scope and rates.
+    /// Criterion, scope and amount.
     pub rule: Prune,
-    /// The training job whose [`Output::Weights`] are scored.
-    pub weights: Fingerprint,
+    /// The weights that are scored.
+    pub weights: Scored,
+    /// The weights training began with, of a criterion that compares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Drawn>,
+    /// Examples, of a criterion that looks at some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Arc<ScoreData>>,
     /// The mask so far, `None` = dense.
     pub mask: Option<Input>,
-    /// Key of the tie-breaking stream.
+    /// Key of the tie-breaking stream, and of scores that are drawn.
     pub ties: Stream,
+}
+
+/// Weights a criterion scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scored {
+    /// [`Output::Weights`] of that training job.
+    Trained(Fingerprint),
+    /// Weights as they are drawn at initialization, before any training.
+    Drawn(Drawn),
+}
+
+/// Weights drawn at random: nothing has to be waited for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// The network and its distributions.
+    pub model: Model,
+    /// Key of the draw, as of [`Start::Init`].
+    pub init: Stream,
 }
 
 /// Draw a random mask with the layer counts of another.
@@ -219,8 +244,11 @@ impl JobSpec {
         match self {
             Self::Train(job) => job.start.inputs().into_iter().chain(job.mask).collect(),
             Self::Prune(job) => {
-                let weights = Input { job: job.weights, output: Output::Weights };
-                [weights].into_iter().chain(job.mask).collect()
+                let weights = match job.weights {
+                    Scored::Trained(job) => Some(Input { job, output: Output::Weights }),
+                    Scored::Drawn(_) => None,
+                };
+                weights.into_iter().chain(job.mask).collect()
             }
             Self::RandomMask(job) => vec![job.mask],
         }
@@ -253,7 +281,8 @@ impl JobSpec {
     pub fn data_set(&self) -> Option<&str> {
         match self {
             Self::Train(job) => Some(&job.recipe.data.set),
-            Self::Prune(_) | Self::RandomMask(_) => None,
+            Self::Prune(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
+            Self::RandomMask(_) => None,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Density ladders: how many weights live after each prune step, exactly, before anything runs.
 //!
-//! The engine's selector cuts by the same [`cut`], so that what a plan predicts is what a mask has.
+//! The engine's selector cuts the same [`pools`] to the same counts, so that what a plan predicts is what a mask has.
 
-use crate::{arch::Architecture, settings::Prune, settings::Scope};
+use crate::{
+    arch::Architecture,
+    settings::{Amount, Prune, Scope},
+};
 
 /// How many of `alive` weights a prune step at `rate` removes: the nearest integer, half up, never all of a layer's
 /// weights unless the rate is 1.
@@ -11,15 +14,86 @@ pub fn cut(alive: u64, rate: f64) -> u64 {
     if rate < 1.0 { wanted.min(alive.saturating_sub(1)) } else { wanted.min(alive) }
 }
 
-/// Living weights of all weight tensors together after 0, 1, …, `rounds` prune steps.
-pub fn living(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<u64> {
-    let mut pools = pools(architecture, prune);
-    let mut ladder = vec![pools.iter().map(|(alive, _)| alive).sum()];
-    for _ in 0..rounds {
-        for (alive, rate) in &mut pools {
-            *alive -= cut(*alive, *rate);
+/// Weight tensors that are ranked together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pool {
+    /// Their places in `Architecture::weights`.
+    pub layers: Vec<usize>,
+    /// Weights in them, dead ones included.
+    pub total: u64,
+    goal: Goal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Goal {
+    Rate(f64),
+    Keep(u64),
+}
+
+impl Pool {
+    /// How many of `alive` weights are left by the prune step.
+    pub fn left(&self, alive: u64) -> u64 {
+        match self.goal {
+            Goal::Rate(rate) => alive - cut(alive, rate),
+            Goal::Keep(count) => alive.min(count),
         }
-        ladder.push(pools.iter().map(|(alive, _)| alive).sum());
+    }
+
+    /// Whether the step may cut its tensors at all.
+    pub fn is_prunable(&self) -> bool {
+        self.goal != Goal::Rate(0.0)
+    }
+}
+
+/// The groups of weights that a step ranks together: tensors with a rate of their own are each a group; the rest is one
+/// group (global) or one each (per layer). To reach a density, the rest makes up for tensors that are left whole.
+pub fn pools(architecture: &Architecture, prune: &Prune) -> Vec<Pool> {
+    let tensors = architecture.weights();
+    let (all, mut whole) = (architecture.weight_count(), 0);
+    let mut pools = Vec::new();
+    let mut shared = Pool { layers: Vec::new(), total: 0, goal: Goal::Keep(0) };
+    for (layer, tensor) in tensors.iter().enumerate() {
+        let total = tensor.len() as u64;
+        let alone = |goal| Pool { layers: vec![layer], total, goal };
+        match (prune.rates.get(&tensor.name), prune.scope) {
+            (Some(&rate), _) => {
+                whole += total;
+                pools.push(alone(Goal::Rate(rate)));
+            }
+            (None, Scope::PerLayer) => pools.push(alone(match prune.amount {
+                Amount::Rate(rate) => Goal::Rate(rate),
+                Amount::Density(density) => Goal::Keep(nearest(density, total).max(1)),
+            })),
+            (None, Scope::Global) => {
+                shared.layers.push(layer);
+                shared.total += total;
+            }
+        }
+    }
+    if !shared.layers.is_empty() {
+        shared.goal = match prune.amount {
+            Amount::Rate(rate) => Goal::Rate(rate),
+            Amount::Density(density) => Goal::Keep(nearest(density, all).saturating_sub(whole).max(1)),
+        };
+        pools.push(shared);
+    }
+    pools
+}
+
+fn nearest(density: f64, all: u64) -> u64 {
+    (density * all as f64 + 0.5).floor() as u64
+}
+
+/// Living weights of all weight tensors together after 0, 1, …, `rounds` prune steps, which `prune` amounts to in all.
+pub fn living(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<u64> {
+    let mut alive: Vec<u64> = pools(architecture, prune).iter().map(|pool| pool.total).collect();
+    let mut ladder = vec![alive.iter().sum()];
+    for round in 1..=rounds {
+        let step = Prune { amount: prune.amount.after(round, rounds), ..prune.clone() };
+        for (alive, pool) in alive.iter_mut().zip(pools(architecture, &step)) {
+            *alive = pool.left(*alive);
+        }
+        ladder.push(alive.iter().sum());
     }
     ladder
 }
@@ -28,25 +102,6 @@ pub fn living(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<u6
 pub fn densities(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<f64> {
     let all = architecture.weight_count() as f64;
     living(architecture, prune, rounds).into_iter().map(|alive| alive as f64 / all).collect()
-}
-
-/// Groups of weights that are ranked together, with their rate: (living weights, rate). Tensors with a rate of their
-/// own are each a group; the rest is one group (global) or one each (per layer).
-fn pools(architecture: &Architecture, prune: &Prune) -> Vec<(u64, f64)> {
-    let mut pools = Vec::new();
-    let mut shared = 0;
-    for weight in architecture.weights() {
-        let count = weight.len() as u64;
-        match (prune.rates.get(&weight.name), prune.scope) {
-            (Some(&rate), _) => pools.push((count, rate)),
-            (None, Scope::PerLayer) => pools.push((count, prune.rate)),
-            (None, Scope::Global) => shared += count,
-        }
-    }
-    if shared > 0 {
-        pools.push((shared, prune.rate));
-    }
-    pools
 }
 
 #[cfg(test)]
@@ -64,7 +119,8 @@ mod tests {
     fn assert_ladder(network: &Architecture, scope: Scope, rates: &[(&str, f64)], published: &str) {
         let rate = |name: &str| rates.iter().find(|(part, _)| name.contains(part)).map(|&(_, rate)| rate);
         let rates = network.weights().into_iter().filter_map(|w| rate(&w.name).map(|rate| (w.name, rate)));
-        let prune = Prune { criterion: Criterion::Magnitude, scope, rate: 0.2, rates: rates.collect() };
+        let (amount, rates) = (Amount::Rate(0.2), rates.collect());
+        let prune = Prune { criterion: Criterion::Magnitude, scope, amount, rates, invert: false };
         let published: Vec<&str> = published.split_whitespace().collect();
         let got = densities(network, &prune, published.len() as u32 - 1);
         for (round, (got, text)) in got.iter().zip(published).enumerate() {
@@ -107,5 +163,31 @@ mod tests {
     #[test]
     fn a_rate_below_one_never_empties_a_layer() {
         assert_eq!((cut(1, 0.9), cut(10, 0.25), cut(10, 1.0), cut(0, 0.5)), (0, 3, 10, 0));
+    }
+
+    fn to_density(scope: Scope, density: f64, whole: &[&str]) -> Prune {
+        let rates = whole.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
+        let amount = Amount::Density(density);
+        Prune { criterion: Criterion::Magnitude, scope, amount, rates, invert: false }
+    }
+
+    #[test]
+    fn a_density_is_reached_exactly_in_one_step_or_in_equal_ones() {
+        let all = lenet().weight_count();
+        let ladder = living(&lenet(), &to_density(Scope::Global, 0.01, &[]), 1);
+        assert_eq!(ladder, [all, 2662]);
+        let ladder = living(&lenet(), &to_density(Scope::Global, 0.01, &[]), 2);
+        assert_eq!(ladder, [all, 26_620, 2662]);
+        // 2352 of 235,200, 300 of 30,000 and 10 of 1,000.
+        assert_eq!(living(&lenet(), &to_density(Scope::PerLayer, 0.01, &[]), 1)[1], 2662);
+    }
+
+    #[test]
+    fn the_rest_makes_up_for_tensors_left_whole() {
+        let rule = to_density(Scope::Global, 0.01, &["fc.weight"]);
+        assert_eq!(living(&lenet(), &rule, 1)[1], 2662);
+        let pools = pools(&lenet(), &rule);
+        assert_eq!((pools[0].left(1000), pools[1].left(265_200)), (1000, 1662));
+        assert!(!pools[0].is_prunable() && pools[1].is_prunable());
     }
 }

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use tombola_spec::{
     Fingerprint, Steps,
     data::known,
-    job::{Input, JobSpec, Network, Output, PruneJob, Start, Stream, TrainJob},
+    job::{Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     settings::{
-        BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope,
-        Train,
+        Amount, BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune,
+        Recipe, Scope, Train,
     },
 };
 
@@ -67,10 +67,13 @@ pub(crate) fn prune(trained: &JobSpec) -> JobSpec {
         rule: Prune {
             criterion: Criterion::Magnitude,
             scope: Scope::PerLayer,
-            rate: 0.2,
+            amount: Amount::Rate(0.2),
             rates: BTreeMap::new(),
+            invert: false,
         },
-        weights: Fingerprint::of(trained),
+        weights: Scored::Trained(Fingerprint::of(trained)),
+        initial: None,
+        data: None,
         mask: None,
         ties: stream(0),
     })

@@ -20,6 +20,8 @@ pub enum Purpose {
     Ties,
     /// Shuffles of a mask.
     RandomMask,
+    /// Which examples a criterion looks at.
+    ScoreData,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Split => "split",
             Self::Ties => "ties",
             Self::RandomMask => "random_mask",
+            Self::ScoreData => "score_data",
         }
     }
 }

@@ -18,14 +18,14 @@ pub(super) const NO_KEY: KeyId = KeyId::MAX;
 pub(super) struct PackKey {
     pub(super) kind: &'static str,
     pub(super) network: String,
+    /// Data set read, as in a sweep file.
+    set: Option<String>,
     pub(super) train: Option<TrainKey>,
 }
 
 /// What lanes of a training pack have in common beyond the network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TrainKey {
-    /// Data set, as in a sweep file.
-    pub(super) set: String,
     /// Validation examples and seed of the split.
     split: (u32, u64),
     batch: u32,
@@ -45,12 +45,12 @@ impl PackKey {
             JobSpec::RandomMask(job) => (&job.network, None),
         };
         let network = format!("{} {:?} {}", network.name, network.image, network.classes);
-        Self { kind: spec.kind(), network, train }
+        Self { kind: spec.kind(), network, set: spec.data_set().map(str::to_owned), train }
     }
 
     /// The data set its jobs read.
     pub(super) fn set(&self) -> Option<&str> {
-        self.train.as_ref().map(|train| train.set.as_str())
+        self.set.as_deref()
     }
 }
 
@@ -58,7 +58,7 @@ impl TrainKey {
     fn of(job: &TrainJob) -> Self {
         // By name, so that whoever adds a setting has to decide whether lanes may differ in it.
         let Recipe { model: _, data, train, dtype } = &*job.recipe;
-        let Data { set, shape: _, validation, split_seed } = data;
+        let Data { set: _, shape: _, validation, split_seed } = data;
         let Train {
             batch,
             optimizer,
@@ -73,7 +73,6 @@ impl TrainKey {
         let per_epoch = job.recipe.iterations_per_epoch();
         let at = |steps: Steps| steps.iterations(per_epoch);
         Self {
-            set: set.clone(),
             split: (*validation, *split_seed),
             batch: *batch,
             double: *dtype == Dtype::F64,

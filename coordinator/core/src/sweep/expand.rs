@@ -6,7 +6,7 @@ use super::{
     file::{SweepFile, Variant},
     jobs::Jobs,
 };
-use crate::plan::{Plan, PruneLine, RoundPlan, TrialPlan};
+use crate::plan::{Plan, PruneLine, RoundPlan, Scoring, TrialPlan, When};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,9 +14,9 @@ use std::{
 };
 use tombola_spec::{
     Fingerprint, Steps,
-    job::{Input, JobSpec, Network, Output, PruneJob, Start, Stream, TrainJob},
+    job::{Drawn, Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     ladder,
-    settings::{Order, Recipe},
+    settings::{Order, Prune, Recipe, ScoreData},
 };
 
 /// Most jobs a sweep may ask for.
@@ -214,6 +214,42 @@ impl Line {
         Start::Init(self.stream("", 0, 0))
     }
 
+    fn drawn(&self) -> Drawn {
+        Drawn { model: self.recipe.model.clone(), init: self.stream("", 0, 0) }
+    }
+
+    /// The weights that the first prune step scores.
+    fn scored(&self, when: When) -> Option<Scored> {
+        match when {
+            When::Trained => self.dense.last().copied().map(Scored::Trained),
+            When::Rewind => self.trunk.map(Scored::Trained),
+            When::Init => Some(Scored::Drawn(self.drawn())),
+        }
+    }
+
+    /// The prune step before a round.
+    fn pruning(&self, prune: &PruneLine, weights: Scored, mask: Option<Input>, round: u32) -> PruneJob {
+        let PruneLine { rule, rounds, score, .. } = prune;
+        let amount = rule.amount.after(round, *rounds);
+        PruneJob {
+            network: self.network.clone(),
+            rule: Prune { amount, ..rule.clone() },
+            weights,
+            initial: rule.criterion.needs_initial().then(|| self.drawn()),
+            data: score.as_ref().map(|score| Arc::new(self.score_data(score, round))),
+            mask,
+            ties: self.stream("", 0, round),
+        }
+    }
+
+    fn score_data(&self, scoring: &Scoring, round: u32) -> ScoreData {
+        let Scoring { per_class, balanced, seed } = *scoring;
+        let own = self.stream("", 0, round);
+        let stream =
+            seed.map_or(own, |seed| Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 });
+        ScoreData { data: self.recipe.data.clone(), per_class, balanced, stream, dtype: self.recipe.dtype }
+    }
+
     /// The weights survivors go back to.
     pub(super) fn rewound(&self) -> Start {
         self.trunk.map_or_else(|| self.initialization(), Start::Rewind)
@@ -299,17 +335,11 @@ fn trial(line: &Line, variant: &Variant, branches: &[Branch], jobs: &mut Jobs) -
 
 /// Prune, rewind, train, as often as the line says.
 fn own_rounds(line: &Line, prune: &PruneLine, ladder: &[f64], jobs: &mut Jobs, rounds: &mut Vec<RoundPlan>) {
-    let mut weights = line.dense.last().copied();
+    let mut weights = line.scored(prune.when);
     let mut mask = None;
     for (round, &density) in (0..).zip(ladder).skip(1) {
         let Some(scored) = weights else { return };
-        let pruning = jobs.add(JobSpec::Prune(PruneJob {
-            network: line.network.clone(),
-            rule: prune.rule.clone(),
-            weights: scored,
-            mask,
-            ties: line.stream("", 0, round),
-        }));
+        let pruning = jobs.add(JobSpec::Prune(line.pruning(prune, scored, mask, round)));
         let input = Input { job: pruning, output: Output::Mask };
         let order = line.order("", 0, round);
         let train = jobs.add(line.train(input, line.rewound(), order, line.rewind));
@@ -324,7 +354,7 @@ fn own_rounds(line: &Line, prune: &PruneLine, ladder: &[f64], jobs: &mut Jobs, r
             start: line.rewind,
             density,
         });
-        (weights, mask) = (Some(train), Some(input));
+        (weights, mask) = (Some(Scored::Trained(train)), Some(input));
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::{
     file::SweepFile,
-    settings::{BIAS_INITS, BN_INITS, CRITERIA, DTYPES, INITS, ORDERS, SCOPES},
+    settings::{BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, WHENS, describe_criterion},
     value::word_of,
 };
-use crate::plan::{PruneLine, TrialSettings};
+use crate::plan::{PruneLine, Scoring, TrialSettings};
 use std::collections::HashSet;
-use tombola_spec::settings::{Data, Model, Optimizer, Prune, Recipe, Train};
+use tombola_spec::settings::{Amount, Data, Model, Optimizer, Prune, Recipe, Train};
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,13 +133,23 @@ fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
 }
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
-    let PruneLine { rule, rounds, rewind } = prune;
-    let Prune { criterion, scope, rate, rates } = rule;
-    add("prune.criterion", word_of(CRITERIA, *criterion).to_owned());
+    let PruneLine { rule, rounds, rewind, when, score } = prune;
+    let Prune { criterion, scope, amount, rates, invert } = rule;
+    add("prune.when", word_of(WHENS, *when).to_owned());
+    describe_criterion(*criterion, add);
     add("prune.scope", word_of(SCOPES, *scope).to_owned());
-    add("prune.rate", rate.to_string());
+    match amount {
+        Amount::Rate(rate) => add("prune.rate", rate.to_string()),
+        Amount::Density(density) => add("prune.density", density.to_string()),
+    }
     let rates: Vec<_> = rates.iter().map(|(name, rate)| format!("{name} {rate}")).collect();
     add("prune.rates", if rates.is_empty() { "none".to_owned() } else { list(&rates) });
+    add("prune.invert", invert.to_string());
     add("prune.rounds", rounds.to_string());
     add("prune.rewind", rewind.to_string());
+    if let Some(Scoring { per_class, balanced, seed }) = score {
+        add("prune.score_data.per_class", per_class.to_string());
+        add("prune.score_data.balanced", balanced.to_string());
+        add("prune.score_data.seed", seed.map_or("the trial's".to_owned(), |seed| seed.to_string()));
+    }
 }

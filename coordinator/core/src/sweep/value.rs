@@ -110,6 +110,16 @@ pub(super) fn fraction(node: &Node) -> Reading<f64> {
     number(node, "a fraction above 0 and below 1", "20 % is written `0.2`", |n| n > 0.0 && n < 1.0)
 }
 
+/// A fraction above 0; 1 is the whole.
+pub(super) fn density(node: &Node) -> Reading<f64> {
+    number(node, "a fraction above 0 and not above 1", "5 % is written `0.05`", |n| n > 0.0 && n <= 1.0)
+}
+
+/// A number from 1.
+pub(super) fn from_one(node: &Node) -> Reading<f64> {
+    number(node, "a number from 1", "100 leaves a hundredth", |n| n >= 1.0)
+}
+
 /// A fraction from 0, below 1.
 pub(super) fn below_one(node: &Node) -> Reading<f64> {
     number(node, "a fraction from 0 and below 1", "", |n| (0.0..1.0).contains(&n))

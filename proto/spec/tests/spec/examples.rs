@@ -3,10 +3,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
-    job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Start, Stream, TrainJob},
+    job::{
+        Drawn, Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Scored, Start, Stream,
+        TrainJob,
+    },
     settings::{
-        BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope,
-        Train,
+        Amount, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign, Init,
+        Model, Optimizer, Order, Prune, Recipe, Scope, ScoreData, Signs, Train,
     },
 };
 
@@ -95,19 +98,72 @@ pub(crate) fn network() -> Network {
 /// 20 % a round, 10 % of the output layer.
 pub(crate) fn papers_rule() -> Prune {
     let rates = [("fc.weight".to_owned(), 0.1)].into();
-    Prune { criterion: Criterion::Magnitude, scope: Scope::PerLayer, rate: 0.2, rates }
+    Prune {
+        criterion: Criterion::Magnitude,
+        scope: Scope::PerLayer,
+        amount: Amount::Rate(0.2),
+        rates,
+        invert: false,
+    }
 }
 
 pub(crate) fn prune() -> PruneJob {
-    let (rule, weights) = (papers_rule(), parent(2));
-    PruneJob { network: network(), rule, weights, mask: Some(mask()), ties: stream(2) }
+    let (rule, weights) = (papers_rule(), Scored::Trained(parent(2)));
+    PruneJob {
+        network: network(),
+        rule,
+        weights,
+        initial: None,
+        data: None,
+        mask: Some(mask()),
+        ties: stream(2),
+    }
 }
 
 /// The first prune step of a global line.
 pub(crate) fn global_prune() -> PruneJob {
     let (scope, rates) = (Scope::Global, BTreeMap::new());
-    let rule = Prune { criterion: Criterion::Magnitude, scope, rate: 0.2, rates };
+    let rule =
+        Prune { criterion: Criterion::Magnitude, scope, amount: Amount::Rate(0.2), rates, invert: false };
     PruneJob { rule, mask: None, ties: stream(1), ..prune() }
+}
+
+/// A mask cut before training, to a density, by `criterion`.
+fn at_init(criterion: Criterion, data: Option<ScoreData>) -> PruneJob {
+    let (scope, amount, rates) = (Scope::Global, Amount::Density(0.01), BTreeMap::new());
+    let drawn = Drawn { model: recipe().model, init: stream(1) };
+    PruneJob {
+        rule: Prune { criterion, scope, amount, rates, invert: false },
+        weights: Scored::Drawn(drawn),
+        data: data.map(Arc::new),
+        ..global_prune()
+    }
+}
+
+pub(crate) fn score_data() -> ScoreData {
+    let (data, stream, dtype) = (recipe().data, stream(7), Dtype::F32);
+    ScoreData { data, per_class: 10, balanced: false, stream, dtype }
+}
+
+pub(crate) fn synflow() -> PruneJob {
+    let (schedule, dtype) = (CutSchedule::Exponential, Dtype::F64);
+    at_init(Criterion::Synflow { iterations: 100, schedule, dtype }, None)
+}
+
+pub(crate) fn grasp() -> PruneJob {
+    at_init(Criterion::Grasp { temperature: 200.0, sign: GraspSign::Paper }, Some(score_data()))
+}
+
+pub(crate) fn snip() -> PruneJob {
+    at_init(Criterion::Snip, Some(score_data()))
+}
+
+/// The highest of a criterion that compares trained with initial weights go.
+pub(crate) fn inverted_movement() -> PruneJob {
+    let (comparison, signs) = (Comparison::Movement, Some(Signs::Same));
+    let criterion = Criterion::Deconstructed { comparison, signs };
+    let initial = Some(Drawn { model: recipe().model, init: stream(1) });
+    PruneJob { rule: Prune { criterion, invert: true, ..papers_rule() }, initial, ..prune() }
 }
 
 pub(crate) fn random_mask() -> RandomMaskJob {
@@ -134,5 +190,9 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("global_prune", JobSpec::Prune(global_prune())),
         ("random_mask", JobSpec::RandomMask(random_mask())),
         ("normalized", JobSpec::Train(normalized())),
+        ("synflow", JobSpec::Prune(synflow())),
+        ("grasp", JobSpec::Prune(grasp())),
+        ("snip", JobSpec::Prune(snip())),
+        ("inverted_movement", JobSpec::Prune(inverted_movement())),
     ]
 }

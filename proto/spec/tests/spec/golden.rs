@@ -142,6 +142,10 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("global_prune", vec![Output::Mask]),
             ("random_mask", vec![Output::Mask]),
             ("normalized", vec![Output::Initial, Output::Weights, Output::State]),
+            ("synflow", vec![Output::Mask]),
+            ("grasp", vec![Output::Mask]),
+            ("snip", vec![Output::Mask]),
+            ("inverted_movement", vec![Output::Mask]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -157,10 +161,14 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Weights],
             vec![Output::Mask],
             vec![],
+            vec![],
+            vec![],
+            vec![],
+            vec![Output::Weights, Output::Mask],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
-    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0, 500]);
+    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0, 500, 0, 0, 0, 0]);
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }
 

@@ -12,7 +12,7 @@ use tombola_spec::{
         Artifact, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary, Measure, Outcome, Provenance,
         Series, Split, Summary, TrainSummary,
     },
-    settings::Optimizer,
+    settings::{Amount, Optimizer},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DataInfo, DeviceKind, Plan},
 };
@@ -77,12 +77,15 @@ fn train() -> impl Strategy<Value = JobSpec> {
 
 fn job() -> impl Strategy<Value = JobSpec> {
     let rates = prop::collection::btree_map(".{0,12}", finite(), 0..3);
-    let prune =
-        (rates, prop::option::of(input()), stream(), finite()).prop_map(|(rates, mask, ties, rate)| {
-            let mut job = examples::prune();
-            (job.rule.rates, job.rule.rate, job.mask, job.ties) = (rates, rate, mask, ties);
+    let examples = select(vec![examples::prune(), examples::synflow(), examples::snip()]);
+    let prune = (examples, rates, prop::option::of(input()), stream(), finite(), any::<bool>()).prop_map(
+        |(mut job, rates, mask, ties, rate, invert)| {
+            let amount = if invert { Amount::Density(rate) } else { Amount::Rate(rate) };
+            (job.rule.rates, job.rule.amount, job.rule.invert) = (rates, amount, invert);
+            (job.mask, job.ties) = (mask, ties);
             JobSpec::Prune(job)
-        });
+        },
+    );
     let random_mask = (input(), stream()).prop_map(|(mask, stream)| {
         JobSpec::RandomMask(tombola_spec::job::RandomMaskJob { mask, stream, ..examples::random_mask() })
     });

@@ -35,6 +35,13 @@ impl Examples {
         Ok((self.images.f_index_select(0, rows)?, self.labels.f_index_select(0, rows)?))
     }
 
+    /// Labels of all images that batches can name.
+    pub(crate) fn labels_on_host(&self) -> Result<Vec<i64>> {
+        let mut labels = vec![0; self.labels.numel()];
+        self.labels.f_to(Device::Cpu)?.f_copy_data(&mut labels, self.labels.numel())?;
+        Ok(labels)
+    }
+
     /// Images and labels of a part, a few at a time; nothing if the part is empty.
     pub(crate) fn slices(&self, part: Part) -> impl Iterator<Item = Result<(Tensor, Tensor)>> {
         let (images, labels) = match part {

@@ -1,12 +1,15 @@
 //! Magnitude: small weights go (arXiv 1803.03635, section 1).
 
-use super::Criterion;
+use super::{Criterion, Subject};
+use crate::{error::Result, mask::Mask};
 
-/// |weight| after training.
+/// |weight|
 pub(super) struct Magnitude;
 
 impl Criterion for Magnitude {
-    fn score(&self, weights: &[&[f32]]) -> Vec<Vec<f32>> {
-        weights.iter().map(|tensor| tensor.iter().map(|weight| weight.abs()).collect()).collect()
+    fn score(&self, subject: &Subject, _mask: &Mask) -> Result<Vec<Vec<f64>>> {
+        let mut scores = subject.weights()?;
+        scores.iter_mut().flatten().for_each(|weight| *weight = weight.abs());
+        Ok(scores)
     }
 }

@@ -3,49 +3,76 @@
 //! One file per criterion and one line in [`criterion`]. A criterion only scores; how many weights go, which of equal
 //! ones, and that dead ones stay dead is the selector's business, the same for all.
 
+mod deconstructed;
+mod gradients;
+mod grasp;
 mod magnitude;
+mod random;
 mod random_mask;
+mod score_data;
 mod select;
+mod snip;
+mod step;
+mod subject;
+mod synflow;
 
 pub use random_mask::random_mask;
-pub use select::prune;
+pub(crate) use score_data::draw;
+pub use step::prune;
+pub use subject::Subject;
 
-use crate::{
-    checkpoint::{FileKind, TensorFile},
-    error::Result,
-    mask::Mask,
-};
+use crate::{error::Result, mask::Mask};
 use std::path::Path;
-use tombola_spec::{
-    arch::Architecture,
-    job::{PruneJob, RandomMaskJob},
-    settings,
-};
+use tombola_spec::{job::RandomMaskJob, settings};
 
 /// Ranks weights.
-pub trait Criterion {
-    /// A score for every weight, one vector per weight tensor and as long as it. Small ones go first.
+trait Criterion {
+    /// A score for every weight, one vector per weight tensor and as long as it. Small ones go first. Scores of dead
+    /// weights are not read; they must not reach the living ones.
     ///
-    /// `weights` are the trained weights in the order of `Architecture::weights`. Scores of dead weights are not read.
-    fn score(&self, weights: &[&[f32]]) -> Vec<Vec<f32>>;
-}
+    /// # Errors
+    /// When the subject lacks what the criterion looks at, or libtorch fails.
+    fn score(&self, subject: &Subject, mask: &Mask) -> Result<Vec<Vec<f64>>>;
 
-/// The registry.
-pub fn criterion(name: settings::Criterion) -> &'static dyn Criterion {
-    match name {
-        settings::Criterion::Magnitude => &magnitude::Magnitude,
+    /// Iterations of scoring and cutting in one prune step.
+    fn iterations(&self) -> u32 {
+        1
+    }
+
+    /// How many of `all` weights live after the `done`-th iteration on the way to `goal`.
+    fn living_after(&self, done: u32, all: u64, goal: u64) -> u64 {
+        if done < self.iterations() { all } else { goal }
+    }
+
+    /// Whether equal scores are what it gives: then the lot decides, which in others would mean that nothing was learnt.
+    fn draws_lots(&self) -> bool {
+        false
     }
 }
 
-/// Does a prune job: scores the weights of one file, cuts the mask of another (`None` = dense).
+/// The registry.
+fn criterion(criterion: settings::Criterion) -> Box<dyn Criterion> {
+    match criterion {
+        settings::Criterion::Magnitude => Box::new(magnitude::Magnitude),
+        settings::Criterion::Random => Box::new(random::Lots),
+        settings::Criterion::Snip => Box::new(snip::Snip),
+        settings::Criterion::Gradient => Box::new(snip::Gradient),
+        settings::Criterion::Grasp { temperature, sign } => Box::new(grasp::Grasp { temperature, sign }),
+        settings::Criterion::Synflow { iterations, schedule, dtype: _ } => {
+            Box::new(synflow::Synflow { iterations, schedule })
+        }
+        settings::Criterion::Deconstructed { comparison, signs } => {
+            Box::new(deconstructed::Deconstructed { comparison, signs })
+        }
+    }
+}
+
+/// A criterion's score of every weight, one vector per weight tensor; those of dead weights mean nothing.
 ///
 /// # Errors
-/// When a file cannot be read or is about another network, a rate is impossible, or a weight is not finite.
-pub fn run_prune(job: &PruneJob, weights_file: &Path, mask_file: Option<&Path>) -> Result<Mask> {
-    let architecture = job.network.architecture()?;
-    let weights = load_weights(&architecture, weights_file)?;
-    let mask = mask_file.map(|file| Mask::load(&architecture, file)).transpose()?;
-    prune(&architecture, &job.rule, &weights, mask.as_ref(), &job.ties)
+/// When the subject lacks what the criterion looks at, or libtorch fails.
+pub fn scores(subject: &Subject, name: settings::Criterion, mask: &Mask) -> Result<Vec<Vec<f64>>> {
+    criterion(name).score(subject, mask)
 }
 
 /// Does a random-mask job: draws a mask with the counts of the one in the file.
@@ -56,11 +83,4 @@ pub fn run_random_mask(job: &RandomMaskJob, mask_file: &Path) -> Result<Mask> {
     let architecture = job.network.architecture()?;
     let mask = Mask::load(&architecture, mask_file)?;
     Ok(random_mask(&mask, job.preserve, &job.stream))
-}
-
-fn load_weights(architecture: &Architecture, path: &Path) -> Result<Vec<Vec<f32>>> {
-    let file = TensorFile::load(path, FileKind::Weights)?;
-    file.expect_network(&architecture.name)?;
-    let load = |name: &str| file.floats(name).map(std::borrow::Cow::into_owned);
-    architecture.weights().iter().map(|weight| load(&weight.name)).collect()
 }

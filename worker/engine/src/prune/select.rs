@@ -1,104 +1,57 @@
 //! The selector: cuts exactly as many living weights as the density ladder says, by rank.
 //!
-//! Counts come from [`ladder::cut`], so that a plan predicts a mask exactly. Equal scores at the cut are chosen by a
+//! Counts come from `spec::ladder`, so that a plan predicts a mask exactly. Equal scores at the cut are chosen by a
 //! random number of their own (key: tensor name and index), so that neither order of tensors nor sorting decides.
 //! A change of what is chosen needs a raise of `spec::version::SELECTION`.
 
-use super::criterion;
 use crate::{
     error::{EngineError, Result},
     mask::Mask,
     random::{Purpose, Random},
 };
-use tombola_spec::{
-    arch::Architecture,
-    job::Stream,
-    ladder,
-    settings::{Prune, Scope},
-};
+use tombola_spec::job::Stream;
 
 /// A living weight in the ranking.
 #[derive(Clone, Copy)]
 struct Candidate {
-    score: f32,
+    score: f64,
     layer: u32,
     index: u32,
 }
 
-/// Weight tensors ranked together (by their place in the mask), and the fraction of their living weights that goes.
-struct Pool {
-    layers: Vec<usize>,
-    rate: f64,
-}
-
-/// One prune step: the mask that `rule` leaves of `mask` (`None` = dense). `weights` are the trained weights, one
-/// vector per weight tensor in the order of `Architecture::weights`.
+/// Cuts the living weights of `layers` down to `left`, lowest scores first. `draws_lots`: equal scores of all are meant.
 ///
 /// # Errors
-/// When a rate is impossible or names no weight tensor, shapes do not fit, or a living weight's score is not finite.
-pub fn prune(
-    architecture: &Architecture,
-    rule: &Prune,
-    weights: &[Vec<f32>],
-    mask: Option<&Mask>,
-    ties: &Stream,
-) -> Result<Mask> {
-    let mut mask = mask.cloned().unwrap_or_else(|| Mask::dense(architecture));
-    mask.check(architecture)?;
-    check(architecture, rule, weights)?;
-    let slices: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-    let scores = criterion(rule.criterion).score(&slices);
-    for pool in pools(rule, &mask) {
-        for &layer in &pool.layers {
-            mask.layers[layer].prunable = pool.rate > 0.0;
-        }
-        let mut candidates = living(&pool, &mask, &scores)?;
-        let count = ladder::cut(candidates.len() as u64, pool.rate) as usize;
-        for candidate in lowest(&mut candidates, count, &mask, ties) {
-            mask.layers[candidate.layer as usize].bits[candidate.index as usize] = 0;
-        }
-    }
-    Ok(mask)
-}
-
-fn check(architecture: &Architecture, rule: &Prune, weights: &[Vec<f32>]) -> Result<()> {
-    let tensors = architecture.weights();
-    let lengths_fit = tensors.iter().map(|tensor| tensor.len()).eq(weights.iter().map(Vec::len));
-    if !lengths_fit {
-        return Err(EngineError::Settings(format!("the weights are not those of `{}`", architecture.name)));
-    }
-    if let Some(name) = rule.rates.keys().find(|name| !tensors.iter().any(|tensor| tensor.name == **name)) {
-        let names: Vec<_> = tensors.iter().map(|tensor| format!("`{}`", tensor.name)).collect();
-        let known = names.join(", ");
+/// When a living weight's score is not finite, or all score the same.
+pub(super) fn cut(
+    mask: &mut Mask,
+    layers: &[usize],
+    left: u64,
+    scores: &[Vec<f64>],
+    (ties, draws_lots): (&Stream, bool),
+) -> Result<()> {
+    let mut candidates = living(layers, mask, scores)?;
+    let count = candidates.len().saturating_sub(left as usize);
+    let first = candidates.first().map(|first| first.score);
+    if count > 0 && !draws_lots && candidates.iter().all(|candidate| Some(candidate.score) == first) {
+        let names: Vec<_> = layers.iter().map(|&layer| format!("`{}`", mask.layers[layer].name)).collect();
         return Err(EngineError::Settings(format!(
-            "no weight tensor is called `{name}`; hint: there are {known}"
+            "all {} living weights of {} score {}: there is nothing to choose by; hint: another criterion or \
+             initialization, or `criterion = \"random\"`",
+            candidates.len(),
+            names.join(", "),
+            first.unwrap_or(0.0)
         )));
     }
-    let mut rates = rule.rates.values().chain([&rule.rate]);
-    match rates.find(|rate| !(0.0..=1.0).contains(*rate)) {
-        Some(rate) => Err(EngineError::Settings(format!("prune rate `{rate}` is not between 0 and 1"))),
-        None => Ok(()),
+    for candidate in lowest(&mut candidates, count, mask, ties) {
+        mask.layers[candidate.layer as usize].bits[candidate.index as usize] = 0;
     }
+    Ok(())
 }
 
-/// The same groups as [`ladder::living`] counts.
-fn pools(rule: &Prune, mask: &Mask) -> Vec<Pool> {
-    let mut pools = Vec::new();
-    let mut shared = Vec::new();
-    for (layer, tensor) in mask.layers.iter().enumerate() {
-        match (rule.rates.get(&tensor.name), rule.scope) {
-            (Some(&rate), _) => pools.push(Pool { layers: vec![layer], rate }),
-            (None, Scope::PerLayer) => pools.push(Pool { layers: vec![layer], rate: rule.rate }),
-            (None, Scope::Global) => shared.push(layer),
-        }
-    }
-    pools.push(Pool { layers: shared, rate: rule.rate });
-    pools
-}
-
-fn living(pool: &Pool, mask: &Mask, scores: &[Vec<f32>]) -> Result<Vec<Candidate>> {
+fn living(layers: &[usize], mask: &Mask, scores: &[Vec<f64>]) -> Result<Vec<Candidate>> {
     let mut candidates = Vec::new();
-    for &layer in &pool.layers {
+    for &layer in layers {
         for (index, (&score, &bit)) in scores[layer].iter().zip(&mask.layers[layer].bits).enumerate() {
             if bit == 0 {
                 continue;

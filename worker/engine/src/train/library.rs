@@ -4,13 +4,14 @@ use crate::{
     data::{DataSet, split},
     error::Result,
     plan::{Examples, kind_of},
+    prune::draw,
 };
 use std::{path::PathBuf, sync::Arc};
 use tch::{Device, Kind, Tensor};
 use tombola_spec::{
     Digest,
     data::DataShape,
-    settings::{Data, Dtype, Recipe},
+    settings::{Data, Dtype, ScoreData},
 };
 
 /// The data set last used.
@@ -54,19 +55,18 @@ impl Library {
         Self { folder, device, loaded: None }
     }
 
-    /// The data of a recipe.
+    /// A data set and its split, as numbers of `dtype`.
     ///
     /// # Errors
-    /// When the set is missing, damaged or not what the recipe says, or memory runs out.
-    pub(super) fn material(&mut self, recipe: &Recipe) -> Result<Material> {
-        let data = &recipe.data;
+    /// When the set is missing, damaged or not what `data` says, or memory runs out.
+    pub(super) fn material(&mut self, data: &Data, dtype: Dtype) -> Result<Material> {
         let fits = |loaded: &Loaded| {
-            loaded.data.set == data.set && loaded.data.shape == data.shape && loaded.dtype == recipe.dtype
+            loaded.data.set == data.set && loaded.data.shape == data.shape && loaded.dtype == dtype
         };
         // The old set is dropped before another is loaded: two at once may not fit.
         let loaded = match self.loaded.take().filter(fits) {
             Some(loaded) => loaded,
-            None => self.load(recipe)?,
+            None => self.load(data, dtype)?,
         };
         let loaded = self.loaded.insert(loaded);
         let split = match loaded.split.take().filter(|split| split.key == (data.validation, data.split_seed))
@@ -80,14 +80,21 @@ impl Library {
         Ok(Material { examples, train_rows: Arc::clone(&split.train_rows), digest: loaded.digest })
     }
 
-    fn load(&self, recipe: &Recipe) -> Result<Loaded> {
-        let data = &recipe.data;
+    /// The examples a criterion looks at: images `[N, C, H, W]` and labels `[N]`, and the digest of their set.
+    pub(super) fn score_examples(&mut self, score: &ScoreData) -> Result<((Tensor, Tensor), Digest)> {
+        let material = self.material(&score.data, score.dtype)?;
+        let labels = material.examples.labels_on_host()?;
+        let rows = Tensor::f_from_slice(&draw(score, &material.train_rows, &labels))?.f_to(self.device)?;
+        Ok((material.examples.batch(&rows)?, material.digest))
+    }
+
+    fn load(&self, data: &Data, dtype: Dtype) -> Result<Loaded> {
         let set = DataSet::open(&self.folder, &data.set)?;
         set.check(data)?;
-        let part = |pixels: &[u8], labels: &[u8]| self.tensors(pixels, labels, recipe);
+        let part = |pixels: &[u8], labels: &[u8]| self.tensors(pixels, labels, &data.shape, dtype);
         Ok(Loaded {
             data: data.clone(),
-            dtype: recipe.dtype,
+            dtype,
             digest: set.digest,
             train: part(&set.train_images, &set.train_labels)?,
             test: part(&set.test_images, &set.test_labels)?,
@@ -96,12 +103,17 @@ impl Library {
     }
 
     /// Normalized images `[N, C, H, W]` and labels `[N]` on the device.
-    fn tensors(&self, pixels: &[u8], labels: &[u8], recipe: &Recipe) -> Result<(Tensor, Tensor)> {
-        let shape = recipe.data.shape;
+    fn tensors(
+        &self,
+        pixels: &[u8],
+        labels: &[u8],
+        shape: &DataShape,
+        dtype: Dtype,
+    ) -> Result<(Tensor, Tensor)> {
         let [channels, height, width] = shape.image.map(i64::from);
         let pixels = Tensor::f_from_slice(pixels)?.f_view((labels.len() as i64, channels, height, width))?;
-        let images = pixels.f_to(self.device)?.f_to_kind(kind_of(recipe.dtype))?;
-        normalize(&images, &shape)?;
+        let images = pixels.f_to(self.device)?.f_to_kind(kind_of(dtype))?;
+        normalize(&images, shape)?;
         let labels = Tensor::f_from_slice(labels)?.f_to(self.device)?.f_to_kind(Kind::Int64)?;
         Ok((images, labels))
     }

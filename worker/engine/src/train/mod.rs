@@ -8,11 +8,11 @@ mod group;
 mod history;
 mod lane;
 mod library;
-mod outputs;
+pub(crate) mod outputs;
 mod prepare;
 mod segment;
 mod stage;
-mod values;
+pub(crate) mod values;
 
 pub use checkpoints::CheckpointRule;
 pub use stage::Engine;

@@ -20,7 +20,7 @@ use tombola_spec::{
     arch::Architecture,
     job::{JobSpec, Output, Start, Stream},
     outcome::{Provenance, Summary, TrainSummary},
-    settings::Recipe,
+    settings::Model,
     slot::{Event, OutputFile},
 };
 
@@ -107,7 +107,8 @@ fn output_file(
     let layout = Layout::of(architecture);
     Ok(Some(match (output, &lane.spec.start) {
         (Output::Initial, Start::Init(stream)) => {
-            let weights = initial(&lane.spec.recipe, architecture, stream)?;
+            let recipe = &lane.spec.recipe;
+            let weights = initial(&recipe.model, architecture, stream, kind_of(recipe.dtype))?;
             weights_file(FileKind::Initial, architecture, &layout, &weights)?
         }
         (Output::Weights, _) => weights_file(FileKind::Weights, architecture, &layout, &snapshot.weights)?,
@@ -132,11 +133,15 @@ pub(super) fn output_path(folder: &Path, job: JobId, output: Output) -> PathBuf 
     folder.join(format!("{job}.{output}.safetensors"))
 }
 
-/// Weights of `recipe` drawn from `stream`, before masking, and fresh running statistics, `[P]`.
-pub(super) fn initial(recipe: &Recipe, architecture: &Architecture, stream: &Stream) -> Result<Tensor> {
-    let model = &recipe.model;
+/// Weights of `model` drawn from `stream`, before masking, and fresh running statistics, `[P]`.
+pub(crate) fn initial(
+    model: &Model,
+    architecture: &Architecture,
+    stream: &Stream,
+    kind: Kind,
+) -> Result<Tensor> {
     let drawn = initial_weights(&architecture.tensors(), model, stream);
-    values::flatten(&drawn, kind_of(recipe.dtype))
+    values::flatten(&drawn, kind)
 }
 
 /// The optimizer state in a file of [`FileKind::State`] or [`FileKind::Checkpoint`].

@@ -101,7 +101,7 @@ impl Inputs<'_> {
     fn start(&self, lane: &mut Lane) -> Result<Snapshot> {
         match lane.spec.start.clone() {
             Start::Init(stream) => {
-                self.fresh(outputs::initial(&lane.spec.recipe, &self.architecture, &stream)?)
+                self.fresh(outputs::initial(&lane.spec.recipe.model, &self.architecture, &stream, self.kind)?)
             }
             Start::Rewind(job) => self.fresh(self.weights(job)?),
             Start::Continue(job) => {

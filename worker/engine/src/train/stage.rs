@@ -11,16 +11,20 @@ use super::{
 use crate::{
     device::{Device, LIBTORCH},
     error::{EngineError, Result},
+    mask::Mask,
     nn::Layout,
     optim::Rule,
     plan::{Common, kind_of},
-    prune::{run_prune, run_random_mask},
+    prune::{Subject, prune, run_random_mask},
     simd,
 };
-use std::{path::PathBuf, thread};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
 use tombola_spec::{
     Digest,
-    job::{Input, JobSpec, Output, TrainJob},
+    job::{Input, JobSpec, Output, PruneJob, Scored, TrainJob},
     outcome::{Provenance, Summary},
     slot::{Event, OutputFile, Stage, StageJob},
     worker::Plan,
@@ -82,7 +86,7 @@ impl Engine {
         groups: &mut Vec<Group>,
     ) -> Result<()> {
         let recipe = &spec.recipe;
-        let material = self.library.material(recipe)?;
+        let material = self.library.material(&recipe.data, recipe.dtype)?;
         let mut lane = Lane::new(job.job, spec.clone(), stage.folder.clone(), material.train_rows);
         // Short packs are padded; a lane of the fused plan depends on the width in its last bits.
         let width = (stage.jobs.len() as u32).max(stage.width);
@@ -128,20 +132,15 @@ impl Engine {
         }
     }
 
-    fn make_mask(&self, stage: &Stage, job: &StageJob) -> Result<Event> {
-        let path = |input: Input| {
-            let path = job.inputs.get(&input.to_string());
-            path.ok_or_else(|| {
-                EngineError::Settings(format!("the input `{input}` of {} was not given", job.job))
-            })
-        };
-        let (network, mask) = match &job.spec {
+    fn make_mask(&mut self, stage: &Stage, job: &StageJob) -> Result<Event> {
+        let (network, mask, data) = match &job.spec {
             JobSpec::Prune(spec) => {
-                let weights = path(Input { job: spec.weights, output: Output::Weights })?;
-                let mask = spec.mask.map(path).transpose()?;
-                (&spec.network, run_prune(spec, weights, mask.map(PathBuf::as_path))?)
+                let (mask, data) = self.prune(job, spec)?;
+                (&spec.network, mask, data)
             }
-            JobSpec::RandomMask(spec) => (&spec.network, run_random_mask(spec, path(spec.mask)?)?),
+            JobSpec::RandomMask(spec) => {
+                (&spec.network, run_random_mask(spec, input(job, spec.mask)?)?, None)
+            }
             JobSpec::Train(_) => {
                 return Err(EngineError::Settings("a training job makes no mask".to_owned()));
             }
@@ -152,8 +151,22 @@ impl Engine {
             job: job.job,
             outputs: [(Output::Mask, OutputFile { file, digest: saved.digest, bytes: saved.bytes })].into(),
             summary: Summary::Mask(mask.counts()),
-            provenance: self.provenance("rust", 1, None),
+            provenance: self.provenance("rust", 1, data),
         })
+    }
+
+    /// Cuts a mask; also the digest of the data set looked at, if any.
+    fn prune(&mut self, job: &StageJob, spec: &PruneJob) -> Result<(Mask, Option<Digest>)> {
+        let weights = match spec.weights {
+            Scored::Trained(trained) => Some(input(job, Input { job: trained, output: Output::Weights })?),
+            Scored::Drawn(_) => None,
+        };
+        let looked_at = spec.data.as_ref().map(|score| self.library.score_examples(score)).transpose()?;
+        let (examples, digest) = looked_at.unzip();
+        let subject = Subject::load(spec, weights, examples, self.device.torch)?;
+        let mask =
+            spec.mask.map(|mask| Mask::load(&spec.network.architecture()?, input(job, mask)?)).transpose()?;
+        Ok((prune(&subject, &spec.rule, mask.as_ref(), &spec.ties)?, digest))
     }
 
     fn provenance(&self, plan: &str, width: u32, data: Option<Digest>) -> Provenance {
@@ -168,4 +181,10 @@ impl Engine {
             data,
         }
     }
+}
+
+/// Where an input of a job lies.
+fn input(job: &StageJob, input: Input) -> Result<&Path> {
+    let path = job.inputs.get(&input.to_string()).map(PathBuf::as_path);
+    path.ok_or_else(|| EngineError::Settings(format!("the input `{input}` of {} was not given", job.job)))
 }

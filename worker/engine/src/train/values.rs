@@ -31,7 +31,7 @@ pub(super) fn put(
 }
 
 /// The inverse of [`put`], converted to `kind`.
-pub(super) fn get(file: &TensorFile, entries: &[Entry], kind: Kind, suffix: Option<&str>) -> Result<Tensor> {
+pub(crate) fn get(file: &TensorFile, entries: &[Entry], kind: Kind, suffix: Option<&str>) -> Result<Tensor> {
     let mut flat: Vec<f64> = Vec::with_capacity(entries.iter().map(|entry| entry.len).sum());
     for entry in entries {
         let name = name(&entry.name, suffix);
@@ -54,7 +54,7 @@ pub(super) fn flatten(tensors: &[Vec<f32>], kind: Kind) -> Result<Tensor> {
 }
 
 /// A mask over all trained parameters as floats, `[T]`; biases live.
-pub(super) fn mask_of(mask: &Mask, layout: &Layout, kind: Kind) -> Result<Tensor> {
+pub(crate) fn mask_of(mask: &Mask, layout: &Layout, kind: Kind) -> Result<Tensor> {
     let mut flat = vec![1u8; layout.trained_len];
     for entry in layout.trained() {
         if let Some(bits) = mask.bits(&entry.name) {

@@ -10,9 +10,9 @@ use std::{
 use tombola_engine::{ChildOptions, EngineError, run_child};
 use tombola_spec::{
     Attempt, JobId, Steps,
-    job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob},
+    job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Scored},
     outcome::{FailureClass, Summary},
-    settings::{Criterion, Dtype, Prune, Scope},
+    settings::{Amount, Criterion, Dtype, Prune, Scope},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -125,9 +125,22 @@ fn a_pack_is_trained_then_pruned_then_shuffled() {
     }
 
     let weights = Input { job: fingerprint(1), output: Output::Weights };
-    let rule =
-        Prune { criterion: Criterion::Magnitude, scope: Scope::PerLayer, rate: 0.2, rates: BTreeMap::new() };
-    let prune = PruneJob { network: network(), rule, weights: weights.job, mask: None, ties: stream(0) };
+    let rule = Prune {
+        criterion: Criterion::Magnitude,
+        scope: Scope::PerLayer,
+        amount: Amount::Rate(0.2),
+        rates: BTreeMap::new(),
+        invert: false,
+    };
+    let prune = PruneJob {
+        network: network(),
+        rule,
+        weights: Scored::Trained(weights.job),
+        initial: None,
+        data: None,
+        mask: None,
+        ties: stream(0),
+    };
     let files = [(weights.to_string(), trained.outputs(1)[&Output::Weights].file.clone())].into();
     let pruned = child.run(rig.stage(Plan::CpuLanes, vec![single(3, JobSpec::Prune(prune), files)]));
     let (mask, living) = mask_of(&pruned, 3);

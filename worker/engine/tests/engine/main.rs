@@ -4,6 +4,7 @@
 mod artifacts;
 mod checkpoint;
 mod child;
+mod criteria;
 mod data;
 mod fused;
 mod nets;

@@ -6,15 +6,15 @@ use tombola_engine::{
     checkpoint::{FileKind, TensorFile},
     init::initial_weights,
     mask::Mask,
-    prune::{prune, random_mask, run_prune, run_random_mask},
+    prune::{Subject, random_mask, run_random_mask},
 };
 use tombola_spec::{
     Digest, Fingerprint,
-    arch::Architecture,
-    job::{Input, Network, Output, Preserve, PruneJob, RandomMaskJob, Stream},
+    arch::{Architecture, Role},
+    job::{Input, Network, Output, Preserve, RandomMaskJob, Stream},
     ladder,
     outcome::FailureClass,
-    settings::{Criterion, Prune, Scope},
+    settings::{Amount, Criterion, Prune, Scope},
 };
 
 fn stream(seed: u64) -> Stream {
@@ -23,7 +23,7 @@ fn stream(seed: u64) -> Stream {
 
 fn rule(scope: Scope, rate: f64, rates: &[(&str, f64)]) -> Prune {
     let rates = rates.iter().map(|&(name, rate)| (name.to_owned(), rate)).collect();
-    Prune { criterion: Criterion::Magnitude, scope, rate, rates }
+    Prune { criterion: Criterion::Magnitude, scope, amount: Amount::Rate(rate), rates, invert: false }
 }
 
 fn lenet() -> Architecture {
@@ -37,6 +37,26 @@ fn tiny() -> Architecture {
 
 fn weights(architecture: &Architecture, seed: u64) -> Vec<Vec<f32>> {
     initial_weights(&architecture.weights(), &recipe(ADAM).model, &stream(seed))
+}
+
+/// A prune step that looks at the weights of weight tensors alone.
+fn prune(
+    architecture: &Architecture,
+    rule: &Prune,
+    weights: &[Vec<f32>],
+    mask: Option<&Mask>,
+    ties: &Stream,
+) -> Result<Mask, EngineError> {
+    let mut weights = weights.iter().map(|tensor| tensor.iter().map(|&weight| f64::from(weight)).collect());
+    let parameters: Vec<Vec<f64>> = architecture
+        .parameters()
+        .iter()
+        .map(|parameter| match parameter.role {
+            Role::Weight => weights.next().unwrap_or_default(),
+            _ => vec![0.0; parameter.len()],
+        })
+        .collect();
+    tombola_engine::prune::prune(&Subject::of(architecture, &parameters)?, rule, mask, ties)
 }
 
 fn living(mask: &Mask) -> u64 {
@@ -119,7 +139,9 @@ fn only_living_weights_count_and_dead_zeros_do_not_drag_the_threshold_down() {
 #[test]
 fn ties_are_cut_to_the_exact_count_and_always_the_same_way() {
     let lenet = lenet();
-    let equal: Vec<Vec<f32>> = lenet.weights().iter().map(|weight| vec![0.5; weight.len()]).collect();
+    let mut equal: Vec<Vec<f32>> = lenet.weights().iter().map(|weight| vec![0.5; weight.len()]).collect();
+    // One that is larger: equal weights of all would be no ranking.
+    equal[2][7] = 0.6;
     let rule = rule(Scope::Global, 0.2, &[]);
     let mask = prune(&lenet, &rule, &equal, None, &stream(1)).unwrap();
     assert_eq!(living(&mask), 212_960);
@@ -136,7 +158,11 @@ fn ties_are_cut_to_the_exact_count_and_always_the_same_way() {
 #[test]
 fn weights_of_both_zeros_and_both_signs_are_tied() {
     let tiny = tiny();
-    let signs = |sign: f32| vec![vec![0.0 * sign; 24], vec![sign; 12]];
+    let signs = |sign: f32| {
+        let mut weights = vec![vec![0.0 * sign; 24], vec![sign; 12]];
+        (weights[0][5], weights[1][5]) = (2.0, 2.0);
+        weights
+    };
     let rule = rule(Scope::PerLayer, 0.5, &[]);
     let plus = prune(&tiny, &rule, &signs(1.0), None, &stream(1)).unwrap();
     assert_eq!(prune(&tiny, &rule, &signs(-1.0), None, &stream(1)).unwrap(), plus);
@@ -190,28 +216,33 @@ fn network(architecture: &Architecture) -> Network {
 }
 
 #[test]
-fn prune_and_random_mask_jobs_run_from_files_to_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
+fn weights_that_are_all_alike_give_nothing_to_choose_by() {
     let tiny = tiny();
-    let (weights, some_job) = (weights(&tiny, 1), Fingerprint(Digest::of(b"job")));
-    let mut file = TensorFile::new(FileKind::Weights, &tiny.name);
-    file.put("fc_layers.0.weight", &[4, 6], weights[0].as_slice()).unwrap();
-    file.put("fc.weight", &[3, 4], weights[1].iter().map(|&x| f64::from(x)).collect::<Vec<_>>()).unwrap();
-    file.save(&path("weights")).unwrap();
+    let equal = vec![vec![0.5; 24], vec![0.5; 12]];
+    let error = prune(&tiny, &rule(Scope::PerLayer, 0.5, &[]), &equal, None, &stream(1)).unwrap_err();
+    assert_eq!(error.class(), FailureClass::User);
+    assert!(error.to_string().contains("all 24 living weights of `fc_layers.0.weight` score 0.5"), "{error}");
+    // A layer that loses nothing needs no ranking.
+    let rates = [("fc_layers.0.weight", 0.0), ("fc.weight", 0.0)];
+    let untouched = prune(&tiny, &rule(Scope::PerLayer, 0.5, &rates), &equal, None, &stream(1)).unwrap();
+    assert_eq!(living(&untouched), 36);
+    // To chance it is all the same.
+    let by_lot = Prune { criterion: Criterion::Random, ..rule(Scope::PerLayer, 0.5, &[]) };
+    assert_eq!(living(&prune(&tiny, &by_lot, &equal, None, &stream(1)).unwrap()), 18);
+}
 
-    let rule = rule(Scope::Global, 0.25, &[]);
-    let job = PruneJob { network: network(&tiny), rule, weights: some_job, mask: None, ties: stream(1) };
-    let first = run_prune(&job, &path("weights"), None).unwrap();
-    first.save(&tiny, &path("mask")).unwrap();
-    assert_eq!(Mask::load(&tiny, &path("mask")).unwrap(), first);
-    let second = run_prune(&job, &path("weights"), Some(&path("mask"))).unwrap();
-    assert_eq!((living(&first), living(&second)), (27, 20));
-
-    let mask = Input { job: some_job, output: Output::Mask };
+#[test]
+fn a_random_mask_job_runs_from_file_to_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask");
+    let tiny = tiny();
+    let first = prune(&tiny, &rule(Scope::Global, 0.25, &[]), &weights(&tiny, 1), None, &stream(1)).unwrap();
+    first.save(&tiny, &path).unwrap();
+    assert_eq!(Mask::load(&tiny, &path).unwrap(), first);
+    let mask = Input { job: Fingerprint(Digest::of(b"job")), output: Output::Mask };
     let job =
         RandomMaskJob { network: network(&tiny), mask, preserve: Preserve::PerLayer, stream: stream(4) };
-    assert_eq!(run_random_mask(&job, &path("mask")).unwrap().counts(), first.counts());
+    assert_eq!(run_random_mask(&job, &path).unwrap().counts(), first.counts());
 }
 
 #[test]

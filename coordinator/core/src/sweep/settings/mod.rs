@@ -7,19 +7,20 @@ mod train;
 
 use super::{
     diagnostic::{Notes, suggest},
-    tree::Tree,
+    tree::{Tree, Val},
 };
 use crate::plan::{PruneLine, TrialSettings};
 use std::sync::Arc;
 use tombola_spec::{
     Steps,
     arch::{Architecture, Role},
-    settings::{Data, Model},
+    ladder::{self, Pool},
+    settings::{Amount, Data, Model},
 };
 
 pub(super) use self::{
     model::{BIAS_INITS, BN_INITS, INITS},
-    prune::{CRITERIA, SCOPES, last},
+    prune::{SCOPES, WHENS, describe_criterion, last},
     train::{DTYPES, ORDERS},
 };
 
@@ -42,6 +43,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     let network = model.as_ref().zip(data.as_ref()).and_then(|(model, data)| check.network(model, data));
     if let Some((line, network)) = line.zip(network.as_ref()) {
         check.rates(line, network);
+        check.density(line, network);
     }
     if let Some((network, train)) = network.as_ref().zip(train.as_ref()) {
         check.normalization(network, train);
@@ -135,5 +137,27 @@ impl Check<'_> {
             let what = format!("`{}` has no such weight", network.name);
             self.complain(&setting, &what, suggest(name, &names, "its weights:"));
         }
+    }
+
+    /// Whether a density can be reached without emptying a layer.
+    fn density(&mut self, line: &PruneLine, network: &Architecture) {
+        let Amount::Density(density) = line.rule.amount else { return };
+        let pools = ladder::pools(network, &line.rule);
+        let (whole, cut): (Vec<&Pool>, Vec<&Pool>) = pools.iter().partition(|pool| !pool.is_prunable());
+        let kept: u64 = whole.iter().map(|pool| pool.total).sum();
+        let (all, layers) =
+            (network.weight_count(), cut.iter().map(|pool| pool.layers.len() as u64).sum::<u64>());
+        let wanted = density * all as f64;
+        if wanted + 0.5 >= (kept + layers) as f64 {
+            return;
+        }
+        let least = (kept + layers) as f64;
+        let what = format!("{wanted:.1} of {all} weights cannot keep {layers} layers connected");
+        let what = if kept > 0 { format!("{what} beside {kept} that are never pruned") } else { what };
+        let (density, compression) = (least / all as f64, all as f64 / least);
+        let hint = format!("the least is `density = {density:.3e}`, a compression of {compression:.0}");
+        let compressed = matches!(self.tree.get("prune").map(|entry| &entry.node.value),
+            Some(Val::Table(prune)) if prune.get("compression").is_some());
+        self.complain(if compressed { "prune.compression" } else { "prune.density" }, &what, hint);
     }
 }

@@ -8,7 +8,7 @@ use tombola_core::{
     plan::TrialSettings,
     record::{JobRow, RoundRow, SweepRow, TrialRow, WorkerState, Write},
 };
-use tombola_spec::{JobId, SweepId, WorkerId, job::JobSpec, worker::WorkerInfo};
+use tombola_spec::{JobId, SweepId, WorkerId, job::JobSpec, ladder, worker::WorkerInfo};
 
 /// Adds the statements of one write.
 pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
@@ -96,13 +96,12 @@ fn settings_key(axes: &BTreeMap<String, Value>) -> String {
 /// know.
 fn weight_counts(settings: &TrialSettings) -> Option<(u64, u64)> {
     let architecture = settings.recipe.architecture().ok()?;
-    let rate = |name: &str| match &settings.prune {
-        Some(line) => line.rule.rates.get(name).copied().unwrap_or(line.rule.rate),
-        None => 1.0,
-    };
-    let weights = architecture.weights();
-    let prunable = weights.iter().filter(|weight| rate(&weight.name) > 0.0);
-    Some((architecture.weight_count(), prunable.map(|weight| weight.len() as u64).sum()))
+    let all = architecture.weight_count();
+    let prunable = settings.prune.as_ref().map_or(all, |line| {
+        let pools = ladder::pools(&architecture, &line.rule);
+        pools.iter().filter(|pool| pool.is_prunable()).map(|pool| pool.total).sum()
+    });
+    Some((all, prunable))
 }
 
 fn add_rounds<'a>(steps: &mut Steps<'a>, rounds: &'a [RoundRow]) {

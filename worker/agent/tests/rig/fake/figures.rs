@@ -9,7 +9,7 @@ use tombola_spec::{
     outcome::{
         EarlyStop, LayerCount, MaskSummary, Measure, Provenance, Series, Split, Summary, TrainSummary,
     },
-    settings::Prune,
+    settings::{Amount, Prune},
     slot::{Stage, StageJob},
 };
 
@@ -111,9 +111,13 @@ fn before(network: &Architecture, job: &StageJob, mask: Option<Input>) -> io::Re
 
 /// What is left of a tensor. A global cut takes from all alike, which no real criterion does exactly.
 fn pruned(mut layer: LayerCount, rule: &Prune) -> LayerCount {
-    let rate = rule.rates.get(&layer.name).copied().unwrap_or(rule.rate);
-    layer.living -= cut(layer.living, rate);
-    layer.prunable = rate > 0.0;
+    let own = rule.rates.get(&layer.name).copied().map(Amount::Rate);
+    let left = match own.unwrap_or(rule.amount) {
+        Amount::Rate(rate) => layer.living - cut(layer.living, rate),
+        Amount::Density(density) => (density * layer.total as f64).ceil() as u64,
+    };
+    layer.prunable = own != Some(Amount::Rate(0.0));
+    layer.living = left;
     layer
 }
 

@@ -1,0 +1,99 @@
+//! `criterion = "snip"`, or with settings of its own: `criterion = { name = "synflow", iterations = 100 }`.
+
+use super::super::DTYPES;
+use crate::sweep::{
+    diagnostic::suggest,
+    section::Section,
+    tree::{Tree, Val},
+    value::{count, positive, text, word, word_of},
+};
+use tombola_spec::settings::{Comparison, Criterion, CutSchedule, Dtype, GraspSign, Signs};
+
+const SIGNS: &[(&str, Option<Signs>)] =
+    &[("any", None), ("same", Some(Signs::Same)), ("differ", Some(Signs::Differ))];
+const GRASP_SIGNS: &[(&str, GraspSign)] = &[("paper", GraspSign::Paper), ("opposite", GraspSign::Opposite)];
+const SCHEDULES: &[(&str, CutSchedule)] =
+    &[("exponential", CutSchedule::Exponential), ("linear", CutSchedule::Linear)];
+
+/// Every criterion but those called as a [`Comparison`].
+const NAMES: [&str; 6] = ["magnitude", "random", "snip", "gradient", "grasp", "synflow"];
+
+/// The criterion written in the table `prune`.
+pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Criterion> {
+    let Some(entry) = table.get("criterion") else {
+        table.defaulted("criterion");
+        return Some(Criterion::Magnitude);
+    };
+    let path = table.path("criterion");
+    if let Val::Table(tree) = &entry.node.value {
+        let mut own = Section::new(table.notes, &path, entry.at, tree);
+        let name = own.required("name", "\"synflow\"", text)?;
+        let criterion = known(&name, "name", &mut own)?;
+        own.finish();
+        return Some(criterion);
+    }
+    let name = table.read("criterion", &entry.node, text)?;
+    if !names().contains(&name.as_str()) {
+        unknown(&name, "criterion", table);
+        return None;
+    }
+    let none = Tree::default();
+    known(&name, "name", &mut Section::new(table.notes, &path, entry.node.at, &none))
+}
+
+fn names() -> Vec<&'static str> {
+    NAMES.into_iter().chain(Comparison::ALL.map(Comparison::name)).collect()
+}
+
+fn unknown(name: &str, key: &str, table: &mut Section<'_, '_>) {
+    let hint = suggest(name, &names(), "known:");
+    table.complain(key, format!("`{name}` is not known here"), hint);
+}
+
+/// The criterion of this name, with its settings in `own`.
+fn known(name: &str, key: &str, own: &mut Section<'_, '_>) -> Option<Criterion> {
+    Some(match name {
+        "magnitude" => Criterion::Magnitude,
+        "random" => Criterion::Random,
+        "snip" => Criterion::Snip,
+        "gradient" => Criterion::Gradient,
+        "grasp" => {
+            let temperature = own.or("temperature", 200.0, positive);
+            let sign = own.or("sign", GraspSign::Paper, word(GRASP_SIGNS));
+            Criterion::Grasp { temperature: temperature?, sign: sign? }
+        }
+        "synflow" => {
+            let iterations = own.or("iterations", 100, count);
+            let schedule = own.or("schedule", CutSchedule::Exponential, word(SCHEDULES));
+            let dtype = own.or("dtype", Dtype::F64, word(DTYPES));
+            Criterion::Synflow { iterations: iterations?, schedule: schedule?, dtype: dtype? }
+        }
+        _ => {
+            let Some(comparison) = Comparison::ALL.into_iter().find(|known| known.name() == name) else {
+                unknown(name, key, own);
+                return None;
+            };
+            Criterion::Deconstructed { comparison, signs: own.or("signs", None, word(SIGNS))? }
+        }
+    })
+}
+
+/// A criterion and its settings by dotted name, for people.
+pub(in crate::sweep) fn describe(criterion: Criterion, add: &mut impl FnMut(&str, String)) {
+    add("prune.criterion", criterion.name().to_owned());
+    match criterion {
+        Criterion::Magnitude | Criterion::Random | Criterion::Snip | Criterion::Gradient => {}
+        Criterion::Grasp { temperature, sign } => {
+            add("prune.criterion.temperature", temperature.to_string());
+            add("prune.criterion.sign", word_of(GRASP_SIGNS, sign).to_owned());
+        }
+        Criterion::Synflow { iterations, schedule, dtype } => {
+            add("prune.criterion.iterations", iterations.to_string());
+            add("prune.criterion.schedule", word_of(SCHEDULES, schedule).to_owned());
+            add("prune.criterion.dtype", word_of(DTYPES, dtype).to_owned());
+        }
+        Criterion::Deconstructed { comparison: _, signs } => {
+            add("prune.criterion.signs", word_of(SIGNS, signs).to_owned());
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! One prune step: scores, cuts, and scores again where the criterion wants to.
+
+use super::{Subject, criterion, select};
+use crate::{
+    error::{EngineError, Result},
+    mask::Mask,
+};
+use tombola_spec::{
+    arch::Architecture,
+    job::Stream,
+    ladder,
+    settings::{Amount, Prune},
+};
+
+/// One prune step: the mask that `rule` leaves of `mask` (`None` = dense).
+///
+/// # Errors
+/// When the amount is impossible, a rate names no weight tensor, the mask is another network's, or a living weight's
+/// score is not finite.
+pub fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>, ties: &Stream) -> Result<Mask> {
+    let architecture = &subject.architecture;
+    let mut mask = mask.cloned().unwrap_or_else(|| Mask::dense(architecture));
+    mask.check(architecture)?;
+    check(architecture, rule)?;
+    let criterion = criterion(rule.criterion);
+    let pools = ladder::pools(architecture, rule);
+    for pool in &pools {
+        pool.layers.iter().for_each(|&layer| mask.layers[layer].prunable = pool.is_prunable());
+    }
+    let living =
+        |layers: &[usize], mask: &Mask| layers.iter().map(|&layer| mask.layers[layer].living()).sum();
+    let ways: Vec<(u64, u64)> = pools
+        .iter()
+        .map(|pool| {
+            let alive = living(&pool.layers, &mask);
+            (alive, pool.left(alive))
+        })
+        .collect();
+    for done in 1..=criterion.iterations() {
+        let mut scores = criterion.score(subject, &mask)?;
+        if rule.invert {
+            scores.iter_mut().flatten().for_each(|score| *score = -*score);
+        }
+        // Equal scores of all are a fault of the first iteration; later ones may well reach them.
+        let lots = criterion.draws_lots() || done > 1;
+        for (pool, &(from, to)) in pools.iter().zip(&ways) {
+            let left = criterion.living_after(done, from, to);
+            select::cut(&mut mask, &pool.layers, left, &scores, (ties, lots))?;
+        }
+    }
+    Ok(mask)
+}
+
+fn check(architecture: &Architecture, rule: &Prune) -> Result<()> {
+    let tensors = architecture.weights();
+    if let Some(name) = rule.rates.keys().find(|name| !tensors.iter().any(|tensor| tensor.name == **name)) {
+        let names: Vec<_> = tensors.iter().map(|tensor| format!("`{}`", tensor.name)).collect();
+        let known = names.join(", ");
+        return Err(EngineError::Settings(format!(
+            "no weight tensor is called `{name}`; hint: there are {known}"
+        )));
+    }
+    let (Amount::Rate(own) | Amount::Density(own)) = rule.amount;
+    let mut amounts = rule.rates.values().chain([&own]);
+    match amounts.find(|amount| !(0.0..=1.0).contains(*amount)) {
+        Some(amount) => Err(EngineError::Settings(format!("prune amount `{amount}` is not between 0 and 1"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,145 @@
+//! What a criterion may look at.
+
+use super::gradients::{Masked, host};
+use crate::{
+    checkpoint::{FileKind, TensorFile},
+    error::{EngineError, Result},
+    mask::Mask,
+    nn::Layout,
+    plan::kind_of,
+    train::{outputs, values},
+};
+use std::path::Path;
+use tch::{Device, Tensor};
+use tombola_spec::{
+    arch::Architecture,
+    job::{Drawn, PruneJob, Scored},
+    settings::{Criterion, Dtype},
+};
+
+/// A network to be pruned, on a device.
+pub struct Subject {
+    /// Its layers.
+    pub(super) architecture: Architecture,
+    pub(super) layout: Layout,
+    /// Everything it computes with, `[P]`.
+    pub(super) parameters: Tensor,
+    /// The same as it was before training, if that was asked for.
+    initial: Option<Tensor>,
+    /// Images `[N, C, H, W]` and labels `[N]`, if some were asked for.
+    examples: Option<(Tensor, Tensor)>,
+}
+
+impl Subject {
+    /// The network of a job: its weights from `weights_file` unless they are drawn, and the examples it looks at.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is about another network.
+    pub(crate) fn load(
+        job: &PruneJob,
+        weights_file: Option<&Path>,
+        examples: Option<(Tensor, Tensor)>,
+        device: Device,
+    ) -> Result<Self> {
+        let architecture = job.network.architecture()?;
+        let (layout, kind) = (Layout::of(&architecture), kind_of(dtype(job)));
+        let draw = |drawn: &Drawn| outputs::initial(&drawn.model, &architecture, &drawn.init, kind);
+        let parameters = match (&job.weights, weights_file) {
+            (Scored::Drawn(drawn), _) => draw(drawn)?,
+            (Scored::Trained(_), Some(path)) => {
+                let file = TensorFile::load(path, FileKind::Weights)?;
+                file.expect_network(&architecture.name)?;
+                values::get(&file, layout.entries(), kind, None)?
+            }
+            (Scored::Trained(job), None) => {
+                return Err(EngineError::Settings(format!("the weights of job {job} were not given")));
+            }
+        };
+        let initial = job.initial.as_ref().map(draw).transpose()?;
+        let initial = initial.map(|initial| initial.f_to(device)).transpose()?;
+        Ok(Self { parameters: parameters.f_to(device)?, initial, examples, layout, architecture })
+    }
+
+    /// A network with these values of all its tensors, one vector each in the order of `Architecture::tensors`.
+    ///
+    /// # Errors
+    /// When they are not this network's.
+    pub fn of(architecture: &Architecture, parameters: &[Vec<f64>]) -> Result<Self> {
+        let layout = Layout::of(architecture);
+        if !layout.entries().iter().map(|entry| entry.len).eq(parameters.iter().map(Vec::len)) {
+            let what = format!("the weights are not those of `{}`", architecture.name);
+            return Err(EngineError::Settings(what));
+        }
+        let parameters = Tensor::f_from_slice(&parameters.concat())?;
+        Ok(Self { architecture: architecture.clone(), layout, parameters, initial: None, examples: None })
+    }
+
+    /// The same with examples to look at: images `[N, C, H, W]` and labels `[N]`.
+    #[must_use]
+    pub fn with_examples(self, images: Tensor, labels: Tensor) -> Self {
+        Self { examples: Some((images, labels)), ..self }
+    }
+
+    /// The same in another number format.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn in_numbers_of(&self, dtype: Dtype) -> Result<Self> {
+        let parameters = self.parameters.f_to_kind(kind_of(dtype))?;
+        let (architecture, layout) = (self.architecture.clone(), self.layout.clone());
+        Ok(Self { architecture, layout, parameters, initial: None, examples: None })
+    }
+
+    /// The mask with which all its weights live.
+    pub fn dense(&self) -> Mask {
+        Mask::dense(&self.architecture)
+    }
+
+    /// Mean cross-entropy of its examples, nat, logits divided by `temperature`.
+    ///
+    /// # Errors
+    /// When it has no examples.
+    pub fn loss(&self, temperature: f64) -> Result<f64> {
+        Masked::new(self, &self.dense())?.loss_of(self.examples()?, temperature)
+    }
+
+    pub(super) fn examples(&self) -> Result<&(Tensor, Tensor)> {
+        let missing =
+            || EngineError::Settings("a criterion that looks at examples was given none".to_owned());
+        self.examples.as_ref().ok_or_else(missing)
+    }
+
+    /// The weights of each weight tensor.
+    pub(super) fn weights(&self) -> Result<Vec<Vec<f64>>> {
+        self.weights_in(&self.parameters)
+    }
+
+    /// Those before training.
+    pub(super) fn initial_weights(&self) -> Result<Option<Vec<Vec<f64>>>> {
+        self.initial.as_ref().map(|initial| self.weights_in(initial)).transpose()
+    }
+
+    fn weights_in(&self, flat: &Tensor) -> Result<Vec<Vec<f64>>> {
+        let all = host(flat)?;
+        let weights = self.architecture.weights();
+        let entry = |name: &str| self.layout.entries().iter().find(|entry| entry.name == name);
+        let values =
+            |name: &str| entry(name).map(|entry| all[entry.offset..entry.offset + entry.len].to_vec());
+        Ok(weights.iter().filter_map(|weight| values(&weight.name)).collect())
+    }
+
+    /// A mask over all trained parameters, like them.
+    pub(super) fn flat(&self, mask: &Mask) -> Result<Tensor> {
+        let mask = values::mask_of(mask, &self.layout, self.parameters.kind())?;
+        Ok(mask.f_to(self.parameters.device())?)
+    }
+}
+
+/// The arithmetic a job's scores are computed in. Weights are ranked as f32 whatever they were trained in.
+fn dtype(job: &PruneJob) -> Dtype {
+    match (job.rule.criterion, &job.data) {
+        (Criterion::Synflow { dtype, .. }, _) => dtype,
+        (_, Some(data)) => data.dtype,
+        (_, None) => Dtype::F32,
+    }
+}
