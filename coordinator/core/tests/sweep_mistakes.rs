@@ -58,6 +58,11 @@ const SETTINGS: &[Case] = &[
     ("an architecture without widths", r#""mnist_lenet_300_100""#, r#""mnist_lenet_""#),
     ("a depth no network has", r#""mnist_lenet_300_100""#, r#""cifar_resnet_18""#),
     ("images too small for the network", r#""mnist_lenet_300_100""#, r#""cifar_vgg_16""#),
+    (
+        "a batch that cannot be normalized",
+        "\"mnist_lenet_300_100\"\n\n[data]\nset = \"mnist\"\n\n[train]\nsteps = \"3000it\"\nbatch = 60",
+        "\"cifar_resnet_20\"\n\n[data]\nset = \"mnist\"\n\n[train]\nsteps = \"3000it\"\nbatch = 1",
+    ),
     ("an unknown scale", r#""mnist_lenet_300_100""#, "\"cifar_resnet_20\"\nbn_init = \"fixed\""),
     ("an unknown initialization", r#""mnist_lenet_300_100""#, "\"mnist_lenet_300_100\"\ninit = \"xavier\""),
     ("a data set misspelt", r#"set = "mnist""#, r#"set = "fashion-mnist""#),

@@ -110,7 +110,8 @@ fn downsample(shortcut: &mut Trunk, name: &str, reshaped: bool, outputs: u32, st
 
 #[cfg(test)]
 mod tests {
-    use crate::arch::Architecture;
+    use crate::arch::{Architecture, Parameter};
+    use std::collections::BTreeSet;
 
     fn imagenet(name: &str) -> Architecture {
         Architecture::parse(name, [3, 224, 224], 1000).unwrap()
@@ -137,19 +138,22 @@ mod tests {
         assert_eq!(network.element_count(), 11_689_512 + 2 * 4_800);
     }
 
-    /// Names and shapes of torchvision 0.24's `resnet18().state_dict()`, without `num_batches_tracked`.
+    /// The lists are the names and shapes of torchvision 0.26's `state_dict()`, without `num_batches_tracked`, which
+    /// `load_state_dict` fills in by itself.
     #[test]
-    fn resnet_18_has_torchvisions_names_and_shapes() {
-        let told = |tensor: &crate::arch::Parameter| {
+    fn networks_of_imagenet_have_torchvisions_names_and_shapes() {
+        let told = |tensor: &Parameter| {
             let shape: Vec<_> = tensor.shape.iter().map(u32::to_string).collect();
             format!("{} {}", tensor.name, shape.join("x"))
         };
-        let mut found: Vec<_> = imagenet("imagenet_resnet_18").tensors().iter().map(told).collect();
-        let mut wanted: Vec<_> =
-            include_str!("torchvision_resnet18.txt").lines().map(str::to_owned).collect();
-        found.sort_unstable();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted);
+        for (name, list) in [
+            ("imagenet_resnet_18", include_str!("torchvision_resnet18.txt")),
+            ("imagenet_resnet_50", include_str!("torchvision_resnet50.txt")),
+        ] {
+            let found: BTreeSet<_> = imagenet(name).tensors().iter().map(told).collect();
+            let wanted: BTreeSet<_> = list.lines().map(str::to_owned).collect();
+            assert_eq!(found, wanted);
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ use crate::SpecError;
 /// The widest network: channels of its first convolution.
 const MOST_CHANNELS: u32 = 1024;
 
+/// The deepest network; ResNet-1202 is that of arXiv 1512.03385.
+const MOST_DEPTH: u32 = 1202;
+
 /// A layer list, and the shape of what comes out of it so far.
 pub(super) struct Trunk {
     pub(super) layers: Vec<Layer>,
@@ -15,6 +18,7 @@ pub(super) struct Trunk {
 }
 
 /// A convolution; zeros are added so that at stride 1 the image keeps its size.
+#[derive(Clone, Copy)]
 pub(super) struct Filter {
     pub(super) outputs: u32,
     /// Height and width, odd.
@@ -106,14 +110,14 @@ pub(super) fn depth_and_width(
 }
 
 /// A number written in one way only: a leading zero or sign would give one network two names, and so two fingerprints.
-pub(super) fn number(text: &str) -> Option<u32> {
+fn number(text: &str) -> Option<u32> {
     let plain = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| plain)
 }
 
 /// `depth` as `layers * n + 2`, n from 1 up to what anybody has trained; else an error that tells the nearest depths.
 pub(super) fn repeats(name: &str, depth: u32, layers: u32) -> Result<u32, SpecError> {
-    let most = MOST_DEPTH / layers;
+    let most = (MOST_DEPTH - 2) / layers;
     let n = depth.saturating_sub(2) / layers;
     if depth == layers * n.min(most) + 2 && n > 0 {
         return Ok(n);
@@ -127,6 +131,3 @@ pub(super) fn repeats(name: &str, depth: u32, layers: u32) -> Result<u32, SpecEr
         format!("depths are {layers} n + 2, up to {}; nearest: {}", layers * most + 2, near.join(", "));
     Err(SpecError::new(what, hint))
 }
-
-/// ResNet-1202 is the deepest of arXiv 1512.03385.
-const MOST_DEPTH: u32 = 1200;

@@ -1,7 +1,7 @@
 //! Networks as libtorch computes them: interprets layer lists of `spec::arch`.
 //!
-//! Knows nothing of families, optimizers, masks or plans. A new kind of layer is an arm in [`forward`], which must take the
-//! number of lanes from its parameters: with a leading lane dimension all lanes are computed at once. Its gradients are
+//! Knows nothing of families, optimizers, masks or plans. A new kind of layer is an arm in [`forward`], for one
+//! network and for lanes: with a leading lane dimension of its tensors all lanes are computed at once. Its gradients are
 //! libtorch's autograd's business, so that its arm in [`ByHand::new`], which only makes the step of a perceptron cheaper,
 //! may decline.
 
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    /// One normalization, a third of whose channels is its input's colour: what PyTorch's documentation says, by hand.
+    /// What PyTorch's documentation says of `BatchNorm2d`, by hand.
     #[test]
     fn training_normalizes_by_the_batch_and_evaluation_by_what_training_left() {
         let network = Architecture {

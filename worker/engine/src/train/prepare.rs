@@ -180,10 +180,10 @@ fn bits_of(provenance: &Provenance) -> Provenance {
 fn apply(mask: &Tensor, memory: &Snapshot, layout: &Layout) -> Result<()> {
     let _guard = no_grad_guard();
     // Adding zero turns the -0.0 of a negative weight times zero into 0.0.
-    let apply = |mut tensor: Tensor| tensor.f_mul_(mask)?.f_add_scalar_(0.0);
-    let _ = apply(layout.trained_part(&memory.weights)?)?;
-    for state in &memory.state {
-        let _ = apply(state.shallow_clone())?;
+    let mut parts = vec![layout.trained_part(&memory.weights)?];
+    parts.extend(memory.state.iter().map(Tensor::shallow_clone));
+    for mut part in parts {
+        let _ = part.f_mul_(mask)?.f_add_scalar_(0.0)?;
     }
     Ok(())
 }
