@@ -214,7 +214,7 @@ pub(crate) fn fingerprint(number: u64) -> Fingerprint {
 pub(crate) fn edit(job: &mut StageJob, change: impl FnOnce(&mut TrainJob)) {
     match &mut job.spec {
         JobSpec::Train(spec) => change(spec),
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) => panic!("not a training job"),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => panic!("not a training job"),
     }
 }
 

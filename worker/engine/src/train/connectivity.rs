@@ -1,0 +1,129 @@
+//! An analysis: networks on the straight line between two solutions, evaluated one by one.
+
+use super::{Link, group::guarded, input, library::Material, values};
+use crate::{
+    checkpoint::{FileKind, TensorFile},
+    error::{EngineError, Result},
+    nn::Layout,
+    plan::{Part, Score, evaluate, kind_of},
+};
+use std::{path::PathBuf, time::Instant};
+use tch::{Kind, Tensor};
+use tombola_spec::{
+    JobId,
+    arch::Architecture,
+    job::{BatchStatistics, ConnectivityJob, Input, Output},
+    outcome::{ConnectivitySummary, CurvePoint, Provenance, Split, Summary},
+    slot::{Event, StageJob},
+};
+
+/// One such job, with all it reads at hand.
+pub(super) struct Line {
+    job: JobId,
+    spec: ConnectivityJob,
+    architecture: Architecture,
+    material: Material,
+    /// Weights at alpha 0 and 1, files.
+    ends: [PathBuf; 2],
+    provenance: Provenance,
+}
+
+impl Line {
+    /// A line over `material`.
+    ///
+    /// # Errors
+    /// When the settings cannot work, or an input was not given.
+    pub(super) fn open(
+        job: &StageJob,
+        spec: ConnectivityJob,
+        material: Material,
+        provenance: Provenance,
+    ) -> Result<Self> {
+        if spec.alphas < 2 {
+            let what = format!("{} values of alpha make no line; hint: at least 2", spec.alphas);
+            return Err(EngineError::Settings(what));
+        }
+        let end = |at: usize| -> Result<PathBuf> {
+            Ok(input(job, Input { job: spec.ends[at], output: Output::Weights })?.to_owned())
+        };
+        let (ends, architecture) = ([end(0)?, end(1)?], spec.recipe.architecture()?);
+        Ok(Self { job: job.job, spec, architecture, material, ends, provenance })
+    }
+
+    /// Evaluates the line. Ends with an event, unless it was cancelled or the stage halted: an analysis has no
+    /// checkpoints and begins anew.
+    pub(super) fn run(self, link: &dyn Link) {
+        link.emit(Event::Started { job: self.job, iteration: 0 });
+        link.progress(self.job, 0);
+        let begun = Instant::now();
+        match guarded(|| self.curve(link)) {
+            Ok(None) => {}
+            Ok(Some(curve)) => {
+                let device_seconds = begun.elapsed().as_secs_f64();
+                let summary = Summary::Connectivity(ConnectivitySummary { curve, device_seconds });
+                let (job, provenance) = (self.job, self.provenance);
+                link.emit(Event::Finished { job, outputs: [].into(), summary, provenance });
+            }
+            Err(failure) => link.emit(Event::Failed { job: self.job, failure }),
+        }
+    }
+
+    /// Every evaluation; `None` if it was stopped.
+    fn curve(&self, link: &dyn Link) -> Result<Option<Vec<CurvePoint>>> {
+        let layout = Layout::of(&self.architecture);
+        let [from, to] = [self.end(0, &layout)?, self.end(1, &layout)?];
+        let mut curve = Vec::new();
+        for &bn in &self.spec.bn {
+            for alpha in self.spec.grid() {
+                let network = match bn {
+                    BatchStatistics::Interpolate => self.between(&from, &to, alpha)?,
+                };
+                let parameters = layout.views(&network)?;
+                for &split in &self.spec.on {
+                    let Some(Score { loss, accuracy }) = self.score(&parameters, split, link)? else {
+                        return Ok(None);
+                    };
+                    curve.push(CurvePoint { bn, split, alpha, loss, error: 1.0 - accuracy });
+                }
+            }
+        }
+        Ok(Some(curve))
+    }
+
+    /// An end's weights, `[P]`, in f64: nothing is lost and interpolation rounds once.
+    fn end(&self, at: usize, layout: &Layout) -> Result<Tensor> {
+        let file = TensorFile::load(&self.ends[at], FileKind::Weights)?;
+        file.expect_network(&self.architecture.name)?;
+        values::get(&file, layout, Kind::Double, None)
+    }
+
+    /// Weights at `alpha`, `[P]`, in the format and on the device of training. Each end is met exactly, and so is a
+    /// weight that both ends share: libtorch's `lerp` steps from the nearer end.
+    fn between(&self, from: &Tensor, to: &Tensor, alpha: f64) -> Result<Tensor> {
+        let network = from.f_lerp(to, alpha)?.f_to_kind(kind_of(self.spec.recipe.dtype))?;
+        Ok(network.f_to(self.material.examples.device())?)
+    }
+
+    /// Loss and accuracy on a split; `None` if it was stopped meanwhile.
+    fn score(&self, parameters: &[Tensor], split: Split, link: &dyn Link) -> Result<Option<Score>> {
+        let (layers, examples) = (&self.architecture.layers, &self.material.examples);
+        let stopped = || link.cancelled(self.job) || link.halt() != super::Halt::No;
+        let score = match split {
+            Split::Train => {
+                let batches = examples.rows(&self.material.train_rows);
+                evaluate(layers, parameters, batches.take_while(|_| !stopped()))
+            }
+            Split::Validation => {
+                evaluate(layers, parameters, examples.slices(Part::Validation).take_while(|_| !stopped()))
+            }
+            Split::Test => {
+                evaluate(layers, parameters, examples.slices(Part::Test).take_while(|_| !stopped()))
+            }
+        }?;
+        if stopped() {
+            return Ok(None);
+        }
+        let empty = || EngineError::Settings(format!("the {} split has no examples", split.name()));
+        score.ok_or_else(empty).map(Some)
+    }
+}
