@@ -86,8 +86,9 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     if !pruned {
         lasts.insert(0);
     }
-    let analyses =
-        analysis::read(written_analyses, &analysis::Given { lasts: &lasts, branches: &branches }, notes);
+    let names = branch::names(written_branches);
+    let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names };
+    let analyses = analysis::read(written_analyses, &given, notes);
     for variant in variants.iter().flatten() {
         branches.iter().for_each(|branch| branch.check(&variant.settings, notes));
         analyses.iter().for_each(|analysis| analysis.check(&variant.settings, notes));

@@ -20,10 +20,7 @@ use crate::{
     prune::{Subject, prune, run_random_mask},
     simd,
 };
-use std::{
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{path::PathBuf, thread};
 use tombola_spec::{
     Digest,
     job::{Input, JobSpec, Output, PruneJob, Scored, TrainJob},
@@ -55,7 +52,7 @@ impl Engine {
             let done = guarded(|| match &job.spec {
                 JobSpec::Train(spec) => self.admit(stage, job, spec, &mut groups),
                 JobSpec::Connectivity(spec) => {
-                    let material = self.library.material(&spec.recipe)?;
+                    let material = self.library.material(&spec.recipe.data, spec.recipe.dtype)?;
                     let provenance = self.provenance("alone", 1, Some(material.digest));
                     lines.push(Line::open(job, spec.clone(), material, provenance)?);
                     Ok(())

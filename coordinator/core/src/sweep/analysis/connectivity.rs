@@ -112,8 +112,7 @@ fn statistics(node: &Node) -> Reading<BatchStatistics> {
 
 /// Names of branches, and `ticket`.
 fn lines(given: &Given<'_>) -> impl Fn(&Node) -> Reading<Vec<String>> {
-    let branches = given.branches.iter().map(|branch| branch.name.clone());
-    let known: Vec<String> = [TICKET.to_owned()].into_iter().chain(branches).collect();
+    let known: Vec<String> = [TICKET.to_owned()].into_iter().chain(given.names.iter().cloned()).collect();
     move |node| {
         let one = |node: &Node| {
             let name = text(node)?;
@@ -180,7 +179,8 @@ impl Connectivity {
     /// Whether every line has something to compare in the longest trial; if not, that is noted.
     fn finds_some(&self, table: &mut Section<'_, '_>, given: &Given<'_>) -> bool {
         let Some(&last) = given.lasts.last() else { return true };
-        let empty = |of: &&String| self.places(of, last, given.branches) == 0;
+        let is_read = |of: &String| of == TICKET || given.branches.iter().any(|branch| branch.name == *of);
+        let empty = |of: &&String| is_read(of) && self.places(of, last, given.branches) == 0;
         let empty: Vec<&String> = self.of.iter().filter(empty).collect();
         for of in &empty {
             let (what, hint) = match self.between {

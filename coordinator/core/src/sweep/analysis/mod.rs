@@ -25,7 +25,10 @@ const KINDS: &[Kind<Read>] = &[("connectivity", connectivity::read)];
 pub(super) struct Given<'a> {
     /// How many prunings trials have, as far as that is known; 0 where nothing is pruned.
     pub(super) lasts: &'a BTreeSet<u32>,
+    /// Those that can be read.
     pub(super) branches: &'a [Branch],
+    /// All that are written: whoever names a broken one makes no second mistake.
+    pub(super) names: &'a [String],
 }
 
 /// What a kind of analysis does.

@@ -117,6 +117,14 @@ pub(super) fn read(
     tree.0.iter().filter_map(|entry| one(entry, lasts, notes)).collect()
 }
 
+/// The branches written, those with mistakes included.
+pub(super) fn names(entry: Option<&Entry>) -> Vec<String> {
+    match entry.map(|entry| &entry.node.value) {
+        Some(Val::Table(tree)) => tree.0.iter().map(|entry| entry.key.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn one(entry: &Entry, lasts: &BTreeSet<u32>, notes: &mut Notes) -> Option<Branch> {
     let path = format!("branch.{}", entry.key);
     let named = is_free(entry, notes);

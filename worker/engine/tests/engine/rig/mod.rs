@@ -336,7 +336,7 @@ impl Outcomes {
     pub(crate) fn summary(&self, number: u64) -> &TrainSummary {
         match self.finished(number).1 {
             Summary::Train(summary) => summary,
-            Summary::Mask(_) => panic!("a mask's summary"),
+            Summary::Mask(_) | Summary::Connectivity(_) => panic!("not a training's summary"),
         }
     }
 
