@@ -35,6 +35,8 @@ pub struct TrialPlan {
     pub settings: TrialSettings,
     /// The trial's own line first, then branches.
     pub rounds: Vec<RoundPlan>,
+    /// The jobs of analyses of these rounds.
+    pub analyses: Vec<AnalysisPlan>,
 }
 
 /// Every setting of a trial, resolved.
@@ -125,6 +127,26 @@ pub struct RoundPlan {
     pub density: f64,
 }
 
+/// One job of an analysis of a round. An analysis compares numbered solutions; where it trains one of them for itself,
+/// the job says that number twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnalysisPlan {
+    /// Name of the analysis.
+    pub analysis: String,
+    /// What is compared: `copies` of a round, or consecutive `rounds` of a line.
+    pub ends: String,
+    /// Branch of the round; empty on the trial's own line.
+    pub branch: String,
+    /// Copy of that branch.
+    pub copy: u32,
+    /// The round; of consecutive rounds the earlier one.
+    pub round: u32,
+    /// Numbers of the two solutions compared; twice the same for the training of one.
+    pub pair: [u32; 2],
+    /// The job.
+    pub job: Fingerprint,
+}
+
 /// One job and what it waits for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobPlan {
@@ -136,6 +158,6 @@ pub struct JobPlan {
     pub parents: Vec<Fingerprint>,
     /// Iterations on the longest way from this job (included) to the end of the sweep: the critical path first.
     pub height: u64,
-    /// How many rounds of this sweep stand on this very job (1 = not shared inside the sweep).
+    /// How many rounds and analyses of this sweep have this very job (1 = not shared inside the sweep).
     pub users: u32,
 }

@@ -91,6 +91,27 @@ pub struct RoundRow {
     pub density: f64,
 }
 
+/// A job of an analysis of a round: see [`crate::plan::AnalysisPlan`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnalysisRow {
+    /// The trial.
+    pub trial: TrialId,
+    /// Name of the analysis.
+    pub analysis: String,
+    /// `copies`, `rounds`.
+    pub ends: String,
+    /// Branch of the round, empty on the own line.
+    pub branch: String,
+    /// Copy of the branch.
+    pub copy: u32,
+    /// The round.
+    pub round: u32,
+    /// The solutions compared; twice the same for the training of one.
+    pub pair: [u32; 2],
+    /// The job.
+    pub job: JobId,
+}
+
 /// A job as stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRow {
@@ -291,6 +312,8 @@ pub enum Write {
     },
     /// New rounds.
     AddRounds(Vec<RoundRow>),
+    /// Jobs of analyses of rounds; those that are there stay as they are.
+    AddAnalyses(Vec<AnalysisRow>),
     /// New jobs; fingerprints are unique.
     AddJobs(Vec<JobRow>),
     /// A sweep wants these jobs (idempotent).

@@ -40,6 +40,7 @@ train = {{ steps = "1000it", batch = 60, optimizer = "{optimizer}", lr = 0.1 }}
 prune = {{ scope = "global", {prune} }}
 branch.reinit = {{}}
 branch.random_mask = {{}}
+analysis.connectivity = {{}}
 "#
     )
 }
@@ -55,6 +56,7 @@ fn settings() -> BTreeMap<String, Option<String>> {
     for file in pruned.into_iter().chain(files) {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {
             let name = setting.name.replace(".reinit.", ".NAME.").replace(".random_mask.", ".NAME.");
+            let name = name.replace(".connectivity.", ".NAME.");
             settings.insert(name, setting.is_default.then_some(setting.value));
         }
     }
@@ -86,9 +88,17 @@ fn the_reference_tells_the_defaults_there_are() {
 #[test]
 fn its_examples_can_be_planned() {
     let examples = blocks(&readme(), "toml");
-    let [whole, axes] = examples.as_slice() else { panic!("a whole file and a block of axes") };
+    let [whole, axes, analysis] = examples.as_slice() else {
+        panic!("a file, a block of axes, one of analyses")
+    };
     let plan = sweep::load(whole).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(plan.trials.len(), 10, "two rewind points times five seeds");
+    let plan = sweep::load(&format!("{whole}{analysis}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(
+        plan.trials[0].analyses.len(),
+        5 * (2 + 3),
+        "two copies and three pairs; `random` has no round 0"
+    );
     let (before, _) = whole.split_once("[axes]").unwrap();
     let plan =
         sweep::load(&format!("{before}[axes]\n{axes}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));

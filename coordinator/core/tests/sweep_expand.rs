@@ -488,3 +488,137 @@ mod settings {
         assert_eq!(sweep::diff(&old, &old), []);
     }
 }
+
+mod analyses {
+    use super::*;
+    use tombola_core::plan::AnalysisPlan;
+    use tombola_spec::job::{ConnectivityJob, TrainJob};
+
+    #[track_caller]
+    fn trained<'a>(plan: &'a Plan, analysis: &AnalysisPlan) -> &'a TrainJob {
+        let JobSpec::Train(train) = job(plan, analysis.job) else { panic!("a training") };
+        train
+    }
+
+    #[track_caller]
+    fn compared<'a>(plan: &'a Plan, analysis: &AnalysisPlan) -> &'a ConnectivityJob {
+        let JobSpec::Connectivity(compared) = job(plan, analysis.job) else { panic!("a comparison") };
+        compared
+    }
+
+    fn places(trial: &TrialPlan) -> Vec<(&str, u32, u32, [u32; 2])> {
+        let place = |plan: &'_ AnalysisPlan| (plan.copy, plan.round, plan.pair);
+        let all = trial.analyses.iter();
+        all.map(|plan| (plan.branch.as_str(), place(plan).0, place(plan).1, place(plan).2)).collect()
+    }
+
+    #[test]
+    fn the_rounds_own_training_is_one_of_the_copies() {
+        let plan = load(&file("1", "", "analysis.lmc = { kind = \"connectivity\", rounds = [2] }"));
+        let trial = &plan.trials[0];
+        assert_eq!(places(trial), [("", 0, 2, [0, 1]), ("", 0, 2, [1, 1])]);
+        let (line, copy) = (compared(&plan, &trial.analyses[0]), trained(&plan, &trial.analyses[1]));
+        assert_eq!(line.ends, [trial.rounds[2].train[0], trial.analyses[1].job]);
+        let JobSpec::Train(own) = job(&plan, trial.rounds[2].train[0]) else { panic!("a round trains") };
+        assert_ne!(copy.order, own.order, "another order of the data");
+        assert_eq!(TrainJob { order: own.order.clone(), ..copy.clone() }, *own, "and nothing else");
+        assert_eq!(rounds(trial).len(), 4, "a copy is no round");
+    }
+
+    #[test]
+    fn every_pair_of_copies_of_every_line_is_compared() {
+        let branch = "branch.reinit = { rounds = [1, 3], copies = 2 }\n";
+        let lmc =
+            "analysis.lmc = { kind = \"connectivity\", of = [\"reinit\"], rounds = \"0..=3\", copies = 3 }";
+        let plan = load(&file("1", "", &format!("{branch}{lmc}")));
+        let trial = &plan.trials[0];
+        let comparisons: Vec<_> = places(trial).into_iter().filter(|(.., [a, b])| a != b).collect();
+        let pairs = [[0, 1], [0, 2], [1, 2]];
+        let expected: Vec<_> = [(0, 1), (0, 3), (1, 1), (1, 3)]
+            .into_iter()
+            .flat_map(|(copy, round)| pairs.map(|pair| ("reinit", copy, round, pair)))
+            .collect();
+        assert_eq!(comparisons, expected);
+        let comparison = |plan: &&AnalysisPlan| plan.pair[0] != plan.pair[1];
+        let ends: HashSet<_> =
+            trial.analyses.iter().filter(comparison).map(|analysis| compared(&plan, analysis).ends).collect();
+        assert_eq!(ends.len(), expected.len());
+    }
+
+    #[test]
+    fn the_dense_network_is_copied_from_the_rewind_point_on() {
+        let lmc = "analysis.lmc = { kind = \"connectivity\", rounds = [0] }";
+        let plan = load(&file("1", ", rewind = \"40it\"", lmc));
+        let trial = &plan.trials[0];
+        let copy = trained(&plan, &trial.analyses[1]);
+        assert_eq!(copy.start, Start::Continue(trial.rounds[0].train[0]));
+        assert_eq!((copy.from, copy.to, copy.mask), (Steps::its(40), Steps::its(100), None));
+        assert_eq!(compared(&plan, &trial.analyses[0]).ends[0], trial.rounds[0].train[1]);
+        let from_start = load(&file("1", "", lmc));
+        let copy = trained(&from_start, &from_start.trials[0].analyses[1]);
+        assert!(matches!(copy.start, Start::Init(_)) && copy.from.is_zero(), "{copy:?}");
+    }
+
+    #[test]
+    fn copies_differ_even_where_all_rounds_see_one_order() {
+        let same = file("1", "", "analysis.lmc = { kind = \"connectivity\", copies = 3 }");
+        let plan = load(&same.replace("lr = 0.1 }", "lr = 0.1, order = \"same\" }"));
+        let round_1 =
+            plan.trials[0].analyses.iter().filter(|plan| plan.round == 1 && plan.pair[0] == plan.pair[1]);
+        let orders: HashSet<_> = round_1.map(|analysis| trained(&plan, analysis).order.clone()).collect();
+        assert_eq!(orders.len(), 2);
+    }
+
+    #[test]
+    fn consecutive_rounds_are_compared_without_training_anything() {
+        let between =
+            "analysis.path = { kind = \"connectivity\", between = \"rounds\", rounds = [0, 1, 3, 2] }";
+        let plan = load(&file("1", "", between));
+        let trial = &plan.trials[0];
+        assert_eq!(places(trial), [("", 0, 0, [0, 1]), ("", 0, 1, [1, 2]), ("", 0, 2, [2, 3])]);
+        let ends = compared(&plan, &trial.analyses[1]).ends;
+        assert_eq!(ends, [trial.rounds[1].train[0], trial.rounds[2].train[0]]);
+        assert_eq!(fingerprints(&load(&file("1", "", ""))).len() + 3, plan.jobs.len());
+    }
+
+    #[test]
+    fn two_analyses_share_their_copies() {
+        let one = |name: &str, alphas| {
+            format!("analysis.{name} = {{ kind = \"connectivity\", alphas = {alphas} }}\n")
+        };
+        let few = load(&file("1", "", &one("few", 5)));
+        let both = load(&file("1", "", &(one("few", 5) + &one("many", 50))));
+        assert_eq!(both.jobs.len(), few.jobs.len() + 4, "one comparison a round more");
+        let summary = sweep::summary(&both);
+        assert_eq!(summary.kinds["connectivity"], 8);
+        assert_eq!(summary.iterations_asked, 100 * (4 + 2 * 4));
+    }
+
+    #[test]
+    fn an_analysis_takes_no_plan_over_the_limit_unseen() {
+        let plan = load(&file(
+            "\"1..=3\"",
+            "",
+            "branch.reinit = {}\nanalysis.lmc = { kind = \"connectivity\", of = [\"ticket\", \"reinit\"], copies = 4 }",
+        ));
+        let each = 3 + 6;
+        assert_eq!(plan.trials[0].analyses.len(), (4 + 3) * each);
+    }
+
+    #[test]
+    fn an_extension_may_add_an_analysis_and_change_none() {
+        let lmc = |settings: &str| {
+            file("1", "", &format!("analysis.lmc = {{ kind = \"connectivity\", {settings} }}"))
+        };
+        let old = load(&lmc("rounds = [0, 1]"));
+        assert!(sweep::lost(&load(&file("1", "", "")), &old).is_empty());
+        assert!(sweep::lost(&old, &load(&lmc("rounds = \"0..=3\""))).is_empty());
+        assert!(sweep::lost(&old, &load(&lmc("rounds = [0, 1], copies = 3"))).is_empty());
+        for settings in ["rounds = [1]", "rounds = [0, 1], alphas = 5", "rounds = [0, 1], on = [\"test\"]"] {
+            let lost = sweep::lost(&old, &load(&lmc(settings)));
+            let [change] = lost.as_slice() else { panic!("{settings}: {lost:?}") };
+            assert_eq!(change.setting, "analysis.lmc");
+            assert_ne!(change.old, change.new, "people see what differs");
+        }
+    }
+}

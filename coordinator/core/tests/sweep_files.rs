@@ -23,5 +23,5 @@ fn every_sweep_that_ships_can_be_planned() {
         names.push(name);
     }
     names.sort();
-    assert_eq!(names, ["demo", "lth-lenet"]);
+    assert_eq!(names, ["demo", "lmc-lenet", "lth-lenet"]);
 }

@@ -219,6 +219,57 @@ const AXES_AND_BRANCHES: &[Case] = &[
     ),
 ];
 
+/// An analysis in place of the branch, which stays before it.
+macro_rules! analysis {
+    ($what:literal, $settings:literal) => {
+        (
+            $what,
+            "reinit = { rounds = [5, 13] }",
+            concat!("reinit = { rounds = [5, 13] }\n\n[analysis]\n", $settings),
+        )
+    };
+}
+
+const ANALYSES: &[Case] = &[
+    analysis!("an analysis of an unknown kind", r#"lmc = { kind = "conectivity" }"#),
+    analysis!("an analysis that does not say its kind", "lmc = {}"),
+    analysis!("an analysis that is a number", "lmc = 3"),
+    analysis!("a name that no column could have", r#"LMC = { kind = "connectivity" }"#),
+    analysis!("an analysis with an unknown setting", "connectivity = { alpha = 30 }"),
+    analysis!("an analysis of a branch that is not there", r#"connectivity = { of = ["ticket", "renit"] }"#),
+    analysis!("an analysis of nothing", "connectivity = { of = [] }"),
+    analysis!("a line twice", r#"connectivity = { of = ["ticket", "ticket"] }"#),
+    analysis!("an analysis beyond the last round", r#"connectivity = { rounds = "0..=21" }"#),
+    analysis!(
+        "rounds that the branch does not have",
+        r#"connectivity = { of = ["reinit"], rounds = [0, 6] }"#
+    ),
+    analysis!("one copy", "connectivity = { copies = 1 }"),
+    analysis!("more copies than anybody trains", "connectivity = { copies = 1000 }"),
+    analysis!("one value of alpha", "connectivity = { alphas = 1 }"),
+    analysis!("a split misspelt", r#"connectivity = { on = ["trian"] }"#),
+    (
+        "a split that is empty",
+        "[data]\nset = \"mnist\"",
+        "[analysis]\nconnectivity = { on = [\"validation\", \"test\"] }\n\n[data]\nset = \"mnist\"\nvalidation = 0",
+    ),
+    analysis!("statistics that nothing has", r#"connectivity = { bn = ["interpolate", "recompute"] }"#),
+    analysis!("copies between rounds", r#"connectivity = { between = "rounds", copies = 2 }"#),
+    analysis!(
+        "rounds of which no two are consecutive",
+        r#"connectivity = { between = "rounds", rounds = [1, 3] }"#
+    ),
+    analysis!(
+        "a branch without consecutive rounds",
+        r#"connectivity = { between = "rounds", of = ["ticket", "reinit"] }"#
+    ),
+    analysis!("something else than copies and rounds", r#"connectivity = { between = "seeds" }"#),
+    analysis!(
+        "more comparisons than a sweep may have",
+        "connectivity = { copies = 100, alphas = 2 }\n\n[axes]\n\"prune.rate\" = { range = \"0.1..=0.9\", step = 0.1 }"
+    ),
+];
+
 #[track_caller]
 fn messages(text: &str) -> String {
     match sweep::load(text) {
@@ -263,6 +314,20 @@ fn mistakes_in_pruning() {
 #[test]
 fn mistakes_in_axes_and_branches() {
     insta::assert_snapshot!(told(AXES_AND_BRANCHES));
+}
+
+#[test]
+fn mistakes_in_analyses() {
+    insta::assert_snapshot!(told(ANALYSES));
+}
+
+#[test]
+fn without_pruning_there_is_round_0_to_compare_and_no_other() {
+    let dense = GOOD.split("[prune]").next().unwrap().to_owned() + "[analysis]\n";
+    sweep::load(&format!("{dense}lmc = {{ kind = \"connectivity\" }}")).unwrap();
+    insta::assert_snapshot!(messages(&format!(
+        "{dense}lmc = {{ kind = \"connectivity\", rounds = \"0..=2\" }}"
+    )));
 }
 
 #[test]

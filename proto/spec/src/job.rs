@@ -6,6 +6,7 @@
 use crate::{
     Fingerprint, SpecError, Steps,
     arch::Architecture,
+    outcome::Split,
     settings::{Model, Prune, Recipe, ScoreData},
 };
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub enum JobSpec {
     Prune(PruneJob),
     /// Draw a random mask with another mask's counts.
     RandomMask(RandomMaskJob),
+    /// Evaluate networks on the line between two solutions.
+    Connectivity(ConnectivityJob),
 }
 
 /// Train from one anchor to the next.
@@ -157,6 +160,51 @@ pub enum Preserve {
     PerLayer,
 }
 
+/// Evaluate networks on the straight line between two solutions (arXiv 1912.05671, section 2): weights
+/// `(1 - alpha) a + alpha b`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectivityJob {
+    /// Network, data, numerics; the rest of it says how the ends were trained.
+    pub recipe: Arc<Recipe>,
+    /// The training jobs whose [`Output::Weights`] are the ends, at alpha 0 and 1.
+    pub ends: [Fingerprint; 2],
+    /// How many values of alpha, evenly spaced over [0, 1], both ends included; at least 2.
+    pub alphas: u32,
+    /// What is evaluated on. `train` is the whole training split, without augmentation.
+    pub on: Vec<Split>,
+    /// Which running statistics an interpolated network gets; all of them are evaluated.
+    pub bn: Vec<BatchStatistics>,
+}
+
+/// Where the BatchNorm statistics of an interpolated network come from. A network without
+/// BatchNorm has none, and is the same by every convention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchStatistics {
+    /// Interpolated like the weights.
+    Interpolate,
+    /// Then moved by one pass over the training examples, as training would move them.
+    Recompute,
+}
+
+impl BatchStatistics {
+    /// Its name in SQL and in sweep files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interpolate => "interpolate",
+            Self::Recompute => "recompute",
+        }
+    }
+}
+
+impl ConnectivityJob {
+    /// The values of alpha, in order.
+    pub fn grid(&self) -> Vec<f64> {
+        let last = f64::from(self.alphas.saturating_sub(1).max(1));
+        (0..self.alphas).map(|index| f64::from(index) / last).collect()
+    }
+}
+
 /// An output of another job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Input {
@@ -230,12 +278,13 @@ impl std::str::FromStr for Output {
 }
 
 impl JobSpec {
-    /// `train`, `prune` or `random_mask`.
+    /// `train`, `prune`, `random_mask` or `connectivity`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Train(_) => "train",
             Self::Prune(_) => "prune",
             Self::RandomMask(_) => "random_mask",
+            Self::Connectivity(_) => "connectivity",
         }
     }
 
@@ -251,6 +300,9 @@ impl JobSpec {
                 weights.into_iter().chain(job.mask).collect()
             }
             Self::RandomMask(job) => vec![job.mask],
+            Self::Connectivity(job) => {
+                job.ends.iter().map(|&job| Input { job, output: Output::Weights }).collect()
+            }
         }
     }
 
@@ -263,17 +315,18 @@ impl JobSpec {
                 initial.into_iter().chain([Output::Weights]).chain(state).collect()
             }
             Self::Prune(_) | Self::RandomMask(_) => vec![Output::Mask],
+            Self::Connectivity(_) => Vec::new(),
         }
     }
 
-    /// Iterations this job trains (0 for masks).
+    /// Iterations this job trains (0 for masks and analyses).
     pub fn iterations(&self) -> u64 {
         match self {
             Self::Train(job) => {
                 let per_epoch = job.recipe.iterations_per_epoch();
                 job.to.iterations(per_epoch).saturating_sub(job.from.iterations(per_epoch))
             }
-            Self::Prune(_) | Self::RandomMask(_) => 0,
+            Self::Prune(_) | Self::RandomMask(_) | Self::Connectivity(_) => 0,
         }
     }
 
@@ -281,6 +334,7 @@ impl JobSpec {
     pub fn data_set(&self) -> Option<&str> {
         match self {
             Self::Train(job) => Some(&job.recipe.data.set),
+            Self::Connectivity(job) => Some(&job.recipe.data.set),
             Self::Prune(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
             Self::RandomMask(_) => None,
         }

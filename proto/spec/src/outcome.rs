@@ -1,6 +1,9 @@
 //! What a finished or failed job reports.
 
-use crate::{Digest, job::Output};
+use crate::{
+    Digest,
+    job::{BatchStatistics, Output},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -32,6 +35,33 @@ pub enum Summary {
     Train(TrainSummary),
     /// Of a prune step or a random mask.
     Mask(MaskSummary),
+    /// Of the line between two solutions.
+    Connectivity(ConnectivitySummary),
+}
+
+/// Loss and error on the line between two solutions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectivitySummary {
+    /// Every evaluation.
+    pub curve: Vec<CurvePoint>,
+    /// Seconds it took on the device.
+    pub device_seconds: f64,
+}
+
+/// One evaluation on the line between two solutions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Convention of the BatchNorm statistics.
+    pub bn: BatchStatistics,
+    /// What was evaluated on.
+    pub split: Split,
+    /// Place on the line: 0 is the first end, 1 the second.
+    pub alpha: f64,
+    /// Mean cross-entropy, nat.
+    #[serde(with = "crate::float")]
+    pub loss: f64,
+    /// Fraction of wrong answers.
+    pub error: f64,
 }
 
 /// Figures of a training segment.
@@ -75,7 +105,7 @@ pub struct Measure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// Batches trained on.
+    /// Examples trained on.
     Train,
     /// The held-out part of the training set.
     Validation,
@@ -140,7 +170,7 @@ pub struct LayerCount {
 /// How a result was computed: enough to compute the same bits again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Execution plan: `cpu-lanes` or `fused`; `rust` for masks.
+    /// Execution plan: `cpu-lanes` or `fused`; `rust` for masks, `alone` for analyses.
     pub plan: String,
     /// Device and its model, such as `cpu AMD EPYC 7763 64-Core Processor` or `cuda:0 NVIDIA H200`.
     pub device: String,

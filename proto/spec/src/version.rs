@@ -11,12 +11,20 @@ pub const RANDOM: u32 = 1;
 pub const TRAINING: u32 = 1;
 /// Raised when a criterion or the selector picks other weights for the same input.
 pub const SELECTION: u32 = 1;
+/// Raised when an analysis finds other figures for the same inputs.
+pub const ANALYSIS: u32 = 1;
 /// Raised when jobs can say what earlier builds cannot read: a new criterion, optimizer, kind of layer, …
 pub const VOCABULARY: u32 = 2;
 
 /// Everything that coordinator and workers must agree on, by name.
-pub const fn components() -> [(&'static str, u32); 4] {
-    [("random", RANDOM), ("training", TRAINING), ("selection", SELECTION), ("vocabulary", VOCABULARY)]
+pub const fn components() -> [(&'static str, u32); 5] {
+    [
+        ("random", RANDOM),
+        ("training", TRAINING),
+        ("selection", SELECTION),
+        ("analysis", ANALYSIS),
+        ("vocabulary", VOCABULARY),
+    ]
 }
 
 /// The components that decide a job's result, by name; part of its fingerprint.
@@ -25,5 +33,7 @@ pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
         JobSpec::Train(_) => vec![("random", RANDOM), ("training", TRAINING)],
         JobSpec::Prune(_) => vec![("random", RANDOM), ("selection", SELECTION)],
         JobSpec::RandomMask(_) => vec![("random", RANDOM)],
+        // What its ends depend on is in their fingerprints.
+        JobSpec::Connectivity(_) => vec![("analysis", ANALYSIS)],
     }
 }

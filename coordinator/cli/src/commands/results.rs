@@ -1,14 +1,18 @@
 //! `tombola results`: accuracy against density, ticket beside its controls.
 
 use super::Context;
-use crate::{client::Client, output::count, report::table};
+use crate::{
+    client::Client,
+    output::count,
+    report::{barrier, table},
+};
 use std::process::ExitCode;
 use tombola_wire::v1::{GetRequest, ResultsResponse, SweepRef};
 
 /// Show accuracy against density, tickets beside their controls.
 ///
 /// One table for each setting of the sweep's axes. Test accuracy at the end of training: mean ± standard deviation between
-/// seeds, copies averaged inside a seed first.
+/// seeds, copies averaged inside a seed first. Of a sweep with analyses, the error barriers of each round as well.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Results {
     /// The sweep's name or id.
@@ -34,6 +38,10 @@ impl Results {
 /// The tables; where there are none yet because jobs failed, that.
 pub(super) async fn words(client: &Client, sweep: &str, results: &ResultsResponse) -> anyhow::Result<String> {
     let tables = table::render(results);
+    let barriers = barrier::render(results);
+    if !results.curve.is_empty() && !barriers.is_empty() {
+        return Ok(format!("{tables}\n\n{barriers}"));
+    }
     if !results.curve.is_empty() {
         return Ok(tables);
     }

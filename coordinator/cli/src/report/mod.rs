@@ -1,5 +1,7 @@
 //! What results look like: a table for the terminal, a page with a plot for people. Pure: answers in, text out.
 
+pub(crate) mod barrier;
+mod chart;
 pub(crate) mod html;
 mod plot;
 mod scale;
@@ -92,14 +94,14 @@ fn heading(group: &str) -> String {
 fn of_group(results: &ResultsResponse, group: &str) -> ResultsResponse {
     let curve = results.curve.iter().filter(|point| point.group == group).cloned().collect();
     let runs = results.runs.iter().filter(|run| run.group == group).cloned().collect();
-    ResultsResponse { curve, runs, sql: String::new() }
+    ResultsResponse { curve, runs, ..Default::default() }
 }
 
 /// The trials' own lines of all groups: what a plot can show beside each other.
 fn tickets(results: &ResultsResponse) -> ResultsResponse {
     let curve = results.curve.iter().filter(|point| point.branch.is_empty()).cloned().collect();
     let runs = results.runs.iter().filter(|run| run.branch.is_empty()).cloned().collect();
-    ResultsResponse { curve, runs, sql: String::new() }
+    ResultsResponse { curve, runs, ..Default::default() }
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ pub(super) mod tests {
             ..Default::default()
         };
         let runs = curve.iter().flat_map(|p| [run(p, 1), run(p, 2)]).collect();
-        ResultsResponse { curve, runs, sql: "select 1 where 'a' < 'b'".into() }
+        ResultsResponse { curve, runs, sql: "select 1 where 'a' < 'b'".into(), ..Default::default() }
     }
 
     #[test]
@@ -96,10 +96,10 @@ pub(super) mod tests {
     /// The same of two settings, the second of which sorts before the first as text.
     pub(in crate::report) fn two_settings() -> ResultsResponse {
         let of = |group: &str| {
-            let ResultsResponse { curve, runs, sql } = small();
+            let ResultsResponse { curve, runs, .. } = small();
             let curve = curve.into_iter().map(|point| CurvePoint { group: group.into(), ..point }).collect();
             let runs = runs.into_iter().map(|run| RunPoint { group: group.into(), ..run }).collect();
-            ResultsResponse { curve, runs, sql }
+            ResultsResponse { curve, runs, ..Default::default() }
         };
         let (mut all, more) =
             (of("model.name=LeNet prune.rewind=2000it"), of("model.name=LeNet prune.rewind=100it"));

@@ -57,7 +57,10 @@ impl Scheduler {
     /// Whether a job waits for nothing but jobs of the same lease, and is nothing special.
     fn can_follow(&self, job: &Job, inside: &BTreeSet<JobId>) -> bool {
         let missing = job.parents.iter().filter(|parent| !self.graph.get(**parent).is_some_and(Job::done));
-        job.state == State::Waiting
+        // Nothing stands on a job without outputs, so that holding it for this slot would only make others wait.
+        let leads_on = !job.spec.outputs().is_empty();
+        leads_on
+            && job.state == State::Waiting
             && job.cap == u32::MAX
             && job.checkpoint.is_none()
             && missing.into_iter().all(|parent| inside.contains(parent))

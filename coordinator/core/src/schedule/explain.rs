@@ -86,8 +86,9 @@ impl Scheduler {
             State::Leased { lease } => vec![format!("granted to {}, not begun", self.place_of(lease))],
             State::Running { lease, iteration, .. } => {
                 let (done, all) = (iteration.saturating_sub(job.from), job.iterations);
-                let place = self.place_of(lease);
-                vec![format!("runs on {place}, attempt {}: {done} of {all} iterations done", job.attempt.0)]
+                let told = format!("runs on {}, attempt {}", self.place_of(lease), job.attempt.0);
+                // Only trainings count iterations.
+                vec![if all > 0 { format!("{told}: {done} of {all} iterations done") } else { told }]
             }
             State::Done => vec!["done".to_owned()],
             State::Failed => {
@@ -256,5 +257,9 @@ fn describe(spec: &JobSpec) -> String {
         }
         JobSpec::Prune(job) => format!("prune {}", job.network.name),
         JobSpec::RandomMask(job) => format!("draw a random mask of {}", job.network.name),
+        JobSpec::Connectivity(job) => {
+            let (model, data) = (&job.recipe.model.name, &job.recipe.data.set);
+            format!("compare two solutions of {model} on {data}: {} networks on the line between", job.alphas)
+        }
     }
 }

@@ -43,6 +43,7 @@ impl PackKey {
             JobSpec::Train(job) => (&job.recipe.network(), Some(TrainKey::of(job))),
             JobSpec::Prune(job) => (&job.network, None),
             JobSpec::RandomMask(job) => (&job.network, None),
+            JobSpec::Connectivity(job) => (&job.recipe.network(), None),
         };
         let network = format!("{} {:?} {}", network.name, network.image, network.classes);
         Self { kind: spec.kind(), network, set: spec.data_set().map(str::to_owned), train }
@@ -111,7 +112,7 @@ impl Keys {
         &self.keys[id as usize]
     }
 
-    /// Whether jobs of this key train (rather than make masks).
+    /// Whether jobs of this key train (rather than make masks or compare).
     pub(super) fn trains(&self, id: KeyId) -> bool {
         self.get(id).train.is_some()
     }

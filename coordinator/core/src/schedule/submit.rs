@@ -2,8 +2,8 @@
 
 use super::{Effect, Extension, Scheduler, job::State, sweep::Sweep};
 use crate::{
-    plan::{JobPlan, Plan, RoundPlan, TrialPlan},
-    record::{JobRow, JobState, RoundRow, SweepRow, SweepState, TrialRow, Write},
+    plan::{AnalysisPlan, JobPlan, Plan, RoundPlan, TrialPlan},
+    record::{AnalysisRow, JobRow, JobState, RoundRow, SweepRow, SweepState, TrialRow, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{Attempt, Fingerprint, JobId, SweepId, TrialId};
@@ -17,13 +17,12 @@ impl Scheduler {
         self.write(Write::AddSweep(SweepRow { id, name, source, state }));
         let trials: Vec<TrialRow> =
             (1..).zip(&plan.trials).map(|(number, trial)| self.trial_row(id, number, trial)).collect();
-        let rounds = trials
-            .iter()
-            .zip(&plan.trials)
-            .flat_map(|(row, trial)| trial.rounds.iter().map(|round| (row.id, round)).collect::<Vec<_>>());
-        let rounds = rounds.collect::<Vec<_>>();
+        let mut fresh = Fresh::default();
+        for (row, trial) in trials.iter().zip(&plan.trials) {
+            fresh.add(row.id, trial, |_| true);
+        }
         self.write(Write::AddTrials(trials));
-        self.take_in(id, plan, known, &rounds);
+        self.take_in(id, plan, known, &fresh);
     }
 
     pub(super) fn extend(&mut self, extension: Extension) {
@@ -34,12 +33,12 @@ impl Scheduler {
         let mut number = stored.iter().map(|trial| trial.row.number).max().unwrap_or(0);
         let stored: BTreeMap<&str, &super::StoredTrial> =
             stored.iter().map(|trial| (trial.row.key.as_str(), trial)).collect();
-        let (mut rows, mut rounds) = (Vec::new(), Vec::new());
+        let (mut rows, mut all) = (Vec::new(), Fresh::default());
         for trial in &plan.trials {
             let Some(old) = stored.get(trial.key.as_str()) else {
                 number += 1;
                 let row = self.trial_row(id, number, trial);
-                rounds.extend(trial.rounds.iter().map(|round| (row.id, round)));
+                all.add(row.id, trial, |_| true);
                 rows.push(row);
                 continue;
             };
@@ -49,13 +48,12 @@ impl Scheduler {
             }
             let have: BTreeSet<_> =
                 old.rounds.iter().map(|(branch, copy, round)| (branch.as_str(), *copy, *round)).collect();
-            let fresh = trial.rounds.iter().filter(|round| !have.contains(&place(round)));
-            rounds.extend(fresh.map(|round| (old.row.id, round)));
+            all.add(old.row.id, trial, |round| !have.contains(&place(round)));
         }
         if !rows.is_empty() {
             self.write(Write::AddTrials(rows));
         }
-        self.take_in(id, &plan, known, &rounds);
+        self.take_in(id, &plan, known, &all);
     }
 
     /// Brings a sweep back into memory whose jobs may all be forgotten, or whose claims were given up.
@@ -77,7 +75,7 @@ impl Scheduler {
     }
 
     /// Adds what is new of a plan and claims all of it.
-    fn take_in(&mut self, id: SweepId, plan: &Plan, known: Vec<JobRow>, rounds: &[(TrialId, &RoundPlan)]) {
+    fn take_in(&mut self, id: SweepId, plan: &Plan, known: Vec<JobRow>, fresh: &Fresh<'_>) {
         let mut known: BTreeMap<Fingerprint, JobRow> =
             known.into_iter().map(|row| (row.fingerprint, row)).collect();
         let (mut ids, mut new, mut shared) = (Vec::new(), Vec::new(), Vec::new());
@@ -106,7 +104,8 @@ impl Scheduler {
         if !new.is_empty() {
             self.write(Write::AddJobs(new));
         }
-        self.add_rounds(rounds);
+        self.add_rounds(&fresh.rounds);
+        self.add_analyses(&fresh.analyses);
         self.write(Write::Claim { sweep: id, jobs: ids.clone(), shared });
         for &job in &ids {
             self.graph.claim(id, job);
@@ -171,6 +170,18 @@ impl Scheduler {
         }
     }
 
+    fn add_analyses(&mut self, analyses: &[(TrialId, &AnalysisPlan)]) {
+        let row = |(trial, plan): &(TrialId, &AnalysisPlan)| {
+            let AnalysisPlan { analysis, ends, branch, copy, round, pair, job } = (*plan).clone();
+            let job = self.graph.by_fingerprint.get(&job).copied().unwrap_or_default();
+            AnalysisRow { trial: *trial, analysis, ends, branch, copy, round, pair, job }
+        };
+        let rows: Vec<AnalysisRow> = analyses.iter().map(row).collect();
+        if !rows.is_empty() {
+            self.write(Write::AddAnalyses(rows));
+        }
+    }
+
     /// Links jobs that are new in memory, opens those that had been given up, and queues what can run. A result is
     /// reused, a failure never.
     fn open(&mut self, ids: &[JobId], linked: &BTreeSet<JobId>) {
@@ -199,6 +210,21 @@ impl Scheduler {
             self.consider(id);
             self.fade(id);
         }
+    }
+}
+
+/// What is to be stored of a plan's trials. Analyses that are there already are named again: the store leaves them alone,
+/// and an extension changes none.
+#[derive(Default)]
+struct Fresh<'a> {
+    rounds: Vec<(TrialId, &'a RoundPlan)>,
+    analyses: Vec<(TrialId, &'a AnalysisPlan)>,
+}
+
+impl<'a> Fresh<'a> {
+    fn add(&mut self, id: TrialId, trial: &'a TrialPlan, is_new: impl Fn(&RoundPlan) -> bool) {
+        self.rounds.extend(trial.rounds.iter().filter(|round| is_new(round)).map(|round| (id, round)));
+        self.analyses.extend(trial.analyses.iter().map(|analysis| (id, analysis)));
     }
 }
 

@@ -42,6 +42,11 @@ pub fn lost(old: &Plan, new: &Plan) -> Vec<Change> {
     let is_lost = |change: &Change| match (&change.old, &change.new) {
         (None, _) => false,
         (Some(_), None) => true,
+        (Some(_), Some(_)) if change.setting.starts_with("analysis.") => {
+            let name = change.setting.trim_start_matches("analysis.");
+            let now = after.analyses(&change.trial, name);
+            before.analyses(&change.trial, name).iter().any(|(place, job)| now.get(place) != Some(job))
+        }
         (Some(old), Some(new)) if change.setting == "prune.rounds" => {
             new.parse::<u32>().ok() < old.parse().ok()
         }
@@ -94,7 +99,39 @@ impl<'a> Side<'a> {
         for (name, rounds) in branches {
             settings.insert(format!("branch.{name}"), self.branch(&rounds));
         }
+        for plan in &trial.analyses {
+            let name = format!("analysis.{}", plan.analysis);
+            settings.entry(name).or_insert_with(|| self.analysis(&trial.key, &plan.analysis));
+        }
         settings
+    }
+
+    /// The jobs of an analysis by their places.
+    fn analyses(&self, trial: &str, name: &str) -> BTreeMap<(&'a str, u32, u32, [u32; 2]), Fingerprint> {
+        let plans = self.trials.get(trial).into_iter().flat_map(|trial| &trial.analyses);
+        let named = plans.filter(|plan| plan.analysis == name);
+        named.map(|plan| ((plan.branch.as_str(), plan.copy, plan.round, plan.pair), plan.job)).collect()
+    }
+
+    /// What an analysis does, for people.
+    fn analysis(&self, trial: &str, name: &str) -> String {
+        let jobs = self.analyses(trial, name);
+        let lines: BTreeSet<&str> =
+            jobs.keys().map(|(branch, ..)| if branch.is_empty() { "ticket" } else { branch }).collect();
+        let rounds: BTreeSet<u32> = jobs.keys().map(|(_, _, round, _)| *round).collect();
+        let rounds: Vec<u32> = rounds.into_iter().collect();
+        let pairs: BTreeSet<[u32; 2]> = jobs.keys().map(|(.., pair)| *pair).filter(|[a, b]| a != b).collect();
+        let compared = jobs.values().find_map(|job| match self.jobs.get(job) {
+            Some(JobSpec::Connectivity(job)) => Some(job),
+            _ => None,
+        });
+        let how = compared.map_or_else(String::new, |job| {
+            let on: Vec<&str> = job.on.iter().map(|split| split.name()).collect();
+            let bn: Vec<&str> = job.bn.iter().map(|bn| bn.name()).collect();
+            format!(", {} alphas on {}, statistics: {}", job.alphas, on.join(", "), bn.join(", "))
+        });
+        let lines: Vec<&str> = lines.into_iter().collect();
+        format!("of {}, rounds {}, {} pairs{how}", lines.join(", "), joined(&rounds), pairs.len())
     }
 
     fn branch(&self, rounds: &[&RoundPlan]) -> String {

@@ -1,6 +1,7 @@
-//! From settings to jobs: dense trunks cut at anchors, rounds of pruning and rewinding, branches.
+//! From settings to jobs: dense trunks cut at anchors, rounds of pruning and rewinding, branches, analyses.
 
 use super::{
+    analysis::Analysis,
     branch::{Branch, From, Grown},
     diagnostic::{Diagnostic, Diagnostics},
     file::{SweepFile, Variant},
@@ -52,11 +53,11 @@ pub fn expand_onto(file: &SweepFile, stored: &Dense) -> Result<Plan, Diagnostics
                     Some(dense) => line.keep(dense, &mut jobs),
                     None => line.train_densely(&trunk, &mut jobs),
                 }
-                trials.push(trial(&line, variant, &file.branches, &mut jobs));
+                trials.push(trial(&line, variant, file, &mut jobs));
             }
         }
     }
-    let jobs = jobs.finish(trials.iter().flat_map(|trial| &trial.rounds));
+    let jobs = jobs.finish(&trials);
     Ok(Plan { name: file.name.clone(), trials, jobs })
 }
 
@@ -67,7 +68,9 @@ fn check_size(file: &SweepFile, trunks: &Trunks) -> Result<(), Diagnostics> {
             .branches
             .iter()
             .map(|branch| branch.rounds_in(last) * u64::from(branch.copies) * branch.grow.jobs());
-        trunks.trunk(variant).points.len() as u64 + 2 * u64::from(last) + branches.sum::<u64>()
+        let analyses = file.analyses.iter().map(|analysis| analysis.compare.most_jobs(last, &file.branches));
+        let own = trunks.trunk(variant).points.len() as u64 + 2 * u64::from(last);
+        branches.chain(analyses).fold(own, u64::saturating_add)
     };
     let trials = file.seeds.len() as u64 * u64::from(file.repeat);
     let jobs = file.variants.iter().map(one).fold(0u64, u64::saturating_add).saturating_mul(trials);
@@ -133,7 +136,7 @@ fn its(iterations: u64) -> Steps {
 /// What all rounds and branches of one trial have in common.
 #[derive(Debug)]
 pub(super) struct Line {
-    recipe: Arc<Recipe>,
+    pub(super) recipe: Arc<Recipe>,
     pub(super) network: Network,
     seed: u64,
     repeat: u32,
@@ -262,6 +265,31 @@ impl Line {
         self.trunk.map_or_else(|| self.initialization(), Start::Rewind)
     }
 
+    /// A round's training from its rewind point on, once more: equal in everything but the order of the data, which is that
+    /// of another `copy`. Copy 0 is the round's own training. The optimizer goes on or begins anew as it does there.
+    pub(super) fn retrain(&self, round: &RoundPlan, copy: u32, jobs: &mut Jobs) -> Option<Fingerprint> {
+        // No branch has such a name, so that this noise is no branch's.
+        let order = self.order(&format!("{}/{}", round.branch, round.copy), copy, round.round);
+        let job = match (round.mask, round.train.last()) {
+            _ if copy == 0 => return round.train.last().copied(),
+            (None, _) => TrainJob {
+                recipe: self.recipe.clone(),
+                start: self.trunk.map_or_else(|| self.initialization(), Start::Continue),
+                mask: None,
+                order,
+                from: self.rewind,
+                to: self.end,
+                keep_state: false,
+            },
+            (Some(_), Some(own)) => {
+                let Some(JobSpec::Train(own)) = jobs.spec(*own) else { return None };
+                TrainJob { order, ..own.clone() }
+            }
+            (Some(_), None) => return None,
+        };
+        Some(jobs.add(JobSpec::Train(job)))
+    }
+
     fn start_of(&self, branch: &Branch) -> Steps {
         match branch.grow.start() {
             From::Zero => Steps::ZERO,
@@ -307,7 +335,7 @@ impl Anchor<'_> {
     }
 }
 
-fn trial(line: &Line, variant: &Variant, branches: &[Branch], jobs: &mut Jobs) -> TrialPlan {
+fn trial(line: &Line, variant: &Variant, file: &SweepFile, jobs: &mut Jobs) -> TrialPlan {
     let mut rounds = vec![RoundPlan {
         branch: String::new(),
         kind: "ticket".to_owned(),
@@ -326,10 +354,12 @@ fn trial(line: &Line, variant: &Variant, branches: &[Branch], jobs: &mut Jobs) -
             .map(|architecture| ladder::densities(&architecture, &prune.rule, prune.rounds))
             .unwrap_or_default();
         own_rounds(line, prune, &ladder, jobs, &mut rounds);
-        for branch in branches {
+        for branch in &file.branches {
             branch_rounds(line, branch, prune.rounds, jobs, &mut rounds);
         }
     }
+    let compared = |analysis: &Analysis| analysis.compare.compare(&analysis.name, line, &rounds, jobs);
+    let analyses = file.analyses.iter().flat_map(compared).collect();
     TrialPlan {
         key: key(&variant.axes, line.seed, line.repeat),
         seed: line.seed,
@@ -337,6 +367,7 @@ fn trial(line: &Line, variant: &Variant, branches: &[Branch], jobs: &mut Jobs) -
         axes: variant.axes.clone(),
         settings: variant.settings.clone(),
         rounds,
+        analyses,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A sweep file with every setting resolved and checked.
 
 use super::{
+    analysis::{self, Analysis},
     axes::{Axes, MOST, Values},
     branch::{self, Branch},
     diagnostic::{Diagnostic, Diagnostics, Notes, position},
@@ -21,6 +22,7 @@ pub struct SweepFile {
     /// One per assignment of the axes, in file order; seeds multiply them.
     pub(super) variants: Vec<Variant>,
     pub(super) branches: Vec<Branch>,
+    pub(super) analyses: Vec<Analysis>,
     /// Settings that are not in the file, by dotted name.
     pub(super) defaults: BTreeSet<String>,
     /// Line and column of the first axis, else of the seeds: where a sweep that is too large is complained about.
@@ -73,6 +75,7 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     let repeat = top.or("repeat", 1, count);
     top.know(&settings::TABLES);
     let (written_axes, written_branches) = (top.get("axes"), top.get("branch"));
+    let written_analyses = top.get("analysis");
     top.finish();
 
     let axes = Axes::read(written_axes, notes);
@@ -80,8 +83,15 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     let variants = variants(tree, &axes, &mut lasts, notes);
     let pruned = tree.get("prune").is_some() || axes.vary("prune");
     let branches = branch::read(written_branches, pruned, &lasts, notes);
+    if !pruned {
+        lasts.insert(0);
+    }
+    let names = branch::names(written_branches);
+    let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names };
+    let analyses = analysis::read(written_analyses, &given, notes);
     for variant in variants.iter().flatten() {
         branches.iter().for_each(|branch| branch.check(&variant.settings, notes));
+        analyses.iter().for_each(|analysis| analysis.check(&variant.settings, notes));
     }
     nobody_looks(tree, &variants, notes);
     let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
@@ -91,6 +101,7 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         repeat: repeat?,
         variants: variants.into_iter().collect::<Option<_>>()?,
         branches,
+        analyses,
         defaults: std::mem::take(&mut notes.defaults),
         place: position(text, place),
     })

@@ -1,6 +1,6 @@
 //! Collects the jobs of a sweep, each once, parents before children.
 
-use crate::plan::{JobPlan, RoundPlan};
+use crate::plan::{JobPlan, TrialPlan};
 use std::{collections::HashMap, sync::Arc};
 use tombola_spec::{Fingerprint, job::JobSpec};
 
@@ -29,9 +29,17 @@ impl Jobs {
         fingerprint
     }
 
-    /// The jobs, with the rounds that stand on each counted and the critical path below each measured.
-    pub(super) fn finish<'a>(mut self, rounds: impl Iterator<Item = &'a RoundPlan>) -> Vec<JobPlan> {
-        for fingerprint in rounds.flat_map(|round| round.mask.iter().chain(&round.train)) {
+    /// What a job that was added does.
+    pub(super) fn spec(&self, fingerprint: Fingerprint) -> Option<&JobSpec> {
+        self.index.get(&fingerprint).map(|&at| &*self.jobs[at].spec)
+    }
+
+    /// The jobs, with the rounds and analyses that have each counted and the critical path below each measured.
+    pub(super) fn finish(mut self, trials: &[TrialPlan]) -> Vec<JobPlan> {
+        let of_rounds = trials.iter().flat_map(|trial| &trial.rounds);
+        let of_rounds = of_rounds.flat_map(|round| round.mask.iter().chain(&round.train));
+        let of_analyses = trials.iter().flat_map(|trial| &trial.analyses).map(|analysis| &analysis.job);
+        for fingerprint in of_rounds.chain(of_analyses) {
             if let Some(&at) = self.index.get(fingerprint) {
                 self.jobs[at].users += 1;
             }

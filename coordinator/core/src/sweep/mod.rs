@@ -1,7 +1,7 @@
 //! The sweep file: a researcher's TOML, read into settings that make sense, expanded into a plan.
 //!
 //! ```text
-//! tree ─► section, value ─► settings, axes, branch ─► file ─► expand ─► plan
+//! tree ─► section, value ─► settings, axes, branch, analysis ─► file ─► expand ─► plan
 //!                    notes of every mistake, each with its place and a hint
 //! ```
 //!
@@ -9,11 +9,13 @@
 //! - top: `name`; `seeds` (`"1..=5"`, `[1, 2, 3]`, or one number); `repeat` (whole trials again with other noise, 1).
 //! - `model`, `data`, `train`, `prune`: one file each under `settings/`. Left-out settings have defaults, which
 //!   [`resolved`] lists.
-//! - `axes`: settings that take several values (`axes.rs`); `branch`: controls grown from rounds (`branch/`).
+//! - `axes`: settings that take several values (`axes.rs`); `branch`: controls grown from rounds (`branch/`);
+//!   `analysis`: comparisons of what rounds end with (`analysis/`).
 //!
 //! Nothing here reads files, and nothing it is given makes it panic. To add a setting: its reader in `settings/`, its
-//! line in `resolved.rs`. To add a kind of branch: a file in `branch/` and a line in its registry.
+//! line in `resolved.rs`. To add a kind of branch or of analysis: a file in `branch/` or `analysis/` and a line in its registry.
 
+mod analysis;
 mod axes;
 mod branch;
 mod diagnostic;
@@ -21,6 +23,7 @@ mod diff;
 mod expand;
 mod file;
 mod jobs;
+mod kinds;
 mod resolved;
 mod section;
 mod settings;

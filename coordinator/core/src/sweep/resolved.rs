@@ -34,7 +34,8 @@ pub fn resolved(file: &SweepFile) -> Vec<Setting> {
             None => settings.push((name, vec![value])),
         }
     }
-    settings.extend(branches(file).into_iter().map(|(name, value)| (name, vec![value])));
+    settings
+        .extend(branches(file).into_iter().chain(analyses(file)).map(|(name, value)| (name, vec![value])));
     let setting = |(name, values): (String, Vec<String>)| {
         let is_default = file.defaults.contains(&name);
         Setting { name, value: values.join(" | "), is_default }
@@ -51,6 +52,16 @@ fn branches(file: &SweepFile) -> Vec<(String, String)> {
         add("copies", branch.copies.to_string());
         add("start", branch.grow.start().to_string());
         branch.grow.settings().into_iter().for_each(|(key, value)| add(key, value));
+    }
+    settings
+}
+
+fn analyses(file: &SweepFile) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    for analysis in &file.analyses {
+        let mut add = |key: &str, value| settings.push((format!("analysis.{}.{key}", analysis.name), value));
+        add("kind", analysis.kind.to_owned());
+        analysis.compare.settings().into_iter().for_each(|(key, value)| add(key, value));
     }
     settings
 }

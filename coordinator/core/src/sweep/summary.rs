@@ -17,9 +17,9 @@ pub struct Summary {
     pub rounds: u64,
     /// Jobs by kind.
     pub kinds: BTreeMap<&'static str, u64>,
-    /// Jobs that more than one round stands on.
+    /// Jobs that more than one round or analysis has.
     pub shared: u64,
-    /// Iterations if every round trained for itself.
+    /// Iterations if every round and analysis trained for itself.
     pub iterations_asked: u64,
     /// All jobs together.
     pub cost: Cost,
@@ -46,6 +46,8 @@ pub fn summary(plan: &Plan) -> Summary {
     let rounds = || plan.trials.iter().flat_map(|trial| &trial.rounds);
     let iterations: HashMap<_, _> =
         plan.jobs.iter().map(|job| (job.fingerprint, job.spec.iterations())).collect();
+    let analyses = plan.trials.iter().flat_map(|trial| &trial.analyses).map(|analysis| &analysis.job);
+    let trainings = rounds().flat_map(|round| &round.train).chain(analyses);
     let mut kinds = BTreeMap::new();
     for job in &plan.jobs {
         *kinds.entry(job.spec.kind()).or_default() += 1;
@@ -59,7 +61,7 @@ pub fn summary(plan: &Plan) -> Summary {
         rounds: rounds().count() as u64,
         kinds,
         shared: plan.jobs.iter().filter(|job| job.users > 1).count() as u64,
-        iterations_asked: rounds().flat_map(|round| &round.train).filter_map(|job| iterations.get(job)).sum(),
+        iterations_asked: trainings.filter_map(|job| iterations.get(job)).sum(),
         cost: cost(&plan.jobs),
         ladder,
     }
@@ -94,6 +96,7 @@ impl Networks {
             JobSpec::Train(job) => job.recipe.network(),
             JobSpec::Prune(job) => job.network.clone(),
             JobSpec::RandomMask(job) => job.network.clone(),
+            JobSpec::Connectivity(job) => job.recipe.network(),
         };
         if !self.0.contains_key(&network) {
             let architecture = network.architecture().ok()?;
@@ -114,7 +117,7 @@ fn flops(job: &JobSpec, network: &Architecture) -> f64 {
         JobSpec::Train(train) => {
             network.training_flops(train.recipe.train.batch) as f64 * job.iterations() as f64
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) => 0.0,
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => 0.0,
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(2, "0002_views.sql"),
     migration!(3, "0003_jobs.sql"),
     migration!(4, "0004_last_word.sql"),
+    migration!(5, "0005_analyses.sql"),
 ];
 
 /// Where the version is kept.

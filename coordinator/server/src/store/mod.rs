@@ -25,7 +25,7 @@ pub use sql::SqlStore;
 
 use async_trait::async_trait;
 use std::{collections::BTreeMap, sync::Arc};
-use tombola_core::record::{JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
+use tombola_core::record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
 use tombola_spec::{
     Digest, Epoch, Fingerprint, JobId, SweepId, TrialId,
     job::{JobSpec, Output},
@@ -85,6 +85,9 @@ pub trait Store: Send + Sync {
 
     /// Rounds of these trials, by trial, branch, copy, round.
     async fn rounds(&self, trials: &[TrialId]) -> Result<Vec<RoundRow>>;
+
+    /// Jobs of analyses of these trials, by trial, analysis, branch, copy, round and pair.
+    async fn analyses(&self, trials: &[TrialId]) -> Result<Vec<AnalysisRow>>;
 
     /// Protects uploads from garbage collection until `expires`, or until a commit names them. Protections that have
     /// expired by `now` are forgotten.

@@ -13,8 +13,8 @@ use std::{
     sync::Arc,
 };
 use tombola_core::record::{
-    CheckpointRow, JobRow, JobState, LastIds, Millis, PackRow, RoundRow, Snapshot, SweepRow, SweepState,
-    TrialRow,
+    AnalysisRow, CheckpointRow, JobRow, JobState, LastIds, Millis, PackRow, RoundRow, Snapshot, SweepRow,
+    SweepState, TrialRow,
 };
 use tombola_spec::{
     Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId,
@@ -113,6 +113,22 @@ pub(super) async fn rounds(db: Db<'_>, trials: &[TrialId]) -> Result<Vec<RoundRo
     Ok(rounds)
 }
 
+pub(super) async fn analyses(db: Db<'_>, trials: &[TrialId]) -> Result<Vec<AnalysisRow>> {
+    let analysis = |row: &Row| {
+        Ok(AnalysisRow {
+            trial: TrialId(row.unsigned(0)?),
+            analysis: row.text(1)?.into(),
+            branch: row.text(2)?.into(),
+            copy: row.small(3)?,
+            round: row.small(4)?,
+            pair: [row.small(5)?, row.small(6)?],
+            ends: row.text(7)?.into(),
+            job: JobId(row.unsigned(8)?),
+        })
+    };
+    each(db, &sql::ANALYSES, trials).await?.iter().map(analysis).collect()
+}
+
 pub(super) async fn job_specs(db: Db<'_>, jobs: &[JobId]) -> Result<BTreeMap<JobId, Arc<JobSpec>>> {
     let mut recipes = Recipes::default();
     let rows = each(db, &sql::SPECS, jobs).await?;
@@ -191,10 +207,15 @@ struct Recipes {
 impl Recipes {
     fn spec(&mut self, row: &Row, column: usize) -> Result<Arc<JobSpec>> {
         let mut spec: JobSpec = row.json(column)?;
-        if let JobSpec::Train(train) = &mut spec {
-            let text = serde_json::to_string(&*train.recipe)
+        let recipe = match &mut spec {
+            JobSpec::Train(train) => Some(&mut train.recipe),
+            JobSpec::Connectivity(compared) => Some(&mut compared.recipe),
+            JobSpec::Prune(_) | JobSpec::RandomMask(_) => None,
+        };
+        if let Some(recipe) = recipe {
+            let text = serde_json::to_string(&**recipe)
                 .map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
-            train.recipe = Arc::clone(self.seen.entry(text).or_insert_with(|| Arc::clone(&train.recipe)));
+            *recipe = Arc::clone(self.seen.entry(text).or_insert_with(|| Arc::clone(recipe)));
         }
         Ok(Arc::new(spec))
     }

@@ -54,6 +54,14 @@ pub(super) const ROUND_TRAINING: Verb = read(
      where x.ordinal > 0 order by x.trial, x.branch, x.copy, x.round, x.ordinal",
 );
 
+pub(super) const ANALYSES: Verb = read(
+    "analyses",
+    &[("trial", Int)],
+    "select x.trial, x.analysis, x.branch, x.copy, x.round, x.first, x.second, x.ends, x.job
+     from {v} join analysis_jobs x on x.trial = v.trial
+     order by x.trial, x.analysis, x.branch, x.copy, x.round, x.first, x.second",
+);
+
 pub(super) const LIVING_JOBS: Verb = read(
     "living jobs",
     &[],

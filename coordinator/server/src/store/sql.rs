@@ -12,7 +12,7 @@ use super::{
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
-use tombola_core::record::{JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
+use tombola_core::record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
 use tombola_spec::{Digest, Epoch, Fingerprint, JobId, SweepId, TrialId, job::JobSpec};
 
 /// A database that runs statements, in its own dialect.
@@ -97,6 +97,10 @@ impl Store for SqlStore {
 
     async fn trials(&self, sweep: SweepId) -> Result<Vec<TrialRow>> {
         read::trials(&*self.database, sweep).await
+    }
+
+    async fn analyses(&self, trials: &[TrialId]) -> Result<Vec<AnalysisRow>> {
+        read::analyses(&*self.database, trials).await
     }
 
     async fn rounds(&self, trials: &[TrialId]) -> Result<Vec<RoundRow>> {

@@ -10,8 +10,8 @@
 //! Validation losses are 1 - accuracy, and not a number for the random mask of seed 2.
 
 use crate::rig::{Place, SWEEP, Submitted, World, ask, outcome, scenarios, text};
-use tombola_core::record::{Ending, JobRow, JobState, RoundRow, Write};
-use tombola_server::store::Cell;
+use tombola_core::record::{AnalysisRow, Ending, JobRow, JobState, RoundRow, Write};
+use tombola_server::store::{Cell, Store};
 use tombola_spec::{
     Attempt, JobId,
     outcome::{
@@ -32,6 +32,7 @@ scenarios!(
     trials_show_their_settings,
     jobs_are_found_by_round_and_by_result,
     sweeps_are_listed,
+    lines_between_solutions_show_their_barrier,
 );
 
 const ACCURACIES: [[f64; 8]; 2] =
@@ -479,4 +480,89 @@ async fn sweeps_are_listed(place: &Place) {
         "\n1 | small | active | 2 | 2026-11-24T02:54:28.123Z\n",
     )
     .await;
+}
+
+/// One seed, round 0 and 1 of the trial's own line: three copies each, three values of alpha.
+const COMPARED: &str = r#"
+name = "compared"
+seeds = 1
+model = { name = "mnist_lenet_8_4" }
+data  = { set = "mnist" }
+train = { steps = "100it", batch = 50, optimizer = "sgd", lr = 0.1 }
+prune = { scope = "per_layer", rate = 0.5, rounds = 1 }
+analysis.lmc = { kind = "connectivity", copies = 3, alphas = 3, on = ["test"] }
+"#;
+
+/// Error at alpha 0, 1/2 and 1, by the copies compared. Of round 0; round 1 stays at 0.2.
+const ERRORS: [([u32; 2], [f64; 3]); 3] =
+    [([0, 1], [0.10, 0.16, 0.12]), ([0, 2], [0.10, 0.11, 0.14]), ([1, 2], [0.12, 0.12, 0.14])];
+
+fn compared(job: &JobRow, row: &AnalysisRow) -> Outcome {
+    let mut outcome = outcome(job);
+    if let Summary::Connectivity(line) = &mut outcome.summary {
+        let errors = ERRORS.iter().find(|(pair, _)| *pair == row.pair && row.round == 0);
+        for (point, at) in line.curve.iter_mut().zip(0..) {
+            point.error = errors.map_or(0.2, |(_, errors)| errors[at]);
+            point.loss = if at == 1 { f64::NAN } else { point.error + 0.5 };
+        }
+    }
+    outcome
+}
+
+async fn lines_between_solutions_show_their_barrier(place: &Place) {
+    let mut world = World::new(place).await;
+    let sweep = world.submit(COMPARED).await;
+    let mut writes = Vec::new();
+    for job in &sweep.jobs {
+        let row = sweep.analyses.iter().find(|row| row.job == job.id);
+        let outcome = match row {
+            Some(row) => compared(job, row),
+            None if job.spec.kind() == "prune" => masked(job, 1),
+            None => outcome(job),
+        };
+        writes.extend([world.lease(&[job.id]), world.start(job.id), world.finish(job, outcome)]);
+    }
+    world.commit(&writes).await.unwrap();
+    let trial = sweep.trials[0].id;
+    assert_eq!(world.store.analyses(&[trial]).await.unwrap(), sweep.analyses);
+    shows(
+        &world,
+        "select analysis, ends, branch, kind, copy, round, first, second, bn, split, alpha, loss, error from connectivity
+         where sweep = 'compared' and round = 0 and first = 0 and second = 1 order by alpha",
+        "
+lmc | copies |  | ticket | 0 | 0 | 0 | 1 | interpolate | test | 0.000000 | 0.600000 | 0.100000
+lmc | copies |  | ticket | 0 | 0 | 0 | 1 | interpolate | test | 0.500000 | null | 0.160000
+lmc | copies |  | ticket | 0 | 0 | 0 | 1 | interpolate | test | 1.000000 | 0.620000 | 0.120000
+",
+    )
+    .await;
+    // 16 - (10 + 12) / 2, 14 - (10 + 14) / 2, 14 - (12 + 14) / 2
+    shows(
+        &world,
+        "select round, density, first, second, error_first, error_second, barrier, mean_barrier, n_pairs, stable
+         from error_barrier where sweep = 'compared' order by round, first, second",
+        "
+0 | 1.000000 | 0 | 1 | 0.100000 | 0.120000 | 5.000000 | 2.666667 | 3 | 0
+0 | 1.000000 | 0 | 2 | 0.100000 | 0.140000 | 2.000000 | 2.666667 | 3 | 0
+0 | 1.000000 | 1 | 2 | 0.120000 | 0.140000 | 1.000000 | 2.666667 | 3 | 0
+1 | 0.503153 | 0 | 1 | 0.200000 | 0.200000 | 0.000000 | 0.000000 | 3 | 1
+1 | 0.503153 | 0 | 2 | 0.200000 | 0.200000 | 0.000000 | 0.000000 | 3 | 1
+1 | 0.503153 | 1 | 2 | 0.200000 | 0.200000 | 0.000000 | 0.000000 | 3 | 1
+",
+    )
+    .await;
+    shows(
+        &world,
+        "select round, analysis, job_kind, count(*) from round_job where analysis <> ''
+         group by round, analysis, job_kind order by round, job_kind",
+        "
+0 | lmc | connectivity | 3
+0 | lmc | train | 2
+1 | lmc | connectivity | 3
+1 | lmc | train | 2
+",
+    )
+    .await;
+    // The trainings of an analysis are no rounds: curves do not see them.
+    shows(&world, "select count(*) from round_result where sweep = 'compared'", "2\n").await;
 }

@@ -107,6 +107,11 @@ impl Architecture {
         self.tensors().iter().map(|tensor| tensor.len() as u64).sum()
     }
 
+    /// Whether it normalizes batches, and so keeps running statistics.
+    pub fn normalizes(&self) -> bool {
+        self.tensors().iter().any(|tensor| !tensor.role.is_trained())
+    }
+
     /// Multiply-adds of one forward pass of one example, dense, convolution and linear layers only (ShrinkBench's
     /// definition).
     pub fn multiply_adds(&self) -> u64 {

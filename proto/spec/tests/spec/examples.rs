@@ -4,9 +4,10 @@ use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
     job::{
-        Drawn, Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Scored, Start, Stream,
-        TrainJob,
+        BatchStatistics, ConnectivityJob, Drawn, Input, JobSpec, Network, Output, Preserve, PruneJob,
+        RandomMaskJob, Scored, Start, Stream, TrainJob,
     },
+    outcome::Split,
     settings::{
         Amount, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign, Init,
         Model, Optimizer, Order, Prune, Recipe, Scope, ScoreData, ScoreMode, Signs, Train,
@@ -179,6 +180,12 @@ pub(crate) fn normalized() -> TrainJob {
     TrainJob { recipe: Arc::new(recipe), ..dense() }
 }
 
+/// Between two trainings of round 2.
+pub(crate) fn connectivity() -> ConnectivityJob {
+    let (on, bn) = (vec![Split::Train, Split::Test], vec![BatchStatistics::Interpolate]);
+    ConnectivityJob { recipe: rewound().recipe, ends: [parent(2), parent(3)], alphas: 30, on, bn }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -194,5 +201,6 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("snip", JobSpec::Prune(snip())),
         ("inverted_movement", JobSpec::Prune(inverted_movement())),
         ("normalized", JobSpec::Train(normalized())),
+        ("connectivity", JobSpec::Connectivity(connectivity())),
     ]
 }

@@ -31,14 +31,16 @@ fn what_is_hashed_is_frozen() {
 
 #[test]
 fn versions_are_part_of_a_fingerprint() {
-    let versions = [version::RANDOM, version::TRAINING, version::SELECTION];
-    assert_eq!(versions, [1; 3], "a raised version changes fingerprints: accept the new ones");
+    let versions = [version::RANDOM, version::TRAINING, version::SELECTION, version::ANALYSIS];
+    assert_eq!(versions, [1; 4], "a raised version changes fingerprints: accept the new ones");
     for (name, job) in jobs() {
         let bare = blake3::Hasher::new_derive_key("tombola job fingerprint v1")
             .update(canonical_json(&job).as_bytes())
             .finalize();
         assert_ne!(Fingerprint::of(&job).0.0, *bare.as_bytes(), "{name}");
-        assert!(version::components_of(&job).iter().any(|(component, _)| *component == "random"), "{name}");
+        // What an analysis reads was drawn by the jobs it names.
+        let drawn = if matches!(job, JobSpec::Connectivity(_)) { "analysis" } else { "random" };
+        assert!(version::components_of(&job).iter().any(|(component, _)| *component == drawn), "{name}");
     }
 }
 
@@ -50,6 +52,12 @@ fn the_order_of_fields_in_a_message_does_not_matter() {
         assert_eq!(read, job, "{name}");
         assert_eq!(Fingerprint::of(&read), Fingerprint::of(&job), "{name}");
     }
+}
+
+#[test]
+fn alphas_are_evenly_spaced_from_one_end_to_the_other() {
+    let grid = examples::connectivity().grid();
+    assert_eq!((grid.len(), grid[0], grid[1], grid[29]), (30, 0.0, 1.0 / 29.0, 1.0));
 }
 
 /// JSON with the keys of every object in reverse.
@@ -146,6 +154,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("snip", vec![Output::Mask]),
             ("inverted_movement", vec![Output::Mask]),
             ("normalized", vec![Output::Initial, Output::Weights, Output::State]),
+            ("connectivity", vec![]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -165,10 +174,11 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![],
             vec![Output::Weights, Output::Mask],
             vec![],
+            vec![Output::Weights, Output::Weights],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
-    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0, 0, 0, 0, 0, 500]);
+    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0, 0, 0, 0, 0, 500, 0]);
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }
 

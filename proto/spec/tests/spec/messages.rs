@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use tombola_spec::{
     Attempt, Digest, Fingerprint, JobId, LeaseId, Steps, WorkerId,
     data::DataShape,
-    job::{Input, JobSpec, Output, Start, Stream},
+    job::{BatchStatistics, Input, JobSpec, Output, Start, Stream},
     outcome::{
-        Artifact, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary, Measure, Outcome, Provenance,
-        Series, Split, Summary, TrainSummary,
+        Artifact, ConnectivitySummary, CurvePoint, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary,
+        Measure, Outcome, Provenance, Series, Split, Summary, TrainSummary,
     },
     settings::{Amount, Optimizer},
     slot::{Event, OutputFile, Request, Stage, StageJob},
@@ -89,7 +89,11 @@ fn job() -> impl Strategy<Value = JobSpec> {
     let random_mask = (input(), stream()).prop_map(|(mask, stream)| {
         JobSpec::RandomMask(tombola_spec::job::RandomMaskJob { mask, stream, ..examples::random_mask() })
     });
-    prop_oneof![train(), prune, random_mask]
+    let connectivity = (digest(), digest(), any::<u32>()).prop_map(|(a, b, alphas)| {
+        let (ends, job) = ([Fingerprint(a), Fingerprint(b)], examples::connectivity());
+        JobSpec::Connectivity(tombola_spec::job::ConnectivityJob { ends, alphas, ..job })
+    });
+    prop_oneof![train(), prune, random_mask, connectivity]
 }
 
 fn measure() -> impl Strategy<Value = Measure> {
@@ -108,7 +112,16 @@ fn summary() -> impl Strategy<Value = Summary> {
     let layer = (".{0,12}", any::<u64>(), any::<u64>(), any::<bool>())
         .prop_map(|(name, living, total, prunable)| LayerCount { name, living, total, prunable });
     let mask = vec(layer, 0..4).prop_map(|layers| Summary::Mask(MaskSummary { layers }));
-    prop_oneof![train, mask]
+    let point = (float(), float(), select(vec![Split::Train, Split::Validation, Split::Test])).prop_map(
+        |(loss, part, split)| {
+            let alpha = if part.is_finite() { part } else { 0.0 };
+            CurvePoint { bn: BatchStatistics::Interpolate, split, alpha, loss, error: alpha }
+        },
+    );
+    let connectivity = (vec(point, 0..4), finite()).prop_map(|(curve, device_seconds)| {
+        Summary::Connectivity(ConnectivitySummary { curve, device_seconds })
+    });
+    prop_oneof![train, mask, connectivity]
 }
 
 fn provenance() -> impl Strategy<Value = Provenance> {

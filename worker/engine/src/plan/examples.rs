@@ -55,6 +55,14 @@ impl Examples {
         })
     }
 
+    /// Images and labels of these rows of the training images, a few at a time.
+    pub(crate) fn rows(&self, rows: &[u32]) -> impl Iterator<Item = Result<(Tensor, Tensor)>> {
+        rows.chunks(EVALUATED_TOGETHER as usize).map(|rows| {
+            let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
+            self.batch(&Tensor::f_from_slice(&rows)?.f_to(self.device())?)
+        })
+    }
+
     /// Number of examples of a part.
     pub(crate) fn count(&self, part: Part) -> i64 {
         match part {

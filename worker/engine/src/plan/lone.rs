@@ -12,6 +12,7 @@ use crate::{
 };
 use std::ops::Range;
 use tch::{Kind, Tensor, no_grad_guard};
+use tombola_spec::arch::Layer;
 
 /// One lane in host memory. Its thread must have called `tch::set_num_threads(1)`.
 pub(crate) struct Lone {
@@ -76,6 +77,26 @@ impl Held {
     }
 }
 
+/// Loss and accuracy of one network over batches of images and labels; `None` where there are none.
+pub(crate) fn evaluate(
+    layers: &[Layer],
+    tensors: &Tensors,
+    batches: impl Iterator<Item = Result<(Tensor, Tensor)>>,
+) -> Result<Option<Score>> {
+    let _guard = no_grad_guard();
+    let (mut loss, mut right, mut count) = (0.0, 0, 0);
+    for batch in batches {
+        let (images, labels) = batch?;
+        let logits = forward(layers, tensors, &images, Mode::Evaluate)?;
+        let (losses, rights) = tally(&logits, &labels)?;
+        loss += losses.f_double_value(&[])?;
+        right += rights.f_int64_value(&[])?;
+        count += labels.size()[0];
+    }
+    let mean = |sum: f64| sum / count as f64;
+    Ok((count > 0).then(|| Score { loss: mean(loss), accuracy: mean(right as f64) }))
+}
+
 impl Pack for Lone {
     fn width(&self) -> usize {
         1
@@ -103,21 +124,9 @@ impl Pack for Lone {
     }
 
     fn evaluate(&self, part: Part) -> Result<Option<Vec<Score>>> {
-        let _guard = no_grad_guard();
-        let count = self.common.examples.count(part);
-        if count == 0 {
-            return Ok(None);
-        }
-        let (mut loss, mut right) = (0.0, 0);
-        for slice in self.common.examples.slices(part) {
-            let (images, labels) = slice?;
-            let layers = &self.common.architecture.layers;
-            let logits = forward(layers, &self.tensors, &images, Mode::Evaluate)?;
-            let (losses, rights) = tally(&logits, &labels)?;
-            loss += losses.f_double_value(&[])?;
-            right += rights.f_int64_value(&[])?;
-        }
-        Ok(Some(vec![Score { loss: loss / count as f64, accuracy: right as f64 / count as f64 }]))
+        let slices = self.common.examples.slices(part);
+        let score = evaluate(&self.common.architecture.layers, &self.tensors, slices)?;
+        Ok(score.map(|score| vec![score]))
     }
 
     fn snapshot(&self, _lane: usize) -> Result<Snapshot> {

@@ -9,7 +9,7 @@ mod lone;
 
 pub(crate) use examples::Examples;
 pub(crate) use fused::Fused;
-pub(crate) use lone::Lone;
+pub(crate) use lone::{Lone, evaluate};
 
 use crate::{error::Result, nn::Layout, optim::Pace, optim::Rule};
 use tch::{Kind, Tensor};

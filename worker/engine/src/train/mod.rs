@@ -4,6 +4,7 @@
 //! and no pipes (it speaks through [`Link`]).
 
 mod checkpoints;
+mod connectivity;
 mod group;
 mod history;
 mod lane;
@@ -17,7 +18,13 @@ pub(crate) mod values;
 pub use checkpoints::CheckpointRule;
 pub use stage::Engine;
 
-use tombola_spec::{JobId, slot::Event};
+use crate::error::{EngineError, Result};
+use std::path::{Path, PathBuf};
+use tombola_spec::{
+    JobId,
+    job::Input,
+    slot::{Event, StageJob},
+};
 
 /// What a running stage tells, and is told. Called from the lanes' threads.
 pub trait Link: Sync {
@@ -43,6 +50,13 @@ pub enum Halt {
     Yield,
     /// Stop at once.
     Leave,
+}
+
+/// The file of an input of `job`.
+fn input(job: &StageJob, input: Input) -> Result<&Path> {
+    let path = job.inputs.get(&input.to_string());
+    path.map(PathBuf::as_path)
+        .ok_or_else(|| EngineError::Settings(format!("the input `{input}` of {} was not given", job.job)))
 }
 
 /// Says something to people; the child's standard error is its log.

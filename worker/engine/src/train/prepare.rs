@@ -1,6 +1,7 @@
 //! What a lane starts from: its inputs read, checked and masked.
 
 use super::{
+    input,
     lane::Lane,
     log,
     outputs::{self, ORIGIN, Origin, RECORD, Record},
@@ -81,20 +82,13 @@ struct Inputs<'a> {
 
 impl Inputs<'_> {
     fn file(&self, job: Fingerprint, output: Output, kind: FileKind) -> Result<TensorFile> {
-        let file = TensorFile::load(self.path(&Input { job, output })?, kind)?;
+        let file = TensorFile::load(input(self.job, Input { job, output })?, kind)?;
         file.expect_network(&self.architecture.name)?;
         Ok(file)
     }
 
-    fn path(&self, input: &Input) -> Result<&Path> {
-        let path = self.job.inputs.get(&input.to_string());
-        path.map(|path| path.as_path()).ok_or_else(|| {
-            EngineError::Settings(format!("the input `{input}` of {} was not given", self.job.job))
-        })
-    }
-
-    fn mask(&self, input: &Input) -> Result<Tensor> {
-        let mask = Mask::load(&self.architecture, self.path(input)?)?;
+    fn mask(&self, named: &Input) -> Result<Tensor> {
+        let mask = Mask::load(&self.architecture, input(self.job, *named)?)?;
         values::mask_of(&mask, &self.layout, self.kind)
     }
 

@@ -1,8 +1,10 @@
-//! Runs a stage: loads data, prepares lanes, groups them by plan, does mask jobs.
+//! Runs a stage: loads data, prepares lanes, groups them by plan, does mask jobs and analyses.
 
 use super::{
     CheckpointRule, Link,
+    connectivity::Line,
     group::{Group, guarded},
+    input,
     lane::Lane,
     library::Library,
     outputs,
@@ -18,10 +20,7 @@ use crate::{
     prune::{Subject, prune, run_random_mask},
     simd,
 };
-use std::{
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{path::PathBuf, thread};
 use tombola_spec::{
     Digest,
     job::{Input, JobSpec, Output, PruneJob, Scored, TrainJob},
@@ -48,10 +47,16 @@ impl Engine {
     /// Runs a stage to its end. Every job ends with an event to `link`, except the cancelled ones.
     pub fn run(&mut self, stage: &Stage, link: &dyn Link) {
         tch::set_num_threads(self.threads as i32);
-        let mut groups = Vec::new();
+        let (mut groups, mut lines) = (Vec::new(), Vec::new());
         for job in &stage.jobs {
             let done = guarded(|| match &job.spec {
                 JobSpec::Train(spec) => self.admit(stage, job, spec, &mut groups),
+                JobSpec::Connectivity(spec) => {
+                    let material = self.library.material(&spec.recipe.data, spec.recipe.dtype)?;
+                    let provenance = self.provenance("alone", 1, Some(material.digest));
+                    lines.push(Line::open(job, spec.clone(), material, provenance)?);
+                    Ok(())
+                }
                 JobSpec::Prune(_) | JobSpec::RandomMask(_) => {
                     link.emit(Event::Started { job: job.job, iteration: 0 });
                     link.emit(self.make_mask(stage, job)?);
@@ -62,7 +67,9 @@ impl Engine {
                 link.emit(Event::Failed { job: job.job, failure });
             }
         }
-        self.train(stage, groups, link);
+        let checkpoints = self.checkpoints;
+        self.each(stage.plan, groups, |group: Group| group.train(stage.plan, checkpoints, link));
+        self.each(stage.plan, lines, |line: Line| line.run(link));
     }
 
     /// Whether the device still computes. A kernel fault leaves a process unable to use its GPU ever again.
@@ -115,17 +122,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Fused groups one after another, lanes on threads all at once.
-    fn train(&self, stage: &Stage, groups: Vec<Group>, link: &dyn Link) {
-        let (plan, checkpoints, threads) = (stage.plan, self.checkpoints, self.threads as i32);
+    /// Does `work` for each: one after another where lanes are fused, on threads all at once where they are alone.
+    fn each<T: Send>(&self, plan: Plan, all: Vec<T>, work: impl Fn(T) + Sync) {
+        let (threads, work) = (self.threads as i32, &work);
         match plan {
-            Plan::Fused => groups.into_iter().for_each(|group| group.train(plan, checkpoints, link)),
+            Plan::Fused => all.into_iter().for_each(work),
             Plan::CpuLanes => thread::scope(|scope| {
-                for group in groups {
+                for one in all {
                     scope.spawn(move || {
                         // The setting is per thread.
                         tch::set_num_threads(threads);
-                        group.train(plan, checkpoints, link);
+                        work(one);
                     });
                 }
             }),
@@ -141,8 +148,8 @@ impl Engine {
             JobSpec::RandomMask(spec) => {
                 (&spec.network, run_random_mask(spec, input(job, spec.mask)?)?, None)
             }
-            JobSpec::Train(_) => {
-                return Err(EngineError::Settings("a training job makes no mask".to_owned()));
+            JobSpec::Train(_) | JobSpec::Connectivity(_) => {
+                return Err(EngineError::Settings(format!("{} makes no mask", job.job)));
             }
         };
         let file = outputs::output_path(&stage.folder, job.job, Output::Mask);
@@ -181,10 +188,4 @@ impl Engine {
             data,
         }
     }
-}
-
-/// Where an input of a job lies.
-fn input(job: &StageJob, input: Input) -> Result<&Path> {
-    let path = job.inputs.get(&input.to_string()).map(PathBuf::as_path);
-    path.ok_or_else(|| EngineError::Settings(format!("the input `{input}` of {} was not given", job.job)))
 }

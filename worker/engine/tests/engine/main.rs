@@ -4,6 +4,7 @@
 mod artifacts;
 mod checkpoint;
 mod child;
+mod connectivity;
 mod criteria;
 mod data;
 mod fused;

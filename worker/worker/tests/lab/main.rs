@@ -3,6 +3,7 @@
 //! The binaries of the other crates are taken from beside this crate's own: `cargo nextest run --workspace` builds them.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod connectivity;
 mod kills;
 mod rig;
 mod sharing;

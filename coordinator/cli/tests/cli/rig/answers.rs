@@ -346,7 +346,7 @@ impl SweepService for Fake {
         }
         self.find("Results", &name)?;
         let sql = "select round, density, kind, mean, sd\nfrom ticket_curve\nwhere sweep = 'lenet'".into();
-        Ok(Response::new(v1::ResultsResponse { curve: curve(), runs: runs(), sql }))
+        Ok(Response::new(v1::ResultsResponse { curve: curve(), runs: runs(), sql, ..Default::default() }))
     }
 
     async fn ticket(&self, request: Request<v1::TicketRequest>) -> Answer<v1::TicketResponse> {

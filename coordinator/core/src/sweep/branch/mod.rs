@@ -7,12 +7,13 @@ mod random_mask;
 mod reinit;
 
 use super::{
-    diagnostic::{Notes, quoted, suggest},
+    diagnostic::Notes,
     expand::Anchor,
     jobs::Jobs,
+    kinds::{Kind, is_name, kind},
     section::Section,
     tree::{Entry, Node, Tree, Val},
-    value::{Reading, count, name, not, numbers, text},
+    value::{Reading, count, not, numbers},
 };
 use crate::plan::TrialSettings;
 use std::{
@@ -22,11 +23,11 @@ use std::{
 };
 use tombola_spec::{Fingerprint, Steps};
 
-/// A kind's name in a sweep file, and how its settings are read.
-type Kind = (&'static str, fn(&mut Section<'_, '_>) -> Option<Arc<dyn Grow>>);
+/// How a kind's settings are read.
+type Read = fn(&mut Section<'_, '_>) -> Option<Arc<dyn Grow>>;
 
 /// The registry.
-const KINDS: &[Kind] = &[("reinit", reinit::read), ("random_mask", random_mask::read)];
+const KINDS: &[Kind<Read>] = &[("reinit", reinit::read), ("random_mask", random_mask::read)];
 
 /// What a kind of branch does.
 pub(super) trait Grow: Debug + Send + Sync {
@@ -116,9 +117,17 @@ pub(super) fn read(
     tree.0.iter().filter_map(|entry| one(entry, lasts, notes)).collect()
 }
 
+/// The branches written, those with mistakes included.
+pub(super) fn names(entry: Option<&Entry>) -> Vec<String> {
+    match entry.map(|entry| &entry.node.value) {
+        Some(Val::Table(tree)) => tree.0.iter().map(|entry| entry.key.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn one(entry: &Entry, lasts: &BTreeSet<u32>, notes: &mut Notes) -> Option<Branch> {
     let path = format!("branch.{}", entry.key);
-    let named = is_name(entry, notes);
+    let named = is_free(entry, notes);
     let mut table = Section::of(notes, &path, entry, "rounds = [3, 8]")?;
     let rounds = match table.get("rounds") {
         Some(written) => rounds(&mut table, written, lasts),
@@ -128,7 +137,7 @@ fn one(entry: &Entry, lasts: &BTreeSet<u32>, notes: &mut Notes) -> Option<Branch
         }
     };
     let copies = table.or("copies", 1, count);
-    let kind = kind(&mut table, entry)?;
+    let kind = kind(&mut table, entry, KINDS, "branch")?;
     let grow = (kind.1)(&mut table);
     table.finish();
     let (rounds, copies, grow) = (rounds?, copies?, grow?);
@@ -137,18 +146,12 @@ fn one(entry: &Entry, lasts: &BTreeSet<u32>, notes: &mut Notes) -> Option<Branch
     named.then_some(Branch { name, kind, rounds, copies, grow, written, at })
 }
 
-fn is_name(entry: &Entry, notes: &mut Notes) -> bool {
-    let key = Node { at: entry.at, value: Val::Text(entry.key.clone()) };
-    let problems = match name(&key) {
-        Ok(name) if name == "ticket" => {
-            notes.problem(entry.at, "a branch cannot be called `ticket`: the trial's own line is", "");
-            return false;
-        }
-        Ok(_) => return true,
-        Err(problems) => problems,
-    };
-    notes.problems.extend(problems);
-    false
+fn is_free(entry: &Entry, notes: &mut Notes) -> bool {
+    if entry.key == "ticket" {
+        notes.problem(entry.at, "a branch cannot be called `ticket`: the trial's own line is", "");
+        return false;
+    }
+    is_name(entry, notes)
 }
 
 /// The rounds a branch is to grow from if every trial has them, inside: `None` for `"all"`.
@@ -168,34 +171,6 @@ fn rounds(table: &mut Section<'_, '_>, written: &Entry, lasts: &BTreeSet<u32>) -
     }
     let sound = short.is_empty() && !rounds.contains(&0);
     sound.then(|| Some(rounds.into_iter().map(|round| u32::try_from(round).unwrap_or(u32::MAX)).collect()))
-}
-
-/// The kind a branch says it is, by default the one it is named after.
-fn kind(table: &mut Section<'_, '_>, entry: &Entry) -> Option<&'static Kind> {
-    let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-    let by_name = |name: &str| KINDS.iter().find(|(known, _)| *known == name);
-    match table.get("kind") {
-        Some(written) => {
-            let kind = table.read("kind", &written.node, text)?;
-            if by_name(&kind).is_none() {
-                let what = format!("`{kind}` is not a kind of branch");
-                table.complain("kind", what, suggest(&kind, &names, "kinds:"));
-            }
-            by_name(&kind)
-        }
-        None => {
-            let found = by_name(&entry.key);
-            match found {
-                Some(_) => table.defaulted("kind"),
-                None => {
-                    let what = format!("branch `{}` does not say what kind it is", entry.key);
-                    let hint = format!("add `kind = …`, one of {}", quoted(&names));
-                    table.notes.problem(entry.at, what, hint);
-                }
-            }
-            found
-        }
-    }
 }
 
 /// The point of the schedule a branch starts at; it trains to the end from there.

@@ -45,6 +45,9 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
         check.rates(line, network);
         check.density(line, network);
     }
+    if let Some((network, train)) = network.as_ref().zip(train.as_ref()) {
+        check.normalization(network, train);
+    }
     let timed = data.as_ref().zip(train.as_ref());
     if let Some((data, train)) = timed.filter(|(data, train)| check.batch(data, train)) {
         let per_epoch = train.settings.iterations_per_epoch(data.train_examples());
@@ -78,6 +81,14 @@ impl Check<'_> {
                 self.complain("model.name", &error.what, error.hint);
                 None
             }
+        }
+    }
+
+    fn normalization(&mut self, network: &Architecture, train: &train::Written) {
+        if network.normalizes() && train.settings.batch == 1 {
+            let what =
+                format!("one example has no variance, by which `{}` normalizes its batches", network.name);
+            self.complain("train.batch", &what, "at least 2");
         }
     }
 

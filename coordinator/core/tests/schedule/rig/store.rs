@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_core::record::{
-    CheckpointRow, JobRow, JobState, LastIds, PackRow, RoundRow, Snapshot, SweepRow, SweepState, TrialRow,
-    Write,
+    AnalysisRow, CheckpointRow, JobRow, JobState, LastIds, PackRow, RoundRow, Snapshot, SweepRow, SweepState,
+    TrialRow, Write,
 };
 use tombola_spec::{Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, WorkerId, data::DataShape};
 
@@ -13,6 +13,7 @@ pub(crate) struct Store {
     pub(crate) sweeps: BTreeMap<SweepId, SweepRow>,
     pub(crate) trials: Vec<TrialRow>,
     pub(crate) rounds: Vec<RoundRow>,
+    pub(crate) analyses: Vec<AnalysisRow>,
     pub(crate) jobs: BTreeMap<JobId, JobRow>,
     pub(crate) leases: BTreeMap<JobId, LeaseId>,
     pub(crate) packs: BTreeMap<LeaseId, PackRow>,
@@ -52,6 +53,17 @@ impl Store {
                     "a round names a job that is not there"
                 );
                 self.rounds.push(row);
+            }),
+            Write::AddAnalyses(rows) => rows.into_iter().for_each(|row| {
+                assert!(self.jobs.contains_key(&row.job), "an analysis names a job that is not there");
+                let place = |row: &AnalysisRow| {
+                    (row.trial, row.analysis.clone(), row.branch.clone(), row.copy, row.round, row.pair)
+                };
+                if let Some(there) = self.analyses.iter().find(|there| place(there) == place(&row)) {
+                    assert_eq!(there, &row, "an extension changes no analysis");
+                } else {
+                    self.analyses.push(row);
+                }
             }),
             Write::AddJobs(rows) => rows.into_iter().for_each(|row| self.add_job(row)),
             Write::Claim { sweep, jobs, shared } => {

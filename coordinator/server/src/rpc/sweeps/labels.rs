@@ -16,7 +16,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// Reads a sweep's rounds.
+    /// Reads a sweep's rounds and analyses.
     pub(super) async fn load(store: &dyn Store, sweep: SweepId) -> Result<Self, Error> {
         let trials = store.trials(sweep).await?;
         let ids: Vec<TrialId> = trials.iter().map(|trial| trial.id).collect();
@@ -24,10 +24,17 @@ impl Labels {
         let mut places = HashMap::new();
         for row in store.rounds(&ids).await? {
             let trial = numbers.get(&row.trial).copied().unwrap_or_default();
-            let place = Place { trial, branch: row.branch, copy: row.copy, round: row.round };
+            let (branch, analysis) = (row.branch, String::new());
+            let place = Place { trial, branch, copy: row.copy, round: row.round, analysis };
             for job in row.train.into_iter().chain(row.mask) {
                 places.entry(job).or_insert_with(|| place.clone());
             }
+        }
+        for row in store.analyses(&ids).await? {
+            let trial = numbers.get(&row.trial).copied().unwrap_or_default();
+            let (branch, copy, analysis) = (row.branch, row.copy, row.analysis);
+            let place = Place { trial, branch, copy, round: row.round, analysis };
+            places.entry(row.job).or_insert(place);
         }
         Ok(Self { places, trials: u32::try_from(trials.len()).unwrap_or(u32::MAX) })
     }

@@ -3,7 +3,7 @@
 use super::Sweeps;
 use crate::{
     Error,
-    store::views::{self, CurveRow, Failed, RunRow},
+    store::views::{self, BarrierRow, CurveRow, Failed, LineRow, RunRow},
 };
 use tombola_wire::v1;
 
@@ -16,7 +16,9 @@ impl Sweeps {
         let store = self.store.as_ref();
         let curve = views::curve(store, &name).await?.into_iter().map(point).collect();
         let runs = views::runs(store, &name).await?.into_iter().map(run).collect();
-        Ok(v1::ResultsResponse { curve, runs, sql: views::curve_sql(&name) })
+        let lines = views::line_points(store, &name).await?.into_iter().map(line_point).collect();
+        let barriers = views::barriers(store, &name).await?.into_iter().map(barrier).collect();
+        Ok(v1::ResultsResponse { curve, runs, sql: views::curve_sql(&name), lines, barriers })
     }
 
     pub(super) async fn failures_of(&self, what: &str) -> Result<v1::FailuresResponse, Error> {
@@ -48,6 +50,20 @@ fn point(row: CurveRow) -> v1::CurvePoint {
 fn run(row: RunRow) -> v1::RunPoint {
     let RunRow { group, branch, kind, round, density, seed, copy, accuracy } = row;
     v1::RunPoint { group, branch, kind, round, density, seed, copy, accuracy }
+}
+
+fn line(row: LineRow) -> v1::LineName {
+    let LineRow { group, analysis, ends, branch, kind, round, bn, split, density } = row;
+    v1::LineName { group, analysis, ends, branch, kind, round, density, bn, split }
+}
+
+fn line_point((row, alpha, error): (LineRow, f64, f64)) -> v1::LinePoint {
+    v1::LinePoint { line: Some(line(row)), alpha, error }
+}
+
+fn barrier(row: BarrierRow) -> v1::Barrier {
+    let BarrierRow { line: row, mean, min, max, seeds, pairs } = row;
+    v1::Barrier { line: Some(line(row)), mean, min, max, seeds, pairs }
 }
 
 fn failed(failed: Failed) -> v1::FailedJob {

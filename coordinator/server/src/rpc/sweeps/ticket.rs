@@ -54,7 +54,7 @@ impl Sweeps {
             )));
         };
         let rounds = self.store.rounds(&[trial.id]).await?;
-        let place = Place { trial: number, branch, copy, round };
+        let place = Place { trial: number, branch, copy, round, analysis: String::new() };
         let same = |row: &RoundRow| (&row.branch, row.copy, row.round) == (&place.branch, copy, round);
         let Some(at) = rounds.iter().position(same) else {
             let there = format!("hint: {}", told(&rounds));
@@ -78,8 +78,13 @@ impl Sweeps {
     async fn card(&self, found: &Found, mask: Option<Digest>, weights: Digest) -> Result<Value, Error> {
         let Found { sweep, trial, round } = found;
         let store = self.store.as_ref();
-        let place =
-            Place { trial: trial.number, branch: round.branch.clone(), copy: round.copy, round: round.round };
+        let place = Place {
+            trial: trial.number,
+            branch: round.branch.clone(),
+            copy: round.copy,
+            round: round.round,
+            analysis: String::new(),
+        };
         let layers = views::layers(store, sweep, &place).await?;
         let measures = views::measures(store, sweep, &place).await?;
         let jobs: Vec<JobId> =

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use tombola_core::record::Write;
 use tombola_spec::{
     JobId,
-    outcome::{MaskSummary, Measure, Outcome, Summary, TrainSummary},
+    outcome::{ConnectivitySummary, MaskSummary, Measure, Outcome, Summary, TrainSummary},
 };
 
 /// Adds the statements of one batch.
@@ -117,6 +117,7 @@ struct Finished<'a> {
     outputs: Vec<Vec<Arg<'a>>>,
     measures: Vec<Vec<Arg<'a>>>,
     layers: Vec<Vec<Arg<'a>>>,
+    points: Vec<Vec<Arg<'a>>>,
     pins: Vec<Vec<Arg<'a>>>,
     checkpoints: Vec<Vec<Arg<'a>>>,
 }
@@ -140,6 +141,7 @@ fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::OUTPUTS, all.outputs);
     steps.push(&sql::MEASURES, all.measures);
     steps.push(&sql::LAYERS, all.layers);
+    steps.push(&sql::CURVE_POINTS, all.points);
     steps.push(&sql::UNPIN, all.pins);
     steps.push(&sql::DROP_CHECKPOINTS, all.checkpoints);
 }
@@ -150,6 +152,7 @@ impl<'a> Finished<'a> {
         match &outcome.summary {
             Summary::Train(train) => self.train(job, train, &mut result),
             Summary::Mask(mask) => self.mask(job, mask, &mut result),
+            Summary::Connectivity(line) => self.connectivity(job, line, &mut result),
         }
         let how = &outcome.provenance;
         result.extend(row![how.plan.as_str(), how.device.as_str(), how.threads, how.width]);
@@ -169,6 +172,15 @@ impl<'a> Finished<'a> {
         };
         measures("last", &train.last);
         measures("early_stop", early_stop.map_or(&[], |stop| &stop.measures));
+    }
+
+    fn connectivity(&mut self, job: JobId, line: &'a ConnectivitySummary, result: &mut Vec<Arg<'a>>) {
+        result.extend(row![Arg::Null, Arg::Null, line.device_seconds, Arg::Null]);
+        result.extend(row![Arg::Null, Arg::Null, Arg::Null]);
+        for point in &line.curve {
+            let (bn, split) = (point.bn.name(), point.split.name());
+            self.points.push(row![job, bn, split, point.alpha, point.loss, point.error]);
+        }
     }
 
     fn mask(&mut self, job: JobId, mask: &'a MaskSummary, result: &mut Vec<Arg<'a>>) {

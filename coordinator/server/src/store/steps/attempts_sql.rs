@@ -193,6 +193,22 @@ pub(super) const LAYERS: Verb = Verb {
     expect: Each,
 };
 
+pub(super) const CURVE_POINTS: Verb = Verb {
+    what: "a point of a curve",
+    columns: &[
+        ("job", Int),
+        ("bn", Text),
+        ("split", Text),
+        ("alpha", Float),
+        ("loss", Float),
+        ("error", Float),
+    ],
+    sql: "insert into curve_points (job, bn, split, alpha, loss, error)
+          select v.job, v.bn, v.split, v.alpha, v.loss, v.error from {v} where true
+          on conflict (job, bn, split, alpha) do nothing",
+    expect: Any,
+};
+
 pub(super) const DROP_CHECKPOINTS: Verb = Verb {
     what: "a checkpoint",
     columns: &[("job", Int)],

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use tombola_core::{
     plan::TrialSettings,
-    record::{JobRow, RoundRow, SweepRow, TrialRow, WorkerState, Write},
+    record::{AnalysisRow, JobRow, RoundRow, SweepRow, TrialRow, WorkerState, Write},
 };
 use tombola_spec::{JobId, SweepId, WorkerId, job::JobSpec, ladder, worker::WorkerInfo};
 
@@ -26,6 +26,7 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
             steps.push(&sql::TRIAL_SETTINGS, vec![row![*trial, Arg::json(settings)]]);
         }
         Write::AddRounds(rounds) => add_rounds(steps, rounds),
+        Write::AddAnalyses(analyses) => add_analyses(steps, analyses),
         Write::AddJobs(jobs) => add_jobs(steps, jobs),
         Write::Claim { sweep, jobs, shared } => claim(steps, *sweep, jobs, shared),
         Write::Unclaim { sweep } => steps.push(&sql::UNCLAIM, vec![row![*sweep]]),
@@ -120,6 +121,16 @@ fn add_rounds<'a>(steps: &mut Steps<'a>, rounds: &'a [RoundRow]) {
     steps.push(&sql::ROUND_JOBS, jobs);
 }
 
+fn add_analyses<'a>(steps: &mut Steps<'a>, analyses: &'a [AnalysisRow]) {
+    let row = |row: &'a AnalysisRow| {
+        let AnalysisRow { trial, analysis, ends, branch, copy, round, pair: [first, second], job } = row;
+        let mut columns = row![*trial, analysis.as_str(), branch.as_str(), *copy, *round, *first, *second];
+        columns.extend(row![ends.as_str(), *job]);
+        columns
+    };
+    steps.push(&sql::ADD_ANALYSES, analyses.iter().map(row).collect());
+}
+
 fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
     let (mut rows, mut specs, mut parents) = (Vec::new(), Vec::new(), Vec::new());
     for job in jobs {
@@ -145,7 +156,7 @@ fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
 fn last_iteration(spec: &JobSpec) -> Option<u64> {
     match spec {
         JobSpec::Train(train) => Some(train.to.iterations(train.recipe.iterations_per_epoch())),
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) => None,
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => None,
     }
 }
 

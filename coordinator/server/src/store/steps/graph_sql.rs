@@ -90,6 +90,26 @@ pub(super) const ROUND_JOBS: Verb = Verb {
     expect: Each,
 };
 
+/// An extension names the analyses there are once more.
+pub(super) const ADD_ANALYSES: Verb = Verb {
+    what: "a job of an analysis",
+    columns: &[
+        ("trial", Int),
+        ("analysis", Text),
+        ("branch", Text),
+        ("copy", Int),
+        ("round", Int),
+        ("first", Int),
+        ("second", Int),
+        ("ends", Text),
+        ("job", Int),
+    ],
+    sql: "insert into analysis_jobs (trial, analysis, branch, copy, round, first, second, ends, job)
+          select v.trial, v.analysis, v.branch, v.copy, v.round, v.first, v.second, v.ends, v.job from {v} where true
+          on conflict (trial, analysis, branch, copy, round, first, second) do nothing",
+    expect: Any,
+};
+
 pub(super) const ADD_JOBS: Verb = Verb {
     what: "a new job (its fingerprint exists)",
     columns: &[

@@ -9,7 +9,7 @@ use tombola_spec::JobId;
 /// Most attempts of one job that are looked at.
 const ATTEMPTS: usize = 100;
 
-/// A place in a sweep: a round of a trial or of a branch.
+/// A place in a sweep: a round of a trial or of a branch, or an analysis of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Trial number.
@@ -20,35 +20,41 @@ pub struct Place {
     pub copy: u32,
     /// Prunings done.
     pub round: u32,
+    /// Name of the analysis; empty for the round itself.
+    pub analysis: String,
 }
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { trial, branch, copy, round } = self;
+        let Self { trial, branch, copy, round, analysis } = self;
         write!(f, "trial {trial}, round {round}")?;
         if !branch.is_empty() {
             write!(f, ", {branch}")?;
         }
         // Most branches have one copy, which needs no number.
-        if *copy > 0 { write!(f, ", copy {copy}") } else { Ok(()) }
+        if *copy > 0 {
+            write!(f, ", copy {copy}")?;
+        }
+        if analysis.is_empty() { Ok(()) } else { write!(f, ", for {analysis}") }
     }
 }
 
 /// The first `most` places a job works for, each with its sweep's name.
 pub async fn places(store: &dyn Store, job: JobId, most: usize) -> Result<Vec<(String, Place)>> {
     let sql = format!(
-        "select sweep, trial, branch, copy, round from round_job where job = {} \
-         order by sweep, trial, branch, copy, round limit {most}",
+        "select sweep, trial, branch, copy, round, analysis from round_job where job = {} \
+         order by sweep, trial, branch, copy, round, analysis limit {most}",
         job.0
     );
     let used = |row: &Row| Ok((row.text(0)?.to_owned(), place(row, 1)?));
     first(store, &sql, most).await?.iter().map(used).collect()
 }
 
-/// A place in four columns.
+/// A place in five columns.
 fn place(row: &Row, at: usize) -> Result<Place> {
     let (trial, copy, round) = (row.small(at)?, row.small(at + 2)?, row.small(at + 3)?);
-    Ok(Place { trial, branch: row.text(at + 1)?.to_owned(), copy, round })
+    let (branch, analysis) = (row.text(at + 1)?.to_owned(), row.text(at + 4)?.to_owned());
+    Ok(Place { trial, branch, copy, round, analysis })
 }
 
 /// One attempt of a job.
@@ -117,7 +123,7 @@ pub struct Failed {
 /// The newest `most` failed and quarantined jobs of a sweep.
 pub async fn failures(store: &dyn Store, sweep: &str, most: usize) -> Result<Vec<Failed>> {
     let sql = format!(
-        "select r.job, r.trial, r.branch, r.copy, r.round, r.job_state, h.failure_class, h.message, h.worker \
+        "select r.job, r.trial, r.branch, r.copy, r.round, r.analysis, r.job_state, h.failure_class, h.message, h.worker \
          from round_job r left join job_history h on h.job = r.job and h.how in ('failed', 'lost') \
          where r.sweep = {} and r.job_state in ('failed', 'quarantined') \
          order by h.ended desc nulls last, r.job, h.attempt desc",
@@ -142,13 +148,13 @@ pub async fn failures(store: &dyn Store, sweep: &str, most: usize) -> Result<Vec
 
 fn failed(row: &Row) -> Result<Failed> {
     let word = |column| row.maybe_text(column).unwrap_or_default().to_owned();
-    let worker = word(8);
+    let worker = word(9);
     Ok(Failed {
         job: JobId(row.unsigned(0)?),
         place: place(row, 1)?,
-        state: word(5),
-        class: word(6),
-        message: word(7),
+        state: word(6),
+        class: word(7),
+        message: word(8),
         tries: u32::from(!worker.is_empty()),
         worker,
     })
@@ -216,10 +222,14 @@ mod tests {
 
     #[test]
     fn a_copy_is_told_where_there_are_several() {
-        let place =
-            |branch: &str, copy| Place { trial: 2, branch: branch.into(), copy, round: 3 }.to_string();
+        let told = |branch: &str, copy, analysis: &str| {
+            let (branch, analysis) = (branch.into(), analysis.into());
+            Place { trial: 2, branch, copy, round: 3, analysis }.to_string()
+        };
+        let place = |branch: &str, copy| told(branch, copy, "");
         assert_eq!(place("", 0), "trial 2, round 3");
         assert_eq!(place("random", 0), "trial 2, round 3, random");
         assert_eq!(place("random", 1), "trial 2, round 3, random, copy 1");
+        assert_eq!(told("random", 0, "lmc"), "trial 2, round 3, random, for lmc");
     }
 }

@@ -4,10 +4,12 @@
 //! databases understand; the sweep's name is the only text that goes into a statement.
 
 mod jobs;
+mod lines;
 mod results;
 mod sweeps;
 
 pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, places, provenance};
+pub use lines::{BarrierRow, LineRow, barriers, line_points};
 pub use results::{CurveRow, RunRow, curve, curve_sql, layers, measures, runs};
 pub use sweeps::{Listed, name_of, progress, sweeps};
 

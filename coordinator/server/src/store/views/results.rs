@@ -111,7 +111,7 @@ pub async fn runs(store: &dyn Store, sweep: &str) -> Result<Vec<RunRow>> {
 }
 
 fn at(sweep: &str, place: &Place) -> String {
-    let Place { trial, branch, copy, round } = place;
+    let Place { trial, branch, copy, round, analysis: _ } = place;
     let (sweep, branch) = (quoted(sweep), quoted(branch));
     format!(
         "where sweep = {sweep} and trial = {trial} and branch = {branch} and copy = {copy} and round = {round}"

@@ -6,9 +6,10 @@ use std::{
     sync::Arc,
 };
 use tombola_core::{
-    plan::{JobPlan, Plan},
+    plan::{AnalysisPlan, JobPlan, Plan, TrialPlan},
     record::{
-        JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, SweepState, TrialRow, WorkerState, Write,
+        AnalysisRow, JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, SweepState, TrialRow,
+        WorkerState, Write,
     },
     sweep,
 };
@@ -17,7 +18,8 @@ use tombola_spec::{
     Attempt, Digest, Epoch, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId,
     job::JobSpec,
     outcome::{
-        Artifact, LayerCount, MaskSummary, Measure, Outcome, Provenance, Split, Summary, TrainSummary,
+        Artifact, ConnectivitySummary, CurvePoint, LayerCount, MaskSummary, Measure, Outcome, Provenance,
+        Split, Summary, TrainSummary,
     },
     worker::{DeviceKind, Plan as LanePlan, SlotInfo, WorkerInfo},
 };
@@ -54,6 +56,7 @@ pub(crate) struct Submitted {
     pub(crate) sweep: SweepRow,
     pub(crate) trials: Vec<TrialRow>,
     pub(crate) rounds: Vec<RoundRow>,
+    pub(crate) analyses: Vec<AnalysisRow>,
     /// All its jobs, parents first.
     pub(crate) jobs: Vec<JobRow>,
     /// Those of them that were there before.
@@ -140,15 +143,17 @@ impl World {
             jobs.push(self.jobs[&job.fingerprint].clone());
         }
         let (trials, rounds) = self.trials(sweep.id, &plan);
+        let analyses = self.analyses(&trials, &plan);
         let claim = jobs.iter().map(|job| job.id).collect();
         let writes = vec![
             Write::AddSweep(sweep.clone()),
             Write::AddJobs(new),
             Write::AddTrials(trials.clone()),
             Write::AddRounds(rounds.clone()),
+            Write::AddAnalyses(analyses.clone()),
             Write::Claim { sweep: sweep.id, jobs: claim, shared: shared.clone() },
         ];
-        (Submitted { sweep, trials, rounds, jobs, shared }, writes)
+        (Submitted { sweep, trials, rounds, analyses, jobs, shared }, writes)
     }
 
     pub(crate) async fn submit(&mut self, text: &str) -> Submitted {
@@ -171,6 +176,18 @@ impl World {
             checkpoint: None,
             outputs: BTreeMap::new(),
         }
+    }
+
+    fn analyses(&self, trials: &[TrialRow], plan: &Plan) -> Vec<AnalysisRow> {
+        let of_trial = |(row, trial): (&TrialRow, &TrialPlan)| {
+            let id = row.id;
+            let analysis = move |plan: &AnalysisPlan| {
+                let AnalysisPlan { analysis, ends, branch, copy, round, pair, job } = plan.clone();
+                AnalysisRow { trial: id, analysis, ends, branch, copy, round, pair, job: self.jobs[&job].id }
+            };
+            trial.analyses.iter().map(analysis).collect::<Vec<_>>()
+        };
+        trials.iter().zip(&plan.trials).flat_map(of_trial).collect()
     }
 
     fn trials(&mut self, sweep: SweepId, plan: &Plan) -> (Vec<TrialRow>, Vec<RoundRow>) {
@@ -278,6 +295,7 @@ const TABLES: &[&str] = &[
     "job_parents",
     "rounds",
     "round_jobs",
+    "analysis_jobs",
     "claims",
     "workers",
     "packs",
@@ -289,6 +307,7 @@ const TABLES: &[&str] = &[
     "metric_batches",
     "measures",
     "mask_layers",
+    "curve_points",
     "data_sets",
     "pins",
 ];
@@ -314,6 +333,17 @@ pub(crate) fn outcome(job: &JobRow) -> Outcome {
             flops: 1_000_000,
             device_seconds: 2.0,
         }),
+        JobSpec::Connectivity(job) => {
+            let on = |(bn, split)| {
+                let point = move |alpha| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
+                job.grid().into_iter().map(point)
+            };
+            let kinds = job.bn.iter().flat_map(|bn| job.on.iter().map(|split| (*bn, *split)));
+            Summary::Connectivity(ConnectivitySummary {
+                curve: kinds.flat_map(on).collect(),
+                device_seconds: 1.0,
+            })
+        }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) => {
             let layer =
                 |name: &str, living, prunable| LayerCount { name: name.into(), living, total: 100, prunable };

@@ -7,7 +7,8 @@ use tombola_spec::{
     job::{Input, JobSpec, Output},
     ladder::cut,
     outcome::{
-        EarlyStop, LayerCount, MaskSummary, Measure, Provenance, Series, Split, Summary, TrainSummary,
+        ConnectivitySummary, CurvePoint, EarlyStop, LayerCount, MaskSummary, Measure, Provenance, Series,
+        Split, Summary, TrainSummary,
     },
     settings::{Amount, Prune},
     slot::{Stage, StageJob},
@@ -23,7 +24,7 @@ pub(super) fn span(spec: &JobSpec) -> (u64, u64) {
             let per_epoch = job.recipe.iterations_per_epoch();
             (job.from.iterations(per_epoch), job.to.iterations(per_epoch))
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) => (0, 0),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => (0, 0),
     }
 }
 
@@ -49,6 +50,16 @@ fn loss(iteration: u64) -> f64 {
 pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
     match &job.spec {
         JobSpec::Train(_) => Ok((trained(&job.spec), Summary::Train(train_summary(&job.spec)))),
+        JobSpec::Connectivity(job) => {
+            let on = |(bn, split)| {
+                let point = move |alpha| CurvePoint { bn, split, alpha, loss: loss(0), error: 0.1 };
+                job.grid().into_iter().map(point)
+            };
+            let kinds = job.bn.iter().flat_map(|bn| job.on.iter().map(|split| (*bn, *split)));
+            let curve = kinds.flat_map(on).collect();
+            let summary = ConnectivitySummary { curve, device_seconds: 0.1 };
+            Ok((Files::new(), Summary::Connectivity(summary)))
+        }
         JobSpec::Prune(prune) => {
             let network = prune.network.architecture().map_err(io::Error::other)?;
             let layers = before(&network, job, prune.mask)?;
