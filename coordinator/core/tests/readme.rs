@@ -47,7 +47,14 @@ branch.random_mask = {{}}
 /// Every setting there is, with its default if it has one; branches under one name.
 fn settings() -> BTreeMap<String, Option<String>> {
     let own = "set = \"own\", examples = 900, test = 90, classes = 2";
-    let files = [least("set = \"mnist\"", "sgd"), least("set = \"mnist\"", "adam"), least(own, "adam")];
+    let noisy = "set = \"mnist\", label_noise = 0.1";
+    // What the first file writes is a default of the others.
+    let files = [
+        least(noisy, "sgd"),
+        least("set = \"mnist\"", "sgd"),
+        least("set = \"mnist\"", "adam"),
+        least(own, "adam"),
+    ];
     let mut settings = BTreeMap::from([("name".to_owned(), None)]);
     for file in files {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {

@@ -12,7 +12,7 @@ pub const TRAINING: u32 = 1;
 /// Raised when a criterion or the selector picks other weights for the same input.
 pub const SELECTION: u32 = 1;
 /// Raised when jobs can say what earlier builds cannot read: a new criterion, optimizer, kind of layer, …
-pub const VOCABULARY: u32 = 1;
+pub const VOCABULARY: u32 = 2;
 
 /// Everything that coordinator and workers must agree on, by name.
 pub const fn components() -> [(&'static str, u32); 4] {

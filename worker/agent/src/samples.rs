@@ -21,7 +21,7 @@ fn recipe() -> Recipe {
     let shape = known("mnist").expect("a set of the registry");
     Recipe {
         model: Model { name: NETWORK.to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero },
-        data: Data { set: "mnist".to_owned(), shape, validation: 5000, split_seed: 0 },
+        data: Data::whole("mnist", shape, 5000),
         train: Train {
             batch: 60,
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },

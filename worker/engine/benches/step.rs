@@ -270,7 +270,7 @@ fn recipe(eval_every: Steps) -> Recipe {
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
         },
-        data: Data { set: "noise".to_owned(), shape, validation: VALIDATION, split_seed: 0 },
+        data: Data::whole("noise", shape, VALIDATION),
         train: Train {
             batch: BATCH,
             optimizer: Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },

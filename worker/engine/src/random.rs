@@ -20,6 +20,12 @@ pub enum Purpose {
     Ties,
     /// Shuffles of a mask.
     RandomMask,
+    /// Flips and crops of the examples in an epoch.
+    Augment,
+    /// Which examples a subset has.
+    Subset,
+    /// Which labels are wrong, and how.
+    LabelNoise,
 }
 
 impl Purpose {
@@ -30,6 +36,9 @@ impl Purpose {
             Self::Split => "split",
             Self::Ties => "ties",
             Self::RandomMask => "random_mask",
+            Self::Augment => "augment",
+            Self::Subset => "subset",
+            Self::LabelNoise => "label_noise",
         }
     }
 }

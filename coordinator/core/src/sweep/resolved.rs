@@ -2,12 +2,12 @@
 
 use super::{
     file::SweepFile,
-    settings::{BIAS_INITS, CRITERIA, DTYPES, INITS, ORDERS, SCOPES},
+    settings::{AUGMENTS, BIAS_INITS, CRITERIA, DTYPES, INITS, ORDERS, SCOPES},
     value::word_of,
 };
 use crate::plan::{PruneLine, TrialSettings};
 use std::collections::HashSet;
-use tombola_spec::settings::{Data, Model, Optimizer, Prune, Recipe, Train};
+use tombola_spec::settings::{Data, Half, Model, Optimizer, Prune, Recipe, Subset, Train};
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
 }
 
 fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {
-    let Data { set, shape, validation, split_seed } = data;
+    let Data { set, shape, validation, split_seed, subset, noise, augment } = data;
     let tombola_spec::data::DataShape { train, test, image, classes, mean, std } = shape;
     add("data.set", set.clone());
     add("data.examples", train.to_string());
@@ -105,6 +105,21 @@ fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {
     add("data.std", std.to_string());
     add("data.validation", validation.to_string());
     add("data.split_seed", split_seed.to_string());
+    add("data.subset", subset.as_ref().map_or_else(|| "all".to_owned(), taken));
+    add("data.label_noise", noise.map_or(0.0, |noise| noise.share).to_string());
+    if let Some(noise) = noise {
+        add("data.noise_seed", noise.seed.to_string());
+    }
+    add("data.augment", word_of(AUGMENTS, *augment).to_owned());
+}
+
+fn taken(subset: &Subset) -> String {
+    match subset {
+        Subset::Fraction(share) => share.to_string(),
+        Subset::Classes { classes, .. } => list(classes),
+        Subset::Half(Half::A) => "half_a".to_owned(),
+        Subset::Half(Half::B) => "half_b".to_owned(),
+    }
 }
 
 fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {

@@ -5,7 +5,8 @@ use tombola_spec::{
     data::known,
     job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Start, Stream, TrainJob},
     settings::{
-        BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope, Train,
+        Augment, BiasInit, Criterion, Data, Dtype, Half, Init, Model, Noise, Optimizer, Order, Prune, Recipe,
+        Scope, Subset, Train,
     },
 };
 
@@ -15,7 +16,7 @@ pub(crate) fn recipe() -> Recipe {
     let shape = known("mnist").expect("a registered set");
     Recipe {
         model,
-        data: Data { set: "mnist".to_owned(), shape, validation: 5000, split_seed: 0 },
+        data: Data::whole("mnist", shape, 5000),
         train: Train {
             batch: 60,
             optimizer: Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
@@ -75,6 +76,15 @@ pub(crate) fn rewound() -> TrainJob {
     TrainJob { recipe: Arc::new(recipe), start, mask, order, ..continued() }
 }
 
+/// A job that says what vocabulary 2 can say of data.
+pub(crate) fn varied() -> TrainJob {
+    let mut recipe = recipe();
+    recipe.data.subset = Some(Subset::Half(Half::B));
+    recipe.data.noise = Some(Noise { share: 0.1, seed: 3 });
+    recipe.data.augment = Augment::FlipCrop4;
+    TrainJob { recipe: Arc::new(recipe), ..dense() }
+}
+
 /// The random reinitialization of a repeated trial.
 pub(crate) fn reinit() -> TrainJob {
     let stream = Stream { branch: "reinit".to_owned(), copy: 2, repeat: 1, ..stream(2) };
@@ -117,6 +127,7 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("continued", JobSpec::Train(continued())),
         ("rewound", JobSpec::Train(rewound())),
         ("reinit", JobSpec::Train(reinit())),
+        ("varied", JobSpec::Train(varied())),
         ("prune", JobSpec::Prune(prune())),
         ("global_prune", JobSpec::Prune(global_prune())),
         ("random_mask", JobSpec::RandomMask(random_mask())),

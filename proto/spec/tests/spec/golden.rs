@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use tombola_spec::{
     Fingerprint, Steps,
     arch::Architecture,
+    data,
     fingerprint::canonical_json,
     job::{JobSpec, Output, Start},
     ladder,
-    settings::{Prune, Scope},
+    settings::{Data, Half, Prune, Scope, Subset},
     version,
 };
 
@@ -95,6 +96,17 @@ fn every_setting_moves_the_fingerprint() {
         ("/recipe/data/shape/std", "0.5"),
         ("/recipe/data/validation", "0"),
         ("/recipe/data/split_seed", "1"),
+        ("/recipe/data/subset", r#"{"fraction":0.5}"#),
+        ("/recipe/data/subset", r#"{"fraction":0.1}"#),
+        ("/recipe/data/subset", r#"{"half":"a"}"#),
+        ("/recipe/data/subset", r#"{"half":"b"}"#),
+        ("/recipe/data/subset", r#"{"classes":{"classes":[0,1],"examples":12665}}"#),
+        ("/recipe/data/subset", r#"{"classes":{"classes":[1,0],"examples":12665}}"#),
+        ("/recipe/data/noise", r#"{"share":0.1,"seed":0}"#),
+        ("/recipe/data/noise", r#"{"share":0.1,"seed":1}"#),
+        ("/recipe/data/augment", "\"flip\""),
+        ("/recipe/data/augment", "\"crop4\""),
+        ("/recipe/data/augment", "\"flip+crop4\""),
         ("/recipe/train/batch", "61"),
         ("/recipe/train/optimizer/momentum", "0.8"),
         ("/recipe/train/optimizer/nesterov", "true"),
@@ -117,8 +129,31 @@ fn every_setting_moves_the_fingerprint() {
     ];
     for (path, value) in paths {
         let value: serde_json::Value = serde_json::from_str(value).unwrap();
-        let moved = changed(&|job| *job.pointer_mut(path).unwrap() = value.clone());
+        let moved = changed(&|job| set(job, path, value.clone()));
         assert!(seen.insert(moved), "{path}");
+    }
+}
+
+/// Puts a value at a path whose last key may be left out so far.
+fn set(job: &mut serde_json::Value, path: &str, value: serde_json::Value) {
+    let (table, key) = path.rsplit_once('/').unwrap();
+    job.pointer_mut(table).unwrap()[key] = value;
+}
+
+#[test]
+fn a_subset_decides_how_long_an_epoch_is() {
+    let examples = |subset| Data { subset, ..examples::recipe().data }.train_examples();
+    assert_eq!(examples(None), 55_000);
+    assert_eq!(examples(Some(Subset::Fraction(0.2))), 7_000);
+    assert_eq!(examples(Some(Subset::Half(Half::A))), 25_000);
+    let classes = Subset::Classes { classes: vec![0, 1], examples: 12_665 };
+    assert_eq!(examples(Some(classes)), 7_665);
+    let all: u32 = (0..10).filter_map(|class| data::class_examples("mnist", class)).sum();
+    assert_eq!(all, 60_000);
+    for (set, shape) in data::KNOWN {
+        let all: u32 = (0..shape.classes).filter_map(|class| data::class_examples(set, class)).sum();
+        assert_eq!(all, shape.train, "{set}");
+        assert_eq!(data::class_examples(set, shape.classes), None);
     }
 }
 
@@ -132,6 +167,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("continued", vec![Output::Weights]),
             ("rewound", vec![Output::Weights]),
             ("reinit", vec![Output::Initial, Output::Weights]),
+            ("varied", vec![Output::Initial, Output::Weights, Output::State]),
             ("prune", vec![Output::Mask]),
             ("global_prune", vec![Output::Mask]),
             ("random_mask", vec![Output::Mask]),
@@ -146,13 +182,14 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Weights, Output::State],
             vec![Output::Weights, Output::Mask],
             vec![Output::Mask],
+            vec![],
             vec![Output::Weights, Output::Mask],
             vec![Output::Weights],
             vec![Output::Mask],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
-    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 0, 0, 0]);
+    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 500, 0, 0, 0]);
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }
 

@@ -11,7 +11,7 @@ use crate::{
     simd::{Real, slice, slice_mut},
 };
 use std::ops::Range;
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Device, Kind, Tensor, no_grad_guard};
 
 /// One lane in host memory. Its thread must have called `tch::set_num_threads(1)`.
 pub(crate) struct Lone {
@@ -40,9 +40,9 @@ impl Lone {
         Ok(Self { common, held: Held { weights, state, mask }, leaves, by_hand, loss_sum: 0.0 })
     }
 
-    fn update<T: Real>(&mut self, rows: &Tensor, pace: Pace) -> Result<()> {
+    fn update<T: Real>(&mut self, rows: &Tensor, views: Option<&Tensor>, pace: Pace) -> Result<()> {
         let Self { common, held, .. } = self;
-        let (images, labels) = common.examples.batch(rows)?;
+        let (images, labels) = common.examples.batch(rows, views)?;
         if let Some(by_hand) = &mut self.by_hand {
             self.loss_sum += by_hand.step::<T>(&images, &labels)?;
             held.update::<T>(&common.rule, 0..common.layout.len, by_hand.grads(), pace);
@@ -81,12 +81,13 @@ impl Pack for Lone {
     }
 
     fn advance(&mut self, drive: &Drive) -> Result<()> {
-        let rows = Tensor::f_from_slice(&drive.rows)?;
+        let (rows, views) = drive.seen(Device::Cpu)?;
         for (step, &pace) in drive.paces.iter().enumerate() {
-            let rows = rows.f_narrow(0, step as i64 * self.common.batch, self.common.batch)?;
+            let of_step = |all: &Tensor| all.f_narrow(0, step as i64 * self.common.batch, self.common.batch);
+            let (rows, views) = (of_step(&rows)?, views.as_ref().map(of_step).transpose()?);
             match self.common.kind {
-                Kind::Double => self.update::<f64>(&rows, pace)?,
-                _ => self.update::<f32>(&rows, pace)?,
+                Kind::Double => self.update::<f64>(&rows, views.as_ref(), pace)?,
+                _ => self.update::<f32>(&rows, views.as_ref(), pace)?,
             }
         }
         Ok(())
@@ -172,7 +173,7 @@ mod tests {
         assert!(by_hand.by_hand.is_some());
         by_autograd.by_hand = None;
         let rows = (0..30 * BATCH).map(|n| n * 11 % 20).collect();
-        let drive = Drive { rows, paces: vec![Pace { rate: 0.1, lift: 1.0 }; 30] };
+        let drive = Drive { rows, views: Vec::new(), paces: vec![Pace { rate: 0.1, lift: 1.0 }; 30] };
         for lane in [&mut by_hand, &mut by_autograd] {
             lane.advance(&drive).unwrap();
         }

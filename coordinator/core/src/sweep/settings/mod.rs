@@ -18,6 +18,7 @@ use tombola_spec::{
 };
 
 pub(super) use self::{
+    data::AUGMENTS,
     model::{BIAS_INITS, INITS},
     prune::{CRITERIA, SCOPES, last},
     train::{DTYPES, ORDERS},
@@ -70,7 +71,7 @@ impl Check<'_> {
     }
 
     fn network(&mut self, model: &Model, data: &Data) -> Option<Architecture> {
-        match Architecture::parse(&model.name, data.shape.image, data.shape.classes) {
+        match Architecture::parse(&model.name, data.shape.image, data.classes()) {
             Ok(architecture) => Some(architecture),
             Err(error) => {
                 self.complain("model.name", &error.what, error.hint);
@@ -84,7 +85,7 @@ impl Check<'_> {
         let (batch, left) = (train.settings.batch, data.train_examples());
         if batch > left {
             let what = format!("a batch of `{batch}` is larger than the training split");
-            let (all, held) = (data.shape.train, data.validation);
+            let (all, held) = (data.examples(), data.validation);
             self.complain(
                 "train.batch",
                 &what,

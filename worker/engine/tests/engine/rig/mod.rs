@@ -174,7 +174,7 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
     };
     Recipe {
         model: Model { name: NETWORK.to_owned(), init: Init::GlorotNormal, bias_init: BiasInit::Zero },
-        data: Data { set: "tiny".to_owned(), shape, validation: 100, split_seed: 0 },
+        data: Data::whole("tiny", shape, 100),
         train: Train {
             batch: 20,
             optimizer,
