@@ -50,7 +50,8 @@ fn settings() -> BTreeMap<String, Option<String>> {
     let noisy = "set = \"mnist\", label_noise = 0.1";
     // What the first file writes is a default of the others.
     let files = [
-        least(noisy, "sgd"),
+        least(noisy, "rmsprop"),
+        least(noisy, "sgd\", schedule = \"cosine"),
         least("set = \"mnist\"", "sgd"),
         least("set = \"mnist\"", "adam"),
         least(own, "adam"),

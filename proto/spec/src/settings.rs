@@ -5,7 +5,7 @@ mod train;
 
 pub use self::{
     data::{Augment, Data, Half, Noise, Subset},
-    train::{Optimizer, Order, Train},
+    train::{Optimizer, Order, Schedule, Train},
 };
 
 use crate::{SpecError, arch::Architecture, job::Network};

@@ -6,7 +6,8 @@ use tombola_spec::{
     data::known,
     job::{Input, JobSpec, Network, Output, PruneJob, Start, Stream, TrainJob},
     settings::{
-        BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Scope, Train,
+        BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune, Recipe, Schedule, Scope,
+        Train,
     },
 };
 
@@ -32,6 +33,8 @@ fn recipe() -> Recipe {
             warmup: Steps::ZERO,
             eval_every: Steps::its(20),
             order: Order::Fresh,
+            schedule: Schedule::Step,
+            clip: None,
         },
         dtype: Dtype::F32,
     }

@@ -24,7 +24,7 @@ use tombola_spec::{
     Attempt, JobId, Steps,
     data::DataShape,
     job::{JobSpec, Start, Stream, TrainJob},
-    settings::{BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
+    settings::{BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Schedule, Train},
     slot::{Event, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -281,6 +281,8 @@ fn recipe(eval_every: Steps) -> Recipe {
             warmup: Steps::ZERO,
             eval_every,
             order: Order::Fresh,
+            schedule: Schedule::Step,
+            clip: None,
         },
         dtype: Dtype::F32,
     }

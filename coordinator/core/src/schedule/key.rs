@@ -30,7 +30,7 @@ pub(super) struct TrainKey {
     data: String,
     batch: u32,
     double: bool,
-    /// The optimizer's constants and the decay: lanes may differ in learning rate and schedule only.
+    /// The optimizer's constants, the decay, the clipping: lanes may differ in learning rate and schedule only.
     rule: String,
     /// Iterations: from, to, between evaluations.
     span: (u64, u64, u64),
@@ -68,6 +68,8 @@ impl TrainKey {
             gamma: _,
             warmup: _,
             order: _,
+            schedule: _,
+            clip,
         } = train;
         let per_epoch = job.recipe.iterations_per_epoch();
         let at = |steps: Steps| steps.iterations(per_epoch);
@@ -79,7 +81,7 @@ impl TrainKey {
             ),
             batch: *batch,
             double: *dtype == Dtype::F64,
-            rule: format!("{optimizer:?} {decay}"),
+            rule: format!("{optimizer:?} {decay} {clip:?}"),
             span: (at(job.from), at(job.to), at(*eval_every)),
         }
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::plan::{PruneLine, TrialSettings};
 use std::collections::HashSet;
-use tombola_spec::settings::{Data, Half, Model, Optimizer, Prune, Recipe, Subset, Train};
+use tombola_spec::settings::{Data, Half, Model, Optimizer, Prune, Recipe, Schedule, Subset, Train};
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,27 +123,47 @@ fn taken(subset: &Subset) -> String {
 }
 
 fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
-    let Train { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order } = train;
+    let Train { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order, schedule, clip } =
+        train;
     add("train.batch", batch.to_string());
+    add("train.optimizer", optimizer.name().to_owned());
     match optimizer {
         Optimizer::Sgd { momentum, nesterov } => {
-            add("train.optimizer", "sgd".to_owned());
             add("train.momentum", momentum.to_string());
             add("train.nesterov", nesterov.to_string());
         }
-        Optimizer::Adam { beta1, beta2, eps } => {
-            add("train.optimizer", "adam".to_owned());
+        Optimizer::RmsProp { alpha, eps, momentum } => {
+            add("train.alpha", alpha.to_string());
+            add("train.eps", format!("{eps:?}"));
+            add("train.momentum", momentum.to_string());
+        }
+        Optimizer::Adam { beta1, beta2, eps } | Optimizer::AdamW { beta1, beta2, eps } => {
             add("train.betas", list(&[beta1, beta2]));
             add("train.eps", format!("{eps:?}"));
         }
     }
     add("train.lr", lr.to_string());
     add("train.decay", decay.to_string());
+    add("train.clip", clip.map_or_else(|| "none".to_owned(), |most| most.to_string()));
+    describe_schedule(schedule, add);
     add("train.milestones", if milestones.is_empty() { "none".to_owned() } else { list(milestones) });
     add("train.gamma", gamma.to_string());
     add("train.warmup", warmup.to_string());
     add("train.eval_every", eval_every.to_string());
     add("train.order", word_of(ORDERS, *order).to_owned());
+}
+
+fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
+    let (name, to) = match schedule {
+        Schedule::Step => ("step", None),
+        // They end with the run.
+        Schedule::Cosine { to, end: _ } => ("cosine", Some(to)),
+        Schedule::Linear { to, end: _ } => ("linear", Some(to)),
+    };
+    add("train.schedule", name.to_owned());
+    if let Some(to) = to {
+        add("train.final_lr", to.to_string());
+    }
 }
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {

@@ -6,7 +6,7 @@ use tombola_spec::{
     job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Start, Stream, TrainJob},
     settings::{
         Augment, BiasInit, Criterion, Data, Dtype, Half, Init, Model, Noise, Optimizer, Order, Prune, Recipe,
-        Scope, Subset, Train,
+        Schedule, Scope, Subset, Train,
     },
 };
 
@@ -27,6 +27,8 @@ pub(crate) fn recipe() -> Recipe {
             warmup: Steps::ZERO,
             eval_every: Steps::its(100),
             order: Order::Fresh,
+            schedule: Schedule::Step,
+            clip: None,
         },
         dtype: Dtype::F32,
     }
@@ -85,6 +87,15 @@ pub(crate) fn varied() -> TrainJob {
     TrainJob { recipe: Arc::new(recipe), ..dense() }
 }
 
+/// A job that says what vocabulary 2 can say of training.
+pub(crate) fn scheduled() -> TrainJob {
+    let mut recipe = recipe();
+    recipe.train.optimizer = Optimizer::RmsProp { alpha: 0.9, eps: 1e-8, momentum: 0.9 };
+    recipe.train.schedule = Schedule::Linear { to: 0.005, end: Steps::epochs(60) };
+    recipe.train.clip = Some(1.0);
+    TrainJob { recipe: Arc::new(recipe), ..dense() }
+}
+
 /// The random reinitialization of a repeated trial.
 pub(crate) fn reinit() -> TrainJob {
     let stream = Stream { branch: "reinit".to_owned(), copy: 2, repeat: 1, ..stream(2) };
@@ -128,6 +139,7 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("rewound", JobSpec::Train(rewound())),
         ("reinit", JobSpec::Train(reinit())),
         ("varied", JobSpec::Train(varied())),
+        ("scheduled", JobSpec::Train(scheduled())),
         ("prune", JobSpec::Prune(prune())),
         ("global_prune", JobSpec::Prune(global_prune())),
         ("random_mask", JobSpec::RandomMask(random_mask())),

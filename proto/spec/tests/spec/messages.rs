@@ -12,7 +12,7 @@ use tombola_spec::{
         Artifact, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary, Measure, Outcome, Provenance,
         Series, Split, Summary, TrainSummary,
     },
-    settings::{Augment, Data, Half, Noise, Optimizer, Subset},
+    settings::{Augment, Data, Half, Noise, Optimizer, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DataInfo, DeviceKind, Plan},
 };
@@ -58,6 +58,12 @@ fn optimizer() -> impl Strategy<Value = Optimizer> {
     prop_oneof![
         (finite(), any::<bool>()).prop_map(|(momentum, nesterov)| Optimizer::Sgd { momentum, nesterov }),
         (finite(), finite(), finite()).prop_map(|(beta1, beta2, eps)| Optimizer::Adam { beta1, beta2, eps }),
+        (finite(), finite(), finite()).prop_map(|(beta1, beta2, eps)| Optimizer::AdamW { beta1, beta2, eps }),
+        (finite(), finite(), finite()).prop_map(|(alpha, eps, momentum)| Optimizer::RmsProp {
+            alpha,
+            eps,
+            momentum
+        }),
     ]
 }
 
@@ -79,13 +85,22 @@ fn data() -> impl Strategy<Value = Data> {
     )
 }
 
+fn schedule() -> impl Strategy<Value = Schedule> {
+    prop_oneof![
+        Just(Schedule::Step),
+        (finite(), steps()).prop_map(|(to, end)| Schedule::Cosine { to, end }),
+        (finite(), steps()).prop_map(|(to, end)| Schedule::Linear { to, end }),
+    ]
+}
+
 fn train() -> impl Strategy<Value = JobSpec> {
-    let settings = (optimizer(), finite(), vec(steps(), 0..4), data());
+    let settings =
+        (optimizer(), finite(), vec(steps(), 0..4), schedule(), prop::option::of(finite()), data());
     (start(), prop::option::of(input()), stream(), steps(), any::<bool>(), settings).prop_map(
-        |(start, mask, order, to, keep_state, (optimizer, lr, milestones, data))| {
+        |(start, mask, order, to, keep_state, (optimizer, lr, milestones, schedule, clip, data))| {
             let mut recipe = examples::recipe();
             (recipe.train.optimizer, recipe.train.lr, recipe.train.milestones) = (optimizer, lr, milestones);
-            recipe.data = data;
+            (recipe.train.schedule, recipe.train.clip, recipe.data) = (schedule, clip, data);
             let (recipe, job) = (recipe.into(), examples::dense());
             JobSpec::Train(tombola_spec::job::TrainJob { recipe, start, mask, order, to, keep_state, ..job })
         },

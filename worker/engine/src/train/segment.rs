@@ -169,7 +169,7 @@ impl Segment<'_> {
                     None => {
                         drive.rows.resize(drive.rows.len() + batch, 0);
                         drive.views.resize(if varied { drive.rows.len() } else { 0 }, 0);
-                        drive.paces.push(Pace { rate: 0.0, lift: 1.0 });
+                        drive.paces.push(Pace::STILL);
                     }
                 }
             }

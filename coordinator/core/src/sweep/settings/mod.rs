@@ -101,6 +101,15 @@ impl Check<'_> {
             let what = format!("`{}` is {iterations} iterations", train.steps);
             self.complain("train.steps", &what, format!("at most {} are possible", u32::MAX));
         }
+        let warmup = train.settings.warmup;
+        if !train.settings.schedule.is_step() && warmup.iterations(per_epoch) >= iterations {
+            let what = format!("`{warmup}` leave nothing for the learning rate to fall in");
+            self.complain(
+                "train.warmup",
+                &what,
+                format!("training ends at `{}` (`train.steps`)", train.steps),
+            );
+        }
         let points = &train.settings.milestones;
         let early = |pair: &&[Steps]| pair[0].iterations(per_epoch) >= pair[1].iterations(per_epoch);
         if let Some([first, second]) = points.windows(2).find(early) {

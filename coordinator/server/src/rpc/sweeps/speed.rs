@@ -23,6 +23,7 @@ pub(super) struct Likeness {
     double: bool,
     optimizer: &'static str,
     augment: Augment,
+    clipped: bool,
 }
 
 impl Likeness {
@@ -34,6 +35,7 @@ impl Likeness {
             double: recipe.dtype == Dtype::F64,
             optimizer: recipe.train.optimizer.name(),
             augment: recipe.data.augment,
+            clipped: recipe.train.clip.is_some(),
         }
     }
 }
