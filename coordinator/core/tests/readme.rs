@@ -51,7 +51,15 @@ fn settings() -> BTreeMap<String, Option<String>> {
     let (mnist, rounds) = ("set = \"mnist\"", "rate = 0.2, rounds = 3");
     let criteria = ["grasp", "synflow", "movement"];
     let pruned = criteria.map(|name| least(mnist, "sgd", &format!("density = 0.1, criterion = \"{name}\"")));
-    let files = [least(mnist, "sgd", rounds), least(mnist, "adam", rounds), least(own, "adam", rounds)];
+    let noisy = "set = \"mnist\", label_noise = 0.1";
+    // What the first file writes is a default of the others.
+    let files = [
+        least(noisy, "rmsprop", rounds),
+        least(noisy, "sgd\", schedule = \"cosine", rounds),
+        least(mnist, "sgd", rounds),
+        least(mnist, "adam", rounds),
+        least(own, "adam", rounds),
+    ];
     let mut settings = BTreeMap::from([("name".to_owned(), None)]);
     for file in pruned.into_iter().chain(files) {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {

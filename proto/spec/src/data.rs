@@ -85,3 +85,15 @@ pub const KNOWN: &[(&str, DataShape)] = &[
 pub fn known(name: &str) -> Option<DataShape> {
     KNOWN.iter().find(|(known, _)| *known == name).map(|(_, shape)| *shape)
 }
+
+/// Training examples of each class of MNIST, the one known set whose classes are unequal.
+const MNIST_CLASSES: [u32; 10] = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949];
+
+/// Training examples of a class of a known data set; `None` where there is no such class or the set is not known.
+pub fn class_examples(set: &str, class: u32) -> Option<u32> {
+    let shape = known(set).filter(|shape| class < shape.classes)?;
+    match set {
+        "mnist" => MNIST_CLASSES.get(class as usize).copied(),
+        _ => Some(shape.train / shape.classes),
+    }
+}

@@ -1,6 +1,14 @@
 //! Resolved settings of a training run: every field has a value, nothing is left to a default further down.
 
-use crate::{SpecError, Steps, arch::Architecture, data::DataShape, job::Network};
+mod data;
+mod train;
+
+pub use self::{
+    data::{Augment, Data, Half, Noise, Subset},
+    train::{Optimizer, Order, Schedule, Train},
+};
+
+use crate::{SpecError, arch::Architecture, job::Network};
 use serde::{Deserialize, Serialize};
 
 /// What is trained, on what, and how. Shared by all jobs of a trial.
@@ -74,116 +82,6 @@ impl BatchNormInit {
     fn is_one(&self) -> bool {
         *self == Self::One
     }
-}
-
-/// A data set, its shape and its split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Data {
-    /// Name of the set: a folder under the worker's data folder.
-    pub set: String,
-    /// Shape, from the registry or declared in the sweep file.
-    pub shape: DataShape,
-    /// Training examples held out for validation.
-    pub validation: u32,
-    /// Seed of the train / validation split.
-    pub split_seed: u64,
-}
-
-impl Data {
-    /// Examples trained on.
-    pub fn train_examples(&self) -> u32 {
-        self.shape.train.saturating_sub(self.validation)
-    }
-}
-
-/// Optimizer and schedule of a training run. Its length is not here: a job says from where to where it trains, so that
-/// runs of different lengths share their beginning.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Train {
-    /// Examples per iteration. The last partial batch of an epoch is dropped.
-    pub batch: u32,
-    /// Update rule.
-    pub optimizer: Optimizer,
-    /// Base learning rate.
-    pub lr: f64,
-    /// L2 penalty added to the gradient (of biases too, as PyTorch does).
-    pub decay: f64,
-    /// The learning rate is multiplied by `gamma` at each of these points.
-    pub milestones: Vec<Steps>,
-    /// Factor at milestones.
-    pub gamma: f64,
-    /// Linear warm-up from 0: lr * min(1, it / warmup). Zero = none.
-    pub warmup: Steps,
-    /// Evaluate on validation and test every so often (and at start and end).
-    pub eval_every: Steps,
-    /// Whether rounds see the same batches.
-    pub order: Order,
-}
-
-impl Train {
-    /// Iterations per epoch on `examples` training examples.
-    pub fn iterations_per_epoch(&self, examples: u32) -> u64 {
-        u64::from(examples / self.batch.max(1))
-    }
-
-    /// Learning rate at iteration `it` (0-based, before the update), as open_lth does it.
-    pub fn lr_at(&self, it: u64, per_epoch: u64) -> f64 {
-        let passed = self.milestones.iter().filter(|m| m.iterations(per_epoch) <= it).count();
-        let warmup = self.warmup.iterations(per_epoch);
-        let ramp = if warmup == 0 { 1.0 } else { (it as f64 / warmup as f64).min(1.0) };
-        self.lr * self.gamma.powi(passed as i32) * ramp
-    }
-}
-
-/// Update rule, with its own constants.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "name")]
-pub enum Optimizer {
-    /// Stochastic gradient descent with heavy-ball or Nesterov momentum (PyTorch's form).
-    Sgd {
-        /// Momentum; 0 = none.
-        momentum: f64,
-        /// Nesterov's look-ahead.
-        nesterov: bool,
-    },
-    /// Adam with bias correction (PyTorch's form).
-    Adam {
-        /// Decay of the first moment.
-        beta1: f64,
-        /// Decay of the second moment.
-        beta2: f64,
-        /// Added to the denominator.
-        eps: f64,
-    },
-}
-
-impl Optimizer {
-    /// Its name in a sweep file.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Sgd { .. } => "sgd",
-            Self::Adam { .. } => "adam",
-        }
-    }
-
-    /// PyTorch's names of what it remembers of each parameter.
-    pub const fn buffers(&self) -> &'static [&'static str] {
-        match self {
-            Self::Sgd { momentum: 0.0, .. } => &[],
-            Self::Sgd { .. } => &["momentum_buffer"],
-            Self::Adam { .. } => &["exp_avg", "exp_avg_sq"],
-        }
-    }
-}
-
-/// Training noise between rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// Each round draws its own data order.
-    Fresh,
-    /// Every round of a trial sees the batches in the same order.
-    Same,
 }
 
 /// Number format of training arithmetic.
@@ -432,7 +330,7 @@ impl Recipe {
 
     /// This recipe's model on this recipe's data.
     pub fn network(&self) -> Network {
-        let DataShape { image, classes, .. } = self.data.shape;
+        let (image, classes) = (self.data.shape.image, self.data.classes());
         Network { name: self.model.name.clone(), image, classes }
     }
 

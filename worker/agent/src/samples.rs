@@ -7,7 +7,7 @@ use tombola_spec::{
     job::{Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     settings::{
         Amount, BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune,
-        Recipe, Scope, Train,
+        Recipe, Schedule, Scope, Train,
     },
 };
 
@@ -27,7 +27,7 @@ fn recipe() -> Recipe {
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
         },
-        data: Data { set: "mnist".to_owned(), shape, validation: 5000, split_seed: 0 },
+        data: Data::whole("mnist", shape, 5000),
         train: Train {
             batch: 60,
             optimizer: Optimizer::Sgd { momentum: 0.0, nesterov: false },
@@ -38,6 +38,8 @@ fn recipe() -> Recipe {
             warmup: Steps::ZERO,
             eval_every: Steps::its(20),
             order: Order::Fresh,
+            schedule: Schedule::Step,
+            clip: None,
         },
         dtype: Dtype::F32,
     }

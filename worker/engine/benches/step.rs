@@ -24,7 +24,9 @@ use tombola_spec::{
     Attempt, JobId, Steps,
     data::DataShape,
     job::{JobSpec, Start, Stream, TrainJob},
-    settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
+    settings::{
+        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Schedule, Train,
+    },
     slot::{Event, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -271,7 +273,7 @@ fn recipe(eval_every: Steps) -> Recipe {
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
         },
-        data: Data { set: "noise".to_owned(), shape, validation: VALIDATION, split_seed: 0 },
+        data: Data::whole("noise", shape, VALIDATION),
         train: Train {
             batch: BATCH,
             optimizer: Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
@@ -282,6 +284,8 @@ fn recipe(eval_every: Steps) -> Recipe {
             warmup: Steps::ZERO,
             eval_every,
             order: Order::Fresh,
+            schedule: Schedule::Step,
+            clip: None,
         },
         dtype: Dtype::F32,
     }

@@ -22,6 +22,12 @@ pub enum Purpose {
     RandomMask,
     /// Which examples a criterion looks at.
     ScoreData,
+    /// Flips and crops of the examples in an epoch.
+    Augment,
+    /// Which examples a subset has.
+    Subset,
+    /// Which labels are wrong, and how.
+    LabelNoise,
 }
 
 impl Purpose {
@@ -33,6 +39,9 @@ impl Purpose {
             Self::Ties => "ties",
             Self::RandomMask => "random_mask",
             Self::ScoreData => "score_data",
+            Self::Augment => "augment",
+            Self::Subset => "subset",
+            Self::LabelNoise => "label_noise",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
     job::{JobSpec, TrainJob},
-    settings::{Data, Dtype, Optimizer, Recipe, Train},
+    settings::{Data, Dtype, Recipe, Train},
 };
 
 /// Number of a [`PackKey`].
@@ -26,13 +26,12 @@ pub(super) struct PackKey {
 /// What lanes of a training pack have in common beyond the network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TrainKey {
-    /// Validation examples and seed of the split.
-    split: (u32, u64),
+    /// What is taken of the set, how it is normalized, split and varied.
+    data: String,
     batch: u32,
     double: bool,
-    optimizer: &'static str,
-    /// The optimizer's constants and the decay, as bits: lanes may differ in learning rate and schedule only.
-    constants: [u64; 4],
+    /// The optimizer's constants, the decay, the clipping: lanes may differ in learning rate and schedule only.
+    rule: String,
     /// Iterations: from, to, between evaluations.
     span: (u64, u64, u64),
 }
@@ -59,7 +58,7 @@ impl TrainKey {
     fn of(job: &TrainJob) -> Self {
         // By name, so that whoever adds a setting has to decide whether lanes may differ in it.
         let Recipe { model: _, data, train, dtype } = &*job.recipe;
-        let Data { set: _, shape: _, validation, split_seed } = data;
+        let Data { set: _, shape, validation, split_seed, subset, noise, augment } = data;
         let Train {
             batch,
             optimizer,
@@ -70,21 +69,19 @@ impl TrainKey {
             gamma: _,
             warmup: _,
             order: _,
+            schedule: _,
+            clip,
         } = train;
         let per_epoch = job.recipe.iterations_per_epoch();
         let at = |steps: Steps| steps.iterations(per_epoch);
         Self {
-            split: (*validation, *split_seed),
+            data: format!(
+                "{} / {}, {validation} by {split_seed}, {subset:?} {noise:?} {augment:?}",
+                shape.mean, shape.std
+            ),
             batch: *batch,
             double: *dtype == Dtype::F64,
-            optimizer: optimizer.name(),
-            constants: match *optimizer {
-                Optimizer::Sgd { momentum, nesterov } => {
-                    [momentum, f64::from(u8::from(nesterov)), 0.0, *decay]
-                }
-                Optimizer::Adam { beta1, beta2, eps } => [beta1, beta2, eps, *decay],
-            }
-            .map(f64::to_bits),
+            rule: format!("{optimizer:?} {decay} {clip:?}"),
             span: (at(job.from), at(job.to), at(*eval_every)),
         }
     }

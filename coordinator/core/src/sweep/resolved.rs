@@ -2,12 +2,14 @@
 
 use super::{
     file::SweepFile,
-    settings::{BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, WHENS, describe_criterion},
+    settings::{
+        AUGMENTS, BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, WHENS, describe_criterion,
+    },
     value::word_of,
 };
 use crate::plan::{PruneLine, Scoring, TrialSettings};
 use std::collections::HashSet;
-use tombola_spec::settings::{Amount, Data, Model, Optimizer, Prune, Recipe, Train};
+use tombola_spec::settings::{Amount, Data, Half, Model, Optimizer, Prune, Recipe, Schedule, Subset, Train};
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +108,7 @@ fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
 }
 
 fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {
-    let Data { set, shape, validation, split_seed } = data;
+    let Data { set, shape, validation, split_seed, subset, noise, augment } = data;
     let tombola_spec::data::DataShape { train, test, image, classes, mean, std } = shape;
     add("data.set", set.clone());
     add("data.examples", train.to_string());
@@ -117,30 +119,65 @@ fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {
     add("data.std", std.to_string());
     add("data.validation", validation.to_string());
     add("data.split_seed", split_seed.to_string());
+    add("data.subset", subset.as_ref().map_or_else(|| "all".to_owned(), taken));
+    add("data.label_noise", noise.map_or(0.0, |noise| noise.share).to_string());
+    if let Some(noise) = noise {
+        add("data.noise_seed", noise.seed.to_string());
+    }
+    add("data.augment", word_of(AUGMENTS, *augment).to_owned());
+}
+
+fn taken(subset: &Subset) -> String {
+    match subset {
+        Subset::Fraction(share) => share.to_string(),
+        Subset::Classes { classes, .. } => list(classes),
+        Subset::Half(Half::A) => "half_a".to_owned(),
+        Subset::Half(Half::B) => "half_b".to_owned(),
+    }
 }
 
 fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
-    let Train { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order } = train;
+    let Train { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order, schedule, clip } =
+        train;
     add("train.batch", batch.to_string());
+    add("train.optimizer", optimizer.name().to_owned());
     match optimizer {
         Optimizer::Sgd { momentum, nesterov } => {
-            add("train.optimizer", "sgd".to_owned());
             add("train.momentum", momentum.to_string());
             add("train.nesterov", nesterov.to_string());
         }
-        Optimizer::Adam { beta1, beta2, eps } => {
-            add("train.optimizer", "adam".to_owned());
+        Optimizer::RmsProp { alpha, eps, momentum } => {
+            add("train.alpha", alpha.to_string());
+            add("train.eps", format!("{eps:?}"));
+            add("train.momentum", momentum.to_string());
+        }
+        Optimizer::Adam { beta1, beta2, eps } | Optimizer::AdamW { beta1, beta2, eps } => {
             add("train.betas", list(&[beta1, beta2]));
             add("train.eps", format!("{eps:?}"));
         }
     }
     add("train.lr", lr.to_string());
     add("train.decay", decay.to_string());
+    add("train.clip", clip.map_or_else(|| "none".to_owned(), |most| most.to_string()));
+    describe_schedule(schedule, add);
     add("train.milestones", if milestones.is_empty() { "none".to_owned() } else { list(milestones) });
     add("train.gamma", gamma.to_string());
     add("train.warmup", warmup.to_string());
     add("train.eval_every", eval_every.to_string());
     add("train.order", word_of(ORDERS, *order).to_owned());
+}
+
+fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
+    let (name, to) = match schedule {
+        Schedule::Step => ("step", None),
+        // They end with the run.
+        Schedule::Cosine { to, end: _ } => ("cosine", Some(to)),
+        Schedule::Linear { to, end: _ } => ("linear", Some(to)),
+    };
+    add("train.schedule", name.to_owned());
+    if let Some(to) = to {
+        add("train.final_lr", to.to_string());
+    }
 }
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {

@@ -125,6 +125,11 @@ pub(super) fn below_one(node: &Node) -> Reading<f64> {
     number(node, "a fraction from 0 and below 1", "", |n| (0.0..1.0).contains(&n))
 }
 
+/// A fraction from 0 to 1, both possible.
+pub(super) fn up_to_one(node: &Node) -> Reading<f64> {
+    number(node, "a fraction from 0 to 1", "10 % is written `0.1`", |n| (0.0..=1.0).contains(&n))
+}
+
 pub(super) fn steps(node: &Node) -> Reading<Steps> {
     let Val::Text(text) = &node.value else {
         return not(node, "a number of steps", "write epochs, iterations or both: `\"160ep\"`, `\"500it\"`");

@@ -9,8 +9,9 @@ use tombola_spec::{
     },
     outcome::Split,
     settings::{
-        Amount, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign, Init,
-        Model, Optimizer, Order, Prune, Recipe, Scope, ScoreData, ScoreMode, Signs, Train,
+        Amount, Augment, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign,
+        Half, Init, Model, Noise, Optimizer, Order, Prune, Recipe, Schedule, Scope, ScoreData, ScoreMode,
+        Signs, Subset, Train,
     },
 };
 
@@ -24,7 +25,7 @@ pub(crate) fn recipe() -> Recipe {
     let shape = known("mnist").expect("a registered set");
     Recipe {
         model,
-        data: Data { set: "mnist".to_owned(), shape, validation: 5000, split_seed: 0 },
+        data: Data::whole("mnist", shape, 5000),
         train: Train {
             batch: 60,
             optimizer: Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
@@ -35,6 +36,8 @@ pub(crate) fn recipe() -> Recipe {
             warmup: Steps::ZERO,
             eval_every: Steps::its(100),
             order: Order::Fresh,
+            schedule: Schedule::Step,
+            clip: None,
         },
         dtype: Dtype::F32,
     }
@@ -82,6 +85,24 @@ pub(crate) fn rewound() -> TrainJob {
     let start = Start::Rewind(parent(1));
     let (mask, order) = (Some(mask()), stream(2));
     TrainJob { recipe: Arc::new(recipe), start, mask, order, ..continued() }
+}
+
+/// A job that says what vocabulary 2 can say of data.
+pub(crate) fn varied() -> TrainJob {
+    let mut recipe = recipe();
+    recipe.data.subset = Some(Subset::Half(Half::B));
+    recipe.data.noise = Some(Noise { share: 0.1, seed: 3 });
+    recipe.data.augment = Augment::FlipCrop4;
+    TrainJob { recipe: Arc::new(recipe), ..dense() }
+}
+
+/// A job that says what vocabulary 2 can say of training.
+pub(crate) fn scheduled() -> TrainJob {
+    let mut recipe = recipe();
+    recipe.train.optimizer = Optimizer::RmsProp { alpha: 0.9, eps: 1e-8, momentum: 0.9 };
+    recipe.train.schedule = Schedule::Linear { to: 0.005, end: Steps::epochs(60) };
+    recipe.train.clip = Some(1.0);
+    TrainJob { recipe: Arc::new(recipe), ..dense() }
 }
 
 /// The random reinitialization of a repeated trial.
@@ -193,6 +214,8 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("continued", JobSpec::Train(continued())),
         ("rewound", JobSpec::Train(rewound())),
         ("reinit", JobSpec::Train(reinit())),
+        ("varied", JobSpec::Train(varied())),
+        ("scheduled", JobSpec::Train(scheduled())),
         ("prune", JobSpec::Prune(prune())),
         ("global_prune", JobSpec::Prune(global_prune())),
         ("random_mask", JobSpec::RandomMask(random_mask())),

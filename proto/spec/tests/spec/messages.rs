@@ -12,7 +12,7 @@ use tombola_spec::{
         Artifact, ConnectivitySummary, CurvePoint, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary,
         Measure, Outcome, Provenance, Series, Split, Summary, TrainSummary,
     },
-    settings::{Amount, Optimizer},
+    settings::{Amount, Augment, Data, Half, Noise, Optimizer, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DataInfo, DeviceKind, Plan},
 };
@@ -58,17 +58,49 @@ fn optimizer() -> impl Strategy<Value = Optimizer> {
     prop_oneof![
         (finite(), any::<bool>()).prop_map(|(momentum, nesterov)| Optimizer::Sgd { momentum, nesterov }),
         (finite(), finite(), finite()).prop_map(|(beta1, beta2, eps)| Optimizer::Adam { beta1, beta2, eps }),
+        (finite(), finite(), finite()).prop_map(|(beta1, beta2, eps)| Optimizer::AdamW { beta1, beta2, eps }),
+        (finite(), finite(), finite()).prop_map(|(alpha, eps, momentum)| Optimizer::RmsProp {
+            alpha,
+            eps,
+            momentum
+        }),
+    ]
+}
+
+fn data() -> impl Strategy<Value = Data> {
+    let subset = prop_oneof![
+        finite().prop_map(Subset::Fraction),
+        (vec(any::<u32>(), 0..3), any::<u32>())
+            .prop_map(|(classes, examples)| Subset::Classes { classes, examples }),
+        select(vec![Half::A, Half::B]).prop_map(Subset::Half),
+    ];
+    let noise = (finite(), any::<u64>()).prop_map(|(share, seed)| Noise { share, seed });
+    let augment = select(vec![Augment::None, Augment::Flip, Augment::Crop4, Augment::FlipCrop4]);
+    (".{0,12}", finite(), any::<u64>(), prop::option::of(subset), prop::option::of(noise), augment).prop_map(
+        |(set, mean, split_seed, subset, noise, augment)| {
+            let mut shape = examples::recipe().data.shape;
+            shape.mean = mean.into();
+            Data { split_seed, subset, noise, augment, ..Data::whole(&set, shape, 5000) }
+        },
+    )
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    prop_oneof![
+        Just(Schedule::Step),
+        (finite(), steps()).prop_map(|(to, end)| Schedule::Cosine { to, end }),
+        (finite(), steps()).prop_map(|(to, end)| Schedule::Linear { to, end }),
     ]
 }
 
 fn train() -> impl Strategy<Value = JobSpec> {
-    let settings = (optimizer(), finite(), finite(), vec(steps(), 0..4), ".{0,12}", any::<u64>());
+    let settings =
+        (optimizer(), finite(), vec(steps(), 0..4), schedule(), prop::option::of(finite()), data());
     (start(), prop::option::of(input()), stream(), steps(), any::<bool>(), settings).prop_map(
-        |(start, mask, order, to, keep_state, (optimizer, lr, mean, milestones, set, split_seed))| {
+        |(start, mask, order, to, keep_state, (optimizer, lr, milestones, schedule, clip, data))| {
             let mut recipe = examples::recipe();
             (recipe.train.optimizer, recipe.train.lr, recipe.train.milestones) = (optimizer, lr, milestones);
-            (recipe.data.set, recipe.data.shape.mean, recipe.data.split_seed) =
-                (set, mean.into(), split_seed);
+            (recipe.train.schedule, recipe.train.clip, recipe.data) = (schedule, clip, data);
             let (recipe, job) = (recipe.into(), examples::dense());
             JobSpec::Train(tombola_spec::job::TrainJob { recipe, start, mask, order, to, keep_state, ..job })
         },

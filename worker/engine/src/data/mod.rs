@@ -3,14 +3,18 @@
 //! Nothing here knows tensors, devices or normalization; pixels and labels are bytes. A format is a file that knows names
 //! and contents, and a line in [`files`].
 
+mod augment;
 mod cifar;
 mod files;
 mod idx;
 mod inventory;
 mod split;
+mod subset;
 
+pub use augment::{draw_views, sources, views};
 pub use inventory::inventory;
 pub use split::{Split, batches, split};
+pub use subset::{add_noise, of_classes, renumbered, subset};
 
 use crate::error::{EngineError, Result};
 use std::path::Path;

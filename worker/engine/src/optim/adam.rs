@@ -12,7 +12,8 @@ use crate::{
 pub(super) fn pace(lr: f64, beta1: f64, beta2: f64, update: u64) -> Pace {
     // From 2^31 updates on, the powers have long vanished.
     let power = i32::try_from(update).unwrap_or(i32::MAX);
-    Pace { rate: lr / (1.0 - beta1.powi(power)), lift: 1.0 / (1.0 - beta2.powi(power)).sqrt() }
+    let (rate, lift) = (lr / (1.0 - beta1.powi(power)), 1.0 / (1.0 - beta2.powi(power)).sqrt());
+    Pace { rate, lift, ..Pace::STILL }
 }
 
 /// One update of one lane; `constants` are beta1, beta2, eps.
@@ -26,6 +27,7 @@ pub(super) fn update<T: Real>(constants: [f64; 3], decay: f64, pace: Pace, memor
     let terms = Terms {
         rate: T::of(pace.rate),
         lift: T::of(pace.lift),
+        shrink: T::of(pace.keep),
         decay: T::of(decay),
         keep: [T::of(beta1), T::of(beta2)],
         take: [T::of(1.0 - beta1), T::of(1.0 - beta2)],
@@ -40,6 +42,7 @@ pub(super) fn update<T: Real>(constants: [f64; 3], decay: f64, pace: Pace, memor
 struct Terms<T> {
     rate: T,
     lift: T,
+    shrink: T,
     decay: T,
     keep: [T; 2],
     take: [T; 2],
@@ -58,14 +61,15 @@ struct Moments<'a, T, const MASKED: bool> {
 impl<T: Real, const MASKED: bool> Kernel for Moments<'_, T, MASKED> {
     #[inline(always)]
     fn run(self) {
-        let Terms { rate, lift, decay, keep, take, eps } = self.terms;
+        let Terms { rate, lift, shrink, decay, keep, take, eps } = self.terms;
         let memory = self.weights.iter_mut().zip(self.grads).zip(self.mask).zip(self.first).zip(self.second);
         for ((((weight, &grad), &alive), first), second) in memory {
             let grad = if MASKED { grad * alive } else { grad };
             let grad = grad + decay * *weight;
             *first = keep[0] * *first + take[0] * grad;
             *second = keep[1] * *second + take[1] * grad * grad;
-            *weight = *weight - rate * (*first / (second.root() * lift + eps));
+            // For Adam itself `shrink` is 1, which changes no bit.
+            *weight = shrink * *weight - rate * (*first / (second.root() * lift + eps));
         }
     }
 }

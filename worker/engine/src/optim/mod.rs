@@ -5,6 +5,9 @@
 //! once exactly zero, stay exactly zero.
 
 mod adam;
+mod adamw;
+pub(crate) mod clip;
+mod rmsprop;
 mod sgd;
 
 use crate::{error::Result, simd::Real};
@@ -15,17 +18,26 @@ use tombola_spec::settings::{Optimizer, Train};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rule {
     optimizer: Optimizer,
-    /// L2 penalty added to the gradient.
+    /// L2 penalty added to the gradient, or what AdamW shrinks weights by.
     decay: f64,
+    /// Largest norm of a lane's whole gradient. A lone lane clips before [`Rule::update`], which sees parts of it only.
+    pub(crate) clip: Option<f64>,
 }
 
 /// What differs from update to update and from lane to lane.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pace {
     /// What the direction is multiplied by: the learning rate, for Adam over its first moment's bias correction.
     pub(crate) rate: f64,
     /// One over the square root of the second moment's bias correction; 1 where there is none.
     pub(crate) lift: f64,
+    /// What the weights are multiplied by before the step; 1 but for AdamW.
+    pub(crate) keep: f64,
+}
+
+impl Pace {
+    /// No movement at all: a ghost's.
+    pub(crate) const STILL: Self = Self { rate: 0.0, lift: 1.0, keep: 1.0 };
 }
 
 /// Memory of one parameter (or one flat buffer) of a lane; slices of equal length.
@@ -58,6 +70,8 @@ pub(crate) struct Paces {
     pub(crate) minus_rate: Tensor,
     /// [`Pace::lift`].
     pub(crate) lift: Tensor,
+    /// [`Pace::keep`].
+    pub(crate) keep: Tensor,
 }
 
 impl Rule {
@@ -67,6 +81,7 @@ impl Rule {
         let Train {
             optimizer,
             decay,
+            clip,
             batch: _,
             lr: _,
             milestones: _,
@@ -74,8 +89,9 @@ impl Rule {
             warmup: _,
             eval_every: _,
             order: _,
+            schedule: _,
         } = train;
-        Self { optimizer: *optimizer, decay: *decay }
+        Self { optimizer: *optimizer, decay: *decay, clip: *clip }
     }
 
     /// PyTorch's names of the state buffers.
@@ -86,8 +102,9 @@ impl Rule {
     /// The pace of the `update`-th update (from 1) since the optimizer was fresh, at learning rate `lr`.
     pub(crate) fn pace(&self, lr: f64, update: u64) -> Pace {
         match self.optimizer {
-            Optimizer::Sgd { .. } => Pace { rate: lr, lift: 1.0 },
+            Optimizer::Sgd { .. } | Optimizer::RmsProp { .. } => Pace { rate: lr, ..Pace::STILL },
             Optimizer::Adam { beta1, beta2, .. } => adam::pace(lr, beta1, beta2, update),
+            Optimizer::AdamW { beta1, beta2, .. } => adamw::pace(lr, self.decay, beta1, beta2, update),
         }
     }
 
@@ -100,6 +117,11 @@ impl Rule {
             Optimizer::Adam { beta1, beta2, eps } => {
                 adam::update([beta1, beta2, eps], self.decay, pace, memory);
             }
+            // Its decay is in the pace.
+            Optimizer::AdamW { beta1, beta2, eps } => adam::update([beta1, beta2, eps], 0.0, pace, memory),
+            Optimizer::RmsProp { alpha, eps, momentum } => {
+                rmsprop::update(rmsprop::Constants { alpha, eps, momentum }, self.decay, pace, memory);
+            }
         }
     }
 
@@ -108,13 +130,23 @@ impl Rule {
         if let Some(mask) = pack.mask {
             let _ = pack.grads.f_mul_(mask)?;
         }
-        if self.decay != 0.0 {
+        if let Some(most) = self.clip {
+            clip::clip_fused(most, &mut pack.grads)?;
+        }
+        if matches!(self.optimizer, Optimizer::AdamW { .. }) {
+            let _ = pack.weights.f_mul_(&paces.keep)?;
+        } else if self.decay != 0.0 {
             let pull = pack.weights.f_mul_scalar(self.decay)?;
             let _ = pack.grads.f_add_(&pull)?;
         }
         match self.optimizer {
             Optimizer::Sgd { momentum, nesterov } => sgd::update_fused(momentum, nesterov, paces, pack),
-            Optimizer::Adam { beta1, beta2, eps } => adam::update_fused([beta1, beta2, eps], paces, pack),
+            Optimizer::Adam { beta1, beta2, eps } | Optimizer::AdamW { beta1, beta2, eps } => {
+                adam::update_fused([beta1, beta2, eps], paces, pack)
+            }
+            Optimizer::RmsProp { alpha, eps, momentum } => {
+                rmsprop::update_fused(rmsprop::Constants { alpha, eps, momentum }, paces, pack)
+            }
         }
     }
 }
@@ -122,20 +154,26 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tombola_spec::{Steps, settings::Order};
 
     /// One weight's life, written straight from the documentation of `torch.optim`.
     fn scalar(optimizer: Optimizer, lr: f64, decay: f64, mut weight: f64, grads: &[f64]) -> f64 {
         let (mut first, mut second) = (0.0, 0.0);
         for (t, grad) in grads.iter().enumerate() {
-            let g = grad + decay * weight;
+            let decoupled = matches!(optimizer, Optimizer::AdamW { .. });
+            let g = if decoupled { *grad } else { grad + decay * weight };
             match optimizer {
                 Optimizer::Sgd { momentum, nesterov } => {
                     first = if t == 0 { g } else { momentum * first + g };
                     let step = if nesterov { g + momentum * first } else { first };
                     weight -= lr * if momentum == 0.0 { g } else { step };
                 }
-                Optimizer::Adam { beta1, beta2, eps } => {
+                Optimizer::RmsProp { alpha, eps, momentum } => {
+                    first = alpha * first + (1.0 - alpha) * g.powi(2);
+                    second = momentum * second + g / (first.sqrt() + eps);
+                    weight -= lr * second;
+                }
+                Optimizer::Adam { beta1, beta2, eps } | Optimizer::AdamW { beta1, beta2, eps } => {
+                    weight *= if decoupled { 1.0 - lr * decay } else { 1.0 };
                     first = beta1 * first + (1.0 - beta1) * g;
                     second = beta2 * second + (1.0 - beta2) * g.powi(2);
                     let unbiased = first / (1.0 - beta1.powf((t + 1) as f64));
@@ -148,20 +186,11 @@ mod tests {
     }
 
     fn rule(optimizer: Optimizer, decay: f64) -> Rule {
-        Rule::of(&Train {
-            batch: 1,
-            optimizer,
-            lr: 0.0,
-            decay,
-            milestones: Vec::new(),
-            gamma: 1.0,
-            warmup: Steps::ZERO,
-            eval_every: Steps::ZERO,
-            order: Order::Fresh,
-        })
+        Rule::of(&Train { decay, ..Train::plain(1, optimizer, 0.0) })
     }
 
-    /// Gradients and learning rates of five steps, and what PyTorch 2.11.0 makes of (0.5, -1.25, 2) with them, in f64.
+    /// Gradients and learning rates of five steps, and what PyTorch 2.11.0 makes of (0.5, -1.25, 2) with them, in f64; of
+    /// AdamW and RMSprop what a few lines of Python make of the formulas in its documentation.
     #[test]
     fn five_steps_end_where_pytorchs_end() {
         let grads =
@@ -169,12 +198,18 @@ mod tests {
         let rates = [0.1, 0.1, 0.1, 0.01, 0.01];
         let sgd = |momentum, nesterov| Optimizer::Sgd { momentum, nesterov };
         let adam = |beta1, beta2, eps| Optimizer::Adam { beta1, beta2, eps };
+        let adamw = |beta1, beta2, eps| Optimizer::AdamW { beta1, beta2, eps };
+        let rmsprop = |alpha, eps, momentum| Optimizer::RmsProp { alpha, eps, momentum };
         for (optimizer, decay, wanted) in [
             (sgd(0.0, false), 0.0, [0.4449, -1.2898, 1.9997]),
             (sgd(0.9, false), 0.05, [0.4407030969483594, -1.2323931391915546, 1.8339947229722497]),
             (sgd(0.9, true), 0.05, [0.3835810218315214, -1.2547928852689048, 1.8209006043184917]),
             (adam(0.9, 0.999, 1e-8), 0.0, [0.4141408883256296, -1.1559832671297483, 1.8108612971279843]),
             (adam(0.8, 0.99, 1e-4), 0.05, [0.4016247879283715, -1.1336543557020768, 1.7987871681405188]),
+            (adamw(0.9, 0.999, 1e-8), 0.01, [0.4127023226164057, -1.1522529817051055, 1.8048028035447183]),
+            (adamw(0.8, 0.99, 1e-4), 0.05, [0.40511463651503266, -1.1496959225753935, 1.7876878998308365]),
+            (rmsprop(0.99, 1e-8, 0.0), 0.0, [-0.48178301901260645, -1.365152546863642, 0.9054910607594776]),
+            (rmsprop(0.9, 1e-4, 0.9), 0.05, [-0.13140715004080336, -0.6779023119463213, 0.8047575697939341]),
         ] {
             let rule = rule(optimizer, decay);
             let (mut weights, mut state) = ([0.5f64, -1.25, 2.0], vec![vec![0.0; 3]; rule.buffers().len()]);
@@ -189,11 +224,36 @@ mod tests {
         }
     }
 
-    const OPTIMIZERS: [Optimizer; 4] = [
+    /// Norms of 5, of 0.1 and of a NaN, to at most 0.5: one lane's does not matter to another.
+    #[test]
+    fn each_lanes_gradient_is_clipped_by_its_own_norm() {
+        let lanes = [[3.0, 4.0], [0.06, 0.08], [f64::NAN, 1.0]];
+        let mut grads = Tensor::from_slice(&lanes.concat()).view([3, 2]);
+        clip::clip_fused(0.5, &mut grads).unwrap();
+        let scale = 0.5 / (5.0 + 1e-6);
+        for (lane, wanted) in [(0, [3.0 * scale, 4.0 * scale]), (1, [0.06, 0.08])] {
+            let alone = clip::factor(0.5, clip::sum_of_squares(&lanes[lane], None));
+            for (index, wanted) in wanted.into_iter().enumerate() {
+                let fused = grads.double_value(&[lane as i64, index as i64]);
+                assert!(
+                    (fused - wanted).abs() < 1e-15 && (lanes[lane][index] * alone - wanted).abs() < 1e-15
+                );
+            }
+        }
+        assert!(grads.double_value(&[2, 1]).is_nan());
+        assert!(clip::factor(0.5, clip::sum_of_squares(&lanes[2], None)).is_nan());
+        let living = clip::sum_of_squares(&[3.0, 4.0, 12.0], Some(&[1.0, 1.0, 0.0]));
+        assert_eq!(living, 25.0, "pruned weights have no gradient");
+    }
+
+    const OPTIMIZERS: [Optimizer; 7] = [
         Optimizer::Sgd { momentum: 0.0, nesterov: false },
         Optimizer::Sgd { momentum: 0.9, nesterov: false },
         Optimizer::Sgd { momentum: 0.8, nesterov: true },
         Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+        Optimizer::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+        Optimizer::RmsProp { alpha: 0.9, eps: 1e-6, momentum: 0.0 },
+        Optimizer::RmsProp { alpha: 0.99, eps: 1e-8, momentum: 0.9 },
     ];
 
     /// Enough weights for whole vectors and a rest.
@@ -243,11 +303,12 @@ mod tests {
             let mut state: Vec<_> = rule.buffers().iter().map(|_| weights.zeros_like()).collect();
             for step in 0..20 {
                 // The second lane stands still.
-                let paces = [rule.pace(0.01, step as u64 + 1), Pace { rate: 0.0, lift: 1.0 }];
+                let paces = [rule.pace(0.01, step as u64 + 1), Pace::STILL];
                 let column = |values: [f64; 2]| Tensor::from_slice(&values).view([2, 1]);
                 let paces = Paces {
                     minus_rate: column(paces.map(|pace| -pace.rate)),
                     lift: column(paces.map(|pace| pace.lift)),
+                    keep: column(paces.map(|pace| pace.keep)),
                 };
                 let grads = Tensor::from_slice(&grads(step)).view([1, -1]);
                 let grads = Tensor::cat(&[&grads, &grads], 0);

@@ -1,6 +1,6 @@
 //! A data set on a device, whole: normalized images and labels, split once and for all.
 
-use super::Part;
+use super::{Part, Warp};
 use crate::error::Result;
 use tch::{Device, Tensor};
 
@@ -15,6 +15,8 @@ pub(crate) struct Examples {
     labels: Tensor,
     validation: (Tensor, Tensor),
     test: (Tensor, Tensor),
+    /// How images trained on are varied; `None` = not at all.
+    warp: Option<Warp>,
 }
 
 impl Examples {
@@ -22,7 +24,24 @@ impl Examples {
     /// out by naming rows.
     pub(crate) fn new(train: (Tensor, Tensor), validation: (Tensor, Tensor), test: (Tensor, Tensor)) -> Self {
         let (images, labels) = train;
-        Self { images, labels, validation, test }
+        Self { images, labels, validation, test, warp: None }
+    }
+
+    /// The same examples, those trained on varied.
+    pub(crate) fn varied(self, warp: Option<Warp>) -> Self {
+        Self { warp, ..self }
+    }
+
+    /// The same examples, of shared memory.
+    pub(crate) fn share(&self) -> Self {
+        let part = |(images, labels): &(Tensor, Tensor)| (images.shallow_clone(), labels.shallow_clone());
+        Self {
+            images: self.images.shallow_clone(),
+            labels: self.labels.shallow_clone(),
+            validation: part(&self.validation),
+            test: part(&self.test),
+            warp: self.warp.as_ref().map(Warp::share),
+        }
     }
 
     /// Where the examples lie.
@@ -30,9 +49,13 @@ impl Examples {
         self.images.device()
     }
 
-    /// Images and labels of `rows`, `[n]`.
-    pub(crate) fn batch(&self, rows: &Tensor) -> Result<(Tensor, Tensor)> {
-        Ok((self.images.f_index_select(0, rows)?, self.labels.f_index_select(0, rows)?))
+    /// Images and labels of `rows`, `[n]`, seen in `views`, `[n]`, if they are varied.
+    pub(crate) fn batch(&self, rows: &Tensor, views: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        let (images, labels) = (self.images.f_index_select(0, rows)?, self.labels.f_index_select(0, rows)?);
+        match self.warp.as_ref().zip(views) {
+            Some((warp, views)) => Ok((warp.apply(&images, views)?, labels)),
+            None => Ok((images, labels)),
+        }
     }
 
     /// Labels of all images that batches can name.
@@ -59,7 +82,7 @@ impl Examples {
     pub(crate) fn rows(&self, rows: &[u32]) -> impl Iterator<Item = Result<(Tensor, Tensor)>> {
         rows.chunks(EVALUATED_TOGETHER as usize).map(|rows| {
             let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
-            self.batch(&Tensor::f_from_slice(&rows)?.f_to(self.device())?)
+            self.batch(&Tensor::f_from_slice(&rows)?.f_to(self.device())?, None)
         })
     }
 

@@ -62,9 +62,9 @@ impl Fused {
         self.flat.device()
     }
 
-    /// `rows` `[B * batch]` of the training images.
-    fn update(&mut self, rows: &Tensor, paces: &Paces) -> Result<()> {
-        let (images, labels) = self.common.examples.batch(rows)?;
+    /// `rows` `[B * batch]` of the training images, and their views.
+    fn update(&mut self, rows: &Tensor, views: Option<&Tensor>, paces: &Paces) -> Result<()> {
+        let (images, labels) = self.common.examples.batch(rows, views)?;
         let images = self.by_lane(&images)?;
         let labels = self.by_lane(&labels)?;
         let logits = forward(&self.common.architecture.layers, &self.tensors, &images, Mode::Train)?;
@@ -103,12 +103,16 @@ impl Pack for Fused {
         // One upload for all updates: a small copy per update would cost as much as the update.
         let rates: Vec<f64> = drive.paces.iter().map(|pace| -pace.rate).collect();
         let lifts: Vec<f64> = drive.paces.iter().map(|pace| pace.lift).collect();
-        let (rates, lifts) = (self.table(&rates)?, self.table(&lifts)?);
-        let rows = Tensor::f_from_slice(&drive.rows)?.f_to(self.device())?;
+        let keeps: Vec<f64> = drive.paces.iter().map(|pace| pace.keep).collect();
+        let (rates, lifts, keeps) = (self.table(&rates)?, self.table(&lifts)?, self.table(&keeps)?);
+        let (rows, views) = drive.seen(self.device())?;
         let seen = self.width as i64 * self.common.batch;
         for step in 0..drive.updates(self.width) as i64 {
-            let paces = Paces { minus_rate: rates.f_get(step)?, lift: lifts.f_get(step)? };
-            self.update(&rows.f_narrow(0, step * seen, seen)?, &paces)?;
+            let (minus_rate, lift, keep) = (rates.f_get(step)?, lifts.f_get(step)?, keeps.f_get(step)?);
+            let paces = Paces { minus_rate, lift, keep };
+            let of_step = |all: &Tensor| all.f_narrow(0, step * seen, seen);
+            let views = views.as_ref().map(of_step).transpose()?;
+            self.update(&of_step(&rows)?, views.as_ref(), &paces)?;
         }
         Ok(())
     }

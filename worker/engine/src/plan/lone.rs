@@ -7,11 +7,11 @@ use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
 use crate::{
     error::Result,
     nn::{ByHand, Mode, Tensors, forward, losses, tally},
-    optim::{Memory, Pace, Rule},
+    optim::{Memory, Pace, Rule, clip},
     simd::{Real, slice, slice_mut},
 };
 use std::ops::Range;
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Device, Kind, Tensor, no_grad_guard};
 use tombola_spec::arch::Layer;
 
 /// One lane in host memory. Its thread must have called `tch::set_num_threads(1)`.
@@ -42,28 +42,46 @@ impl Lone {
         Ok(Self { common, held: Held { weights, state, mask }, tensors, by_hand, loss_sum: 0.0 })
     }
 
-    fn update<T: Real>(&mut self, rows: &Tensor, pace: Pace) -> Result<()> {
+    fn update<T: Real>(&mut self, rows: &Tensor, views: Option<&Tensor>, pace: Pace) -> Result<()> {
         let Self { common, held, .. } = self;
-        let (images, labels) = common.examples.batch(rows)?;
+        let (images, labels) = common.examples.batch(rows, views)?;
+        let mut grads = Vec::new();
         if let Some(by_hand) = &mut self.by_hand {
             self.loss_sum += by_hand.step::<T>(&images, &labels)?;
-            held.update::<T>(&common.rule, 0..common.layout.trained_len, by_hand.grads(), pace);
-            return Ok(());
+            grads.push((0..common.layout.trained_len, by_hand.grads().shallow_clone()));
+        } else {
+            let logits = forward(&common.architecture.layers, &self.tensors, &images, Mode::Train)?;
+            let loss = losses(&logits, &labels)?;
+            let taken = Tensor::f_run_backward(&[&loss], &self.tensors.trained, false, false)?;
+            self.loss_sum += loss.f_double_value(&[])?;
+            for (entry, grad) in common.layout.trained().iter().zip(&taken) {
+                // A no-op for linear layers; a gradient of other strides would be applied to the wrong weights.
+                grads.push((entry.offset..entry.offset + entry.len, grad.f_contiguous()?));
+            }
         }
-        let logits = forward(&common.architecture.layers, &self.tensors, &images, Mode::Train)?;
-        let loss = losses(&logits, &labels)?;
-        let grads = Tensor::f_run_backward(&[&loss], &self.tensors.trained, false, false)?;
-        self.loss_sum += loss.f_double_value(&[])?;
-        for (entry, grad) in common.layout.trained().iter().zip(&grads) {
-            // A no-op for linear layers; a gradient of other strides would be applied to the wrong weights.
-            let grad = grad.f_contiguous()?;
-            held.update::<T>(&common.rule, entry.offset..entry.offset + entry.len, &grad, pace);
+        if let Some(most) = common.rule.clip {
+            held.clip::<T>(most, &mut grads);
+        }
+        for (range, grad) in grads {
+            held.update::<T>(&common.rule, range, &grad, pace);
         }
         Ok(())
     }
 }
 
 impl Held {
+    /// Scales the gradients of all ranges of parameters down to a norm of `most`.
+    fn clip<T: Real>(&self, most: f64, grads: &mut [(Range<usize>, Tensor)]) {
+        let mask = self.mask.as_ref().map(|mask| slice::<T>(mask));
+        let square = |(range, grad): &(Range<usize>, Tensor)| {
+            clip::sum_of_squares(slice::<T>(grad), mask.map(|mask| &mask[range.clone()]))
+        };
+        let factor = T::of(clip::factor(most, grads.iter().map(square).sum()));
+        for (_, grad) in grads {
+            slice_mut::<T>(grad).iter_mut().for_each(|value| *value = *value * factor);
+        }
+    }
+
     /// Updates the parameters in `range` from their gradients.
     fn update<T: Real>(&mut self, rule: &Rule, range: Range<usize>, grads: &Tensor, pace: Pace) {
         let state = self.state.iter_mut().map(|buffer| &mut slice_mut::<T>(buffer)[range.clone()]);
@@ -103,12 +121,13 @@ impl Pack for Lone {
     }
 
     fn advance(&mut self, drive: &Drive) -> Result<()> {
-        let rows = Tensor::f_from_slice(&drive.rows)?;
+        let (rows, views) = drive.seen(Device::Cpu)?;
         for (step, &pace) in drive.paces.iter().enumerate() {
-            let rows = rows.f_narrow(0, step as i64 * self.common.batch, self.common.batch)?;
+            let of_step = |all: &Tensor| all.f_narrow(0, step as i64 * self.common.batch, self.common.batch);
+            let (rows, views) = (of_step(&rows)?, views.as_ref().map(of_step).transpose()?);
             match self.common.kind {
-                Kind::Double => self.update::<f64>(&rows, pace)?,
-                _ => self.update::<f32>(&rows, pace)?,
+                Kind::Double => self.update::<f64>(&rows, views.as_ref(), pace)?,
+                _ => self.update::<f32>(&rows, views.as_ref(), pace)?,
             }
         }
         Ok(())
@@ -145,28 +164,19 @@ mod tests {
     use crate::{nn::Layout, plan::Examples};
     use tombola_spec::{
         arch::Architecture,
-        settings::{Optimizer, Order, Train},
+        settings::{Optimizer, Train},
     };
 
     const BATCH: i64 = 5;
 
-    fn lane() -> Lone {
+    fn lane(clip: Option<f64>) -> Lone {
         let architecture = Architecture::parse("mnist_lenet_6_5", [1, 3, 3], 4).unwrap();
         let layout = Layout::of(&architecture);
         let pixels: Vec<f64> = (0..20 * 9).map(|n| f64::from(n * 37 % 19) / 9.0 - 1.0).collect();
         let labels: Vec<i64> = (0..20).map(|n| n * 7 % 4).collect();
         let set = || (Tensor::from_slice(&pixels).view([20, 1, 3, 3]), Tensor::from_slice(&labels));
-        let train = Train {
-            batch: BATCH as u32,
-            optimizer: Optimizer::Sgd { momentum: 0.9, nesterov: false },
-            lr: 0.0,
-            decay: 0.01,
-            milestones: Vec::new(),
-            gamma: 1.0,
-            warmup: tombola_spec::Steps::ZERO,
-            eval_every: tombola_spec::Steps::ZERO,
-            order: Order::Fresh,
-        };
+        let optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: false };
+        let train = Train { decay: 0.01, clip, ..Train::plain(BATCH as u32, optimizer, 0.0) };
         let weights: Vec<f64> = (0..layout.len).map(|n| (n * 29 % 31) as f64 / 31.0 - 0.5).collect();
         let mask: Vec<f64> = (0..layout.len).map(|n| f64::from(u8::from(n % 3 > 0))).collect();
         let (weights, mask) = (Tensor::from_slice(&weights), Tensor::from_slice(&mask));
@@ -179,19 +189,23 @@ mod tests {
 
     #[test]
     fn a_lane_trained_by_hand_equals_one_trained_by_autograd() {
-        let (mut by_hand, mut by_autograd) = (lane(), lane());
-        assert!(by_hand.by_hand.is_some());
-        by_autograd.by_hand = None;
-        let rows = (0..30 * BATCH).map(|n| n * 11 % 20).collect();
-        let drive = Drive { rows, paces: vec![Pace { rate: 0.1, lift: 1.0 }; 30] };
-        for lane in [&mut by_hand, &mut by_autograd] {
-            lane.advance(&drive).unwrap();
+        let mut ends = Vec::new();
+        for clip in [None, Some(0.1)] {
+            let (mut by_hand, mut by_autograd) = (lane(clip), lane(clip));
+            assert!(by_hand.by_hand.is_some());
+            by_autograd.by_hand = None;
+            let rows = (0..30 * BATCH).map(|n| n * 11 % 20).collect();
+            let drive = Drive { rows, views: Vec::new(), paces: vec![Pace { rate: 0.1, ..Pace::STILL }; 30] };
+            for lane in [&mut by_hand, &mut by_autograd] {
+                lane.advance(&drive).unwrap();
+            }
+            let apart = |other: &Tensor| (&by_hand.held.weights - other).abs().max().double_value(&[]);
+            assert!(apart(&by_autograd.held.weights) < 1e-13);
+            assert!((by_hand.loss_sum - by_autograd.loss_sum).abs() < 1e-12);
+            assert!(apart(&lane(clip).held.weights) > 0.1);
+            assert_eq!(by_hand.evaluate(Part::Test).unwrap().unwrap().len(), 1);
+            ends.push(by_hand.held.weights);
         }
-        let apart = (&by_hand.held.weights - &by_autograd.held.weights).abs().max().double_value(&[]);
-        assert!(apart < 1e-13, "{apart:e}");
-        assert!((by_hand.loss_sum - by_autograd.loss_sum).abs() < 1e-12);
-        let moved = (&by_hand.held.weights - &lane().held.weights).abs().max().double_value(&[]);
-        assert!(moved > 0.1, "{moved}");
-        assert_eq!(by_hand.evaluate(Part::Test).unwrap().unwrap().len(), 1);
+        assert!((&ends[0] - &ends[1]).abs().max().double_value(&[]) > 0.1, "clipping changes something");
     }
 }

@@ -6,13 +6,15 @@
 mod examples;
 mod fused;
 mod lone;
+mod warp;
 
 pub(crate) use examples::Examples;
 pub(crate) use fused::Fused;
 pub(crate) use lone::{Lone, evaluate};
+pub(crate) use warp::Warp;
 
 use crate::{error::Result, nn::Layout, optim::Pace, optim::Rule};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use tombola_spec::{arch::Architecture, settings::Dtype};
 
 /// Lanes in memory, trained in step.
@@ -72,11 +74,20 @@ pub(crate) struct Snapshot {
 pub(crate) struct Drive {
     /// Rows of the training images, `[updates][lanes][batch]`.
     pub(crate) rows: Vec<i64>,
+    /// The view of each of these images, as `data::draw_views` numbers them; empty where they are seen as they are.
+    pub(crate) views: Vec<i64>,
     /// Paces, `[updates][lanes]`.
     pub(crate) paces: Vec<Pace>,
 }
 
 impl Drive {
+    /// Rows and views of all updates, on a device.
+    pub(crate) fn seen(&self, device: Device) -> Result<(Tensor, Option<Tensor>)> {
+        let upload = |numbers: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(numbers)?.f_to(device)?) };
+        let views = (!self.views.is_empty()).then(|| upload(&self.views)).transpose()?;
+        Ok((upload(&self.rows)?, views))
+    }
+
     /// Number of updates, for a pack of `width` lanes.
     pub(crate) fn updates(&self, width: usize) -> usize {
         self.paces.len() / width.max(1)

@@ -7,7 +7,7 @@ use tombola_spec::settings::ScoreData;
 pub(crate) fn draw(score: &ScoreData, rows: &[u32], labels: &[i64]) -> Vec<i64> {
     let mut shuffled = rows.to_vec();
     Random::new(Purpose::ScoreData, &score.stream, "", 0).shuffle(&mut shuffled);
-    let classes = score.data.shape.classes as usize;
+    let classes = score.data.classes() as usize;
     let (each, all) = (score.per_class as usize, score.per_class as usize * classes);
     let mut taken = vec![0; classes];
     let wanted = |row: &u32| {

@@ -2,9 +2,9 @@
 
 use super::history::{Evaluation, History};
 use crate::{
-    data::batches,
-    optim::{Pace, Rule},
-    plan::Score,
+    data::{batches, draw_views},
+    optim::Rule,
+    plan::{Drive, Score},
 };
 use std::{path::PathBuf, sync::Arc};
 use tombola_spec::{JobId, job::TrainJob};
@@ -31,7 +31,16 @@ pub(crate) struct Lane {
     pub(crate) saved: u64,
     /// Whether it is done with, one way or another; its lane is a ghost.
     pub(crate) ended: bool,
-    epoch: Option<(u64, Vec<u32>)>,
+    epoch: Option<Epoch>,
+}
+
+/// What an epoch holds in store.
+struct Epoch {
+    number: u64,
+    /// The examples in order.
+    order: Vec<u32>,
+    /// The view of each row of the training images; empty where they are seen as they are.
+    views: Vec<u8>,
 }
 
 impl Lane {
@@ -106,20 +115,33 @@ impl Lane {
         self.history.add(Evaluation::new(self.iteration, train, validation, test), due);
     }
 
-    /// Appends the examples of the next update to `rows`, tells its pace, and steps on.
-    pub(crate) fn next(&mut self, rule: &Rule, rows: &mut Vec<i64>) -> Pace {
+    /// Adds the next update to `drive` and steps on.
+    pub(crate) fn next(&mut self, rule: &Rule, drive: &mut Drive) {
         let per_epoch = self.per_epoch().max(1);
-        let (epoch, step) = (self.iteration / per_epoch, (self.iteration % per_epoch) as usize);
-        if self.epoch.as_ref().is_none_or(|(drawn, _)| *drawn != epoch) {
-            self.epoch = Some((epoch, batches(&self.spec.order, epoch, &self.train_rows)));
-        }
+        let (number, step) = (self.iteration / per_epoch, (self.iteration % per_epoch) as usize);
+        let epoch = match self.epoch.take().filter(|epoch| epoch.number == number) {
+            Some(epoch) => epoch,
+            None => self.draw(number),
+        };
+        let epoch = self.epoch.insert(epoch);
         let batch = self.spec.recipe.train.batch as usize;
-        let order = self.epoch.as_ref().map_or(&[][..], |(_, order)| order);
-        rows.extend(order[step * batch..(step + 1) * batch].iter().map(|&row| i64::from(row)));
-        let pace = rule.pace(self.spec.recipe.train.lr_at(self.iteration, per_epoch), self.updates + 1);
+        let rows = &epoch.order[step * batch..(step + 1) * batch];
+        drive.rows.extend(rows.iter().map(|&row| i64::from(row)));
+        if !epoch.views.is_empty() {
+            drive.views.extend(rows.iter().map(|&row| i64::from(epoch.views[row as usize])));
+        }
+        let lr = self.spec.recipe.train.lr_at(self.iteration, per_epoch);
+        drive.paces.push(rule.pace(lr, self.updates + 1));
         self.iteration += 1;
         self.updates += 1;
         self.history.since += 1;
-        pace
+    }
+
+    fn draw(&self, number: u64) -> Epoch {
+        let (stream, augment) = (&self.spec.order, self.spec.recipe.data.augment);
+        // Rows are in increasing order.
+        let rows = if augment.is_none() { 0 } else { self.train_rows.last().map_or(0, |row| row + 1) };
+        let order = batches(stream, number, &self.train_rows);
+        Epoch { number, order, views: draw_views(augment, stream, number, rows) }
     }
 }

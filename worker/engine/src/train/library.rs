@@ -1,13 +1,13 @@
 //! The data set in memory, as tensors on the device. One at a time: jobs of one sweep mostly read the same.
 
 use crate::{
-    data::{DataSet, split},
+    data::{DataSet, add_noise, of_classes, renumbered, split, subset},
     error::Result,
-    plan::{Examples, kind_of},
+    plan::{Examples, Warp, kind_of},
     prune::draw,
 };
 use std::{path::PathBuf, sync::Arc};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 use tombola_spec::{
     Digest,
     data::DataShape,
@@ -25,21 +25,27 @@ struct Loaded {
     data: Data,
     dtype: Dtype,
     digest: Digest,
-    train: (Tensor, Tensor),
-    test: (Tensor, Tensor),
-    /// The split last used; the jobs of a sweep mostly share it.
-    split: Option<Split>,
+    train: Whole,
+    test: Whole,
+    /// What was last taken of it; the jobs of a sweep mostly share it.
+    taken: Option<Taken>,
 }
 
-/// The training examples in two parts.
-struct Split {
-    /// Size and seed.
-    key: (u32, u64),
+/// A part of a data set as its files have it.
+struct Whole {
+    /// Normalized, `[N, C, H, W]`.
+    images: Tensor,
+    labels: Vec<u8>,
+}
+
+/// What a recipe takes of a data set.
+struct Taken {
+    data: Data,
     train_rows: Arc<Vec<u32>>,
-    validation: (Tensor, Tensor),
+    examples: Examples,
 }
 
-/// A data set as a recipe splits it.
+/// A data set as a recipe takes it.
 pub(super) struct Material {
     /// Images and labels.
     pub(super) examples: Examples,
@@ -69,15 +75,13 @@ impl Library {
             None => self.load(data, dtype)?,
         };
         let loaded = self.loaded.insert(loaded);
-        let split = match loaded.split.take().filter(|split| split.key == (data.validation, data.split_seed))
-        {
-            Some(split) => split,
-            None => Split::of(data, &loaded.train)?,
+        let taken = match loaded.taken.take().filter(|taken| taken.data == *data) {
+            Some(taken) => taken,
+            None => Taken::of(data, loaded)?,
         };
-        let split = loaded.split.insert(split);
-        let share = |(images, labels): &(Tensor, Tensor)| (images.shallow_clone(), labels.shallow_clone());
-        let examples = Examples::new(share(&loaded.train), share(&split.validation), share(&loaded.test));
-        Ok(Material { examples, train_rows: Arc::clone(&split.train_rows), digest: loaded.digest })
+        let taken = loaded.taken.insert(taken);
+        let (examples, train_rows) = (taken.examples.share(), Arc::clone(&taken.train_rows));
+        Ok(Material { examples, train_rows, digest: loaded.digest })
     }
 
     /// The examples a criterion looks at: images `[N, C, H, W]` and labels `[N]`, and the digest of their set.
@@ -85,37 +89,32 @@ impl Library {
         let material = self.material(&score.data, score.dtype)?;
         let labels = material.examples.labels_on_host()?;
         let rows = Tensor::f_from_slice(&draw(score, &material.train_rows, &labels))?.f_to(self.device)?;
-        Ok((material.examples.batch(&rows)?, material.digest))
+        Ok((material.examples.batch(&rows, None)?, material.digest))
     }
 
     fn load(&self, data: &Data, dtype: Dtype) -> Result<Loaded> {
         let set = DataSet::open(&self.folder, &data.set)?;
         set.check(data)?;
-        let part = |pixels: &[u8], labels: &[u8]| self.tensors(pixels, labels, &data.shape, dtype);
+        let part = |pixels: &[u8], labels: &[u8]| -> Result<Whole> {
+            Ok(Whole { images: self.images(pixels, &data.shape, dtype)?, labels: labels.to_vec() })
+        };
         Ok(Loaded {
             data: data.clone(),
             dtype,
             digest: set.digest,
             train: part(&set.train_images, &set.train_labels)?,
             test: part(&set.test_images, &set.test_labels)?,
-            split: None,
+            taken: None,
         })
     }
 
-    /// Normalized images `[N, C, H, W]` and labels `[N]` on the device.
-    fn tensors(
-        &self,
-        pixels: &[u8],
-        labels: &[u8],
-        shape: &DataShape,
-        dtype: Dtype,
-    ) -> Result<(Tensor, Tensor)> {
+    /// Normalized images `[N, C, H, W]` on the device.
+    fn images(&self, pixels: &[u8], shape: &DataShape, dtype: Dtype) -> Result<Tensor> {
         let [channels, height, width] = shape.image.map(i64::from);
-        let pixels = Tensor::f_from_slice(pixels)?.f_view((labels.len() as i64, channels, height, width))?;
+        let pixels = Tensor::f_from_slice(pixels)?.f_view((-1, channels, height, width))?;
         let images = pixels.f_to(self.device)?.f_to_kind(kind_of(dtype))?;
         normalize(&images, shape)?;
-        let labels = Tensor::f_from_slice(labels)?.f_to(self.device)?.f_to_kind(Kind::Int64)?;
-        Ok((images, labels))
+        Ok(images)
     }
 }
 
@@ -129,16 +128,46 @@ fn normalize(images: &Tensor, shape: &DataShape) -> Result<()> {
     Ok(())
 }
 
-impl Split {
-    /// The split of `data`, whose images and labels are `train`.
-    fn of(data: &Data, (images, labels): &(Tensor, Tensor)) -> Result<Self> {
-        let split = split(data.shape.train, data.validation, data.split_seed)?;
-        let rows: Vec<i64> = split.validation.iter().map(|&row| i64::from(row)).collect();
-        let rows = Tensor::f_from_slice(&rows)?.f_to(images.device())?;
-        let validation = (images.f_index_select(0, &rows)?, labels.f_index_select(0, &rows)?);
-        let key = (data.validation, data.split_seed);
-        Ok(Self { key, train_rows: Arc::new(split.train), validation })
+impl Taken {
+    /// What `data` takes of `loaded`.
+    fn of(data: &Data, loaded: &Loaded) -> Result<Self> {
+        let Loaded { train, test, .. } = loaded;
+        let (device, kind) = (train.images.device(), train.images.kind());
+        let rows = subset(data, &train.labels)?;
+        let split = split(rows.len() as u32, data.validation, data.split_seed)?;
+        let rows_at = |places: &[u32]| places.iter().map(|&place| rows[place as usize]).collect::<Vec<_>>();
+        let (trained, held_out) = (rows_at(&split.train), rows_at(&split.validation));
+        let mut labels = renumbered(data.subset.as_ref(), &train.labels);
+        let validation = (select(&train.images, &held_out)?, labels_at(&labels, &held_out, device)?);
+        if let Some(noise) = data.noise {
+            add_noise(noise, data.classes(), &trained, &mut labels);
+        }
+        let labels = Tensor::f_from_slice(&labels)?.f_to(device)?;
+        let examples = Examples::new((train.images.shallow_clone(), labels), validation, tested(data, test)?);
+        let examples = examples.varied(Warp::new(data, kind, device)?);
+        Ok(Self { data: data.clone(), train_rows: Arc::new(trained), examples })
     }
+}
+
+/// The test examples of `data`.
+fn tested(data: &Data, test: &Whole) -> Result<(Tensor, Tensor)> {
+    let rows = of_classes(data.subset.as_ref(), &test.labels);
+    let labels = renumbered(data.subset.as_ref(), &test.labels);
+    let images = match rows.len() == test.labels.len() {
+        true => test.images.shallow_clone(),
+        false => select(&test.images, &rows)?,
+    };
+    Ok((images, labels_at(&labels, &rows, test.images.device())?))
+}
+
+fn select(images: &Tensor, rows: &[u32]) -> Result<Tensor> {
+    let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
+    Ok(images.f_index_select(0, &Tensor::f_from_slice(&rows)?.f_to(images.device())?)?)
+}
+
+fn labels_at(labels: &[i64], rows: &[u32], device: Device) -> Result<Tensor> {
+    let labels: Vec<i64> = rows.iter().map(|&row| labels[row as usize]).collect();
+    Ok(Tensor::f_from_slice(&labels)?.f_to(device)?)
 }
 
 #[cfg(test)]

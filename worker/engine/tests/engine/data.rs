@@ -199,7 +199,7 @@ fn a_set_that_is_not_there_says_where_to_put_it() {
 #[test]
 fn the_sweeps_declaration_is_checked_against_the_files() {
     let set = DataSet::open(folder("mine", &tiny(), "").path(), "mine").unwrap();
-    let mut data = Data { set: "mine".to_owned(), shape: set.shape, validation: 1, split_seed: 0 };
+    let mut data = Data::whole("mine", set.shape, 1);
     data.shape.mean = 0.5.into();
     data.shape.classes = 7;
     set.check(&data).unwrap();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test's helper fails")]
 
 mod artifacts;
+mod augment;
 mod checkpoint;
 mod child;
 mod connectivity;
@@ -14,4 +15,5 @@ mod random;
 mod real;
 mod resume;
 mod rig;
+mod subset;
 mod training;

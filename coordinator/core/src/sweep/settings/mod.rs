@@ -19,6 +19,7 @@ use tombola_spec::{
 };
 
 pub(super) use self::{
+    data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
     prune::{SCOPES, SCORE_MODES, WHENS, describe_criterion, last},
     train::{DTYPES, ORDERS},
@@ -75,7 +76,7 @@ impl Check<'_> {
     }
 
     fn network(&mut self, model: &Model, data: &Data) -> Option<Architecture> {
-        match Architecture::parse(&model.name, data.shape.image, data.shape.classes) {
+        match Architecture::parse(&model.name, data.shape.image, data.classes()) {
             Ok(architecture) => Some(architecture),
             Err(error) => {
                 self.complain("model.name", &error.what, error.hint);
@@ -97,7 +98,7 @@ impl Check<'_> {
         let (batch, left) = (train.settings.batch, data.train_examples());
         if batch > left {
             let what = format!("a batch of `{batch}` is larger than the training split");
-            let (all, held) = (data.shape.train, data.validation);
+            let (all, held) = (data.examples(), data.validation);
             self.complain(
                 "train.batch",
                 &what,
@@ -112,6 +113,15 @@ impl Check<'_> {
         if iterations > u64::from(u32::MAX) {
             let what = format!("`{}` is {iterations} iterations", train.steps);
             self.complain("train.steps", &what, format!("at most {} are possible", u32::MAX));
+        }
+        let warmup = train.settings.warmup;
+        if !train.settings.schedule.is_step() && warmup.iterations(per_epoch) >= iterations {
+            let what = format!("`{warmup}` leave nothing for the learning rate to fall in");
+            self.complain(
+                "train.warmup",
+                &what,
+                format!("training ends at `{}` (`train.steps`)", train.steps),
+            );
         }
         let points = &train.settings.milestones;
         let early = |pair: &&[Steps]| pair[0].iterations(per_epoch) >= pair[1].iterations(per_epoch);

@@ -1,14 +1,14 @@
 //! `train = { steps, batch, optimizer, lr, … }`.
 
 use crate::sweep::{
-    diagnostic::Notes,
+    diagnostic::{Notes, quoted},
     section::Section,
     tree::Tree,
     value::{below_one, count, flag, list, non_negative, positive, some_steps, steps, word},
 };
 use tombola_spec::{
     Steps,
-    settings::{Data, Dtype, Model, Optimizer, Order, Recipe, Train},
+    settings::{Data, Dtype, Model, Optimizer, Order, Recipe, Schedule, Train},
 };
 
 pub(in crate::sweep) const ORDERS: &[(&str, Order)] = &[("fresh", Order::Fresh), ("same", Order::Same)];
@@ -18,9 +18,31 @@ pub(in crate::sweep) const DTYPES: &[(&str, Dtype)] = &[("f32", Dtype::F32), ("f
 enum Rule {
     Sgd,
     Adam,
+    AdamW,
+    RmsProp,
 }
 
-const RULES: &[(&str, Rule)] = &[("sgd", Rule::Sgd), ("adam", Rule::Adam)];
+const RULES: &[(&str, Rule)] =
+    &[("sgd", Rule::Sgd), ("adam", Rule::Adam), ("adamw", Rule::AdamW), ("rmsprop", Rule::RmsProp)];
+
+/// Settings of some optimizers, and of which.
+const OWN: [(&str, &[&str]); 5] = [
+    ("momentum", &["sgd", "rmsprop"]),
+    ("nesterov", &["sgd"]),
+    ("betas", &["adam", "adamw"]),
+    ("alpha", &["rmsprop"]),
+    ("eps", &["adam", "adamw", "rmsprop"]),
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Course {
+    Step,
+    Cosine,
+    Linear,
+}
+
+const COURSES: &[(&str, Course)] =
+    &[("step", Course::Step), ("cosine", Course::Cosine), ("linear", Course::Linear)];
 
 /// The table as read; `eval_every` still needs the number of iterations an epoch has.
 pub(super) struct Written {
@@ -51,8 +73,15 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Written> {
     let optimizer = optimizer(&mut table);
     let lr = table.required("lr", "1.2e-3", positive);
     let decay = table.or("decay", 0.0, non_negative);
-    let (milestones, gamma) = drops(&mut table);
+    let (schedule, milestones, gamma) = course(&mut table, length);
     let warmup = table.or("warmup", Steps::ZERO, steps);
+    let clip = match table.get("clip") {
+        Some(entry) => table.read("clip", &entry.node, positive).map(Some),
+        None => {
+            table.defaulted("clip");
+            Some(None)
+        }
+    };
     let evaluated = table.get("eval_every").is_some();
     let eval_every = table.or("eval_every", Steps::its(1), some_steps);
     let order = table.or("order", Order::Fresh, word(ORDERS));
@@ -68,24 +97,29 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Written> {
         warmup: warmup?,
         eval_every: eval_every?,
         order: order?,
+        schedule: schedule?,
+        clip: clip?,
     };
     Some(Written { steps: length?, settings, dtype: dtype?, evaluated })
 }
 
 fn optimizer(table: &mut Section<'_, '_>) -> Option<Optimizer> {
-    const SGD: [&str; 2] = ["momentum", "nesterov"];
-    const ADAM: [&str; 2] = ["betas", "eps"];
-    table.know(&SGD);
-    table.know(&ADAM);
-    match table.required("optimizer", "\"adam\"", word(RULES))? {
-        Rule::Sgd => {
-            table.refuse(&ADAM, "is not a setting of `sgd`", "leave it out, or use `optimizer = \"adam\"`");
-            sgd(table)
-        }
-        Rule::Adam => {
-            let hint = "leave it out (adam's first moment is `betas`), or use `optimizer = \"sgd\"`";
-            table.refuse(&SGD, "is not a setting of `adam`", hint);
-            adam(table)
+    OWN.iter().for_each(|(key, _)| table.know(&[*key]));
+    let rule = table.required("optimizer", "\"adam\"", word(RULES))?;
+    let name = RULES[rule as usize].0;
+    for (key, owners) in OWN.iter().filter(|(_, owners)| !owners.contains(&name)) {
+        let hint = format!("leave it out; it belongs to {}", quoted(owners));
+        table.refuse(&[*key], &format!("is not a setting of `{name}`"), &hint);
+    }
+    match rule {
+        Rule::Sgd => sgd(table),
+        Rule::Adam => adam(table).map(|[beta1, beta2, eps]| Optimizer::Adam { beta1, beta2, eps }),
+        Rule::AdamW => adam(table).map(|[beta1, beta2, eps]| Optimizer::AdamW { beta1, beta2, eps }),
+        Rule::RmsProp => {
+            let alpha = table.or("alpha", 0.99, below_one);
+            let eps = table.or("eps", 1e-8, positive);
+            let momentum = table.or("momentum", 0.0, below_one);
+            Some(Optimizer::RmsProp { alpha: alpha?, eps: eps?, momentum: momentum? })
         }
     }
 }
@@ -100,15 +134,41 @@ fn sgd(table: &mut Section<'_, '_>) -> Option<Optimizer> {
     Some(Optimizer::Sgd { momentum: momentum?, nesterov: nesterov? })
 }
 
-fn adam(table: &mut Section<'_, '_>) -> Option<Optimizer> {
+/// Both betas and epsilon.
+fn adam(table: &mut Section<'_, '_>) -> Option<[f64; 3]> {
     let betas = table.or("betas", vec![0.9, 0.999], list(below_one));
     let eps = table.or("eps", 1e-8, positive);
     let betas = <[f64; 2]>::try_from(betas?);
     if betas.is_err() {
-        table.complain("betas", "adam has two of them", "write `betas = [0.9, 0.999]`");
+        table.complain("betas", "there are two of them", "write `betas = [0.9, 0.999]`");
     }
     let [beta1, beta2] = betas.ok()?;
-    Some(Optimizer::Adam { beta1, beta2, eps: eps? })
+    Some([beta1, beta2, eps?])
+}
+
+/// The schedule of a run of `length`, its milestones and the factor at each.
+fn course(
+    table: &mut Section<'_, '_>,
+    length: Option<Steps>,
+) -> (Option<Schedule>, Option<Vec<Steps>>, Option<f64>) {
+    let course = table.or("schedule", Course::Step, word(COURSES));
+    let Some(course) = course.filter(|course| *course != Course::Step) else {
+        if course.is_some() {
+            let hint = "leave it out, or add `schedule = \"cosine\"` or `schedule = \"linear\"`";
+            table.refuse(&["final_lr"], "is not reached by milestones", hint);
+        }
+        table.know(&["final_lr"]);
+        let (milestones, gamma) = drops(table);
+        return (course.map(|_| Schedule::Step), milestones, gamma);
+    };
+    let hint = "leave it out, or use `schedule = \"step\"`";
+    table.refuse(&["milestones", "gamma"], "is for a learning rate that falls in steps", hint);
+    let to = table.or("final_lr", 0.0, non_negative);
+    let schedule = to.zip(length).map(|(to, end)| match course {
+        Course::Cosine => Schedule::Cosine { to, end },
+        Course::Step | Course::Linear => Schedule::Linear { to, end },
+    });
+    (schedule, Some(Vec::new()), Some(1.0))
 }
 
 /// Milestones and the factor applied at each.

@@ -9,7 +9,7 @@ use tombola_core::plan::JobPlan;
 use tombola_spec::{
     JobId,
     job::{JobSpec, Network, TrainJob},
-    settings::Dtype,
+    settings::{Augment, Dtype},
 };
 
 /// Most measured jobs that are looked at, the newest first.
@@ -22,6 +22,8 @@ pub(super) struct Likeness {
     batch: u32,
     double: bool,
     optimizer: &'static str,
+    augment: Augment,
+    clipped: bool,
 }
 
 impl Likeness {
@@ -32,6 +34,8 @@ impl Likeness {
             batch: recipe.train.batch,
             double: recipe.dtype == Dtype::F64,
             optimizer: recipe.train.optimizer.name(),
+            augment: recipe.data.augment,
+            clipped: recipe.train.clip.is_some(),
         }
     }
 }

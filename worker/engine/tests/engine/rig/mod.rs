@@ -20,7 +20,9 @@ use tombola_spec::{
     data::DataShape,
     job::{Input, JobSpec, Output, Start, Stream, TrainJob},
     outcome::{Failure, Provenance, Series, Split, Summary, TrainSummary},
-    settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Train},
+    settings::{
+        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Schedule, Train,
+    },
     slot::{Event, OutputFile, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -163,7 +165,7 @@ pub(crate) fn stream(seed: u64) -> Stream {
 
 /// LeNet-16-8 on the small set: 500 training examples in 25 iterations of 20, evaluated every 10.
 pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
-    let lr = if matches!(optimizer, Optimizer::Adam { .. }) { 0.005 } else { 0.05 };
+    let lr = if matches!(optimizer, Optimizer::Sgd { .. }) { 0.05 } else { 0.005 };
     let shape = DataShape {
         train: TRAIN,
         test: TEST,
@@ -179,7 +181,7 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
         },
-        data: Data { set: "tiny".to_owned(), shape, validation: 100, split_seed: 0 },
+        data: Data::whole("tiny", shape, 100),
         train: Train {
             batch: 20,
             optimizer,
@@ -190,6 +192,8 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
             warmup: Steps::ZERO,
             eval_every: Steps::its(10),
             order: Order::Fresh,
+            schedule: Schedule::Step,
+            clip: None,
         },
         dtype: Dtype::F32,
     }
