@@ -23,5 +23,21 @@ fn every_sweep_that_ships_can_be_planned() {
         names.push(name);
     }
     names.sort();
-    assert_eq!(names, ["demo", "lmc-lenet", "lth-lenet"]);
+    let ships = [
+        "deconstructing-lenet",
+        "demo",
+        "lmc-lenet",
+        "lmc-resnet20",
+        "lth-conv2",
+        "lth-conv4",
+        "lth-conv6",
+        "lth-lenet",
+        "lth-lenet-short",
+        "lth-resnet18",
+        "lth-vgg19",
+        "sanity-resnet20",
+        "synflow-lenet",
+        "synflow-vgg16",
+    ];
+    assert_eq!(names, ships);
 }

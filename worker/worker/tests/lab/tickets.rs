@@ -129,3 +129,26 @@ async fn a_fetched_ticket_is_the_weights_at_the_rewind_point_under_the_largest_o
         assert!(output.status.success(), "trial {trial}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+#[tokio::test]
+async fn masks_cut_before_training_keep_what_they_were_told_to_and_share_one_dense_network() {
+    let lab = Lab::open().await;
+    let _ada = lab.worker("ada", "cpu=1");
+    let pruned = "prune = { when = \"init\", scope = \"global\", score_data = { per_class = 5 } }\n\
+                  [axes]\n\"prune.compression\" = [1, 4]\n\
+                  \"prune.criterion\" = [\"synflow\", \"snip\", \"grasp\", \"magnitude\", \"random\"]\n";
+    let file =
+        sweep("s", "1", 60, 1).replace("prune = { scope = \"per_layer\", rate = 0.5, rounds = 1 }\n", pruned);
+    lab.submit(&file).await;
+    lab.finished("s").await;
+    let kinds = lab.sql("select kind, count(*) from job_result group by kind order by kind").await;
+    assert_eq!(kinds, [["prune", "5"], ["train", "6"]], "one dense training for ten trials");
+    let living = "select distinct living, total from job_result where kind = 'prune'";
+    let [one] = &lab.sql(living).await[..] else { panic!("every criterion leaves as many") };
+    let (living, total): (u64, u64) = (one[0].parse().unwrap(), one[1].parse().unwrap());
+    assert_eq!(living, (total + 2) / 4);
+    let looked = "select count(*) from job_result where kind = 'prune' and data is not null";
+    assert_eq!(lab.sql(looked).await, [["2"]], "snip and grasp say what data they looked at");
+    let masks = "select count(distinct digest) from outputs where output = 'mask'";
+    assert_eq!(lab.sql(masks).await, [["5"]]);
+}
