@@ -10,7 +10,7 @@ use tombola_core::{
 };
 use tombola_spec::{
     Fingerprint, Steps,
-    job::{JobSpec, Start, Stream},
+    job::{JobSpec, Scored, Start, Stream},
 };
 
 /// A small sweep: `extra` is added at the end.
@@ -603,6 +603,45 @@ mod analyses {
         ));
         let each = 3 + 6;
         assert_eq!(plan.trials[0].analyses.len(), (4 + 3) * each);
+    }
+
+    /// Its steps would be others from the first on.
+    #[test]
+    fn a_line_pruned_to_a_density_cannot_be_given_more_rounds() {
+        let to = |rounds: u32| {
+            let prune = format!("density = 0.01, rounds = {rounds}");
+            load(&file("1", "", "").replace("rate = 0.2, rounds = 3", &prune))
+        };
+        let lost = sweep::lost(&to(2), &to(4));
+        assert_eq!(lost.iter().map(|change| change.setting.as_str()).collect::<Vec<_>>(), ["prune.rounds"]);
+        assert!(sweep::lost(&to(2), &to(2)).is_empty());
+    }
+
+    #[test]
+    fn pruning_before_training_waits_for_nothing_and_trains_the_ticket_from_its_initialization() {
+        let prune = "when = \"init\", density = 0.1, criterion = \"snip\"";
+        let plan = load(&file("1", "", "").replace("rate = 0.2, rounds = 3", prune));
+        let [dense, ticket] = plan.trials[0].rounds.as_slice() else { panic!("two rounds") };
+        let spec = |job| &*plan.jobs.iter().find(|plan| plan.fingerprint == job).unwrap().spec;
+        let parents = |job| plan.jobs.iter().find(|plan| plan.fingerprint == job).unwrap().parents.clone();
+        assert!(parents(ticket.mask.unwrap()).is_empty());
+        assert_eq!(parents(ticket.train[0]), [ticket.mask.unwrap()]);
+        let (JobSpec::Train(first), JobSpec::Train(second)) = (spec(dense.train[0]), spec(ticket.train[0]))
+        else {
+            panic!("trainings")
+        };
+        assert_eq!((&first.start, first.from, first.to), (&second.start, second.from, second.to));
+        // At the rewind point the weights of that step are scored.
+        let prune = "when = \"rewind\", rewind = \"20it\", density = 0.1, criterion = \"snip\"";
+        let plan = load(&file("1", "", "").replace("rate = 0.2, rounds = 3", prune));
+        let [dense, ticket] = plan.trials[0].rounds.as_slice() else { panic!("two rounds") };
+        let JobSpec::Prune(pruning) =
+            &*plan.jobs.iter().find(|job| Some(job.fingerprint) == ticket.mask).unwrap().spec
+        else {
+            panic!("a pruning")
+        };
+        assert_eq!(pruning.weights, Scored::Trained(dense.train[0]));
+        assert_eq!((ticket.origin, ticket.start), (dense.train[0], Steps::its(20)));
     }
 
     #[test]

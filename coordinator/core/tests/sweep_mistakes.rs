@@ -190,6 +190,11 @@ const PRUNING: &[Case] = &[
     ("a comparison before training", HOW, "when = \"init\"\ndensity = 0.1\ncriterion = \"movement\""),
     ("examples for a criterion that looks at none", HOW, "density = 0.1\nscore_data = { per_class = 10 }"),
     (
+        "more examples than are trained on",
+        HOW,
+        "density = 0.1\ncriterion = \"snip\"\nscore_data = { per_class = 6000 }",
+    ),
+    (
         "no examples for one that needs some",
         HOW,
         "density = 0.1\ncriterion = \"snip\"\nscore_data = { per_class = 0 }",

@@ -183,7 +183,7 @@ pub struct ConnectivityJob {
 pub enum BatchStatistics {
     /// Interpolated like the weights.
     Interpolate,
-    /// Then moved by one pass over the training examples, as training would move them.
+    /// The mean of those of the training examples' batches.
     Recompute,
 }
 

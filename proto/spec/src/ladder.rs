@@ -49,20 +49,21 @@ impl Pool {
 /// group (global) or one each (per layer). To reach a density, the rest makes up for tensors that are left whole.
 pub fn pools(architecture: &Architecture, prune: &Prune) -> Vec<Pool> {
     let tensors = architecture.weights();
-    let (all, mut whole) = (architecture.weight_count(), 0);
+    let own = |name: &str| prune.rates.get(name).copied();
+    let all = architecture.weight_count();
+    let whole: u64 = tensors.iter().filter(|t| own(&t.name).is_some()).map(|t| t.len() as u64).sum();
+    // Of the rest, so that all together are at the density.
+    let rest = |density: f64| (density * all as f64 - whole as f64) / (all - whole) as f64;
     let mut pools = Vec::new();
     let mut shared = Pool { layers: Vec::new(), total: 0, goal: Goal::Keep(0) };
     for (layer, tensor) in tensors.iter().enumerate() {
         let total = tensor.len() as u64;
         let alone = |goal| Pool { layers: vec![layer], total, goal };
-        match (prune.rates.get(&tensor.name), prune.scope) {
-            (Some(&rate), _) => {
-                whole += total;
-                pools.push(alone(Goal::Rate(rate)));
-            }
+        match (own(&tensor.name), prune.scope) {
+            (Some(rate), _) => pools.push(alone(Goal::Rate(rate))),
             (None, Scope::PerLayer) => pools.push(alone(match prune.amount {
                 Amount::Rate(rate) => Goal::Rate(rate),
-                Amount::Density(density) => Goal::Keep(nearest(density, total).max(1)),
+                Amount::Density(density) => Goal::Keep(nearest(rest(density), total).max(1)),
             })),
             (None, Scope::Global) => {
                 shared.layers.push(layer);
@@ -186,6 +187,8 @@ mod tests {
     fn the_rest_makes_up_for_tensors_left_whole() {
         let rule = to_density(Scope::Global, 0.01, &["fc.weight"]);
         assert_eq!(living(&lenet(), &rule, 1)[1], 2662);
+        // 1474 of 235,200 and 188 of 30,000: 0.6267 % of each.
+        assert_eq!(living(&lenet(), &to_density(Scope::PerLayer, 0.01, &["fc.weight"]), 1)[1], 2662);
         let pools = pools(&lenet(), &rule);
         assert_eq!((pools[0].left(1000), pools[1].left(265_200)), (1000, 1662));
         assert!(!pools[0].is_prunable() && pools[1].is_prunable());

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
     Fingerprint,
     job::{JobSpec, Start},
+    settings::Amount,
 };
 
 /// One difference. A side is `None` where it has no such trial, setting or branch.
@@ -48,7 +49,8 @@ pub fn lost(old: &Plan, new: &Plan) -> Vec<Change> {
             before.analyses(&change.trial, name).iter().any(|(place, job)| now.get(place) != Some(job))
         }
         (Some(old), Some(new)) if change.setting == "prune.rounds" => {
-            new.parse::<u32>().ok() < old.parse().ok()
+            // Steps to a density are as long as there are few of them: more rounds make others of all there are.
+            new.parse::<u32>().ok() < old.parse().ok() || before.steps_to_a_density(&change.trial)
         }
         (Some(_), Some(_)) => match change.setting.strip_prefix("branch.") {
             Some(branch) => !after.extends(&before, &change.trial, branch),
@@ -82,6 +84,12 @@ fn compare(
 }
 
 impl<'a> Side<'a> {
+    /// Whether this trial is pruned in several steps to a density.
+    fn steps_to_a_density(&self, trial: &str) -> bool {
+        let line = self.trials.get(trial).and_then(|trial| trial.settings.prune.as_ref());
+        line.is_some_and(|line| line.rounds > 0 && matches!(line.rule.amount, Amount::Density(_)))
+    }
+
     fn of(plan: &'a Plan) -> Self {
         Self {
             trials: plan.trials.iter().map(|trial| (trial.key.as_str(), trial)).collect(),

@@ -40,7 +40,7 @@ impl Amount {
             Self::Rate(_) => self,
             // The last one exactly: a power of a root is off by a hair.
             Self::Density(density) if done >= steps => Self::Density(density),
-            Self::Density(density) => Self::Density(density.powf(f64::from(done) / f64::from(steps))),
+            Self::Density(density) => Self::Density(libm::pow(density, f64::from(done) / f64::from(steps))),
         }
     }
 }

@@ -12,10 +12,12 @@ const EPS: f64 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
 /// What a pass is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Mode {
     /// Batch normalization goes by the batch, and moves the running statistics.
     Train,
+    /// The same, with this share of the batch in the running statistics.
+    Collect(f64),
     /// Batch normalization goes by the running statistics.
     Evaluate,
 }
@@ -120,7 +122,7 @@ impl<'a> Pass<'a> {
         let moved = [copy(statistics[0])?, copy(statistics[1])?];
         let terms = [&side_by_side(scale)?, &side_by_side(shift)?];
         let y = normalize(x, terms, [&moved[0], &moved[1]], self.mode)?;
-        if self.mode == Mode::Train {
+        if self.mode != Mode::Evaluate {
             let _guard = no_grad_guard();
             for (all, moved) in statistics.into_iter().zip(&moved) {
                 all.shallow_clone().f_copy_(&moved.f_view_as(all)?)?;
@@ -149,6 +151,10 @@ fn normalize(
     [mean, variance]: [&Tensor; 2],
     mode: Mode,
 ) -> Result<Tensor> {
-    let train = mode == Mode::Train;
-    Ok(x.f_batch_norm(Some(scale), Some(shift), Some(mean), Some(variance), train, MOMENTUM, EPS, true)?)
+    let (train, share) = match mode {
+        Mode::Train => (true, MOMENTUM),
+        Mode::Collect(share) => (true, share),
+        Mode::Evaluate => (false, 0.0),
+    };
+    Ok(x.f_batch_norm(Some(scale), Some(shift), Some(mean), Some(variance), train, share, EPS, true)?)
 }

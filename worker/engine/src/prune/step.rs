@@ -12,12 +12,19 @@ use tombola_spec::{
     settings::{Amount, Prune},
 };
 
-/// One prune step: the mask that `rule` leaves of `mask` (`None` = dense).
+/// One prune step: the mask that `rule` leaves of `mask` (`None` = dense). `iterated` hears of each iteration of the
+/// criterion that is done, and says whether to go on: `None` if not.
 ///
 /// # Errors
 /// When the amount is impossible, a rate names no weight tensor, the mask is another network's, or a living weight's
 /// score is not finite.
-pub fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>, ties: &Stream) -> Result<Mask> {
+pub fn prune(
+    subject: &Subject,
+    rule: &Prune,
+    mask: Option<&Mask>,
+    ties: &Stream,
+    iterated: &dyn Fn(u32) -> bool,
+) -> Result<Option<Mask>> {
     let architecture = &subject.architecture;
     let mut mask = mask.cloned().unwrap_or_else(|| Mask::dense(architecture));
     mask.check(architecture)?;
@@ -47,8 +54,11 @@ pub fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>, ties: &Stream
             let left = criterion.living_after(done, from, to);
             select::cut(&mut mask, &pool.layers, left, &scores, (ties, lots))?;
         }
+        if !iterated(done) {
+            return Ok(None);
+        }
     }
-    Ok(mask)
+    Ok(Some(mask))
 }
 
 fn check(architecture: &Architecture, rule: &Prune) -> Result<()> {

@@ -106,15 +106,18 @@ impl Line {
         Ok(network.f_to(self.material.examples.device())?)
     }
 
-    /// Moves the running statistics by a pass over the training examples in a fixed order, in the batches of an evaluation:
-    /// of what they were before, less than a hundredth is left after fifty of them.
+    /// Replaces the running statistics by the mean of those of the training examples' batches, in a fixed order. A last batch
+    /// smaller than the others is left out: its variance would weigh as much as theirs.
     fn recompute(&self, tensors: &Tensors, link: &dyn Link) -> Result<()> {
         let _guard = no_grad_guard();
-        for batch in self.material.examples.rows(&self.material.train_rows) {
-            if self.stopped(link) {
+        let mut size = None;
+        for (index, batch) in self.material.examples.rows(&self.material.train_rows).enumerate() {
+            let (images, _) = batch?;
+            if *size.get_or_insert(images.size()[0]) != images.size()[0] || self.stopped(link) {
                 break;
             }
-            let _ = forward(&self.architecture.layers, tensors, &batch?.0, Mode::Train)?;
+            let mode = Mode::Collect(1.0 / (index + 1) as f64);
+            let _ = forward(&self.architecture.layers, tensors, &images, mode)?;
         }
         Ok(())
     }

@@ -88,7 +88,7 @@ impl Library {
     pub(super) fn score_examples(&mut self, score: &ScoreData) -> Result<((Tensor, Tensor), Digest)> {
         let material = self.material(&score.data, score.dtype)?;
         let labels = material.examples.labels_on_host()?;
-        let rows = Tensor::f_from_slice(&draw(score, &material.train_rows, &labels))?.f_to(self.device)?;
+        let rows = Tensor::f_from_slice(&draw(score, &material.train_rows, &labels)?)?.f_to(self.device)?;
         Ok((material.examples.batch(&rows, None)?, material.digest))
     }
 

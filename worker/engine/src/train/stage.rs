@@ -1,7 +1,7 @@
 //! Runs a stage: loads data, prepares lanes, groups them by plan, does mask jobs and analyses.
 
 use super::{
-    CheckpointRule, Link,
+    CheckpointRule, Halt, Link,
     connectivity::Line,
     group::{Group, guarded},
     input,
@@ -59,7 +59,9 @@ impl Engine {
                 }
                 JobSpec::Prune(_) | JobSpec::RandomMask(_) => {
                     link.emit(Event::Started { job: job.job, iteration: 0 });
-                    link.emit(self.make_mask(stage, job)?);
+                    if let Some(made) = self.make_mask(stage, job, link)? {
+                        link.emit(made);
+                    }
                     Ok(())
                 }
             });
@@ -139,10 +141,11 @@ impl Engine {
         }
     }
 
-    fn make_mask(&mut self, stage: &Stage, job: &StageJob) -> Result<Event> {
+    /// A mask, as the event that ends its job; `None` if it was stopped.
+    fn make_mask(&mut self, stage: &Stage, job: &StageJob, link: &dyn Link) -> Result<Option<Event>> {
         let (network, mask, data) = match &job.spec {
             JobSpec::Prune(spec) => {
-                let (mask, data) = self.prune(job, spec)?;
+                let (Some(mask), data) = self.prune(job, spec, link)? else { return Ok(None) };
                 (&spec.network, mask, data)
             }
             JobSpec::RandomMask(spec) => {
@@ -154,16 +157,21 @@ impl Engine {
         };
         let file = outputs::output_path(&stage.folder, job.job, Output::Mask);
         let saved = mask.save(&network.architecture()?, &file)?;
-        Ok(Event::Finished {
+        Ok(Some(Event::Finished {
             job: job.job,
             outputs: [(Output::Mask, OutputFile { file, digest: saved.digest, bytes: saved.bytes })].into(),
             summary: Summary::Mask(mask.counts()),
             provenance: self.provenance("rust", 1, data),
-        })
+        }))
     }
 
     /// Cuts a mask; also the digest of the data set looked at, if any.
-    fn prune(&mut self, job: &StageJob, spec: &PruneJob) -> Result<(Mask, Option<Digest>)> {
+    fn prune(
+        &mut self,
+        job: &StageJob,
+        spec: &PruneJob,
+        link: &dyn Link,
+    ) -> Result<(Option<Mask>, Option<Digest>)> {
         let weights = match spec.weights {
             Scored::Trained(trained) => Some(input(job, Input { job: trained, output: Output::Weights })?),
             Scored::Drawn(_) => None,
@@ -173,7 +181,12 @@ impl Engine {
         let subject = Subject::load(spec, weights, examples, self.device.torch)?;
         let mask =
             spec.mask.map(|mask| Mask::load(&spec.network.architecture()?, input(job, mask)?)).transpose()?;
-        Ok((prune(&subject, &spec.rule, mask.as_ref(), &spec.ties)?, digest))
+        // A count that stands still would be taken for an engine that is stuck.
+        let iterated = |done: u32| {
+            link.progress(job.job, done.into());
+            !link.cancelled(job.job) && link.halt() == Halt::No
+        };
+        Ok((prune(&subject, &spec.rule, mask.as_ref(), &spec.ties, &iterated)?, digest))
     }
 
     fn provenance(&self, plan: &str, width: u32, data: Option<Digest>) -> Provenance {

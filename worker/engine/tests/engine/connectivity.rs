@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 use tombola_engine::{
-    checkpoint::FileKind,
+    checkpoint::{FileKind, TensorFile},
     data::{DataSet, split},
 };
 use tombola_spec::{
     Attempt, JobId,
     job::{BatchStatistics, ConnectivityJob, Input, JobSpec, Output},
     outcome::{ConnectivitySummary, CurvePoint, FailureClass, Split, Summary},
-    settings::{Dtype, Recipe},
+    settings::{Dtype, Model, Recipe},
     slot::{Event, StageJob},
     worker::Plan,
 };
@@ -224,4 +224,48 @@ fn a_line_that_cannot_be_walked_says_why() {
         assert!(failure.message.contains(said), "{failure:?}");
         assert_eq!(failure.class, FailureClass::User);
     }
+}
+
+/// The file of weights at `from`, with other running means.
+fn with_other_statistics(from: &Path, to: &Path) {
+    let file = TensorFile::load(from, FileKind::Weights).unwrap();
+    let mut other = TensorFile::new(FileKind::Weights, RESNET);
+    for (name, mut values) in tensors(from, FileKind::Weights) {
+        if name.ends_with("running_mean") {
+            values.iter_mut().for_each(|mean| *mean += 3.0);
+        }
+        other.put(&name, file.shape(&name).unwrap(), values).unwrap();
+    }
+    other.save(to).unwrap();
+}
+
+const RESNET: &str = "cifar_resnet_8_4";
+
+#[test]
+fn recomputed_statistics_owe_nothing_to_those_of_the_ends() {
+    let rig = Rig::new();
+    let resnet = Recipe { model: Model { name: RESNET.to_owned(), ..recipe(SGD).model }, ..recipe(SGD) };
+    let trained = rig.run(Plan::CpuLanes, vec![job(1, resnet.clone(), 6)]);
+    let end = trained.outputs(1)[&Output::Weights].file.clone();
+    let other = rig.stage_folder().join("other");
+    with_other_statistics(&end, &other);
+    let curve = |ends: [&Path; 2]| -> Vec<CurvePoint> {
+        let mut line = line(resnet.clone(), 3, &[Split::Train, Split::Test], ends);
+        let JobSpec::Connectivity(spec) = &mut line.spec else { panic!("a line") };
+        spec.bn = vec![BatchStatistics::Interpolate, BatchStatistics::Recompute];
+        summary(&rig.run(Plan::CpuLanes, vec![line]).0).curve.clone()
+    };
+    let (same, mixed) = (curve([&end, &end]), curve([&end, &other]));
+    let by = |curve: &[CurvePoint], bn| -> Vec<f64> {
+        curve.iter().filter(|point| point.bn == bn).map(|point| point.loss).collect()
+    };
+    let (interpolate, recompute) = (BatchStatistics::Interpolate, BatchStatistics::Recompute);
+    assert_eq!(by(&same, recompute), by(&mixed, recompute));
+    assert_ne!(
+        by(&same, interpolate)[4],
+        by(&mixed, interpolate)[4],
+        "means count where they are interpolated"
+    );
+    // Six updates move running statistics by half at most: those of the examples are others.
+    assert_ne!(by(&same, recompute)[0], by(&same, interpolate)[0]);
 }

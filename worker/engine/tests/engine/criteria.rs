@@ -4,7 +4,7 @@ use tch::Tensor;
 use tombola_engine::{
     init::initial_weights,
     mask::Mask,
-    prune::{Subject, prune, scores},
+    prune::{self, Subject, scores},
 };
 use tombola_spec::{
     arch::{Architecture, Layer, Role},
@@ -24,6 +24,10 @@ fn stream(seed: u64) -> Stream {
 fn to_density(criterion: Criterion, density: f64) -> Prune {
     let (scope, amount) = (Scope::Global, Amount::Density(density));
     Prune { criterion, scope, amount, rates: [].into(), invert: false }
+}
+
+fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>) -> Mask {
+    prune::prune(subject, rule, mask, &stream(1), &|_| true).unwrap().expect("nobody stops it")
 }
 
 fn scored(subject: &Subject, criterion: Criterion) -> Vec<Vec<f64>> {
@@ -122,7 +126,7 @@ fn synflow_reaches_the_maximal_compression_and_magnitude_collapses() {
     let subject = Subject::of(&network, &drawn(&network, 1)).unwrap();
     let most = network.weights().len() as f64 / network.weight_count() as f64;
     let living = |criterion, density| -> Vec<u64> {
-        let mask = prune(&subject, &to_density(criterion, density), None, &stream(1)).unwrap();
+        let mask = prune(&subject, &to_density(criterion, density), None);
         mask.layers.iter().map(|layer| layer.living()).collect()
     };
     assert_eq!(living(SYNFLOW, most), [1; 5]);
@@ -139,7 +143,7 @@ fn vgg_16_survives_the_published_compressions() {
     // In f32, as the published figures were made: it is deep enough for 10^23, far below f32's end.
     let subject = Subject::of(&network, &drawn(&network, 1)).unwrap().in_numbers_of(Dtype::F32).unwrap();
     let alive = |criterion, log10: f64| {
-        let mask = prune(&subject, &to_density(criterion, 10f64.powf(-log10)), None, &stream(1)).unwrap();
+        let mask = prune(&subject, &to_density(criterion, 10f64.powf(-log10)), None);
         mask.layers.iter().all(|layer| layer.living() > 0)
     };
     assert!(alive(Criterion::Magnitude, 2.5));
@@ -169,9 +173,10 @@ fn small() -> (Architecture, Vec<Vec<f64>>, Subject) {
 }
 
 fn with_examples(subject: Subject) -> Subject {
-    let pixels: Vec<f64> = (0..6 * 16).map(|n| f64::from(n * 37 % 19) / 9.0 - 1.0).collect();
-    let labels: Vec<i64> = (0..6).map(|n| n * 7 % 3).collect();
-    subject.with_examples(Tensor::from_slice(&pixels).view([6, 1, 4, 4]), Tensor::from_slice(&labels))
+    // More than are differentiated at a time.
+    let pixels: Vec<f64> = (0..300 * 16).map(|n| f64::from(n * 37 % 101) / 50.0 - 1.0).collect();
+    let labels: Vec<i64> = (0..300).map(|n| n * 7 % 3).collect();
+    subject.with_examples(Tensor::from_slice(&pixels).view([300, 1, 4, 4]), Tensor::from_slice(&labels))
 }
 
 /// The loss of the network with one number more at one parameter, by the forward pass alone.
@@ -244,11 +249,29 @@ fn grasp_scores_are_weight_times_the_difference_of_gradients_along_the_gradient(
     }
 }
 
+/// So that nobody takes a long prune step for an engine that is stuck.
+#[test]
+fn every_iteration_of_a_prune_step_is_told_and_may_be_the_last() {
+    let (_, _, subject) = small();
+    let (told, rule) = (std::cell::RefCell::new(Vec::new()), to_density(SYNFLOW, 0.5));
+    let until = |last: u32| {
+        let told = &told;
+        move |done: u32| {
+            told.borrow_mut().push(done);
+            done < last
+        }
+    };
+    let stopped = prune::prune(&subject, &rule, None, &stream(1), &until(3)).unwrap();
+    assert_eq!((stopped, told.take()), (None, vec![1, 2, 3]));
+    assert!(prune::prune(&subject, &rule, None, &stream(1), &until(101)).unwrap().is_some());
+    assert_eq!(told.into_inner(), (1..=100).collect::<Vec<u32>>());
+}
+
 /// Dead weights have no say in the scores of the living, and are not brought back.
 #[test]
 fn dead_weights_are_zero_to_every_criterion() {
     let (architecture, mut parameters, subject) = small();
-    let half = prune(&subject, &to_density(Criterion::Magnitude, 0.5), None, &stream(1)).unwrap();
+    let half = prune(&subject, &to_density(Criterion::Magnitude, 0.5), None);
     for (tensor, layer) in weight_tensors(&architecture).into_iter().zip(&half.layers) {
         let dead = parameters[tensor].iter_mut().zip(&layer.bits).filter(|(_, bit)| **bit == 0);
         dead.for_each(|(weight, _)| *weight = 0.0);
@@ -263,7 +286,7 @@ fn dead_weights_are_zero_to_every_criterion() {
             scores.iter().flatten().zip(bits).filter(|(_, bit)| **bit == 1).map(|(score, _)| *score).collect()
         };
         assert_eq!(living(&masked, &half), living(&zeroed, &half), "{criterion:?}");
-        let third = prune(&subject, &to_density(criterion, 0.3), Some(&half), &stream(1)).unwrap();
+        let third = prune(&subject, &to_density(criterion, 0.3), Some(&half));
         let bits = |mask: &Mask| mask.layers.iter().flat_map(|layer| layer.bits.clone()).collect::<Vec<_>>();
         assert!(
             bits(&third).iter().zip(bits(&half)).all(|(after, before)| *after <= before),
@@ -276,8 +299,8 @@ fn dead_weights_are_zero_to_every_criterion() {
 fn an_inverted_criterion_prunes_what_the_criterion_keeps() {
     let (_, _, subject) = small();
     let rule = to_density(Criterion::Snip, 0.5);
-    let kept = prune(&subject, &rule, None, &stream(1)).unwrap();
-    let inverted = prune(&subject, &Prune { invert: true, ..rule }, None, &stream(1)).unwrap();
+    let kept = prune(&subject, &rule, None);
+    let inverted = prune(&subject, &Prune { invert: true, ..rule }, None);
     let both = kept.layers.iter().zip(&inverted.layers).flat_map(|(a, b)| a.bits.iter().zip(&b.bits));
     assert!(both.into_iter().all(|(a, b)| a + b == 1));
 }

@@ -88,7 +88,10 @@ fn show_jobs(all: &MultiProgress, bars: &mut HashMap<String, ProgressBar>, runni
     });
     for job in running {
         let bar = bars.entry(job.job.clone()).or_insert_with(|| {
-            all.add(ProgressBar::new(0).with_style(style("  {bar:20} {pos:>6}/{len} it  {msg}")))
+            // Masks and analyses have no iterations to count.
+            let counts =
+                if job.to > job.from { "  {bar:20} {pos:>6}/{len} it  {msg}" } else { "  {spinner} {msg}" };
+            all.add(ProgressBar::new(0).with_style(style(counts)))
         });
         bar.set_length(job.to.saturating_sub(job.from));
         bar.set_position(job.iteration.saturating_sub(job.from));

@@ -53,6 +53,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     if let Some((data, train)) = timed.filter(|(data, train)| check.batch(data, train)) {
         let per_epoch = train.settings.iterations_per_epoch(data.train_examples());
         check.schedule(train, per_epoch);
+        line.inspect(|line| check.looked_at(line, data));
         line.inspect(|line| check.rewind(line, train.steps, per_epoch));
     }
     let sound = check.sound;
@@ -82,6 +83,17 @@ impl Check<'_> {
                 self.complain("model.name", &error.what, error.hint);
                 None
             }
+        }
+    }
+
+    /// Whether there are as many examples as a criterion is to look at.
+    fn looked_at(&mut self, line: &PruneLine, data: &Data) {
+        let Some(score) = &line.score else { return };
+        let (wanted, there) = (u64::from(score.per_class) * u64::from(data.classes()), data.train_examples());
+        if wanted > there.into() {
+            let what =
+                format!("{} for each of {} classes are {wanted} examples", score.per_class, data.classes());
+            self.complain("prune.score_data", &what, format!("{there} are trained on"));
         }
     }
 

@@ -143,7 +143,10 @@ pub(in crate::sweep) fn last(tree: &Tree) -> Option<u32> {
     let Val::Table(table) = &tree.get("prune")?.node.value else { return None };
     match table.get("rounds") {
         Some(entry) => rounds(&entry.node).ok(),
-        None => table.get("when").or(table.get("density")).or(table.get("compression")).map(|_| 1),
+        None => {
+            let once = |entry: &&Entry| !matches!(&entry.node.value, Val::Text(when) if when == "trained");
+            table.get("when").filter(once).or(table.get("density")).or(table.get("compression")).map(|_| 1)
+        }
     }
 }
 
