@@ -173,10 +173,15 @@ fn small() -> (Architecture, Vec<Vec<f64>>, Subject) {
 }
 
 fn with_examples(subject: Subject) -> Subject {
-    // More than are differentiated at a time.
-    let pixels: Vec<f64> = (0..300 * 16).map(|n| f64::from(n * 37 % 101) / 50.0 - 1.0).collect();
-    let labels: Vec<i64> = (0..300).map(|n| n * 7 % 3).collect();
-    subject.with_examples(Tensor::from_slice(&pixels).view([300, 1, 4, 4]), Tensor::from_slice(&labels))
+    repeated(subject, 1)
+}
+
+/// Six examples, over and over.
+fn repeated(subject: Subject, times: usize) -> Subject {
+    let pixels: Vec<f64> = (0..6 * 16).map(|n| f64::from(n * 37 % 19) / 9.0 - 1.0).collect();
+    let labels: Vec<i64> = (0..6).map(|n| n * 7 % 3).collect();
+    let images = Tensor::from_slice(&pixels.repeat(times)).view([-1, 1, 4, 4]);
+    subject.with_examples(images, Tensor::from_slice(&labels.repeat(times)))
 }
 
 /// The loss of the network with one number more at one parameter, by the forward pass alone.
@@ -246,6 +251,18 @@ fn grasp_scores_are_weight_times_the_difference_of_gradients_along_the_gradient(
         assert_close(&found, &wanted, 1e-3 * most);
         let opposite = scored(&subject, Criterion::Grasp { temperature, sign: GraspSign::Opposite }).concat();
         assert!(found.iter().zip(opposite).all(|(a, b)| *a == -b));
+    }
+}
+
+/// Three hundred are more than are differentiated at a time, and their mean loss is that of the six they repeat.
+#[test]
+fn many_examples_score_as_their_mean_does() {
+    let (architecture, parameters, six) = small();
+    let many = repeated(Subject::of(&architecture, &parameters).unwrap(), 50);
+    for criterion in [Criterion::Snip, Criterion::Grasp { temperature: 1.0, sign: GraspSign::Paper }] {
+        let (six, many) = (scored(&six, criterion).concat(), scored(&many, criterion).concat());
+        let most = six.iter().fold(0.0f64, |most, score| most.max(score.abs()));
+        assert_close(&many, &six, 1e-12 * most);
     }
 }
 
