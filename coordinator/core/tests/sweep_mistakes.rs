@@ -186,6 +186,7 @@ const PRUNING: &[Case] = &[
         "when = \"init\"\ndensity = 0.1\nrewind = \"100it\"",
     ),
     ("the rewind point scored, and none there", HOW, "when = \"rewind\"\ndensity = 0.1"),
+    ("chance turned round", HOW, "density = 0.1\ncriterion = \"random\"\ninvert = true"),
     ("an unknown moment", HOW, "when = \"before\"\ndensity = 0.1"),
     ("a comparison before training", HOW, "when = \"init\"\ndensity = 0.1\ncriterion = \"movement\""),
     ("examples for a criterion that looks at none", HOW, "density = 0.1\nscore_data = { per_class = 10 }"),

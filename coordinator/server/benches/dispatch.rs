@@ -8,10 +8,10 @@
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run says so by a panic")]
 
-#[allow(dead_code, reason = "the tests use more of it")]
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/server/binary.rs"]
 mod binary;
-#[allow(dead_code, unused_imports, unused_macros, reason = "the tests use more of it")]
+#[expect(dead_code, unused_imports, unused_macros, reason = "the tests use more of it")]
 #[path = "../tests/server/rig/mod.rs"]
 mod rig;
 

@@ -12,7 +12,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run says so by a panic")]
 
-#[allow(dead_code, unused_imports, unused_macros, reason = "the rig is the tests'; this uses a part of it")]
+#[expect(dead_code, unused_imports, unused_macros, reason = "the rig is the tests'; this uses a part of it")]
 #[path = "../tests/store/rig/mod.rs"]
 mod rig;
 

@@ -203,6 +203,13 @@ impl ConnectivityJob {
         let last = f64::from(self.alphas.saturating_sub(1).max(1));
         (0..self.alphas).map(|index| f64::from(index) / last).collect()
     }
+
+    /// Every point that is evaluated, in the order of the outcome's curve.
+    pub fn points(&self) -> Vec<(BatchStatistics, f64, Split)> {
+        let along = |&bn: &BatchStatistics| self.grid().into_iter().map(move |alpha| (bn, alpha));
+        let lines = self.bn.iter().flat_map(along);
+        lines.flat_map(|(bn, alpha)| self.on.iter().map(move |&split| (bn, alpha, split))).collect()
+    }
 }
 
 /// An output of another job.

@@ -1,18 +1,14 @@
 //! A small chart as inline SVG: linear axes, a line per series with its name beside. Colours are the page's.
 
 use super::{
+    canvas::{LEFT, TOP, apart, class, framed, right},
     html::escape,
-    plot::COLOURS,
     scale::{Scale, ticks},
 };
 use std::fmt::Write;
 
-const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 340.0;
-const LEFT: f64 = 64.0;
-const TOP: f64 = 16.0;
 const BOTTOM: f64 = 50.0;
-const LABEL: f64 = 16.0;
 
 /// A named line of points (x, y), in order of x.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,8 +35,7 @@ impl Chart<'_> {
         if points().next().is_none() {
             return String::new();
         }
-        let longest = self.series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0);
-        let right = WIDTH - (8.6 * longest as f64 + 20.0).clamp(90.0, 400.0);
+        let right = right(self.series.iter().map(|series| series.name.as_str()));
         let bound = self.bound.map(|(bound, _)| bound);
         let xs = range(points().map(|point| point.0), []);
         let ys = range(points().map(|point| point.1).chain(bound), [0.0]);
@@ -51,13 +46,7 @@ impl Chart<'_> {
             drawing.line(index, series);
         }
         drawing.names(self.series);
-        format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{} against {}\" \
-             xmlns=\"http://www.w3.org/2000/svg\">\n{}</svg>\n",
-            escape(self.y),
-            escape(self.x),
-            drawing.svg
-        )
+        framed(HEIGHT, &format!("{} against {}", self.y, self.x), &drawing.svg)
     }
 }
 
@@ -126,26 +115,17 @@ impl Drawing {
     /// Names at the right, as near to the ends of their lines as others allow.
     fn names(&mut self, series: &[Series]) {
         let end = |series: &Series| series.points.last().map_or(0.0, |point| self.y.at(point.1));
-        let mut places: Vec<(usize, f64)> = series.iter().map(end).enumerate().collect();
-        places.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let mut free = TOP;
-        for (rank, (index, wanted)) in places.iter().enumerate() {
-            // Those below need room, too.
-            let lowest = HEIGHT - BOTTOM - LABEL * (places.len() - 1 - rank) as f64;
-            let y = wanted.min(lowest).max(free);
-            free = y + LABEL;
-            let (x, name, class) = (self.right + 12.0, escape(&series[*index].name), class(*index));
+        let mut ends: Vec<(f64, usize)> = series.iter().map(end).zip(0..).collect();
+        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let heights: Vec<f64> = ends.iter().map(|end| end.0).collect();
+        for ((_, index), y) in ends.into_iter().zip(apart(&heights, HEIGHT - BOTTOM)) {
+            let (x, name, class) = (self.right + 12.0, escape(&series[index].name), class(index));
             self.put(&format!(
                 "<g class=\"{class}\"><text class=\"name\" x=\"{x:.1}\" y=\"{:.1}\">{name}</text></g>",
                 y + 4.0
             ));
         }
     }
-}
-
-fn class(index: usize) -> String {
-    let dashed = if index >= COLOURS { " dashed" } else { "" };
-    format!("c{}{dashed}", index % COLOURS)
 }
 
 /// Without the digits that rounding leaves behind.

@@ -106,7 +106,10 @@ pub(super) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::table::tests::{small, two_settings},
+        super::{
+            canvas::COLOURS,
+            table::tests::{small, two_settings},
+        },
         *,
     };
 
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_colour_a_line_may_have_is_defined() {
-        for index in 0..plot::COLOURS {
+        for index in 0..COLOURS {
             assert!(STYLE.contains(&format!(".c{index}{{")), "{index}");
         }
     }

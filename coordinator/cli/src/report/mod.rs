@@ -1,6 +1,7 @@
 //! What results look like: a table for the terminal, a page with a plot for people. Pure: answers in, text out.
 
 pub(crate) mod barrier;
+mod canvas;
 mod chart;
 pub(crate) mod html;
 mod plot;

@@ -3,6 +3,7 @@
 
 use super::{
     Line,
+    canvas::{LEFT, TOP, apart, class, framed, right},
     html::escape,
     lines,
     scale::{Scale, ticks},
@@ -10,18 +11,10 @@ use super::{
 use std::fmt::Write;
 use tombola_wire::v1::{CurvePoint, ResultsResponse, RunPoint};
 
-const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 460.0;
-const LEFT: f64 = 64.0;
-const TOP: f64 = 16.0;
 const BOTTOM: f64 = 56.0;
-/// Height of a name at the end of a line.
-const LABEL: f64 = 16.0;
 /// Distance between the dots of neighbouring seeds at one density: dots on one spot hide each other.
 const SPREAD: f64 = 3.5;
-
-/// How many colours the page has (`.c0` to `.c6`); further lines are dashed.
-pub(super) const COLOURS: usize = 7;
 
 /// The plot, its lines named by `title`; empty text without points.
 pub(super) fn svg(results: &ResultsResponse, title: impl Fn(&Line) -> String) -> String {
@@ -35,11 +28,7 @@ pub(super) fn svg(results: &ResultsResponse, title: impl Fn(&Line) -> String) ->
         plot.line(index);
     }
     plot.labels();
-    format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"test accuracy against density\" \
-         xmlns=\"http://www.w3.org/2000/svg\">\n{}</svg>\n",
-        plot.svg
-    )
+    framed(HEIGHT, "test accuracy against density", &plot.svg)
 }
 
 struct Plot<'a> {
@@ -58,8 +47,7 @@ impl<'a> Plot<'a> {
     fn new(results: &'a ResultsResponse, title: impl Fn(&Line) -> String) -> Self {
         let lines = lines(results);
         let titles: Vec<String> = lines.iter().map(title).collect();
-        let longest = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
-        let right = WIDTH - (8.6 * longest as f64 + 20.0).clamp(90.0, 400.0);
+        let right = right(titles.iter().map(String::as_str));
         let x = Scale::log((sparsest(results) / 1.08, 1.08), (right, LEFT));
         let y = Scale::linear(accuracies(results), (HEIGHT - BOTTOM, TOP));
         Self { results, lines, titles, right, x, y, svg: String::new() }
@@ -145,7 +133,7 @@ impl<'a> Plot<'a> {
         }
         ends.sort_by(|a, b| a.0.total_cmp(&b.0));
         let heights: Vec<f64> = ends.iter().map(|end| end.0).collect();
-        for ((end, from, index), at) in ends.into_iter().zip(apart(&heights)) {
+        for ((end, from, index), at) in ends.into_iter().zip(apart(&heights, HEIGHT - BOTTOM)) {
             let (class, title) = (class(index), escape(&self.titles[index]));
             let lead = format!("M{:.1} {end:.1}L{:.1} {at:.1}", from + 7.0, self.right + 4.0);
             self.put(&format!("<path class=\"lead {class}\" d=\"{lead}\"/>"));
@@ -158,11 +146,6 @@ impl<'a> Plot<'a> {
         points.sort_by_key(|p| p.round);
         points
     }
-}
-
-fn class(index: usize) -> String {
-    let dash = if index < COLOURS { "" } else { " dashed" };
-    format!("c{}{dash}", index % COLOURS)
 }
 
 fn sparsest(results: &ResultsResponse) -> f64 {
@@ -192,30 +175,9 @@ fn density_ticks(sparsest: f64) -> Vec<(f64, String)> {
         .collect()
 }
 
-/// Heights in increasing order, moved down as far as names need, then up again where they would leave the plot.
-fn apart(heights: &[f64]) -> Vec<f64> {
-    let mut moved = heights.to_vec();
-    for index in 1..moved.len() {
-        moved[index] = moved[index].max(moved[index - 1] + LABEL);
-    }
-    let mut limit = HEIGHT - BOTTOM;
-    for at in moved.iter_mut().rev() {
-        *at = at.min(limit);
-        limit = *at - LABEL;
-    }
-    moved
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_lines_that_end_together_stand_one_below_the_other() {
-        assert_eq!(apart(&[100.0, 200.0]), [100.0, 200.0]);
-        assert_eq!(apart(&[100.0, 101.0, 102.0]), [100.0, 116.0, 132.0]);
-        assert_eq!(apart(&[400.0, 403.0]), [388.0, 404.0]);
-    }
 
     #[test]
     fn densities_are_named_in_percent_however_small() {

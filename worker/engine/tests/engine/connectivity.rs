@@ -253,7 +253,10 @@ fn recomputed_statistics_owe_nothing_to_those_of_the_ends() {
         let mut line = line(resnet.clone(), 3, &[Split::Train, Split::Test], ends);
         let JobSpec::Connectivity(spec) = &mut line.spec else { panic!("a line") };
         spec.bn = vec![BatchStatistics::Interpolate, BatchStatistics::Recompute];
-        summary(&rig.run(Plan::CpuLanes, vec![line]).0).curve.clone()
+        let promised = spec.points();
+        let curve = summary(&rig.run(Plan::CpuLanes, vec![line]).0).curve.clone();
+        assert_eq!(curve.iter().map(|p| (p.bn, p.alpha, p.split)).collect::<Vec<_>>(), promised);
+        curve
     };
     let (same, mixed) = (curve([&end, &end]), curve([&end, &other]));
     let by = |curve: &[CurvePoint], bn| -> Vec<f64> {

@@ -292,15 +292,9 @@ fn summary(spec: &JobSpec) -> Summary {
             device_seconds: 1.0,
         }),
         JobSpec::Connectivity(job) => {
-            let on = |(bn, split)| {
-                let point = move |alpha| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
-                job.grid().into_iter().map(point)
-            };
-            let kinds = job.bn.iter().flat_map(|bn| job.on.iter().map(|split| (*bn, *split)));
-            Summary::Connectivity(ConnectivitySummary {
-                curve: kinds.flat_map(on).collect(),
-                device_seconds: 1.0,
-            })
+            let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
+            let curve = job.points().into_iter().map(point).collect();
+            Summary::Connectivity(ConnectivitySummary { curve, device_seconds: 1.0 })
         }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) => Summary::Mask(MaskSummary {
             layers: vec![LayerCount { name: "fc.weight".to_owned(), living: 1, total: 2, prunable: true }],

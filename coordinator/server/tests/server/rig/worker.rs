@@ -314,15 +314,9 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
         JobSpec::Prune(job) => masked(&job.network, job.ties.round),
         JobSpec::RandomMask(job) => masked(&job.network, job.stream.round),
         JobSpec::Connectivity(job) => {
-            let on = |(bn, split)| {
-                let point = move |alpha| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
-                job.grid().into_iter().map(point)
-            };
-            let kinds = job.bn.iter().flat_map(|bn| job.on.iter().map(|split| (*bn, *split)));
-            Summary::Connectivity(ConnectivitySummary {
-                curve: kinds.flat_map(on).collect(),
-                device_seconds: 1.0,
-            })
+            let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
+            let curve = job.points().into_iter().map(point).collect();
+            Summary::Connectivity(ConnectivitySummary { curve, device_seconds: 1.0 })
         }
     };
     let provenance = Provenance {

@@ -51,12 +51,8 @@ pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
     match &job.spec {
         JobSpec::Train(_) => Ok((trained(&job.spec), Summary::Train(train_summary(&job.spec)))),
         JobSpec::Connectivity(job) => {
-            let on = |(bn, split)| {
-                let point = move |alpha| CurvePoint { bn, split, alpha, loss: loss(0), error: 0.1 };
-                job.grid().into_iter().map(point)
-            };
-            let kinds = job.bn.iter().flat_map(|bn| job.on.iter().map(|split| (*bn, *split)));
-            let curve = kinds.flat_map(on).collect();
+            let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: loss(0), error: 0.1 };
+            let curve = job.points().into_iter().map(point).collect();
             let summary = ConnectivitySummary { curve, device_seconds: 0.1 };
             Ok((Files::new(), Summary::Connectivity(summary)))
         }

@@ -49,6 +49,10 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
         table.complain("rates", what, "leave it whole (rate 0), or write `rate` for the rest");
         return None;
     }
+    if (criterion, invert) == (Some(Criterion::Random), Some(true)) {
+        table.complain("invert", "`random` has no order to turn round", "leave it out");
+        return None;
+    }
     if let Some((criterion, when)) =
         criterion.zip(when).filter(|(c, w)| c.needs_initial() && *w != When::Trained)
     {
