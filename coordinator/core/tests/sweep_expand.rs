@@ -631,6 +631,10 @@ mod analyses {
             panic!("trainings")
         };
         assert_eq!((&first.start, first.from, first.to), (&second.start, second.from, second.to));
+        // Examples are looked at as they are, however training varies them.
+        let varied = file("1", "", "axes = { \"data.augment\" = [\"none\", \"flip\"] }");
+        let plan = load(&varied.replace("rate = 0.2, rounds = 3", prune));
+        assert_eq!(plan.jobs.iter().filter(|job| job.spec.kind() == "prune").count(), 1);
         // At the rewind point the weights of that step are scored.
         let prune = "when = \"rewind\", rewind = \"20it\", density = 0.1, criterion = \"snip\"";
         let plan = load(&file("1", "", "").replace("rate = 0.2, rounds = 3", prune));

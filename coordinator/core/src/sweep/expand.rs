@@ -17,7 +17,7 @@ use tombola_spec::{
     Fingerprint, Steps,
     job::{Drawn, Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     ladder,
-    settings::{Order, Prune, Recipe, ScoreData},
+    settings::{Augment, Data, Order, Prune, Recipe, ScoreData},
 };
 
 /// Most jobs a sweep may ask for.
@@ -251,7 +251,8 @@ impl Line {
         let stream =
             seed.map_or(own, |seed| Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 });
         ScoreData {
-            data: self.recipe.data.clone(),
+            // Examples are looked at as they are: trials that vary them differently share their masks.
+            data: Data { augment: Augment::None, ..self.recipe.data.clone() },
             per_class,
             balanced,
             stream,

@@ -4,7 +4,7 @@ use crate::sweep::{
     diagnostic::{Notes, quoted},
     section::Section,
     tree::Tree,
-    value::{below_one, count, flag, list, non_negative, positive, some_steps, steps, word},
+    value::{below_one, count, flag, list, non_negative, positive, some_steps, steps, word, word_of},
 };
 use tombola_spec::{
     Steps,
@@ -14,7 +14,7 @@ use tombola_spec::{
 pub(in crate::sweep) const ORDERS: &[(&str, Order)] = &[("fresh", Order::Fresh), ("same", Order::Same)];
 pub(in crate::sweep) const DTYPES: &[(&str, Dtype)] = &[("f32", Dtype::F32), ("f64", Dtype::F64)];
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Rule {
     Sgd,
     Adam,
@@ -106,7 +106,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Written> {
 fn optimizer(table: &mut Section<'_, '_>) -> Option<Optimizer> {
     OWN.iter().for_each(|(key, _)| table.know(&[*key]));
     let rule = table.required("optimizer", "\"adam\"", word(RULES))?;
-    let name = RULES[rule as usize].0;
+    let name = word_of(RULES, rule);
     for (key, owners) in OWN.iter().filter(|(_, owners)| !owners.contains(&name)) {
         let hint = format!("leave it out; it belongs to {}", quoted(owners));
         table.refuse(&[*key], &format!("is not a setting of `{name}`"), &hint);
