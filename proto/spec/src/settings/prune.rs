@@ -157,6 +157,11 @@ impl Criterion {
         matches!(self, Self::Snip | Self::Gradient | Self::Grasp { .. })
     }
 
+    /// Whether it differentiates the network, and so depends on the device.
+    pub const fn differentiates(&self) -> bool {
+        self.needs_data() || matches!(self, Self::Synflow { .. })
+    }
+
     /// Whether it looks at the weights training began with.
     pub const fn needs_initial(&self) -> bool {
         matches!(self, Self::Deconstructed { .. })

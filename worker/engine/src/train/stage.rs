@@ -143,13 +143,14 @@ impl Engine {
 
     /// A mask, as the event that ends its job; `None` if it was stopped.
     fn make_mask(&mut self, stage: &Stage, job: &StageJob, link: &dyn Link) -> Result<Option<Event>> {
-        let (network, mask, data) = match &job.spec {
+        let (network, mask, plan, data) = match &job.spec {
             JobSpec::Prune(spec) => {
                 let (Some(mask), data) = self.prune(job, spec, link)? else { return Ok(None) };
-                (&spec.network, mask, data)
+                let plan = if spec.rule.criterion.differentiates() { "alone" } else { "rust" };
+                (&spec.network, mask, plan, data)
             }
             JobSpec::RandomMask(spec) => {
-                (&spec.network, run_random_mask(spec, input(job, spec.mask)?)?, None)
+                (&spec.network, run_random_mask(spec, input(job, spec.mask)?)?, "rust", None)
             }
             JobSpec::Train(_) | JobSpec::Connectivity(_) => {
                 return Err(EngineError::Settings(format!("{} makes no mask", job.job)));
@@ -161,7 +162,7 @@ impl Engine {
             job: job.job,
             outputs: [(Output::Mask, OutputFile { file, digest: saved.digest, bytes: saved.bytes })].into(),
             summary: Summary::Mask(mask.counts()),
-            provenance: self.provenance("rust", 1, data),
+            provenance: self.provenance(plan, 1, data),
         }))
     }
 

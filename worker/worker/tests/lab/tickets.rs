@@ -149,6 +149,8 @@ async fn masks_cut_before_training_keep_what_they_were_told_to_and_share_one_den
     assert_eq!(living, (total + 2) / 4);
     let looked = "select count(*) from job_result where kind = 'prune' and data is not null";
     assert_eq!(lab.sql(looked).await, [["2"]], "snip and grasp say what data they looked at");
+    let plans = "select plan, count(*) from job_result where kind = 'prune' group by plan order by plan";
+    assert_eq!(lab.sql(plans).await, [["alone", "3"], ["rust", "2"]], "derivatives are the device's");
     let masks = "select count(distinct digest) from outputs where output = 'mask'";
     assert_eq!(lab.sql(masks).await, [["5"]]);
 }
