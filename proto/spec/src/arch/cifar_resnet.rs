@@ -90,7 +90,8 @@ mod tests {
         assert_eq!(resnet("cifar_resnet_20_32").weight_count(), 4 * convolutions + 2 * 432 + 1_280);
         let block = 2 * 9 * (16 * 16 + 32 * 32 + 64 * 64);
         assert_eq!(resnet("cifar_resnet_32").weight_count(), 270_896 + 2 * block);
-        assert_eq!(resnet("cifar_resnet_20_16").weight_count(), 270_896);
+        let refused = Architecture::parse("cifar_resnet_20_16", [3, 32, 32], 10).unwrap_err();
+        assert_eq!(refused.what, "`cifar_resnet_20_16` is called `cifar_resnet_20`");
     }
 
     /// 40.6 million multiply-adds is what is said of ResNet-20 everywhere; 1x1 shortcuts add 0.3.

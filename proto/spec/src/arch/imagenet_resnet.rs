@@ -6,7 +6,7 @@
 
 use super::{
     Layer,
-    trunk::{Filter, Trunk, depth_and_width},
+    trunk::{Filter, Trunk, another_name, depth_and_width},
 };
 use crate::SpecError;
 
@@ -20,10 +20,14 @@ const WIDTH: u32 = 64;
 /// How many times as many channels come out of a bottleneck as it has inside.
 const EXPANSION: u32 = 4;
 
+/// The small ResNet-18 with twice the channels.
+const WIDE: &str = "wide_resnet_18";
+
 /// The layers of `imagenet_resnet_<depth>[_<width>]`, `resnet_<depth>[_<width>]` and `wide_resnet_18`.
 pub(super) fn layers(name: &str, input: [u32; 3], classes: u32) -> Option<Result<Vec<Layer>, SpecError>> {
     let (rest, small) = match (name, name.strip_prefix("imagenet_resnet_")) {
-        ("wide_resnet_18", _) => ("18_128", true),
+        (WIDE, _) => ("18_128", true),
+        ("resnet_18_128", _) => return Some(Err(another_name(name, WIDE))),
         (_, Some(rest)) => (rest, false),
         (_, None) => (name.strip_prefix("resnet_")?, true),
     };
@@ -162,7 +166,12 @@ mod tests {
         let (resnet, imagenet) = (small("resnet_18"), imagenet("imagenet_resnet_18"));
         assert_eq!(resnet.weight_count() + 64 * 3 * (49 - 9), imagenet.weight_count());
         assert_eq!(resnet.tensors()[1..], imagenet.tensors()[1..]);
-        assert_eq!(small("wide_resnet_18").tensors(), small("resnet_18_128").tensors());
+        // Twice as wide at both ends of each convolution but the first, and before the last layer.
+        let [first, last] = [64 * 3 * 9, 512 * 1000];
+        let inner = resnet.weight_count() - first - last;
+        assert_eq!(small("wide_resnet_18").weight_count(), 4 * inner + 2 * first + 2 * last);
+        let refused = Architecture::parse("resnet_18_128", [3, 32, 32], 10).unwrap_err();
+        assert!(refused.hint.contains("`wide_resnet_18`"), "{refused}");
         // The image is halved three times: 4 x 4 places are left for the last convolution.
         assert_eq!(Architecture::parse("resnet_18", [3, 32, 32], 10).unwrap().multiply_adds(), 555_422_720);
     }

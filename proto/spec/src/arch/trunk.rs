@@ -94,7 +94,8 @@ impl Trunk {
     }
 }
 
-/// The depth of `<depth>` or `<depth>_<width>`, and the width or `default`; an error names `grammar`.
+/// The depth of `<depth>` or `<depth>_<width>`, and the width or `default`; an error names `grammar`. The default is not
+/// written out: a network has one name, and so one fingerprint.
 pub(super) fn depth_and_width(
     name: &str,
     rest: &str,
@@ -103,10 +104,18 @@ pub(super) fn depth_and_width(
 ) -> Result<(u32, u32), SpecError> {
     let (depth, width) = rest.split_once('_').map_or((rest, None), |(depth, width)| (depth, Some(width)));
     let width = width.map_or(Some(default), number).filter(|width| (1..=MOST_CHANNELS).contains(width));
+    if let Some(short) = name.strip_suffix(&format!("_{default}")).filter(|_| rest.contains('_')) {
+        return Err(another_name(name, short));
+    }
     number(depth).zip(width).ok_or_else(|| {
         let what = format!("`{name}` does not name a depth, or a depth and a width");
         SpecError::new(what, format!("write {grammar}; widths are 1 to {MOST_CHANNELS}"))
     })
+}
+
+/// The error of a name for what has another.
+pub(super) fn another_name(name: &str, known_as: &str) -> SpecError {
+    SpecError::new(format!("`{name}` is called `{known_as}`"), format!("write `{known_as}`"))
 }
 
 /// A number written in one way only: a leading zero or sign would give one network two names, and so two fingerprints.
