@@ -48,6 +48,18 @@ pub struct TrialSettings {
     pub steps: Steps,
     /// Pruning, `None` = one dense training.
     pub prune: Option<PruneLine>,
+    /// Training on another task before, whose end is what the trial begins with (open_lth's `--pretrain`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretrain: Option<Pretrain>,
+}
+
+/// Training on another task, whose end takes the place of an initialization.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pretrain {
+    /// Network, data, optimizer, numerics.
+    pub recipe: Arc<settings::Recipe>,
+    /// Its length.
+    pub steps: Steps,
 }
 
 /// How a trial's line of rounds is pruned.
@@ -65,6 +77,63 @@ pub struct PruneLine {
     /// The examples a criterion looks at, `None` where it looks at none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Scoring>,
+    /// What survivors train on from.
+    #[serde(default, skip_serializing_if = "After::is_rewind")]
+    pub after: After,
+    /// Whether the dense round begins anew at the rewind point.
+    #[serde(default, skip_serializing_if = "Trunk::is_shared")]
+    pub trunk: Trunk,
+}
+
+impl PruneLine {
+    /// Weight tensors that no prune step cuts.
+    pub fn whole(&self) -> Vec<String> {
+        self.rule.rates.iter().filter(|(_, rate)| **rate == 0.0).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// What survivors of a prune step train on from (arXiv 2003.02389, section 2). The optimizer is always a fresh one.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// The weights of the rewind point, by the schedule from there: weight rewinding.
+    #[default]
+    Rewind,
+    /// The weights they have, by the schedule from the rewind point: learning-rate rewinding.
+    LrRewind,
+    /// The weights they have, at the learning rate of the schedule's end, as long as from the rewind point: fine-tuning.
+    Finetune,
+}
+
+impl After {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if hands over a reference"
+    )]
+    fn is_rewind(&self) -> bool {
+        *self == Self::Rewind
+    }
+}
+
+/// How the dense round goes past the rewind point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trunk {
+    /// As if there were none: trials with other rewind points share it.
+    #[default]
+    Shared,
+    /// With a fresh optimizer, as the pruned rounds begin (open_lth's level 0).
+    Restart,
+}
+
+impl Trunk {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if hands over a reference"
+    )]
+    fn is_shared(&self) -> bool {
+        *self == Self::Shared
+    }
 }
 
 /// Which weights a prune step scores.
@@ -108,8 +177,11 @@ pub struct Scoring {
 pub struct RoundPlan {
     /// Branch name; empty on the trial's own line.
     pub branch: String,
-    /// What the branch is: `ticket` on the own line, else `reinit`, `random_mask`.
+    /// What the branch is: `ticket` on the own line, else `reinit`, `random_mask`, …
     pub kind: String,
+    /// The branch whose data and training settings it is trained by; empty for the trial's own. Only rounds of one course
+    /// compare.
+    pub course: String,
     /// Copy of the branch, from 0.
     pub copy: u32,
     /// Number of prunings done; 0 = dense.

@@ -73,8 +73,10 @@ pub struct RoundRow {
     pub trial: TrialId,
     /// Branch name, empty on the own line.
     pub branch: String,
-    /// `ticket`, `reinit`, `random_mask`.
+    /// `ticket`, `reinit`, `random_mask`, …
     pub kind: String,
+    /// The branch whose data and training settings it is trained by; empty for the trial's own.
+    pub course: String,
     /// Copy of the branch.
     pub copy: u32,
     /// Prunings done.

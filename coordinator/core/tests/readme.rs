@@ -39,6 +39,9 @@ data = {{ {data} }}
 train = {{ steps = "1000it", batch = 60, optimizer = "{optimizer}", lr = 0.1 }}
 prune = {{ scope = "global", {prune} }}
 branch.reinit = {{}}
+branch.inverted = {{}}
+branch.join = {{ rule = "union" }}
+branch.retrain = {{}}
 branch.random_mask = {{}}
 analysis.connectivity = {{}}
 "#
@@ -63,8 +66,9 @@ fn settings() -> BTreeMap<String, Option<String>> {
     let mut settings = BTreeMap::from([("name".to_owned(), None)]);
     for file in pruned.into_iter().chain(files) {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {
-            let name = setting.name.replace(".reinit.", ".NAME.").replace(".random_mask.", ".NAME.");
-            let name = name.replace(".connectivity.", ".NAME.");
+            let kinds = ["reinit", "inverted", "join", "retrain", "random_mask", "connectivity"];
+            let general = |name: String, kind: &str| name.replace(&format!(".{kind}."), ".NAME.");
+            let name = kinds.into_iter().fold(setting.name, general);
             settings.insert(name, setting.is_default.then_some(setting.value));
         }
     }
@@ -96,8 +100,8 @@ fn the_reference_tells_the_defaults_there_are() {
 #[test]
 fn its_examples_can_be_planned() {
     let examples = blocks(&readme(), "toml");
-    let [whole, axes, analysis] = examples.as_slice() else {
-        panic!("a file, a block of axes, one of analyses")
+    let [whole, axes, branches, analysis] = examples.as_slice() else {
+        panic!("a file, a block of axes, one of branches, one of analyses")
     };
     let plan = sweep::load(whole).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(plan.trials.len(), 10, "two rewind points times five seeds");
@@ -107,6 +111,11 @@ fn its_examples_can_be_planned() {
         5 * (2 + 3),
         "two copies and three pairs; `random` has no round 0"
     );
+    let (before, _) = whole.split_once("[branch]").unwrap();
+    let plan = sweep::load(&format!("{before}{branches}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let rounds = |branch: &str| plan.trials[0].rounds.iter().filter(|round| round.branch == branch).count();
+    let found = ["signs", "fashion", "fashion2", "sgd", "tuned"].map(rounds);
+    assert_eq!(found, [20, 21, 20, 21, 20], "those trained by settings of their own have a dense round, too");
     let (before, _) = whole.split_once("[axes]").unwrap();
     let plan =
         sweep::load(&format!("{before}[axes]\n{axes}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));

@@ -10,7 +10,8 @@ use tombola_core::{
 };
 use tombola_spec::{
     Fingerprint, Steps,
-    job::{JobSpec, Scored, Start, Stream},
+    job::{JobSpec, Scored, Start, Stream, TrainJob, Values},
+    settings::Optimizer,
 };
 
 /// A small sweep: `extra` is added at the end.
@@ -255,6 +256,152 @@ mod branches {
         assert_eq!(rewound, Start::Rewind(trunk));
     }
 
+    /// The training of a branch's only round, by name.
+    #[track_caller]
+    fn training_of(plan: &Plan, branch: &str) -> TrainJob {
+        let mut rounds = plan.trials[0].rounds.iter().filter(|round| round.branch == branch);
+        let (Some(round), None) = (rounds.next(), rounds.next()) else { panic!("one round of `{branch}`") };
+        let JobSpec::Train(train) = job(plan, round.train[0]) else { panic!("a round trains") };
+        train.clone()
+    }
+
+    #[test]
+    fn a_reinit_may_keep_signs_or_values_of_the_weights_the_ticket_trained_from() {
+        let redraw = |settings: &str| {
+            let plan = grown(&format!("reinit = {{ rounds = 2, {settings} }}"));
+            let trunk = plan.trials[0].rounds[0].train[0];
+            match training_of(&plan, "reinit").start {
+                Start::Redraw(redraw) => {
+                    assert_eq!(redraw.after, Scored::Trained(trunk), "the rewind point is step 10");
+                    assert_eq!((redraw.stream.branch.as_str(), redraw.stream.round), ("reinit", 2));
+                    (redraw.values, redraw.keep_signs)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(redraw("signs = \"kept\""), (Values::Fresh, true));
+        assert_eq!(redraw("values = \"constant\", signs = \"kept\""), (Values::Constant, true));
+        assert_eq!(redraw("values = \"shuffled\""), (Values::Shuffled, false));
+        assert_eq!(redraw("values = { noise = 0.5 }"), (Values::Noise(0.5), false));
+        // From initialization nothing has to be waited for.
+        let plan = load(&file("1", "", "[branch]\nreinit = { rounds = 2, values = \"resampled\" }"));
+        let Start::Redraw(redraw) = training_of(&plan, "reinit").start else { panic!("drawn after others") };
+        assert!(matches!(&redraw.after, Scored::Drawn(drawn) if drawn.init.branch.is_empty()));
+    }
+
+    #[test]
+    fn an_inverted_mask_is_cut_from_what_the_tickets_was_cut_from() {
+        let plan = grown("inverted = { rounds = 2 }");
+        let (own, other) = (&plan.trials[0].rounds[2], &plan.trials[0].rounds[4]);
+        let prune = |mask: Option<Fingerprint>| match job(&plan, mask.unwrap()) {
+            JobSpec::Prune(prune) => prune.clone(),
+            other => panic!("{other:?}"),
+        };
+        let (own_mask, mut mask) = (prune(own.mask), prune(other.mask));
+        assert!(mask.rule.invert && !own_mask.rule.invert);
+        mask.rule.invert = false;
+        assert_eq!(mask, own_mask);
+        let own = job(&plan, own.train[0]);
+        let (JobSpec::Train(own), train) = (own, training_of(&plan, "inverted")) else { panic!() };
+        assert_eq!(
+            (&train.start, train.from),
+            (&own.start, own.from),
+            "the ticket's weights, from its rewind point"
+        );
+    }
+
+    #[test]
+    fn a_ticket_is_transferred_by_the_settings_of_the_target() {
+        let plan = grown(
+            "transfer = { rounds = [0, 2], data = { set = \"fashion_mnist\" }, train = { lr = 0.5, steps = \"60it\" } }",
+        );
+        let (own, of) = (&plan.trials[0].rounds, |at: usize| &plan.trials[0].rounds[4 + at]);
+        for (at, round) in [(0, 0), (1, 2)] {
+            let JobSpec::Train(train) = job(&plan, of(at).train[0]) else { panic!("a round trains") };
+            assert_eq!(
+                (of(at).round, of(at).mask, of(at).course.as_str()),
+                (round, own[round as usize].mask, "transfer")
+            );
+            assert_eq!(train.recipe.data.set, "fashion_mnist");
+            assert_eq!((train.recipe.train.lr, train.from, train.to), (0.5, Steps::ZERO, Steps::its(60)));
+            assert_eq!(train.recipe.train.batch, 50, "what it does not say is as in the trial");
+            assert_eq!(train.start, Start::Rewind(own[0].train[0]), "the ticket's weights");
+            assert_eq!((of(at).origin, &train.head), (own[0].train[0], &None));
+        }
+    }
+
+    #[test]
+    fn another_optimizer_does_not_inherit_the_constants_of_the_first() {
+        let text = file(
+            "1",
+            "",
+            "[branch]\nadam = { kind = \"retrain\", rounds = 1, train = { optimizer = \"adam\" } }",
+        );
+        let plan = load(&text.replace("optimizer = \"sgd\"", "optimizer = \"sgd\", momentum = 0.9"));
+        let adam = training_of(&plan, "adam").recipe.train.optimizer;
+        assert!(matches!(adam, Optimizer::Adam { .. }), "{adam:?}");
+    }
+
+    #[test]
+    fn other_classes_get_an_output_layer_of_their_own() {
+        let few = "transfer = { rounds = 2, data = { subset = [0, 1, 2] } }\n\
+                   control = { kind = \"random_mask\", of = \"transfer\", weights = \"rewind\" }";
+        let plan = grown(few);
+        let (ticket, control) = (training_of(&plan, "transfer"), training_of(&plan, "control"));
+        let head = ticket.head.clone().expect("a new output layer");
+        assert_eq!((head.branch.as_str(), head.round), ("transfer", 2));
+        assert_eq!(
+            (control.head, control.start),
+            (ticket.head, ticket.start),
+            "the control begins with the same"
+        );
+        assert_eq!(control.recipe, ticket.recipe, "and is trained by the same settings");
+        let round = plan.trials[0].rounds.iter().find(|round| round.branch == "control").unwrap();
+        assert_eq!(round.course, "transfer");
+        let same = grown("retrain = { rounds = 2, head = \"new\" }");
+        assert!(training_of(&same, "retrain").head.is_some());
+    }
+
+    #[test]
+    fn a_ticket_may_go_on_from_what_its_mask_was_cut_from_or_from_its_own_end() {
+        let start = |weights: &str| {
+            let plan = grown(&format!("retrain = {{ rounds = 2, weights = \"{weights}\" }}"));
+            let ends = [1, 2].map(|round: usize| plan.trials[0].rounds[round].train[0]);
+            let Start::Rewind(from) = training_of(&plan, "retrain").start else { panic!("trained weights") };
+            ends.iter().position(|end| *end == from)
+        };
+        assert_eq!((start("before"), start("trained")), (Some(0), Some(1)));
+    }
+
+    #[test]
+    fn copies_of_a_branch_of_a_branch_grow_from_each_copy_of_it() {
+        let plan = grown(
+            "a = { kind = \"random_mask\", rounds = [1, 2], copies = 2 }\n\
+             b = { kind = \"reinit\", of = \"a\", rounds = 2, copies = 3 }",
+        );
+        let of = |branch: &str, copy: u32| {
+            let same =
+                |round: &&RoundPlan| (round.branch.as_str(), round.copy, round.round) == (branch, copy, 2);
+            plan.trials[0].rounds.iter().find(same).unwrap().mask
+        };
+        let masks: Vec<_> = (0..6).map(|copy| of("b", copy)).collect();
+        assert_eq!(masks[..3], vec![of("a", 0); 3]);
+        assert_eq!(masks[3..], vec![of("a", 1); 3]);
+        assert_eq!(plan.trials[0].rounds.iter().filter(|round| round.branch == "b").count(), 6);
+    }
+
+    #[test]
+    fn the_masks_of_all_seeds_become_one() {
+        let plan = load(&file("[1, 2, 3]", "", "[branch]\njoin = { rounds = 2, rule = \"majority\" }"));
+        let masks: Vec<_> = plan.trials.iter().map(|trial| trial.rounds[2].mask.unwrap()).collect();
+        let joins: BTreeSet<_> = plan.trials.iter().map(|trial| trial.rounds[4].mask.unwrap()).collect();
+        assert_eq!(joins.len(), 1, "one job for all of them");
+        let JobSpec::Join(join) = job(&plan, *joins.first().unwrap()) else { panic!("a join") };
+        assert_eq!(join.masks.iter().map(|mask| mask.job).collect::<Vec<_>>(), masks);
+        let trained: BTreeSet<_> = plan.trials.iter().map(|trial| trial.rounds[4].train[0]).collect();
+        assert_eq!(trained.len(), 3, "each with the weights of its own trial");
+    }
+
     #[test]
     fn a_control_of_a_ticket_waits_for_the_tickets_mask() {
         let plan = grown("random_mask = { rounds = 2 }");
@@ -262,6 +409,68 @@ mod branches {
         let mask = trial.rounds[4].mask.unwrap();
         let JobSpec::RandomMask(drawn) = job(&plan, mask) else { panic!("drawn at random") };
         assert_eq!(Some(drawn.mask.job), trial.rounds[2].mask);
+    }
+}
+
+mod after_pruning {
+    use super::*;
+
+    /// The trainings of rounds 0 (its last segment), 1 and 2 of the only trial.
+    fn lines(prune: &str, train: &str) -> (Plan, [TrainJob; 3]) {
+        let text = file("1", prune, "").replace("lr = 0.1", &format!("lr = 0.1{train}"));
+        let plan = load(&text);
+        let jobs = [0, 1, 2].map(|round: usize| {
+            match job(&plan, *plan.trials[0].rounds[round].train.last().unwrap()) {
+                JobSpec::Train(train) => train.clone(),
+                other => panic!("{other:?}"),
+            }
+        });
+        (plan, jobs)
+    }
+
+    #[test]
+    fn learning_rate_rewinding_goes_on_from_trained_weights_by_the_old_schedule() {
+        let (plan, [dense, one, two]) = lines(", after = \"lr_rewind\", retrain = \"40it\"", "");
+        let end = |round: usize| *plan.trials[0].rounds[round].train.last().unwrap();
+        assert_eq!((&one.start, &two.start), (&Start::Rewind(end(0)), &Start::Rewind(end(1))));
+        assert_eq!((one.from, one.to), (Steps::its(60), Steps::its(100)));
+        assert_eq!(one.recipe, dense.recipe);
+        assert_eq!(plan.trials[0].rounds[1].origin, end(0));
+    }
+
+    #[test]
+    fn fine_tuning_goes_on_at_the_last_learning_rate() {
+        let schedule = ", milestones = [\"50it\", \"80it\"], gamma = 0.1, warmup = \"10it\"";
+        let (_, [dense, one, _]) = lines(", after = \"finetune\", retrain = \"40it\"", schedule);
+        let rates: BTreeSet<u64> = (60..100).map(|it| one.recipe.train.lr_at(it, 1000).to_bits()).collect();
+        assert_eq!(rates, BTreeSet::from([dense.recipe.train.lr_at(99, 1000).to_bits()]), "0.001 throughout");
+        assert_eq!((one.from, one.recipe.data.clone()), (Steps::its(60), dense.recipe.data.clone()));
+    }
+
+    #[test]
+    fn a_dense_round_may_begin_anew_at_the_rewind_point() {
+        let (shared, [dense, ..]) = lines(", rewind = \"10it\"", "");
+        let trunk = shared.trials[0].rounds[0].train[0];
+        assert_eq!(dense.start, Start::Continue(trunk));
+        let (restarted, [dense, ..]) = lines(", rewind = \"10it\", trunk = \"restart\"", "");
+        assert_eq!((dense.start, dense.mask), (Start::Rewind(trunk), None));
+        assert_eq!(restarted.trials[0].rounds[0].train[0], trunk, "the way there is the same");
+    }
+
+    #[test]
+    fn what_is_pretrained_takes_the_place_of_an_initialization() {
+        let text = file("1", "", "pretrain.data = { subset = [0, 1] }\npretrain.train = { steps = \"7it\" }");
+        let plan = load(&text);
+        let before = plan.trials[0].rounds.iter().find(|round| round.branch == "pretrain").unwrap();
+        let JobSpec::Train(trained) = job(&plan, before.train[0]) else { panic!("a training") };
+        assert_eq!((trained.to, trained.recipe.data.classes()), (Steps::its(7), 2));
+        let mut heads = BTreeSet::new();
+        for round in &plan.trials[0].rounds[..4] {
+            let JobSpec::Train(train) = job(&plan, round.train[0]) else { panic!("a training") };
+            assert_eq!(train.start, Start::Rewind(before.train[0]));
+            heads.insert(format!("{:?}", train.head.as_ref().expect("there are ten classes now")));
+        }
+        assert_eq!(heads.len(), 1, "all rounds begin with one output layer");
     }
 }
 

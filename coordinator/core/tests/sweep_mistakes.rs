@@ -202,6 +202,72 @@ const PRUNING: &[Case] = &[
     ),
 ];
 
+/// Another branch in place of the one there is.
+macro_rules! branch {
+    ($what:literal, $settings:literal) => {
+        ($what, "reinit = { rounds = [5, 13] }", $settings)
+    };
+}
+
+const BRANCHES_OF_ALL_KINDS: &[Case] = &[
+    branch!("a branch of one that is not there", r#"reinit = { of = "fashion" }"#),
+    branch!(
+        "a branch of one that is written below it",
+        r#"a = { kind = "reinit", of = "b" }
+b = { kind = "random_mask" }"#
+    ),
+    branch!(
+        "a branch of rounds that the other has not",
+        r#"a = { kind = "random_mask", rounds = [5] }
+b = { kind = "reinit", of = "a", rounds = [5, 6] }"#
+    ),
+    branch!(
+        "a reinit of a reinit",
+        r#"a = { kind = "reinit" }
+b = { kind = "reinit", of = "a" }"#
+    ),
+    branch!(
+        "the inverse of a random mask",
+        r#"a = { kind = "random_mask" }
+b = { kind = "inverted", of = "a" }"#
+    ),
+    branch!(
+        "a join of random masks",
+        r#"a = { kind = "random_mask" }
+b = { kind = "join", of = "a", rule = "union" }"#
+    ),
+    branch!("a join without a rule", r#"join = {}"#),
+    branch!("values that are none", r#"reinit = { values = { noise = 0.5, more = 1 } }"#),
+    branch!("a branch called pretrain", r#"pretrain = { kind = "reinit" }"#),
+    branch!("settings of its own for a control", r#"reinit = { train = { lr = 0.1 } }"#),
+    branch!("a target with a mistake", r#"transfer = { data = { set = "fashion_mnits" } }"#),
+    branch!(
+        "a target that trains by nothing known",
+        r#"retrain = { train = { optimizer = "adamm", lr = -1 } }"#
+    ),
+    branch!("a target of another shape", r#"transfer = { data = { set = "cifar10" } }"#),
+    branch!(
+        "a target that is over before it begins",
+        r#"retrain = { train = { steps = "10it" }, start = "10it" }"#
+    ),
+    (
+        "weights that nothing was pruned from",
+        "[prune]\nscope = \"per_layer\"\nrate = 0.2\nrates = { \"fc.weight\" = 0.1 }\nrounds = 20\n\n[branch]\nreinit = { rounds = [5, 13] }",
+        "[prune]\nscope = \"per_layer\"\nrate = 0.2\nwhen = \"init\"\n\n[branch]\nretrain = { weights = \"before\" }",
+    ),
+    (
+        "the inverse of chance",
+        "[prune]\nscope = \"per_layer\"\nrate = 0.2\nrates = { \"fc.weight\" = 0.1 }\nrounds = 20\n\n[branch]\nreinit = { rounds = [5, 13] }",
+        "[prune]\nscope = \"per_layer\"\nrate = 0.2\nrounds = 3\ncriterion = \"random\"\n\n[branch]\ninverted = {}",
+    ),
+    ("a rewind point written twice", "rounds = 20", "rounds = 20\nrewind = \"1it\"\nretrain = \"1ep\""),
+    ("more retraining than training", "rounds = 20", "rounds = 20\nretrain = \"100000it\""),
+    ("fine-tuning of what is not trained", "rounds = 20", "when = \"init\"\nafter = \"finetune\""),
+    ("a dense round that restarts where it starts", "rounds = 20", "rounds = 20\ntrunk = \"restart\""),
+    ("pretraining on other shapes", "[data]", "[pretrain.data]\nset = \"cifar10\"\n\n[data]"),
+    ("pretraining that is a number", "[data]", "[axes]\n\"pretrain\" = [3]\n\n[data]"),
+];
+
 const AXES_AND_BRANCHES: &[Case] = &[
     (
         "an axis of something that is no setting",
@@ -350,6 +416,11 @@ fn mistakes_in_settings() {
 #[test]
 fn mistakes_in_pruning() {
     insta::assert_snapshot!(told(PRUNING));
+}
+
+#[test]
+fn mistakes_in_branches_of_all_kinds() {
+    insta::assert_snapshot!(told(BRANCHES_OF_ALL_KINDS));
 }
 
 #[test]

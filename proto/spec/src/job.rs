@@ -22,6 +22,8 @@ pub enum JobSpec {
     Prune(PruneJob),
     /// Draw a random mask with another mask's counts.
     RandomMask(RandomMaskJob),
+    /// Make one mask of several.
+    Join(JoinJob),
     /// Evaluate networks on the line between two solutions.
     Connectivity(ConnectivityJob),
 }
@@ -43,10 +45,14 @@ pub struct TrainJob {
     pub to: Steps,
     /// Whether the optimizer state at `to` is kept ([`Output::State`]), for a segment that another one continues.
     pub keep_state: bool,
+    /// Key of the draw of a new output layer, which the mask then leaves whole; `None` = that of `start` and `mask`. For
+    /// targets with other classes, or another task (arXiv 1906.02773, section 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Stream>,
 }
 
 /// Where a segment's weights come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
     /// Drawn at random from this stream; also kept as [`Output::Initial`].
@@ -55,6 +61,39 @@ pub enum Start {
     Continue(Fingerprint),
     /// Rewound to the end of that segment: its weights, a fresh optimizer.
     Rewind(Fingerprint),
+    /// Drawn after other weights, of which something is kept; also kept as [`Output::Initial`].
+    Redraw(Box<Redraw>),
+}
+
+/// Weights drawn after others: what of a ticket's initialization matters is found by keeping only that of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Redraw {
+    /// The weights they are drawn after.
+    pub after: Scored,
+    /// What they are.
+    pub values: Values,
+    /// Whether each keeps the sign of the one it replaces (arXiv 1905.01067, section 3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_signs: bool,
+    /// Key of the draw.
+    pub stream: Stream,
+}
+
+/// What convolution and linear weights drawn after others are, tensor by tensor. Everything else is drawn with
+/// [`Values::Fresh`] ones, and stays as it was with others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Values {
+    /// Drawn from the initialization's distribution.
+    Fresh,
+    /// Plus or minus the standard deviation of the tensor (arXiv 1905.01067, section 3).
+    Constant,
+    /// Drawn, with replacement, from the tensor's living weights (arXiv 1803.03635, appendix F.3).
+    Resampled,
+    /// The tensor's living weights in another order (arXiv 1905.01067, section 3).
+    Shuffled,
+    /// The weight plus normal noise of so many standard deviations of the tensor (arXiv 1803.03635, appendix F.7).
+    Noise(f64),
 }
 
 /// Key of a random stream, beyond its purpose. Streams of different keys are independent.
@@ -139,7 +178,7 @@ pub struct Drawn {
     pub init: Stream,
 }
 
-/// Draw a random mask with the layer counts of another.
+/// Draw a random mask with the counts of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RandomMaskJob {
     /// The network.
@@ -148,6 +187,9 @@ pub struct RandomMaskJob {
     pub mask: Input,
     /// Which counts are kept.
     pub preserve: Preserve,
+    /// Weight tensors that are left as they are: those no prune step cuts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whole: Vec<String>,
     /// Key of the shuffle's stream.
     pub stream: Stream,
 }
@@ -158,6 +200,33 @@ pub struct RandomMaskJob {
 pub enum Preserve {
     /// The number of living weights of each layer (arXiv 1803.03635, Figure 14).
     PerLayer,
+    /// The number of all living weights, which may then live anywhere.
+    Global,
+    /// The number of all living weights, of which each layer gets its share by size.
+    Even,
+}
+
+/// Make one mask of several of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinJob {
+    /// The network.
+    pub network: Network,
+    /// The masks, at least one.
+    pub masks: Vec<Input>,
+    /// Which weights live.
+    pub rule: Join,
+}
+
+/// Which weights live in a mask made of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Join {
+    /// Those that live in any.
+    Union,
+    /// Those that live in all.
+    Intersection,
+    /// Those that live in more than half.
+    Majority,
 }
 
 /// Evaluate networks on the straight line between two solutions (arXiv 1912.05671, section 2): weights
@@ -285,12 +354,13 @@ impl std::str::FromStr for Output {
 }
 
 impl JobSpec {
-    /// `train`, `prune`, `random_mask` or `connectivity`.
+    /// `train`, `prune`, `random_mask`, `join` or `connectivity`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Train(_) => "train",
             Self::Prune(_) => "prune",
             Self::RandomMask(_) => "random_mask",
+            Self::Join(_) => "join",
             Self::Connectivity(_) => "connectivity",
         }
     }
@@ -299,14 +369,9 @@ impl JobSpec {
     pub fn inputs(&self) -> Vec<Input> {
         match self {
             Self::Train(job) => job.start.inputs().into_iter().chain(job.mask).collect(),
-            Self::Prune(job) => {
-                let weights = match job.weights {
-                    Scored::Trained(job) => Some(Input { job, output: Output::Weights }),
-                    Scored::Drawn(_) => None,
-                };
-                weights.into_iter().chain(job.mask).collect()
-            }
+            Self::Prune(job) => job.weights.input().into_iter().chain(job.mask).collect(),
             Self::RandomMask(job) => vec![job.mask],
+            Self::Join(job) => job.masks.clone(),
             Self::Connectivity(job) => {
                 job.ends.iter().map(|&job| Input { job, output: Output::Weights }).collect()
             }
@@ -317,11 +382,11 @@ impl JobSpec {
     pub fn outputs(&self) -> Vec<Output> {
         match self {
             Self::Train(job) => {
-                let initial = matches!(job.start, Start::Init(_)).then_some(Output::Initial);
+                let initial = job.draws().then_some(Output::Initial);
                 let state = job.keep_state.then_some(Output::State);
                 initial.into_iter().chain([Output::Weights]).chain(state).collect()
             }
-            Self::Prune(_) | Self::RandomMask(_) => vec![Output::Mask],
+            Self::Prune(_) | Self::RandomMask(_) | Self::Join(_) => vec![Output::Mask],
             Self::Connectivity(_) => Vec::new(),
         }
     }
@@ -333,7 +398,7 @@ impl JobSpec {
                 let per_epoch = job.recipe.iterations_per_epoch();
                 job.to.iterations(per_epoch).saturating_sub(job.from.iterations(per_epoch))
             }
-            Self::Prune(_) | Self::RandomMask(_) | Self::Connectivity(_) => 0,
+            Self::Prune(_) | Self::RandomMask(_) | Self::Join(_) | Self::Connectivity(_) => 0,
         }
     }
 
@@ -343,7 +408,24 @@ impl JobSpec {
             Self::Train(job) => Some(&job.recipe.data.set),
             Self::Connectivity(job) => Some(&job.recipe.data.set),
             Self::Prune(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
-            Self::RandomMask(_) => None,
+            Self::RandomMask(_) | Self::Join(_) => None,
+        }
+    }
+}
+
+impl TrainJob {
+    /// Whether it starts from weights that are drawn, in whole or in part, and keeps them as [`Output::Initial`].
+    pub fn draws(&self) -> bool {
+        self.head.is_some() || matches!(self.start, Start::Init(_) | Start::Redraw(_))
+    }
+}
+
+impl Scored {
+    /// The file they are in, if they are in one.
+    pub fn input(&self) -> Option<Input> {
+        match self {
+            Self::Trained(job) => Some(Input { job: *job, output: Output::Weights }),
+            Self::Drawn(_) => None,
         }
     }
 }
@@ -355,6 +437,7 @@ impl Start {
             Self::Init(_) => Vec::new(),
             Self::Continue(job) => vec![output_of(job, Output::Weights), output_of(job, Output::State)],
             Self::Rewind(job) => vec![output_of(job, Output::Weights)],
+            Self::Redraw(redraw) => redraw.after.input().into_iter().collect(),
         }
     }
 }

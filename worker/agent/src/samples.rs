@@ -54,6 +54,7 @@ fn trained(seed: u64, start: Start, mask: Option<Input>) -> JobSpec {
         from: Steps::ZERO,
         to: Steps::its(ITERATIONS),
         keep_state: false,
+        head: None,
     })
 }
 

@@ -252,6 +252,7 @@ fn job(number: u64, steps: u32, eval_every: Steps) -> StageJob {
         from: Steps::ZERO,
         to: Steps::its(steps),
         keep_state: false,
+        head: None,
     };
     let (spec, inputs) = (JobSpec::Train(spec), BTreeMap::new());
     StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs, resume: None }

@@ -2,7 +2,7 @@
 //!
 //! It knows neither network nor coordinator nor async: [`child`] speaks to the agent over a pair of pipes, and
 //! everything else is plain functions over files and tensors. `train` drives `plan`, which computes with `nn` and
-//! `optim`; `data`, `prune`, `checkpoint`, `mask`, `init` and `random` are Rust without libtorch.
+//! `optim`; `data`, `prune`, `checkpoint`, `mask`, `init`, `redraw` and `random` are Rust without libtorch.
 
 pub mod checkpoint;
 pub mod child;
@@ -16,6 +16,7 @@ mod optim;
 mod plan;
 pub mod prune;
 pub mod random;
+pub mod redraw;
 mod simd;
 pub mod train;
 

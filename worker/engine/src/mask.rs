@@ -119,11 +119,23 @@ impl Mask {
     /// # Errors
     /// When the file cannot be read, is about another network, or holds values other than 0 and 1.
     pub fn load(architecture: &Architecture, path: &Path) -> Result<Self> {
+        Self::load_but(architecture, path, &[])
+    }
+
+    /// Reads a mask of this architecture or of one with another output layer, which is left whole.
+    ///
+    /// # Errors
+    /// As [`Mask::load`].
+    pub fn load_body(architecture: &Architecture, path: &Path) -> Result<Self> {
+        Self::load_but(architecture, path, &architecture.head())
+    }
+
+    fn load_but(architecture: &Architecture, path: &Path, whole: &[String]) -> Result<Self> {
         let file = TensorFile::load(path, FileKind::Mask)?;
         file.expect_network(&architecture.name)?;
         let prunable: Vec<String> = file.needed_note(PRUNABLE)?;
         let mut mask = Self::dense(architecture);
-        for layer in &mut mask.layers {
+        for layer in mask.layers.iter_mut().filter(|layer| !whole.contains(&layer.name)) {
             layer.shape = file.shape(&layer.name)?.to_vec();
             layer.bits = file.u8s(&layer.name)?.to_vec();
             layer.prunable = prunable.contains(&layer.name);

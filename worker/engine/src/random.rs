@@ -28,6 +28,8 @@ pub enum Purpose {
     Subset,
     /// Which labels are wrong, and how.
     LabelNoise,
+    /// Weights drawn after others.
+    Redraw,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Augment => "augment",
             Self::Subset => "subset",
             Self::LabelNoise => "label_noise",
+            Self::Redraw => "redraw",
         }
     }
 }

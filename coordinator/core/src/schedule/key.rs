@@ -42,6 +42,7 @@ impl PackKey {
             JobSpec::Train(job) => (&job.recipe.network(), Some(TrainKey::of(job))),
             JobSpec::Prune(job) => (&job.network, None),
             JobSpec::RandomMask(job) => (&job.network, None),
+            JobSpec::Join(job) => (&job.network, None),
             JobSpec::Connectivity(job) => (&job.recipe.network(), None),
         };
         let network = format!("{} {:?} {}", network.name, network.image, network.classes);

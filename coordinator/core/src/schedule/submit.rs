@@ -156,6 +156,7 @@ impl Scheduler {
             trial: *trial,
             branch: round.branch.clone(),
             kind: round.kind.clone(),
+            course: round.course.clone(),
             copy: round.copy,
             round: round.round,
             mask: round.mask.as_ref().map(id),

@@ -72,6 +72,14 @@ impl Notes {
         self.problems.insert(Problem::new(at, what, hint));
     }
 
+    /// Takes over the mistakes of others, saying whose they are.
+    pub(super) fn adopt(&mut self, others: Self, whose: &str) {
+        let missing = others.missing.into_iter().map(|(problem, _)| problem);
+        for Problem { at, what, hint } in others.problems.into_iter().chain(missing) {
+            self.problem(at, format!("{whose}: {what}"), hint);
+        }
+    }
+
     /// Notes that a setting must be written and is not.
     pub(super) fn missing(&mut self, setting: &str, problem: Problem) {
         self.missing.insert((problem, setting.to_owned()));

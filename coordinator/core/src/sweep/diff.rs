@@ -1,7 +1,7 @@
 //! What two sweeps do differently, trial by trial, in the words of the file.
 
-use super::resolved::{describe, joined};
-use crate::plan::{Plan, RoundPlan, TrialPlan};
+use super::resolved::{describe, differing, joined};
+use crate::plan::{Plan, RoundPlan, TrialPlan, TrialSettings};
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
     Fingerprint,
@@ -105,7 +105,7 @@ impl<'a> Side<'a> {
             branches.entry(&round.branch).or_default().push(round);
         }
         for (name, rounds) in branches {
-            settings.insert(format!("branch.{name}"), self.branch(&rounds));
+            settings.insert(format!("branch.{name}"), self.branch(trial, &rounds));
         }
         for plan in &trial.analyses {
             let name = format!("analysis.{}", plan.analysis);
@@ -142,26 +142,37 @@ impl<'a> Side<'a> {
         format!("of {}, rounds {}, {} pairs{how}", lines.join(", "), joined(&rounds), pairs.len())
     }
 
-    fn branch(&self, rounds: &[&RoundPlan]) -> String {
+    fn branch(&self, trial: &TrialPlan, rounds: &[&RoundPlan]) -> String {
         let numbers: Vec<u32> =
             rounds.iter().filter(|round| round.copy == 0).map(|round| round.round).collect();
         let copies = rounds.iter().map(|round| round.copy).max().unwrap_or(0) + 1;
-        format!("{}, rounds {}, copies {copies}", self.manner(rounds), joined(&numbers))
+        format!("{}, rounds {}, copies {copies}", self.manner(trial, rounds), joined(&numbers))
     }
 
     /// What all rounds of a branch do alike.
-    fn manner(&self, rounds: &[&RoundPlan]) -> String {
+    fn manner(&self, trial: &TrialPlan, rounds: &[&RoundPlan]) -> String {
         let Some(first) = rounds.first() else { return String::new() };
         let weights = self.weights(first).unwrap_or("");
-        format!("{}, from {}, {weights} weights", first.kind, first.start)
+        let manner = format!("{}, from {}, {weights} weights", first.kind, first.start);
+        let Some(JobSpec::Train(job)) = first.train.last().and_then(|job| self.jobs.get(job)) else {
+            return manner;
+        };
+        let (recipe, steps) = (job.recipe.clone(), job.to);
+        let own = TrialSettings { recipe, steps, prune: None, pretrain: None };
+        let own =
+            differing(&trial.settings, &own).into_iter().map(|(name, value)| format!(", {name} {value}"));
+        own.fold(manner, |manner, setting| manner + &setting)
     }
 
     /// Whether a branch does here what it does in `old`, in all of its rounds and copies and perhaps more.
     fn extends(&self, old: &Self, trial: &str, branch: &str) -> bool {
         let (ours, theirs) = (self.rounds(trial, branch), old.rounds(trial, branch));
-        let places: BTreeSet<_> = ours.iter().map(|round| (round.copy, round.round)).collect();
-        self.manner(&ours) == old.manner(&theirs)
-            && theirs.iter().all(|round| places.contains(&(round.copy, round.round)))
+        theirs.iter().all(|round| {
+            let same = |other: &&&RoundPlan| (other.copy, other.round) == (round.copy, round.round);
+            ours.iter()
+                .find(same)
+                .is_some_and(|other| (other.mask, &other.train) == (round.mask, &round.train))
+        })
     }
 
     fn rounds(&self, trial: &str, branch: &str) -> Vec<&'a RoundPlan> {
@@ -176,6 +187,7 @@ impl<'a> Side<'a> {
             Start::Init(stream) if stream.branch.is_empty() => "same",
             Start::Init(_) => "fresh",
             Start::Rewind(_) | Start::Continue(_) => "rewound",
+            Start::Redraw(_) => "redrawn",
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     analysis::{self, Analysis},
     axes::{Axes, MOST, Values},
-    branch::{self, Branch},
+    branch::{self, Branch, Overlay},
     diagnostic::{Diagnostic, Diagnostics, Notes, position},
     section::Section,
     settings,
@@ -11,7 +11,7 @@ use super::{
     value::{count, name, numbers},
 };
 use crate::plan::TrialSettings;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A sweep file that makes sense. Only [`parse`] makes one.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct SweepFile {
 pub(super) struct Variant {
     pub(super) axes: Values,
     pub(super) settings: TrialSettings,
+    /// Those of branches that have settings of their own, by name.
+    pub(super) courses: BTreeMap<String, TrialSettings>,
 }
 
 impl SweepFile {
@@ -80,7 +82,8 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
 
     let axes = Axes::read(written_axes, notes);
     let mut lasts = BTreeSet::new();
-    let variants = variants(tree, &axes, &mut lasts, notes);
+    let overlays = branch::overlays(written_branches);
+    let variants = variants(tree, &axes, &overlays, &mut lasts, notes);
     let pruned = tree.get("prune").is_some() || axes.vary("prune");
     let branches = branch::read(written_branches, pruned, &lasts, notes);
     if !pruned {
@@ -90,7 +93,7 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names };
     let analyses = analysis::read(written_analyses, &given, notes);
     for variant in variants.iter().flatten() {
-        branches.iter().for_each(|branch| branch.check(&variant.settings, notes));
+        branches.iter().for_each(|branch| branch.check(variant, notes));
         analyses.iter().for_each(|analysis| analysis.check(&variant.settings, notes));
     }
     nobody_looks(tree, &variants, notes);
@@ -125,7 +128,13 @@ fn nobody_looks(tree: &Tree, variants: &[Option<Variant>], notes: &mut Notes) {
 
 /// Every assignment of the axes, read like a file of its own. All are read even if some are wrong (`None`). `lasts` gets
 /// the number of rounds of each that says one.
-fn variants(tree: &Tree, axes: &Axes, lasts: &mut BTreeSet<u32>, notes: &mut Notes) -> Vec<Option<Variant>> {
+fn variants(
+    tree: &Tree,
+    axes: &Axes,
+    overlays: &[Overlay],
+    lasts: &mut BTreeSet<u32>,
+    notes: &mut Notes,
+) -> Vec<Option<Variant>> {
     let all = axes.len();
     if all > MOST {
         let what = format!("the axes multiply to {all} assignments; at most {MOST} are possible");
@@ -136,7 +145,24 @@ fn variants(tree: &Tree, axes: &Axes, lasts: &mut BTreeSet<u32>, notes: &mut Not
         let (tree, axes) = axes.assign(index, tree);
         lasts.extend(settings::last(&tree));
         let settings = settings::read(&tree, notes)?;
-        Some(Variant { axes, settings })
+        let courses = courses(&tree, overlays, notes)?;
+        Some(Variant { axes, settings, courses })
     };
     (0..all).map(read).collect()
+}
+
+/// The settings of branches that have some of their own: those written put over those of what the branch grows from.
+fn courses(tree: &Tree, overlays: &[Overlay], notes: &mut Notes) -> Option<BTreeMap<String, TrialSettings>> {
+    let mut trees: BTreeMap<&str, Tree> = BTreeMap::new();
+    let mut courses = BTreeMap::new();
+    for overlay in overlays {
+        let under = overlay.of.as_deref().and_then(|of| trees.get(of)).unwrap_or(tree);
+        let over = overlay.over(under);
+        if overlay.is_some() {
+            let settings = settings::read_course(&over, &format!("branch `{}`", overlay.name), notes);
+            courses.insert(overlay.name.clone(), settings);
+        }
+        trees.insert(&overlay.name, over);
+    }
+    courses.into_iter().map(|(name, settings)| Some((name, settings?))).collect()
 }

@@ -8,7 +8,7 @@
 //! The language, by table:
 //! - top: `name`; `seeds` (`"1..=5"`, `[1, 2, 3]`, or one number); `repeat` (whole trials again with other noise, 1).
 //! - `model`, `data`, `train`, `prune`: one file each under `settings/`. Left-out settings have defaults, which
-//!   [`resolved`] lists.
+//!   [`resolved`] lists. `pretrain`: tables `data` and `train` of another task, put over these.
 //! - `axes`: settings that take several values (`axes.rs`); `branch`: controls grown from rounds (`branch/`);
 //!   `analysis`: comparisons of what rounds end with (`analysis/`).
 //!
@@ -24,11 +24,13 @@ mod expand;
 mod file;
 mod jobs;
 mod kinds;
+mod line;
 mod resolved;
 mod section;
 mod settings;
 mod summary;
 mod tree;
+mod trunk;
 mod value;
 
 pub use diagnostic::{Diagnostic, Diagnostics};

@@ -3,13 +3,17 @@
 use super::{
     file::SweepFile,
     settings::{
-        AUGMENTS, BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, WHENS, describe_criterion,
+        AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, TRUNKS, WHENS,
+        describe_criterion,
     },
     value::word_of,
 };
-use crate::plan::{PruneLine, Scoring, TrialSettings};
+use crate::plan::{Pretrain, PruneLine, Scoring, TrialSettings};
 use std::collections::HashSet;
-use tombola_spec::settings::{Amount, Data, Half, Model, Optimizer, Prune, Recipe, Schedule, Subset, Train};
+use tombola_spec::{
+    Steps,
+    settings::{Amount, Data, Half, Model, Optimizer, Prune, Recipe, Schedule, Subset, Train},
+};
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +52,8 @@ pub fn resolved(file: &SweepFile) -> Vec<Setting> {
 fn branches(file: &SweepFile) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     for branch in &file.branches {
-        let mut add = |key: &str, value| settings.push((format!("branch.{}.{key}", branch.name), value));
-        add("kind", branch.kind.to_owned());
-        add("rounds", branch.rounds.as_ref().map_or("all".to_owned(), |rounds| joined(rounds)));
-        add("copies", branch.copies.to_string());
-        add("start", branch.grow.start().to_string());
-        branch.grow.settings().into_iter().for_each(|(key, value)| add(key, value));
+        let own = branch.settings().into_iter();
+        settings.extend(own.map(|(key, value)| (format!("branch.{}.{key}", branch.name), value)));
     }
     settings
 }
@@ -84,7 +84,7 @@ fn list<T: ToString>(items: &[T]) -> String {
 
 /// The settings of one trial by dotted name. Structs are taken apart field by field, so that none can be forgotten.
 pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
-    let TrialSettings { recipe, steps, prune } = settings;
+    let TrialSettings { recipe, steps, prune, pretrain } = settings;
     let Recipe { model, data, train, dtype } = &**recipe;
     let mut out = Vec::new();
     let mut add = |name: &str, value: String| out.push((name.to_owned(), value));
@@ -96,7 +96,23 @@ pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
     if let Some(prune) = prune {
         describe_prune(prune, &mut add);
     }
+    if let Some(Pretrain { recipe, steps }) = pretrain {
+        let before = TrialSettings { recipe: recipe.clone(), steps: *steps, prune: None, pretrain: None };
+        let own = differing(settings, &before);
+        out.extend(own.into_iter().map(|(name, value)| (format!("pretrain.{name}"), value)));
+    }
     out
+}
+
+/// What another training does otherwise than the dense training of a trial, by dotted name.
+pub(super) fn differing(own: &TrialSettings, other: &TrialSettings) -> Vec<(String, String)> {
+    let bare = |settings: &TrialSettings| {
+        let per_epoch = settings.recipe.iterations_per_epoch();
+        let steps = Steps::its(u32::try_from(settings.steps.iterations(per_epoch)).unwrap_or(u32::MAX));
+        describe(&TrialSettings { steps, prune: None, pretrain: None, ..settings.clone() })
+    };
+    let known = bare(own);
+    bare(other).into_iter().filter(|described| !known.contains(described)).collect()
 }
 
 fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
@@ -181,7 +197,7 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 }
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
-    let PruneLine { rule, rounds, rewind, when, score } = prune;
+    let PruneLine { rule, rounds, rewind, when, score, after, trunk } = prune;
     let Prune { criterion, scope, amount, rates, invert } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
     describe_criterion(*criterion, add);
@@ -195,6 +211,8 @@ fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     add("prune.invert", invert.to_string());
     add("prune.rounds", rounds.to_string());
     add("prune.rewind", rewind.to_string());
+    add("prune.after", word_of(AFTERS, *after).to_owned());
+    add("prune.trunk", word_of(TRUNKS, *trunk).to_owned());
     if let Some(Scoring { per_class, balanced, seed, mode }) = score {
         add("prune.score_data.per_class", per_class.to_string());
         add("prune.score_data.balanced", balanced.to_string());

@@ -96,6 +96,7 @@ impl Networks {
             JobSpec::Train(job) => job.recipe.network(),
             JobSpec::Prune(job) => job.network.clone(),
             JobSpec::RandomMask(job) => job.network.clone(),
+            JobSpec::Join(job) => job.network.clone(),
             JobSpec::Connectivity(job) => job.recipe.network(),
         };
         if !self.0.contains_key(&network) {
@@ -117,7 +118,7 @@ fn flops(job: &JobSpec, network: &Architecture) -> f64 {
         JobSpec::Train(train) => {
             network.training_flops(train.recipe.train.batch) as f64 * job.iterations() as f64
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => 0.0,
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::Connectivity(_) => 0.0,
     }
 }
 

@@ -52,6 +52,10 @@ impl Tree {
         self.0.iter().find(|entry| entry.key == key)
     }
 
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
+        self.0.iter_mut().find(|entry| entry.key == key)
+    }
+
     /// Whether anything is written at these keys, one inside the other.
     pub(super) fn has(&self, path: &[&str]) -> bool {
         let Some((key, inner)) = path.split_first() else { return true };

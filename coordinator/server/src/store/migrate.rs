@@ -34,6 +34,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(3, "0003_jobs.sql"),
     migration!(4, "0004_last_word.sql"),
     migration!(5, "0005_analyses.sql"),
+    migration!(6, "0006_courses.sql"),
 ];
 
 /// Where the version is kept.

@@ -108,6 +108,7 @@ pub(super) async fn rounds(db: Db<'_>, trials: &[TrialId]) -> Result<Vec<RoundRo
             origin: JobId(row.unsigned(6)?),
             start: row.word(7)?,
             density: row.float(8)?,
+            course: row.text(9)?.into(),
         });
     }
     Ok(rounds)
@@ -210,7 +211,7 @@ impl Recipes {
         let recipe = match &mut spec {
             JobSpec::Train(train) => Some(&mut train.recipe),
             JobSpec::Connectivity(compared) => Some(&mut compared.recipe),
-            JobSpec::Prune(_) | JobSpec::RandomMask(_) => None,
+            JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => None,
         };
         if let Some(recipe) = recipe {
             let text = serde_json::to_string(&**recipe)

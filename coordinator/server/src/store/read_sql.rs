@@ -43,7 +43,7 @@ pub(super) const TRIALS: Verb = read(
 pub(super) const ROUNDS: Verb = read(
     "rounds",
     &[("trial", Int)],
-    "select r.trial, r.branch, r.kind, r.copy, r.round, r.mask, r.origin, r.start, r.density
+    "select r.trial, r.branch, r.kind, r.copy, r.round, r.mask, r.origin, r.start, r.density, r.course
      from {v} join rounds r on r.trial = v.trial order by r.trial, r.branch, r.copy, r.round",
 );
 

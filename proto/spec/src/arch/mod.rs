@@ -92,6 +92,13 @@ impl Architecture {
         self.parameters().into_iter().filter(|p| p.role == Role::Weight).collect()
     }
 
+    /// Names of the tensors of the output layer.
+    pub fn head(&self) -> Vec<String> {
+        let weights = self.weights();
+        let layer = weights.last().map_or("", |weight| weight.name.trim_end_matches("weight"));
+        self.parameters().into_iter().map(|p| p.name).filter(|name| name.starts_with(layer)).collect()
+    }
+
     /// Number of convolution and linear weights: the denominator of `density`.
     pub fn weight_count(&self) -> u64 {
         self.weights().iter().map(|p| p.len() as u64).sum()

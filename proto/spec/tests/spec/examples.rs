@@ -4,8 +4,8 @@ use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
     job::{
-        BatchStatistics, ConnectivityJob, Drawn, Input, JobSpec, Network, Output, Preserve, PruneJob,
-        RandomMaskJob, Scored, Start, Stream, TrainJob,
+        BatchStatistics, ConnectivityJob, Drawn, Input, JobSpec, Join, JoinJob, Network, Output, Preserve,
+        PruneJob, RandomMaskJob, Redraw, Scored, Start, Stream, TrainJob, Values,
     },
     outcome::Split,
     settings::{
@@ -66,6 +66,7 @@ pub(crate) fn dense() -> TrainJob {
         from: Steps::ZERO,
         to: Steps::its(500),
         keep_state: true,
+        head: None,
     }
 }
 
@@ -190,7 +191,13 @@ pub(crate) fn inverted_movement() -> PruneJob {
 
 pub(crate) fn random_mask() -> RandomMaskJob {
     let stream = Stream { branch: "random_mask".to_owned(), ..stream(2) };
-    RandomMaskJob { network: network(), mask: mask(), preserve: Preserve::PerLayer, stream }
+    RandomMaskJob {
+        network: network(),
+        mask: mask(),
+        preserve: Preserve::PerLayer,
+        whole: Vec::new(),
+        stream,
+    }
 }
 
 /// Round 0 of a network with batch normalization, begun as the Early-Bird paper does.
@@ -205,6 +212,25 @@ pub(crate) fn normalized() -> TrainJob {
 pub(crate) fn connectivity() -> ConnectivityJob {
     let (on, bn) = (vec![Split::Train, Split::Test], vec![BatchStatistics::Interpolate]);
     ConnectivityJob { recipe: rewound().recipe, ends: [parent(2), parent(3)], alphas: 30, on, bn }
+}
+
+/// A ticket with constant weights of the old signs and a new output layer.
+pub(crate) fn redrawn() -> TrainJob {
+    let stream = Stream { branch: "signs".to_owned(), ..stream(2) };
+    let after = Scored::Trained(parent(1));
+    let redraw = Redraw { after, values: Values::Constant, keep_signs: true, stream: stream.clone() };
+    TrainJob { start: Start::Redraw(Box::new(redraw)), head: Some(stream), ..reinit() }
+}
+
+/// The masks of three seeds as one.
+pub(crate) fn join() -> JoinJob {
+    let masks = [3, 4, 5].map(|job| Input { job: parent(job), output: Output::Mask });
+    JoinJob { network: network(), masks: masks.to_vec(), rule: Join::Majority }
+}
+
+/// A random mask that keeps the sum of the layers that are cut.
+pub(crate) fn global_random_mask() -> RandomMaskJob {
+    RandomMaskJob { preserve: Preserve::Global, whole: vec!["fc.weight".to_owned()], ..random_mask() }
 }
 
 /// All of them, by name.
@@ -225,5 +251,8 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("inverted_movement", JobSpec::Prune(inverted_movement())),
         ("normalized", JobSpec::Train(normalized())),
         ("connectivity", JobSpec::Connectivity(connectivity())),
+        ("redrawn", JobSpec::Train(redrawn())),
+        ("join", JobSpec::Join(join())),
+        ("global_random_mask", JobSpec::RandomMask(global_random_mask())),
     ]
 }

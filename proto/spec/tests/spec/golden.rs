@@ -40,7 +40,11 @@ fn versions_are_part_of_a_fingerprint() {
             .finalize();
         assert_ne!(Fingerprint::of(&job).0.0, *bare.as_bytes(), "{name}");
         // What an analysis reads was drawn by the jobs it names.
-        let drawn = if matches!(job, JobSpec::Connectivity(_)) { "analysis" } else { "random" };
+        let drawn = match job {
+            JobSpec::Connectivity(_) => "analysis",
+            JobSpec::Join(_) => "selection",
+            _ => "random",
+        };
         assert!(version::components_of(&job).iter().any(|(component, _)| *component == drawn), "{name}");
     }
 }
@@ -148,6 +152,19 @@ fn every_setting_moves_the_fingerprint() {
         ("/from", "\"501it\""),
         ("/to", "\"50001it\""),
         ("/keep_state", "true"),
+        ("/head", r#"{"seed":1,"branch":"","copy":0,"round":0}"#),
+        (
+            "/start",
+            r#"{"redraw":{"after":"0101010101010101010101010101010101010101010101010101010101010101","values":"constant","stream":{"seed":1,"branch":"","copy":0,"round":0}}}"#,
+        ),
+        (
+            "/start",
+            r#"{"redraw":{"after":"0101010101010101010101010101010101010101010101010101010101010101","values":"constant","keep_signs":true,"stream":{"seed":1,"branch":"","copy":0,"round":0}}}"#,
+        ),
+        (
+            "/start",
+            r#"{"redraw":{"after":"0101010101010101010101010101010101010101010101010101010101010101","values":{"noise":0.5},"stream":{"seed":1,"branch":"","copy":0,"round":0}}}"#,
+        ),
     ];
     for (path, value) in paths {
         let value: serde_json::Value = serde_json::from_str(value).unwrap();
@@ -221,6 +238,9 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("inverted_movement", vec![Output::Mask]),
             ("normalized", vec![Output::Initial, Output::Weights, Output::State]),
             ("connectivity", vec![]),
+            ("redrawn", vec![Output::Initial, Output::Weights]),
+            ("join", vec![Output::Mask]),
+            ("global_random_mask", vec![Output::Mask]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -243,10 +263,16 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Weights, Output::Mask],
             vec![],
             vec![Output::Weights, Output::Weights],
+            vec![Output::Weights, Output::Mask],
+            vec![Output::Mask; 3],
+            vec![Output::Mask],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
-    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0]);
+    assert_eq!(
+        iterations,
+        [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0]
+    );
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }
 

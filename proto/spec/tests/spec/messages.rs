@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tombola_spec::{
     Attempt, Digest, Fingerprint, JobId, LeaseId, Steps, WorkerId,
     data::DataShape,
-    job::{BatchStatistics, Input, JobSpec, Output, Start, Stream},
+    job::{BatchStatistics, Input, JobSpec, Output, Redraw, Scored, Start, Stream, Values},
     outcome::{
         Artifact, ConnectivitySummary, CurvePoint, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary,
         Measure, Outcome, Provenance, Series, Split, Summary, TrainSummary,
@@ -51,7 +51,16 @@ fn start() -> impl Strategy<Value = Start> {
         stream().prop_map(Start::Init),
         digest().prop_map(|job| Start::Continue(Fingerprint(job))),
         digest().prop_map(|job| Start::Rewind(Fingerprint(job))),
+        (stream(), values(), any::<bool>()).prop_map(|(stream, values, keep_signs)| {
+            let after = Scored::Trained(examples::parent(1));
+            Start::Redraw(Box::new(Redraw { after, values, keep_signs, stream }))
+        }),
     ]
+}
+
+fn values() -> impl Strategy<Value = Values> {
+    let plain = vec![Values::Fresh, Values::Constant, Values::Resampled, Values::Shuffled];
+    prop_oneof![select(plain), finite().prop_map(Values::Noise)]
 }
 
 fn optimizer() -> impl Strategy<Value = Optimizer> {

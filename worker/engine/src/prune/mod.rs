@@ -6,6 +6,7 @@
 mod deconstructed;
 mod gradients;
 mod grasp;
+mod join;
 mod magnitude;
 mod random;
 mod random_mask;
@@ -16,6 +17,7 @@ mod step;
 mod subject;
 mod synflow;
 
+pub use join::{join, run_join};
 pub use random_mask::random_mask;
 pub(crate) use score_data::draw;
 pub use step::prune;
@@ -82,5 +84,5 @@ pub fn scores(subject: &Subject, name: settings::Criterion, mask: &Mask) -> Resu
 pub fn run_random_mask(job: &RandomMaskJob, mask_file: &Path) -> Result<Mask> {
     let architecture = job.network.architecture()?;
     let mask = Mask::load(&architecture, mask_file)?;
-    Ok(random_mask(&mask, job.preserve, &job.stream))
+    Ok(random_mask(&mask, job.preserve, &job.whole, &job.stream))
 }

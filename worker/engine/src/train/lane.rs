@@ -7,6 +7,7 @@ use crate::{
     plan::{Drive, Score},
 };
 use std::{path::PathBuf, sync::Arc};
+use tch::Tensor;
 use tombola_spec::{JobId, job::TrainJob};
 
 /// A job in training.
@@ -19,6 +20,8 @@ pub(crate) struct Lane {
     pub(crate) folder: PathBuf,
     /// Rows of the training images that are trained on.
     pub(crate) train_rows: Arc<Vec<u32>>,
+    /// The weights it starts from, where they are drawn after others or in part.
+    pub(crate) drawn: Option<Tensor>,
     /// Iterations done, from the start of the schedule.
     pub(crate) iteration: u64,
     /// Updates since the optimizer was fresh.
@@ -50,6 +53,7 @@ impl Lane {
             job,
             folder,
             train_rows,
+            drawn: None,
             iteration: 0,
             updates: 0,
             history: History::default(),

@@ -105,15 +105,17 @@ fn output_file(
     rule: &Rule,
 ) -> Result<Option<TensorFile>> {
     let layout = Layout::of(architecture);
-    Ok(Some(match (output, &lane.spec.start) {
-        (Output::Initial, Start::Init(stream)) => {
+    let weights = |kind, weights: &Tensor| weights_file(kind, architecture, &layout, weights);
+    Ok(Some(match (output, &lane.spec.start, &lane.drawn) {
+        (Output::Initial, _, Some(drawn)) => weights(FileKind::Initial, drawn)?,
+        (Output::Initial, Start::Init(stream), None) => {
             let recipe = &lane.spec.recipe;
-            let weights = initial(&recipe.model, architecture, stream, kind_of(recipe.dtype))?;
-            weights_file(FileKind::Initial, architecture, &layout, &weights)?
+            let drawn = initial(&recipe.model, architecture, stream, kind_of(recipe.dtype))?;
+            weights(FileKind::Initial, &drawn)?
         }
-        (Output::Weights, _) => weights_file(FileKind::Weights, architecture, &layout, &snapshot.weights)?,
-        (Output::State, _) => state_file(lane, architecture, &layout, snapshot, rule)?,
-        (Output::Initial | Output::Mask, _) => return Ok(None),
+        (Output::Weights, ..) => weights(FileKind::Weights, &snapshot.weights)?,
+        (Output::State, ..) => state_file(lane, architecture, &layout, snapshot, rule)?,
+        (Output::Initial | Output::Mask, ..) => return Ok(None),
     }))
 }
 

@@ -14,14 +14,16 @@ use crate::{
     nn::Layout,
     optim::Rule,
     plan::{LaneStart, Snapshot, kind_of},
+    redraw::redraw,
 };
 use std::path::Path;
 use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::{
     Fingerprint,
     arch::Architecture,
-    job::{Input, Output, Start},
+    job::{Input, Output, Scored, Start, Stream, TrainJob},
     outcome::Provenance,
+    settings::Model,
     slot::StageJob,
     worker::Plan,
 };
@@ -42,15 +44,17 @@ pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) 
         job,
         provenance,
     };
-    let mask = match &lane.spec.mask {
-        Some(input) => Some(inputs.mask(input)?),
-        None => None,
-    };
+    let mask = lane.spec.mask.map(|input| inputs.mask(&input, lane)).transpose()?;
+    // Of plain ones the stream is kept instead.
+    if lane.spec.draws() && !matches!((&lane.spec.start, &lane.spec.head), (Start::Init(_), None)) {
+        lane.drawn = Some(inputs.first(lane, mask.as_ref())?);
+    }
     let memory = match inputs.resumed(lane)? {
         Some(memory) => memory,
-        None => inputs.start(lane)?,
+        None => inputs.start(lane, mask.as_ref())?,
     };
     lane.saved = lane.iteration;
+    let mask = mask.map(|mask| values::mask_of(&mask, &inputs.layout, inputs.kind)).transpose()?;
     if let Some(mask) = &mask {
         apply(mask, &memory, &inputs.layout)?;
     }
@@ -67,6 +71,10 @@ fn check(lane: &Lane) -> Result<()> {
     if lane.to() < lane.from() {
         let (from, to) = (lane.spec.from, lane.spec.to);
         return Err(EngineError::Settings(format!("the segment from {from} to {to} runs backwards")));
+    }
+    if lane.spec.head.is_some() && matches!(lane.spec.start, Start::Continue(_)) {
+        let message = "a new output layer knows nothing of the optimizer's memory: it cannot be gone on with";
+        return Err(EngineError::Settings(message.to_owned()));
     }
     Ok(())
 }
@@ -87,30 +95,65 @@ impl Inputs<'_> {
         Ok(file)
     }
 
-    fn mask(&self, named: &Input) -> Result<Tensor> {
-        let mask = Mask::load(&self.architecture, input(self.job, *named)?)?;
-        values::mask_of(&mask, &self.layout, self.kind)
+    fn mask(&self, named: &Input, lane: &Lane) -> Result<Mask> {
+        let file = input(self.job, *named)?;
+        match lane.spec.head {
+            Some(_) => Mask::load_body(&self.architecture, file),
+            None => Mask::load(&self.architecture, file),
+        }
     }
 
-    fn start(&self, lane: &mut Lane) -> Result<Snapshot> {
-        match lane.spec.start.clone() {
-            Start::Init(stream) => {
-                self.fresh(outputs::initial(&lane.spec.recipe.model, &self.architecture, &stream, self.kind)?)
-            }
-            Start::Rewind(job) => self.fresh(self.weights(job)?),
+    fn start(&self, lane: &mut Lane, mask: Option<&Mask>) -> Result<Snapshot> {
+        match lane.spec.start {
+            Start::Init(_) | Start::Rewind(_) | Start::Redraw(_) => self.fresh(match &lane.drawn {
+                Some(drawn) => drawn.f_detach_copy()?,
+                None => self.first(lane, mask)?,
+            }),
             Start::Continue(job) => {
                 let file = self.file(job, Output::State, FileKind::State)?;
                 let record: Record = file.needed_note(RECORD)?;
                 let state = outputs::get_state(&file, &self.layout, self.kind, &self.rule)?;
                 (lane.updates, lane.history) = (record.updates, record.history);
-                Ok(Snapshot { weights: self.weights(job)?, state })
+                Ok(Snapshot { weights: self.weights(job, &[])?, state })
             }
         }
     }
 
-    fn weights(&self, job: Fingerprint) -> Result<Tensor> {
+    /// The weights a segment that does not continue another starts from, before masking.
+    fn first(&self, lane: &Lane, mask: Option<&Mask>) -> Result<Tensor> {
+        let TrainJob { start, head, recipe, .. } = &lane.spec;
+        let new = head.as_ref().map_or_else(Vec::new, |_| self.architecture.head());
+        let weights = match start {
+            Start::Init(stream) => self.drawn(&recipe.model, stream)?,
+            Start::Rewind(job) | Start::Continue(job) => self.weights(*job, &new)?,
+            Start::Redraw(draw) => {
+                let after = match &draw.after {
+                    Scored::Trained(job) => self.weights(*job, &new)?,
+                    Scored::Drawn(drawn) => self.drawn(&drawn.model, &drawn.init)?,
+                };
+                let after = values::tensors(&after, self.layout.entries())?;
+                let tensors = self.architecture.tensors();
+                values::flatten(&redraw(&tensors, draw, &recipe.model, &after, mask), self.kind)?
+            }
+        };
+        if let Some(stream) = head {
+            let drawn = self.drawn(&recipe.model, stream)?;
+            for entry in self.layout.entries().iter().filter(|entry| new.contains(&entry.name)) {
+                let part = |tensor: &Tensor| tensor.f_narrow(0, entry.offset as i64, entry.len as i64);
+                part(&weights)?.f_copy_(&part(&drawn)?)?;
+            }
+        }
+        Ok(weights)
+    }
+
+    fn drawn(&self, model: &Model, stream: &Stream) -> Result<Tensor> {
+        outputs::initial(model, &self.architecture, stream, self.kind)
+    }
+
+    /// The end of a segment; tensors named in `new` are 0.
+    fn weights(&self, job: Fingerprint, new: &[String]) -> Result<Tensor> {
         let file = self.file(job, Output::Weights, FileKind::Weights)?;
-        values::get(&file, self.layout.entries(), self.kind, None)
+        values::get_but(&file, self.layout.entries(), self.kind, new)
     }
 
     /// Weights with a fresh optimizer.

@@ -17,7 +17,7 @@ use crate::{
     nn::Layout,
     optim::Rule,
     plan::{Common, kind_of},
-    prune::{Subject, prune, run_random_mask},
+    prune::{Subject, prune, run_join, run_random_mask},
     simd,
 };
 use std::{path::PathBuf, thread};
@@ -57,7 +57,7 @@ impl Engine {
                     lines.push(Line::open(job, spec.clone(), material, provenance)?);
                     Ok(())
                 }
-                JobSpec::Prune(_) | JobSpec::RandomMask(_) => {
+                JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => {
                     link.emit(Event::Started { job: job.job, iteration: 0 });
                     if let Some(made) = self.make_mask(stage, job, link)? {
                         link.emit(made);
@@ -151,6 +151,10 @@ impl Engine {
             }
             JobSpec::RandomMask(spec) => {
                 (&spec.network, run_random_mask(spec, input(job, spec.mask)?)?, "rust", None)
+            }
+            JobSpec::Join(spec) => {
+                let files: Vec<_> = spec.masks.iter().map(|&mask| input(job, mask)).collect::<Result<_>>()?;
+                (&spec.network, run_join(spec, &files)?, "rust", None)
             }
             JobSpec::Train(_) | JobSpec::Connectivity(_) => {
                 return Err(EngineError::Settings(format!("{} makes no mask", job.job)));

@@ -48,6 +48,21 @@ pub(crate) fn get(file: &TensorFile, entries: &[Entry], kind: Kind, suffix: Opti
     Ok(Tensor::f_from_slice(&flat)?.f_to_kind(kind)?)
 }
 
+/// As [`get`], but tensors named in `but` are not read: they are 0.
+pub(super) fn get_but(file: &TensorFile, entries: &[Entry], kind: Kind, but: &[String]) -> Result<Tensor> {
+    let one = |entry: &Entry| match but.contains(&entry.name) {
+        true => Ok(Tensor::f_zeros([entry.len as i64], (kind, tch::Device::Cpu))?),
+        false => get(file, std::slice::from_ref(entry), kind, None),
+    };
+    Ok(Tensor::f_cat(&entries.iter().map(one).collect::<Result<Vec<_>>>()?, 0)?)
+}
+
+/// The parts of a flat buffer on the host, entry by entry.
+pub(super) fn tensors(flat: &Tensor, entries: &[Entry]) -> Result<Vec<Vec<f64>>> {
+    let flat = elements::<f64>(&flat.f_to_kind(Kind::Double)?)?;
+    Ok(entries.iter().map(|entry| flat[entry.offset..entry.offset + entry.len].to_vec()).collect())
+}
+
 /// Tensors drawn one by one, as one flat buffer.
 pub(super) fn flatten(tensors: &[Vec<f32>], kind: Kind) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(&tensors.concat())?.f_to_kind(kind)?)

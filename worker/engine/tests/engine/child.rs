@@ -148,8 +148,13 @@ fn a_pack_is_trained_then_pruned_then_shuffled() {
     assert_eq!(pruned.provenance(3).plan, "rust");
 
     let input = Input { job: fingerprint(3), output: Output::Mask };
-    let shuffle =
-        RandomMaskJob { network: network(), mask: input, preserve: Preserve::PerLayer, stream: stream(8) };
+    let shuffle = RandomMaskJob {
+        network: network(),
+        mask: input,
+        preserve: Preserve::PerLayer,
+        whole: Vec::new(),
+        stream: stream(8),
+    };
     let files = [(input.to_string(), mask.file.clone())].into();
     let shuffled = child.run(rig.stage(Plan::CpuLanes, vec![single(4, JobSpec::RandomMask(shuffle), files)]));
     let (other, same) = mask_of(&shuffled, 4);

@@ -204,9 +204,9 @@ fn a_random_mask_keeps_each_layers_count_and_nothing_else() {
     let lenet = lenet();
     let rule = rule(Scope::PerLayer, 0.5, &[("fc.weight", 0.0)]);
     let ticket = prune(&lenet, &rule, &weights(&lenet, 1), None, &stream(1)).unwrap();
-    let drawn = random_mask(&ticket, Preserve::PerLayer, &stream(3));
+    let drawn = random_mask(&ticket, Preserve::PerLayer, &[], &stream(3));
     assert_eq!(drawn.counts(), ticket.counts());
-    assert_eq!(random_mask(&ticket, Preserve::PerLayer, &stream(3)), drawn);
+    assert_eq!(random_mask(&ticket, Preserve::PerLayer, &[], &stream(3)), drawn);
     let both =
         drawn.layers[0].bits.iter().zip(&ticket.layers[0].bits).filter(|(a, b)| **a == 1 && **b == 1).count();
     let share = both as f64 / ticket.layers[0].living() as f64;
@@ -242,8 +242,13 @@ fn a_random_mask_job_runs_from_file_to_file() {
     first.save(&tiny, &path).unwrap();
     assert_eq!(Mask::load(&tiny, &path).unwrap(), first);
     let mask = Input { job: Fingerprint(Digest::of(b"job")), output: Output::Mask };
-    let job =
-        RandomMaskJob { network: network(&tiny), mask, preserve: Preserve::PerLayer, stream: stream(4) };
+    let job = RandomMaskJob {
+        network: network(&tiny),
+        mask,
+        preserve: Preserve::PerLayer,
+        whole: Vec::new(),
+        stream: stream(4),
+    };
     assert_eq!(run_random_mask(&job, &path).unwrap().counts(), first.counts());
 }
 
@@ -269,4 +274,25 @@ fn a_mask_of_another_network_or_with_other_values_is_refused() {
     file.put_note("prunable", &["fc.weight"]).unwrap();
     file.save(&path).unwrap();
     assert!(Mask::load(&tiny, &path).unwrap_err().to_string().contains("`fc.weight` holds 7"));
+}
+
+/// Three layers of 12,544, 128 and 16 weights, of which the last is never cut.
+#[test]
+fn random_masks_may_keep_the_sum_alone_or_give_each_layer_its_share() {
+    let lenet = Architecture::parse("mnist_lenet_16_8", [1, 28, 28], 2).unwrap();
+    let rule = rule(Scope::Global, 0.9, &[("fc.weight", 0.0)]);
+    let ticket = prune(&lenet, &rule, &weights(&lenet, 1), None, &stream(1)).unwrap();
+    let living = |mask: &Mask| mask.layers.iter().map(|layer| layer.living()).collect::<Vec<_>>();
+    let whole = ["fc.weight".to_owned()];
+    let [even, global] =
+        [Preserve::Even, Preserve::Global].map(|keep| random_mask(&ticket, keep, &whole, &stream(3)));
+    let sum = living(&ticket)[..2].iter().sum::<u64>();
+    // A tenth of 12,672: 1,267 (rounded), of which the first has its share, 12,544 / 12,672.
+    assert_eq!((sum, living(&even)), (1267, vec![1254, 13, 16]));
+    assert_eq!((living(&global)[..2].iter().sum::<u64>(), living(&global)[2]), (sum, 16));
+    assert_ne!(living(&global), living(&ticket));
+    // By chance about 13 of the second layer's weights live, with a standard deviation of about 3.4.
+    assert!((1..30).contains(&living(&global)[1]), "{:?}", living(&global));
+    assert_eq!(random_mask(&ticket, Preserve::Global, &whole, &stream(3)), global);
+    assert_ne!(random_mask(&ticket, Preserve::Global, &whole, &stream(4)), global);
 }

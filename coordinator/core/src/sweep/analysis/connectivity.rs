@@ -7,8 +7,8 @@ use crate::{
     sweep::{
         branch::Branch,
         diagnostic::{Problem, suggest},
-        expand::Line,
         jobs::Jobs,
+        line::Line,
         resolved::joined,
         section::Section,
         tree::{Node, Val},
@@ -189,14 +189,12 @@ impl Connectivity {
         empty.is_empty()
     }
 
-    fn job(&self, line: &Line, ends: [Fingerprint; 2], jobs: &mut Jobs) -> Fingerprint {
-        jobs.add(JobSpec::Connectivity(ConnectivityJob {
-            recipe: line.recipe.clone(),
-            ends,
-            alphas: self.alphas,
-            on: self.on.clone(),
-            bn: self.bn.clone(),
-        }))
+    fn job(&self, ends: [Fingerprint; 2], jobs: &mut Jobs) -> Option<Fingerprint> {
+        // A branch may train by settings of its own.
+        let JobSpec::Train(first) = jobs.spec(ends[0])? else { return None };
+        let recipe = first.recipe.clone();
+        let (alphas, on, bn) = (self.alphas, self.on.clone(), self.bn.clone());
+        Some(jobs.add(JobSpec::Connectivity(ConnectivityJob { recipe, ends, alphas, on, bn })))
     }
 
     /// Numbered solutions: the copies of a round, or it and the next.
@@ -248,7 +246,7 @@ impl Compare for Connectivity {
                     plans.push(plan([a, a], from));
                 }
                 for &(b, to) in &solutions[at + 1..] {
-                    plans.push(plan([a, b], self.job(line, [from, to], jobs)));
+                    plans.extend(self.job([from, to], jobs).map(|job| plan([a, b], job)));
                 }
             }
         }

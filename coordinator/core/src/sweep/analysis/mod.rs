@@ -6,9 +6,9 @@ mod connectivity;
 use super::{
     branch::Branch,
     diagnostic::Notes,
-    expand::Line,
     jobs::Jobs,
     kinds::{Kind, is_name, kind},
+    line::Line,
     section::Section,
     tree::{Entry, Val},
 };

@@ -1,38 +1,59 @@
-//! Branches: lines of work grown from a trial's rounds. One file per kind, one line in [`KINDS`].
+//! Branches: lines of work grown from a trial's rounds, or from other branches. One file per kind, one line in [`KINDS`].
 //!
-//! A kind reads its own settings and turns an anchor (a trial, a round) into jobs; which rounds and how many copies is
-//! decided here for all of them.
+//! A kind reads its own settings and turns an anchor (a round, with what it trained from) into jobs; which rounds, how
+//! many copies and by which settings is decided here for all of them.
 
+mod anchor;
+mod from;
+mod inverted;
+mod join;
+mod overlay;
 mod random_mask;
+mod read;
 mod reinit;
+mod retrain;
+mod weights;
 
+pub(super) use self::{
+    anchor::Anchor,
+    overlay::{Overlay, misfit, overlays},
+    read::{names, read},
+};
+
+use self::{anchor::Site, from::From};
 use super::{
     diagnostic::Notes,
-    expand::Anchor,
+    file::Variant,
     jobs::Jobs,
-    kinds::{Kind, is_name, kind},
+    kinds::Kind,
+    line::{Course, Line, its},
     section::Section,
-    tree::{Entry, Node, Tree, Val},
-    value::{Reading, count, not, numbers},
+    tree::Tree,
 };
-use crate::plan::TrialSettings;
-use std::{
-    collections::BTreeSet,
-    fmt::{self, Debug},
-    sync::Arc,
-};
+use crate::plan::RoundPlan;
+use std::{fmt::Debug, sync::Arc};
 use tombola_spec::{Fingerprint, Steps};
 
 /// How a kind's settings are read.
 type Read = fn(&mut Section<'_, '_>) -> Option<Arc<dyn Grow>>;
 
 /// The registry.
-const KINDS: &[Kind<Read>] = &[("reinit", reinit::read), ("random_mask", random_mask::read)];
+const KINDS: &[Kind<Read>] = &[
+    ("reinit", reinit::read),
+    ("random_mask", random_mask::read),
+    ("inverted", inverted::read),
+    ("retrain", retrain::read),
+    ("transfer", retrain::read),
+    ("join", join::read),
+];
+
+/// The name of training on another task before, which stands beside the branches.
+pub(super) const PRETRAIN: &str = "pretrain";
 
 /// What a kind of branch does.
 pub(super) trait Grow: Debug + Send + Sync {
-    /// Adds the jobs of one copy at one anchor.
-    fn grow(&self, anchor: &Anchor<'_>, jobs: &mut Jobs) -> Grown;
+    /// Adds the jobs of one copy at one anchor; `None` where it cannot grow, which [`Grow::mistake`] has said.
+    fn grow(&self, site: &Site<'_>, jobs: &mut Jobs) -> Option<Grown>;
 
     /// How many jobs [`Grow::grow`] adds.
     fn jobs(&self) -> u64;
@@ -42,15 +63,40 @@ pub(super) trait Grow: Debug + Send + Sync {
 
     /// The kind's own settings, for people.
     fn settings(&self) -> Vec<(&'static str, String)>;
+
+    /// Whether it grows from dense rounds, too.
+    fn grows_from_dense(&self) -> bool {
+        false
+    }
+
+    /// Whether its rounds have the masks of those it grows from.
+    fn keeps_mask(&self) -> bool;
+
+    /// Whether its output layer is a new one whatever the classes.
+    fn new_head(&self) -> bool {
+        false
+    }
+
+    /// Why it cannot grow from a branch of this kind, and what to do.
+    fn refuses(&self, _parent: &Branch) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// What is wrong with it in such a trial: the setting, the mistake, what to do.
+    fn mistake(&self, _trial: &Variant) -> Option<(&'static str, String, String)> {
+        None
+    }
 }
 
 /// One round of a branch, as jobs.
 #[derive(Debug)]
 pub(super) struct Grown {
-    pub(super) mask: Fingerprint,
-    pub(super) train: Fingerprint,
+    mask: Option<Fingerprint>,
+    train: Fingerprint,
     /// The job whose output the training starts from; itself, where it draws its own weights.
-    pub(super) origin: Fingerprint,
+    origin: Fingerprint,
+    /// What may grow from it in turn.
+    anchor: Anchor,
 }
 
 /// A branch as written.
@@ -58,10 +104,19 @@ pub(super) struct Grown {
 pub(super) struct Branch {
     pub(super) name: String,
     pub(super) kind: &'static str,
-    /// Rounds it grows from; `None` = every pruned round of the trial.
-    pub(super) rounds: Option<Vec<u32>>,
+    /// The branch it grows from; `None` = the trial's own line.
+    pub(super) of: Option<String>,
+    /// The branch whose settings it is trained by; empty for the trial's own.
+    course: String,
+    /// Rounds it grows from; `None` = every one there is.
+    rounds: Option<Vec<u32>>,
+    /// Of each round in all: its own, for each copy of what it grows from.
     pub(super) copies: u32,
+    /// Its own.
+    each: u32,
     pub(super) grow: Arc<dyn Grow>,
+    /// Whether its masks are those of the trial's own line.
+    own_masks: bool,
     /// As written, and where, for messages.
     written: Tree,
     at: usize,
@@ -70,136 +125,109 @@ pub(super) struct Branch {
 impl Branch {
     /// The rounds it grows from in a trial of `last` prunings, increasing.
     pub(super) fn rounds_of(&self, last: u32) -> Vec<u32> {
-        let mut rounds = self.rounds.clone().unwrap_or_else(|| (1..=last).collect());
+        let first = u32::from(!self.grow.grows_from_dense());
+        let mut rounds = self.rounds.clone().unwrap_or_else(|| (first..=last).collect());
         rounds.sort_unstable();
         rounds
     }
 
     /// How many rounds [`Branch::rounds_of`] gives.
     pub(super) fn rounds_in(&self, last: u32) -> u64 {
-        self.rounds.as_ref().map_or(u64::from(last), |rounds| rounds.len() as u64)
+        self.rounds_of(last).len() as u64
     }
 
-    /// Notes a start that is not before the end of a pruned trial.
-    pub(super) fn check(&self, trial: &TrialSettings, notes: &mut Notes) {
-        if trial.prune.is_none() {
-            return;
+    /// Every setting, for people.
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
+        let rounds = self.rounds.as_ref().map_or("all".to_owned(), |rounds| super::resolved::joined(rounds));
+        let mut settings = vec![("kind", self.kind.to_owned())];
+        settings.push(("of", self.of.clone().unwrap_or_else(|| "ticket".to_owned())));
+        settings.extend([("rounds", rounds), ("copies", self.each.to_string())]);
+        settings.push(("start", self.grow.start().to_string()));
+        settings.extend(self.grow.settings());
+        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value));
+        settings.chain(overlay::written(&self.written)).collect()
+    }
+
+    /// Notes what cannot work in a trial.
+    pub(super) fn check(&self, trial: &Variant, notes: &mut Notes) {
+        let Some(line) = &trial.settings.prune else { return };
+        let mut complain = |key: &str, what: String, hint: String| {
+            let at = self.written.get(key).map_or(self.at, |entry| entry.node.at);
+            notes.problem(at, format!("`branch.{}.{key}`: {what}", self.name), hint);
+        };
+        if let Some((key, what, hint)) = self.grow.mistake(trial) {
+            complain(key, what, hint);
         }
-        let iterations = |steps: Steps| steps.iterations(trial.recipe.iterations_per_epoch());
-        if let From::At(start) = self.grow.start()
-            && iterations(start) >= iterations(trial.steps)
-        {
-            let what = format!("`branch.{}.start`: `{start}` is not before the end of training", self.name);
-            let hint = format!("training ends at `{}` (`train.steps`)", trial.steps);
-            let at = self.written.get("start").map_or(self.at, |entry| entry.node.at);
-            notes.problem(at, what, hint);
+        let settings = trial.courses.get(&self.course).unwrap_or(&trial.settings);
+        let iterations = |steps: Steps| steps.iterations(settings.recipe.iterations_per_epoch());
+        let own = |steps: Steps| steps.iterations(trial.settings.recipe.iterations_per_epoch());
+        let start = match self.grow.start() {
+            From::At(start) => iterations(start),
+            From::Rewind => own(line.rewind),
+            From::Zero => 0,
+        };
+        if start >= iterations(settings.steps) {
+            let what = match self.grow.start() {
+                From::At(start) => format!("`{start}` is not before the end of training"),
+                _ => format!("the rewind point, `{}`, is not before the end of training", line.rewind),
+            };
+            complain("start", what, format!("training ends at `{}` (`train.steps`)", settings.steps));
         }
-    }
-}
-
-/// Reads `[branch]`. `lasts`: how many rounds trials have, as far as that is known.
-pub(super) fn read(
-    entry: Option<&Entry>,
-    pruned: bool,
-    lasts: &BTreeSet<u32>,
-    notes: &mut Notes,
-) -> Vec<Branch> {
-    let Some(entry) = entry else { return Vec::new() };
-    let example = "reinit = { rounds = [3, 8] }";
-    if Section::of(notes, "branch", entry, example).is_none() {
-        return Vec::new();
-    }
-    let Val::Table(tree) = &entry.node.value else { return Vec::new() };
-    if !pruned && !tree.0.is_empty() {
-        let hint = "add `prune = { … }`, or leave the branches out";
-        notes.problem(entry.at, "branches grow from pruned rounds, and nothing is pruned", hint);
-    }
-    tree.0.iter().filter_map(|entry| one(entry, lasts, notes)).collect()
-}
-
-/// The branches written, those with mistakes included.
-pub(super) fn names(entry: Option<&Entry>) -> Vec<String> {
-    match entry.map(|entry| &entry.node.value) {
-        Some(Val::Table(tree)) => tree.0.iter().map(|entry| entry.key.clone()).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn one(entry: &Entry, lasts: &BTreeSet<u32>, notes: &mut Notes) -> Option<Branch> {
-    let path = format!("branch.{}", entry.key);
-    let named = is_free(entry, notes);
-    let mut table = Section::of(notes, &path, entry, "rounds = [3, 8]")?;
-    let rounds = match table.get("rounds") {
-        Some(written) => rounds(&mut table, written, lasts),
-        None => {
-            table.defaulted("rounds");
-            Some(None)
-        }
-    };
-    let copies = table.or("copies", 1, count);
-    let kind = kind(&mut table, entry, KINDS, "branch")?;
-    let grow = (kind.1)(&mut table);
-    table.finish();
-    let (rounds, copies, grow) = (rounds?, copies?, grow?);
-    let Val::Table(written) = entry.node.value.clone() else { return None };
-    let (name, kind, at) = (entry.key.clone(), kind.0, entry.at);
-    named.then_some(Branch { name, kind, rounds, copies, grow, written, at })
-}
-
-fn is_free(entry: &Entry, notes: &mut Notes) -> bool {
-    if entry.key == "ticket" {
-        notes.problem(entry.at, "a branch cannot be called `ticket`: the trial's own line is", "");
-        return false;
-    }
-    is_name(entry, notes)
-}
-
-/// The rounds a branch is to grow from if every trial has them, inside: `None` for `"all"`.
-fn rounds(table: &mut Section<'_, '_>, written: &Entry, lasts: &BTreeSet<u32>) -> Option<Option<Vec<u32>>> {
-    if matches!(&written.node.value, Val::Text(text) if text == "all") {
-        return Some(None);
-    }
-    let rounds = table.read("rounds", &written.node, numbers)?;
-    if rounds.contains(&0) {
-        table.complain("rounds", "round 0 is dense: nothing is pruned there", "begin with round 1");
-    }
-    let most = rounds.iter().copied().max().unwrap_or(0);
-    let short: Vec<u32> = lasts.iter().copied().filter(|last| most > u64::from(*last)).collect();
-    for last in &short {
-        let hint = format!("`prune.rounds` is {last}; leave `rounds` out to branch from every pruned round");
-        table.complain("rounds", format!("there is no round `{most}`"), hint);
-    }
-    let sound = short.is_empty() && !rounds.contains(&0);
-    sound.then(|| Some(rounds.into_iter().map(|round| u32::try_from(round).unwrap_or(u32::MAX)).collect()))
-}
-
-/// The point of the schedule a branch starts at; it trains to the end from there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
-    /// Step 0, with the full budget.
-    Zero,
-    /// The rewind point, with the ticket's budget.
-    Rewind,
-    /// Any other.
-    At(Steps),
-}
-
-impl fmt::Display for From {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Zero => f.write_str("zero"),
-            Self::Rewind => f.write_str("rewind"),
-            Self::At(steps) => fmt::Display::fmt(steps, f),
+        if let Some(what) = misfit(&trial.settings.recipe, &settings.recipe) {
+            let hint =
+                "a ticket fits networks whose layers have the same shapes; only the output layer may differ";
+            complain("data", what, hint.to_owned());
         }
     }
 }
 
-fn from(node: &Node) -> Reading<From> {
-    const HINT: &str = "write `\"zero\"`, `\"rewind\"`, or a number of steps: `\"500it\"`";
-    match &node.value {
-        Val::Text(text) if text == "zero" => Ok(From::Zero),
-        Val::Text(text) if text == "rewind" => Ok(From::Rewind),
-        Val::Text(text) => text.parse().map(From::At).or_else(|_| not(node, "a point to start at", HINT)),
-        _ => not(node, "a point to start at", HINT),
+/// Grows every branch of a trial: `anchors` are those of its own line, `peers` those of all seeds.
+pub(super) fn grow_all(
+    line: &Line,
+    trial: &Variant,
+    branches: &[Branch],
+    (own, peers): (&[Anchor], &[&[Anchor]]),
+    jobs: &mut Jobs,
+    rounds: &mut Vec<RoundPlan>,
+) {
+    let Some(prune) = &trial.settings.prune else { return };
+    let mut grown: Vec<Anchor> = Vec::new();
+    for branch in branches {
+        let settings = trial.courses.get(&branch.name);
+        for copy in 0..branch.copies {
+            for round in branch.rounds_of(prune.rounds) {
+                let parent = match &branch.of {
+                    None => own.get(round as usize),
+                    Some(of) => grown.iter().find(|anchor| anchor.is(of, copy / branch.each, round)),
+                };
+                let Some(anchor) = parent.cloned() else { continue };
+                let own = settings.map(|settings| Course::of(&branch.name, settings));
+                let mut course = own.unwrap_or_else(|| (*anchor.course).clone());
+                course.new_head |= branch.grow.new_head();
+                let course = Arc::new(course);
+                let start = match branch.grow.start() {
+                    From::Zero => Steps::ZERO,
+                    From::Rewind => anchor.from,
+                    From::At(steps) => its(steps.iterations(course.recipe.iterations_per_epoch())),
+                };
+                let density = rounds.get(round as usize).map_or(1.0, |own| own.density);
+                let site =
+                    Site { line, anchor: &anchor, course, branch: &branch.name, copy, start, peers, prune };
+                let Some(one) = branch.grow.grow(&site, jobs) else { continue };
+                rounds.push(RoundPlan {
+                    branch: branch.name.clone(),
+                    kind: branch.kind.to_owned(),
+                    course: one.anchor.course.name.clone(),
+                    copy,
+                    round,
+                    mask: one.mask,
+                    train: vec![one.train],
+                    origin: one.origin,
+                    start,
+                    density,
+                });
+                grown.push(one.anchor);
+            }
+        }
     }
 }

@@ -1,13 +1,16 @@
-//! `random_mask`: a random mask with the ticket's layer counts (arXiv 1803.03635, appendix E, Figure 14).
+//! `random_mask`: a random mask with the ticket's counts (arXiv 1803.03635, appendix E, Figure 14).
 
-use super::{From, Grow, Grown, Section, from};
+use super::{
+    Grow, Grown, Section, Site,
+    from::{From, from},
+    weights::{DRAWN, Weights},
+};
 use crate::sweep::{
-    expand::Anchor,
     jobs::Jobs,
     value::{word, word_of},
 };
 use std::sync::Arc;
-use tombola_spec::job::{Input, JobSpec, Output, Preserve, RandomMaskJob, Start};
+use tombola_spec::job::{Input, JobSpec, Output, Preserve, RandomMaskJob};
 
 #[derive(Debug)]
 struct RandomMask {
@@ -16,23 +19,12 @@ struct RandomMask {
     from: From,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weights {
-    /// Newly drawn.
-    Fresh,
-    /// The trial's own initialization.
-    Same,
-    /// The weights the ticket is rewound to.
-    Rewind,
-}
-
-const WEIGHTS: &[(&str, Weights)] =
-    &[("fresh", Weights::Fresh), ("same", Weights::Same), ("rewind", Weights::Rewind)];
-const PRESERVE: &[(&str, Preserve)] = &[("per_layer", Preserve::PerLayer)];
+const PRESERVE: &[(&str, Preserve)] =
+    &[("per_layer", Preserve::PerLayer), ("global", Preserve::Global), ("even", Preserve::Even)];
 
 pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
     let preserve = table.or("preserve", Preserve::PerLayer, word(PRESERVE));
-    let weights = table.or("weights", Weights::Fresh, word(WEIGHTS));
+    let weights = table.or("weights", Weights::Fresh, word(DRAWN));
     let usual = if weights == Some(Weights::Rewind) { From::Rewind } else { From::Zero };
     let from = table.or("start", usual, from);
     if weights == Some(Weights::Rewind) && from.is_some_and(|from| from != From::Rewind) {
@@ -44,20 +36,21 @@ pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
 }
 
 impl Grow for RandomMask {
-    fn grow(&self, anchor: &Anchor<'_>, jobs: &mut Jobs) -> Grown {
-        let mask = jobs.add(JobSpec::RandomMask(RandomMaskJob {
-            network: anchor.line.network.clone(),
-            mask: anchor.mask,
-            preserve: self.preserve,
-            stream: anchor.stream(),
-        }));
-        let start = match self.weights {
-            Weights::Fresh => Start::Init(anchor.stream()),
-            Weights::Same => anchor.line.initialization(),
-            Weights::Rewind => anchor.line.rewound(),
+    fn grow(&self, site: &Site<'_>, jobs: &mut Jobs) -> Option<Grown> {
+        // Within its layer a mask that is never cut stays as it is by itself.
+        let whole = match self.preserve {
+            Preserve::PerLayer => Vec::new(),
+            Preserve::Global | Preserve::Even => site.prune.whole(),
         };
+        let mask = jobs.add(JobSpec::RandomMask(RandomMaskJob {
+            network: site.line.network.clone(),
+            mask: site.anchor.mask?,
+            preserve: self.preserve,
+            whole,
+            stream: site.stream(),
+        }));
         let mask = Input { job: mask, output: Output::Mask };
-        anchor.train(jobs, mask, start)
+        Some(site.train(jobs, Some(mask), self.weights.at(site)?))
     }
 
     fn jobs(&self) -> u64 {
@@ -71,7 +64,11 @@ impl Grow for RandomMask {
     fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("preserve", word_of(PRESERVE, self.preserve).to_owned()),
-            ("weights", word_of(WEIGHTS, self.weights).to_owned()),
+            ("weights", word_of(DRAWN, self.weights).to_owned()),
         ]
+    }
+
+    fn keeps_mask(&self) -> bool {
+        false
     }
 }

@@ -1,24 +1,65 @@
-//! `reinit`: the ticket's mask with newly drawn weights (arXiv 1803.03635, section 1: "random reinitialization").
+//! `reinit`: the ticket's mask with other weights: newly drawn (arXiv 1803.03635, section 1: "random reinitialization"),
+//! or such that keep something of the ticket's (arXiv 1905.01067, section 3; 1803.03635, appendix F).
 
-use super::{From, Grow, Grown, Section, from};
-use crate::sweep::{expand::Anchor, jobs::Jobs};
+use super::{
+    Branch, Grow, Grown, Section, Site,
+    from::{From, from},
+};
+use crate::sweep::{
+    jobs::Jobs,
+    line::Origin,
+    tree::{Node, Val},
+    value::{Reading, not, positive, word, word_of},
+};
 use std::sync::Arc;
-use tombola_spec::job::Start;
+use tombola_spec::job::{Redraw, Start, Values};
 
 #[derive(Debug)]
 struct Reinit {
+    values: Values,
+    keep_signs: bool,
     from: From,
 }
 
+const VALUES: &[(&str, Values)] = &[
+    ("fresh", Values::Fresh),
+    ("constant", Values::Constant),
+    ("resampled", Values::Resampled),
+    ("shuffled", Values::Shuffled),
+];
+const SIGNS: &[(&str, bool)] = &[("drawn", false), ("kept", true)];
+
 pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
-    let from = table.or("start", From::Zero, from)?;
-    Some(Arc::new(Reinit { from }))
+    let values = table.or("values", Values::Fresh, values);
+    let keep_signs = table.or("signs", false, word(SIGNS));
+    let from = table.or("start", From::Zero, from);
+    Some(Arc::new(Reinit { values: values?, keep_signs: keep_signs?, from: from? }))
+}
+
+/// A word, or `{ noise = 0.5 }`.
+fn values(node: &Node) -> Reading<Values> {
+    match &node.value {
+        Val::Text(_) => word(VALUES)(node),
+        Val::Table(tree) => match &tree.0[..] {
+            [only] if only.key == "noise" => positive(&only.node).map(Values::Noise),
+            _ => {
+                not(node, "a kind of values", "write `values = { noise = 0.5 }`: so many standard deviations")
+            }
+        },
+        _ => not(node, "a kind of values", "write `\"fresh\"`, `\"constant\"`, … or `{ noise = 0.5 }`"),
+    }
 }
 
 impl Grow for Reinit {
-    fn grow(&self, anchor: &Anchor<'_>, jobs: &mut Jobs) -> Grown {
-        let start = Start::Init(anchor.stream());
-        anchor.train(jobs, anchor.mask, start)
+    fn grow(&self, site: &Site<'_>, jobs: &mut Jobs) -> Option<Grown> {
+        let stream = site.stream();
+        let start = match (self.values, self.keep_signs) {
+            (Values::Fresh, false) => Start::Init(stream),
+            (values, keep_signs) => {
+                Start::Redraw(Box::new(Redraw { after: site.values(), values, keep_signs, stream }))
+            }
+        };
+        Some(site.train(jobs, site.anchor.mask, Origin::of(start)))
     }
 
     fn jobs(&self) -> u64 {
@@ -30,6 +71,19 @@ impl Grow for Reinit {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+        let values = match self.values {
+            Values::Noise(deviations) => format!("noise of {deviations} standard deviations"),
+            values => word_of(VALUES, values).to_owned(),
+        };
+        vec![("values", values), ("signs", word_of(SIGNS, self.keep_signs).to_owned())]
+    }
+
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
+    fn refuses(&self, parent: &Branch) -> Option<(&'static str, &'static str)> {
+        let is_one = parent.kind == "reinit";
+        is_one.then_some(("its weights are drawn already", "grow both from the same line, or use `copies`"))
     }
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod model;
+mod pretrain;
 mod prune;
 mod train;
 
@@ -21,20 +22,24 @@ use tombola_spec::{
 pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
-    prune::{SCOPES, SCORE_MODES, WHENS, describe_criterion, last},
+    prune::{AFTERS, SCOPES, SCORE_MODES, TRUNKS, WHENS, describe_criterion, last},
     train::{DTYPES, ORDERS},
 };
 
 /// The tables a trial's settings are in, and so what axes may vary.
-pub(super) const TABLES: [&str; 4] = ["model", "data", "train", "prune"];
+pub(super) const TABLES: [&str; 5] = ["model", "data", "train", "prune", "pretrain"];
 
 /// Reads one trial's settings; what is wrong is noted.
 pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     let model = model::read(tree, notes);
     let data = data::read(tree, notes);
     let train = train::read(tree, notes);
+    let length = data.as_ref().zip(train.as_ref()).map(|(data, train)| {
+        let per_epoch = train.settings.iterations_per_epoch(data.train_examples());
+        (train.steps, per_epoch)
+    });
     let prune = match tree.get("prune") {
-        Some(entry) => prune::read(entry, notes).map(Some),
+        Some(entry) => prune::read(entry, length, notes).map(Some),
         None => Some(None),
     };
 
@@ -60,7 +65,18 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     let (train, prune) = (train?, prune?);
     let steps = train.steps;
     let recipe = train.into_recipe(model?, data?);
-    sound.then(|| TrialSettings { recipe: Arc::new(recipe), steps, prune })
+    let pretrain = pretrain::read(tree, &recipe, prune.as_ref(), notes)?;
+    sound.then(|| TrialSettings { recipe: Arc::new(recipe), steps, prune, pretrain })
+}
+
+/// Reads the settings of a course: training without pruning, as written in `tree`. Mistakes say whose they are.
+pub(super) fn read_course(tree: &Tree, whose: &str, notes: &mut Notes) -> Option<TrialSettings> {
+    let mut tree = tree.clone();
+    tree.0.retain(|entry| entry.key != "prune" && entry.key != "pretrain");
+    let mut own = Notes::default();
+    let settings = read(&tree, &mut own);
+    notes.adopt(own, whose);
+    settings
 }
 
 /// Settings that are right one by one and cannot work together.

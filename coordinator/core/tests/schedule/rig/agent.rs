@@ -296,7 +296,7 @@ fn summary(spec: &JobSpec) -> Summary {
             let curve = job.points().into_iter().map(point).collect();
             Summary::Connectivity(ConnectivitySummary { curve, device_seconds: 1.0 })
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) => Summary::Mask(MaskSummary {
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => Summary::Mask(MaskSummary {
             layers: vec![LayerCount { name: "fc.weight".to_owned(), living: 1, total: 2, prunable: true }],
         }),
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tombola_core::record::{RoundRow, TrialRow};
 use tombola_spec::{
     Digest, JobId,
-    job::{JobSpec, Output, Start},
+    job::{JobSpec, Output},
     outcome::LayerCount,
     version,
 };
@@ -70,7 +70,7 @@ impl Sweeps {
         let specs = self.store.job_specs(&round.train).await?;
         let spec = round.train.first().and_then(|job| specs.get(job));
         Ok(match spec.map(|spec| &**spec) {
-            Some(JobSpec::Train(train)) if matches!(train.start, Start::Rewind(_)) => Output::Weights,
+            Some(JobSpec::Train(train)) if !train.draws() => Output::Weights,
             _ => Output::Initial,
         })
     }
@@ -92,7 +92,8 @@ impl Sweeps {
         let made_by = views::provenance(store, &jobs).await?;
         Ok(json!({
             "sweep": sweep, "trial": trial.number, "key": trial.key, "seed": trial.seed, "repeat": trial.repeat,
-            "axes": trial.axes, "branch": round.branch, "kind": round.kind, "copy": round.copy, "round": round.round,
+            "axes": trial.axes, "branch": round.branch, "kind": round.kind, "course": round.course,
+            "copy": round.copy, "round": round.round,
             "start": round.start, "mask": mask, "weights": weights, "counts": counts(&layers), "layers": layers,
             "measures": measures, "settings": trial.settings, "made_by": made_by, "versions": versions(),
         }))

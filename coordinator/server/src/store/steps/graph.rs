@@ -111,6 +111,7 @@ fn add_rounds<'a>(steps: &mut Steps<'a>, rounds: &'a [RoundRow]) {
         let branch = round.branch.as_str();
         let mut row = row![round.trial, branch, round.copy, round.round, round.kind.as_str(), round.mask];
         row.extend(row![round.train.last().copied(), round.origin, round.start.to_string(), round.density]);
+        row.extend(row![round.course.as_str()]);
         rows.push(row);
         let mask = round.mask.iter().map(|job| (0u32, job));
         for (ordinal, job) in mask.chain((1u32..).zip(&round.train)) {
@@ -156,7 +157,7 @@ fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
 fn last_iteration(spec: &JobSpec) -> Option<u64> {
     match spec {
         JobSpec::Train(train) => Some(train.to.iterations(train.recipe.iterations_per_epoch())),
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => None,
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::Connectivity(_) => None,
     }
 }
 

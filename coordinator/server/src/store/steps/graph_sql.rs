@@ -69,9 +69,11 @@ pub(super) const ADD_ROUNDS: Verb = Verb {
         ("origin", Int),
         ("start", Text),
         ("density", Float),
+        ("course", Text),
     ],
-    sql: "insert into rounds (trial, branch, copy, round, kind, mask, result, origin, start, density)
-          select v.trial, v.branch, v.copy, v.round, v.kind, v.mask, v.result, v.origin, v.start, v.density from {v}",
+    sql: "insert into rounds (trial, branch, copy, round, kind, mask, result, origin, start, density, course)
+          select v.trial, v.branch, v.copy, v.round, v.kind, v.mask, v.result, v.origin, v.start, v.density, v.course
+          from {v}",
     expect: Each,
 };
 

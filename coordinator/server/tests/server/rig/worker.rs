@@ -313,6 +313,7 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
         }
         JobSpec::Prune(job) => masked(&job.network, job.ties.round),
         JobSpec::RandomMask(job) => masked(&job.network, job.stream.round),
+        JobSpec::Join(job) => masked(&job.network, 1),
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();

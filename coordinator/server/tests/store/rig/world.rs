@@ -209,6 +209,7 @@ impl World {
                 trial: id,
                 branch: round.branch.clone(),
                 kind: round.kind.clone(),
+                course: round.course.clone(),
                 copy: round.copy,
                 round: round.round,
                 mask: round.mask.as_ref().map(job),
@@ -338,7 +339,7 @@ pub(crate) fn outcome(job: &JobRow) -> Outcome {
             let curve = job.points().into_iter().map(point).collect();
             Summary::Connectivity(ConnectivitySummary { curve, device_seconds: 1.0 })
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) => {
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => {
             let layer =
                 |name: &str, living, prunable| LayerCount { name: name.into(), living, total: 100, prunable };
             Summary::Mask(MaskSummary {

@@ -24,7 +24,7 @@ pub(super) fn span(spec: &JobSpec) -> (u64, u64) {
             let per_epoch = job.recipe.iterations_per_epoch();
             (job.from.iterations(per_epoch), job.to.iterations(per_epoch))
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => (0, 0),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::Connectivity(_) => (0, 0),
     }
 }
 
@@ -64,6 +64,10 @@ pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
         JobSpec::RandomMask(random) => {
             let network = random.network.architecture().map_err(io::Error::other)?;
             mask(&job.spec, before(&network, job, Some(random.mask))?)
+        }
+        JobSpec::Join(join) => {
+            let network = join.network.architecture().map_err(io::Error::other)?;
+            mask(&job.spec, before(&network, job, join.masks.first().copied())?)
         }
     }
 }

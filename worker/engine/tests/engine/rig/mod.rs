@@ -209,6 +209,7 @@ pub(crate) fn job(number: u64, recipe: Recipe, to: u32) -> StageJob {
         from: Steps::ZERO,
         to: Steps::its(to),
         keep_state: true,
+        head: None,
     };
     let spec = JobSpec::Train(spec);
     StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs: BTreeMap::new(), resume: None }
@@ -223,7 +224,9 @@ pub(crate) fn fingerprint(number: u64) -> Fingerprint {
 pub(crate) fn edit(job: &mut StageJob, change: impl FnOnce(&mut TrainJob)) {
     match &mut job.spec {
         JobSpec::Train(spec) => change(spec),
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => panic!("not a training job"),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::Connectivity(_) => {
+            panic!("not a training job")
+        }
     }
 }
 

@@ -6,12 +6,14 @@ mod criterion;
 pub(in crate::sweep) use criterion::describe as describe_criterion;
 
 use crate::{
-    plan::{PruneLine, Scoring, When},
+    plan::{After, PruneLine, Scoring, Trunk, When},
     sweep::{
         diagnostic::Notes,
         section::Section,
         tree::{Entry, Node, Tree, Val},
-        value::{Reading, below_one, count, density, flag, fraction, from_one, not, steps, whole, word},
+        value::{
+            Reading, below_one, count, density, flag, fraction, from_one, not, some_steps, steps, whole, word,
+        },
     },
 };
 use std::collections::BTreeMap;
@@ -25,13 +27,19 @@ pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
 pub(in crate::sweep) const WHENS: &[(&str, When)] =
     &[("trained", When::Trained), ("init", When::Init), ("rewind", When::Rewind)];
 
+pub(in crate::sweep) const AFTERS: &[(&str, After)] =
+    &[("rewind", After::Rewind), ("lr_rewind", After::LrRewind), ("finetune", After::Finetune)];
+pub(in crate::sweep) const TRUNKS: &[(&str, Trunk)] =
+    &[("shared", Trunk::Shared), ("restart", Trunk::Restart)];
+
 pub(in crate::sweep) const SCORE_MODES: &[(&str, ScoreMode)] =
     &[("eval", ScoreMode::Eval), ("train", ScoreMode::Train)];
 
 /// How much is pruned: one of these.
 const AMOUNTS: [&str; 3] = ["rate", "density", "compression"];
 
-pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
+/// `length`: that of a training, and of an epoch in iterations, as far as they are known.
+pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Notes) -> Option<PruneLine> {
     let mut table = Section::of(notes, "prune", entry, "scope = \"per_layer\", rate = 0.2, rounds = 20")?;
     let when = table.or("when", When::Trained, word(WHENS));
     let criterion = criterion::read(&mut table);
@@ -40,7 +48,9 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
     let rates = rates(&mut table);
     let invert = table.or("invert", false, flag);
     let rounds = how_often(&mut table, when);
-    let rewind = rewind(&mut table, when);
+    let rewind = rewind(&mut table, when, length);
+    let after = after(&mut table, when);
+    let trunk = trunk(&mut table, rewind);
     let score = scoring(&mut table, criterion);
     if let Some((Amount::Density(_), rates)) = amount.zip(rates.as_ref())
         && let Some((name, _)) = rates.iter().find(|(_, rate)| **rate > 0.0)
@@ -68,7 +78,8 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
     // Density 1 is the dense network: the trial shares it with every other, and nothing is pruned.
     let rounds = if matches!(amount, Amount::Density(1.0)) { 0 } else { rounds };
     let rule = Prune { criterion: criterion?, scope: scope?, amount, rates: rates?, invert: invert? };
-    Some(PruneLine { rule, rounds, rewind: rewind?, when: when?, score: score? })
+    let (rewind, when, score, after, trunk) = (rewind?, when?, score?, after?, trunk?);
+    Some(PruneLine { rule, rounds, rewind, when, score, after, trunk })
 }
 
 fn amount(table: &mut Section<'_, '_>) -> Option<Amount> {
@@ -102,8 +113,20 @@ fn how_often(table: &mut Section<'_, '_>, when: Option<When>) -> Option<u32> {
     Some(rounds)
 }
 
-fn rewind(table: &mut Section<'_, '_>, when: Option<When>) -> Option<Steps> {
-    let rewind = table.or("rewind", Steps::ZERO, steps)?;
+/// The rewind point: written as it is, or as the length of what is trained again.
+fn rewind(table: &mut Section<'_, '_>, when: Option<When>, length: Option<(Steps, u64)>) -> Option<Steps> {
+    let rewind = match table.get("retrain") {
+        Some(written) => {
+            let what = "and `prune.retrain` exclude each other";
+            table.refuse(
+                &["rewind"],
+                what,
+                "write one of them: a rewind point, or how long is trained again",
+            );
+            before_the_end(table, written, length)?
+        }
+        None => table.or("rewind", Steps::ZERO, steps)?,
+    };
     match when? {
         When::Init if !rewind.is_zero() => {
             let what = "nothing is rewound: the mask is cut at initialization and training starts there";
@@ -117,6 +140,42 @@ fn rewind(table: &mut Section<'_, '_>, when: Option<When>) -> Option<Steps> {
         }
         _ => Some(rewind),
     }
+}
+
+/// The point from which as much is left as is written.
+fn before_the_end(
+    table: &mut Section<'_, '_>,
+    written: &Entry,
+    length: Option<(Steps, u64)>,
+) -> Option<Steps> {
+    let retrain = table.read("retrain", &written.node, some_steps)?;
+    let (steps, per_epoch) = length?;
+    let left = steps.iterations(per_epoch).checked_sub(retrain.iterations(per_epoch));
+    if left.is_none() {
+        let what = format!("`{retrain}` are more than the whole training");
+        table.complain("retrain", what, format!("training has `{steps}` (`train.steps`)"));
+    }
+    u32::try_from(left?).ok().map(Steps::its)
+}
+
+fn after(table: &mut Section<'_, '_>, when: Option<When>) -> Option<After> {
+    let after = table.or("after", After::Rewind, word(AFTERS))?;
+    if after != After::Rewind && when? != When::Trained {
+        let what = "nothing is trained before the mask is cut, so there are no trained weights to go on from";
+        table.complain("after", what, "leave it out, or leave `when` out");
+        return None;
+    }
+    Some(after)
+}
+
+fn trunk(table: &mut Section<'_, '_>, rewind: Option<Steps>) -> Option<Trunk> {
+    let trunk = table.or("trunk", Trunk::Shared, word(TRUNKS))?;
+    if trunk == Trunk::Restart && rewind?.is_zero() {
+        let what = "the dense round begins at initialization, where rounds rewind to anyway";
+        table.complain("trunk", what, "leave it out, or write `rewind = \"500it\"`");
+        return None;
+    }
+    Some(trunk)
 }
 
 /// The examples that gradients are taken on: `None` inside for a criterion that looks at none. That no trial's does is

@@ -1,0 +1,66 @@
+//! `join`: one mask of the masks that the trial's seeds have in the same round, with the trial's own weights.
+
+use super::{
+    Branch, Grow, Grown, Section, Site,
+    from::{From, from},
+    weights::{DRAWN, Weights},
+};
+use crate::sweep::{
+    jobs::Jobs,
+    value::{word, word_of},
+};
+use std::sync::Arc;
+use tombola_spec::job::{Input, JobSpec, Join, JoinJob, Output};
+
+#[derive(Debug)]
+struct Joined {
+    rule: Join,
+    weights: Weights,
+    from: From,
+}
+
+const RULES: &[(&str, Join)] =
+    &[("union", Join::Union), ("intersection", Join::Intersection), ("majority", Join::Majority)];
+
+pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
+    let rule = table.required("rule", "\"majority\"", word(RULES));
+    let weights = table.or("weights", Weights::Rewind, word(DRAWN));
+    let usual = if weights == Some(Weights::Rewind) { From::Rewind } else { From::Zero };
+    let from = table.or("start", usual, from);
+    Some(Arc::new(Joined { rule: rule?, weights: weights?, from: from? }))
+}
+
+impl Grow for Joined {
+    fn grow(&self, site: &Site<'_>, jobs: &mut Jobs) -> Option<Grown> {
+        let masks = site.peers.iter().filter_map(|peer| peer.get(site.anchor.round as usize)?.mask);
+        let masks: Vec<Input> = masks.collect();
+        let network = site.line.network.clone();
+        let mask = jobs.add(JobSpec::Join(JoinJob { network, masks, rule: self.rule }));
+        let mask = Input { job: mask, output: Output::Mask };
+        Some(site.train(jobs, Some(mask), self.weights.at(site)?))
+    }
+
+    fn jobs(&self) -> u64 {
+        2
+    }
+
+    fn start(&self) -> From {
+        self.from
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("rule", word_of(RULES, self.rule).to_owned()),
+            ("weights", word_of(DRAWN, self.weights).to_owned()),
+        ]
+    }
+
+    fn keeps_mask(&self) -> bool {
+        false
+    }
+
+    fn refuses(&self, parent: &Branch) -> Option<(&'static str, &'static str)> {
+        let hint = "grow it from the trial's own line, or from a branch that keeps its masks";
+        (!parent.own_masks).then_some(("its masks are not those of the trials' own lines", hint))
+    }
+}
