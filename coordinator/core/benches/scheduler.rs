@@ -137,7 +137,7 @@ fn outcome() -> Outcome {
     let artifact = Artifact { digest: Digest::of(b"x"), bytes: 1 };
     Outcome {
         outputs: tombola_spec::job::Output::ALL.into_iter().map(|output| (output, artifact)).collect(),
-        summary: Summary::Mask(MaskSummary { layers: Vec::new() }),
+        summary: Summary::Mask(MaskSummary::default()),
         provenance: Provenance {
             plan: String::new(),
             device: String::new(),

@@ -10,6 +10,7 @@ pub mod digest;
 pub mod error;
 pub mod fingerprint;
 mod float;
+pub mod flops;
 pub mod ids;
 pub mod job;
 pub mod ladder;

@@ -44,6 +44,9 @@ pub enum Summary {
 pub struct ConnectivitySummary {
     /// Every evaluation.
     pub curve: Vec<CurvePoint>,
+    /// Floating-point operations executed.
+    #[serde(default)]
+    pub flops: u64,
     /// Seconds it took on the device.
     pub device_seconds: f64,
 }
@@ -76,6 +79,9 @@ pub struct TrainSummary {
     pub iterations: u64,
     /// Floating-point operations executed (dense arithmetic counts dense).
     pub flops: u64,
+    /// Those of them that living weights need: see [`crate::flops::theoretical`].
+    #[serde(default)]
+    pub theoretical_flops: u64,
     /// Seconds on the device, all attempts that contributed included.
     pub device_seconds: f64,
 }
@@ -148,10 +154,26 @@ pub const METRICS: &[(&str, &str, Direction)] =
     &[("loss", "nat", Direction::Lower), ("accuracy", "fraction", Direction::Higher)];
 
 /// A mask's counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MaskSummary {
     /// One entry per weight tensor, in the order of the architecture.
     pub layers: Vec<LayerCount>,
+    /// Floating-point operations of scoring.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub flops: u64,
+    /// Seconds it took on the device.
+    #[serde(default, skip_serializing_if = "takes_no_time")]
+    pub device_seconds: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
+fn takes_no_time(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// Living weights of one tensor.

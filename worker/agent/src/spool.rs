@@ -258,7 +258,7 @@ mod tests {
         };
         let outcome = Outcome {
             outputs: [(Output::Mask, artifact("mask"))].into(),
-            summary: Summary::Mask(MaskSummary { layers: vec![layer] }),
+            summary: Summary::Mask(MaskSummary { layers: vec![layer], ..MaskSummary::default() }),
             provenance,
         };
         let failure = Failure { class: FailureClass::OutOfMemory, message: "no room".to_owned() };

@@ -63,7 +63,7 @@ impl Mask {
             total: layer.bits.len() as u64,
             prunable: layer.prunable,
         };
-        MaskSummary { layers: self.layers.iter().map(count).collect() }
+        MaskSummary { layers: self.layers.iter().map(count).collect(), ..MaskSummary::default() }
     }
 
     /// The bits of a parameter; `None` for one that is never masked (a bias).

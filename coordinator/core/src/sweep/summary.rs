@@ -4,6 +4,7 @@ use crate::plan::{JobPlan, Plan};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tombola_spec::{
     arch::Architecture,
+    flops,
     job::{JobSpec, Network, Output, TrainJob},
     settings::Dtype,
 };
@@ -34,7 +35,8 @@ pub struct Cost {
     pub jobs: u64,
     /// Training iterations.
     pub iterations: u64,
-    /// Floating-point operations of training, as if dense; evaluations are not counted.
+    /// Floating-point operations, as if dense: of training, scoring and analyses; evaluations of a training are not
+    /// counted.
     pub flops: f64,
     /// Bytes of the artifacts they leave behind, headers not counted; weights that several of them draw alike count
     /// once, as artifacts are stored by content.
@@ -76,7 +78,7 @@ pub fn cost<'a>(jobs: impl IntoIterator<Item = &'a JobPlan>) -> Cost {
         cost.jobs += 1;
         cost.iterations += job.spec.iterations();
         if let Some(network) = networks.get(&job.spec) {
-            cost.flops += flops(&job.spec, network);
+            cost.flops += flops::executed(&job.spec, network) as f64;
             let kept = |out: &Output| *out != Output::Initial || drawn.insert(initialization(&job.spec));
             let outputs = job.spec.outputs().into_iter().filter(kept);
             cost.bytes += outputs.map(|out| bytes(&job.spec, network, out)).sum::<u64>();
@@ -111,15 +113,6 @@ impl Networks {
 fn initialization(job: &JobSpec) -> Option<String> {
     let JobSpec::Train(TrainJob { recipe, start, .. }) = job else { return None };
     Some(format!("{:?} {:?} {:?} {start:?}", recipe.model, recipe.data.shape, recipe.dtype))
-}
-
-fn flops(job: &JobSpec, network: &Architecture) -> f64 {
-    match job {
-        JobSpec::Train(train) => {
-            network.training_flops(train.recipe.train.batch) as f64 * job.iterations() as f64
-        }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::Connectivity(_) => 0.0,
-    }
 }
 
 fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {

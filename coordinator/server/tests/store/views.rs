@@ -33,6 +33,9 @@ scenarios!(
     jobs_are_found_by_round_and_by_result,
     sweeps_are_listed,
     lines_between_solutions_show_their_barrier,
+    a_transferred_ticket_is_measured_by_its_own_dense_network,
+    what_a_network_does_before_it_is_trained_is_shown,
+    sharing_shows_in_what_a_sweep_cost,
 );
 
 const ACCURACIES: [[f64; 8]; 2] =
@@ -76,7 +79,7 @@ fn masked(job: &JobRow, round: u32) -> Outcome {
         layer("fc_layers.1.weight", 32, true),
         layer("fc.weight", 40, false),
     ];
-    Outcome { summary: Summary::Mask(MaskSummary { layers }), ..outcome(job) }
+    Outcome { summary: Summary::Mask(MaskSummary { layers, ..MaskSummary::default() }), ..outcome(job) }
 }
 
 /// Does every job of a sweep with the numbers above.
@@ -338,6 +341,96 @@ small | 1 | 1 | ticket | 0 | loss | train | nat | lower | 2 | 50 | 0.700000
     .await;
 }
 
+/// Accuracies of the trial's own rounds 0 and 1, of the same on another data set, of both controls of round 1.
+const TRANSFERRED: [[f64; 6]; 2] =
+    [[0.90, 0.92, 0.80, 0.82, 0.70, 0.60], [0.94, 0.90, 0.84, 0.80, 0.72, 0.66]];
+
+async fn a_transferred_ticket_is_measured_by_its_own_dense_network(place: &Place) {
+    let mut world = World::new(place).await;
+    let (before, _) = SWEEP.split_once("[branch]").unwrap();
+    let branches = "[branch]\nreinit = { rounds = 1 }\n\
+                    transfer = { rounds = [0, 1], data = { set = \"fashion_mnist\" } }\n\
+                    again = { kind = \"reinit\", of = \"transfer\", rounds = 1 }";
+    let sweep = world.submit(&format!("{before}{branches}").replace("rounds = 2", "rounds = 1")).await;
+    let mut writes = Vec::new();
+    for round in &sweep.rounds {
+        let seed = sweep.trials.iter().find(|trial| trial.id == round.trial).unwrap().seed;
+        let column = match (round.branch.as_str(), round.round) {
+            ("", round) => round,
+            ("transfer", round) => 2 + round,
+            ("reinit", _) => 4,
+            _ => 5,
+        };
+        let value = TRANSFERRED[seed as usize - 1][column as usize];
+        for id in round.mask.into_iter().chain(round.train.iter().copied()) {
+            if world.attempt(id) != Attempt(0) {
+                continue;
+            }
+            let row = sweep.jobs.iter().find(|job| job.id == id).unwrap();
+            let mut outcome = if Some(id) == round.mask { masked(row, round.round) } else { outcome(row) };
+            if let Summary::Train(train) = &mut outcome.summary {
+                train.last = vec![measure("accuracy", Split::Test, value)];
+            }
+            writes.extend([world.lease(&[id]), world.start(id), world.finish(row, outcome)]);
+        }
+    }
+    world.commit(&writes).await.unwrap();
+    shows(
+        &world,
+        "select course, branch, round, mean, paired_dense, paired_reinit, share_matching from ticket_curve
+         order by course, branch, round",
+        "
+ |  | 0 | 0.920000 | 0.000000 | null | 1.000000
+ |  | 1 | 0.910000 | -0.010000 | 0.200000 | 1.000000
+ | reinit | 1 | 0.710000 | -0.210000 | null | 0.000000
+transfer | again | 1 | 0.630000 | -0.190000 | null | 0.000000
+transfer | transfer | 0 | 0.820000 | 0.000000 | null | 1.000000
+transfer | transfer | 1 | 0.810000 | -0.010000 | 0.180000 | 1.000000
+",
+    )
+    .await;
+    let stored = world.store.rounds(&[sweep.trials[0].id]).await.unwrap();
+    let courses: Vec<_> = stored.iter().map(|round| (round.branch.as_str(), round.course.as_str())).collect();
+    assert!(courses.contains(&("again", "transfer")) && courses.contains(&("reinit", "")), "{courses:?}");
+}
+
+async fn what_a_network_does_before_it_is_trained_is_shown(place: &Place) {
+    let mut world = World::new(place).await;
+    let job = world.submit(SWEEP).await.jobs.remove(0);
+    world.begin(&job).await;
+    let point = |iterations: &[u64], values: &[f64]| Series {
+        name: "accuracy".into(),
+        split: Split::Test,
+        iterations: iterations.to_vec(),
+        values: values.to_vec(),
+    };
+    let series = vec![point(&[0, 50], &[0.11, 0.8])];
+    world.commit(&[Write::Metrics { job: job.id, attempt: Attempt(1), batch: 1, series }]).await.unwrap();
+    shows(
+        &world,
+        "select sweep, trial, kind, round, metric, split, iteration, value from untrained_result",
+        "\nsmall | 1 | ticket | 0 | accuracy | test | 0 | 0.110000\n",
+    )
+    .await;
+}
+
+/// 14 trainings of 100 iterations a sweep: of each of two seeds 1 dense, 2 tickets, 4 reinits, 1 random; masks cost nothing
+/// here. The other sweep takes the two dense networks over.
+async fn sharing_shows_in_what_a_sweep_cost(place: &Place) {
+    let mut world = finished(place).await;
+    let other = world.submit(&SWEEP.replace("small", "other").replace("rate = 0.5", "rate = 0.4")).await;
+    finish(&mut world, &other).await;
+    shows(
+        &world,
+        "select sweep, asked_iterations, run_iterations, run_flops, run_theoretical_flops from sweep_cost order by sweep",
+        "
+other | 1600 | 1400 | 14000000.000000 | 14000000.000000
+small | 1600 | 1600 | 16000000.000000 | 16000000.000000
+",
+    )
+    .await;
+}
+
 /// Alone, a round costs all its ancestors; on top, what nobody had trained before it.
 async fn cost_is_counted_alone_and_on_top(place: &Place) {
     let mut world = finished(place).await;
@@ -461,7 +554,7 @@ ticket | 0 | 2 | 1 | train | done
          from job_result r join round_job j on j.job = r.job and j.fingerprint = r.fingerprint
          where j.trial = 1 and j.kind = 'ticket' and j.round = 1 order by j.ordinal",
         "
-prune | null | null | null | null | 3192 | 6344 | 6304 | cpu-lanes | cpu | 1 | 1 | 2.11.0 | AVX512 | 0.1.0
+prune | null | 0.000000 | 0.000000 | null | 3192 | 6344 | 6304 | cpu-lanes | cpu | 1 | 1 | 2.11.0 | AVX512 | 0.1.0
 train | 100 | 1000000.000000 | 2.000000 | 50 | null | null | null | cpu-lanes | cpu | 1 | 1 | 2.11.0 | AVX512 | 0.1.0
 ",
     )

@@ -114,6 +114,18 @@ pub(super) fn multiply_adds(layers: &[Layer]) -> u64 {
     layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.multiply_adds()))
 }
 
+/// Multiply-adds of each weight tensor of `layers` for one example, by name.
+pub(super) fn by_weight(layers: &[Layer]) -> Vec<(String, u64)> {
+    let one = |layer: &Layer| match layer {
+        Layer::Residual { body, shortcut } => [by_weight(body), by_weight(shortcut)].concat(),
+        _ => {
+            let weights = layer.tensors().into_iter().filter(|tensor| tensor.role == Role::Weight);
+            weights.map(|tensor| (tensor.name, layer.multiply_adds())).collect()
+        }
+    };
+    layers.iter().flat_map(one).collect()
+}
+
 /// Weight `[outputs, inputs, …]` and bias of a layer. What a filter sees or feeds counts at each of its places.
 fn linear(name: &str, shape: Vec<u32>, bias: bool) -> Vec<Parameter> {
     let places: u32 = shape[2..].iter().product();

@@ -125,6 +125,11 @@ impl Architecture {
         layer::multiply_adds(&self.layers)
     }
 
+    /// The share of each weight tensor in [`Architecture::multiply_adds`], by name.
+    pub fn multiply_adds_by_weight(&self) -> Vec<(String, u64)> {
+        layer::by_weight(&self.layers)
+    }
+
     /// Floating-point operations of one training iteration of `batch` examples: forward, and backward at twice the
     /// forward cost, two operations per multiply-add.
     pub fn training_flops(&self, batch: u32) -> u64 {

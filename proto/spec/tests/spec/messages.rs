@@ -147,12 +147,21 @@ fn summary() -> impl Strategy<Value = Summary> {
         .prop_map(|stop| stop.map(|(iteration, measures)| EarlyStop { iteration, measures }));
     let train = (vec(measure(), 0..4), early_stop, any::<u64>(), any::<u64>(), finite()).prop_map(
         |(last, early_stop, iterations, flops, device_seconds)| {
-            Summary::Train(TrainSummary { last, early_stop, iterations, flops, device_seconds })
+            let theoretical_flops = flops / 2;
+            Summary::Train(TrainSummary {
+                last,
+                early_stop,
+                iterations,
+                flops,
+                theoretical_flops,
+                device_seconds,
+            })
         },
     );
     let layer = (".{0,12}", any::<u64>(), any::<u64>(), any::<bool>())
         .prop_map(|(name, living, total, prunable)| LayerCount { name, living, total, prunable });
-    let mask = vec(layer, 0..4).prop_map(|layers| Summary::Mask(MaskSummary { layers }));
+    let mask = vec(layer, 0..4)
+        .prop_map(|layers| Summary::Mask(MaskSummary { layers, flops: 7, device_seconds: 0.5 }));
     let point = (float(), float(), select(vec![Split::Train, Split::Validation, Split::Test])).prop_map(
         |(loss, part, split)| {
             let alpha = if part.is_finite() { part } else { 0.0 };
@@ -160,7 +169,7 @@ fn summary() -> impl Strategy<Value = Summary> {
         },
     );
     let connectivity = (vec(point, 0..4), finite()).prop_map(|(curve, device_seconds)| {
-        Summary::Connectivity(ConnectivitySummary { curve, device_seconds })
+        Summary::Connectivity(ConnectivitySummary { curve, flops: 7, device_seconds })
     });
     prop_oneof![train, mask, connectivity]
 }

@@ -207,7 +207,7 @@ fn finished(job: u64, outputs: BTreeMap<Output, OutputFile>) -> Event {
         worker: "0".to_owned(),
         data: None,
     };
-    let summary = Summary::Mask(MaskSummary { layers: Vec::new() });
+    let summary = Summary::Mask(MaskSummary::default());
     Event::Finished { job: JobId(job), outputs, summary, provenance }
 }
 

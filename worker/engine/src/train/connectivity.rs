@@ -12,7 +12,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::{
     JobId,
     arch::Architecture,
-    job::{BatchStatistics, ConnectivityJob, Input, Output},
+    flops,
+    job::{BatchStatistics, ConnectivityJob, Input, JobSpec, Output},
     outcome::{ConnectivitySummary, CurvePoint, Provenance, Split, Summary},
     slot::{Event, StageJob},
 };
@@ -62,7 +63,8 @@ impl Line {
             Ok(None) => {}
             Ok(Some(curve)) => {
                 let device_seconds = begun.elapsed().as_secs_f64();
-                let summary = Summary::Connectivity(ConnectivitySummary { curve, device_seconds });
+                let flops = flops::executed(&JobSpec::Connectivity(self.spec), &self.architecture);
+                let summary = Summary::Connectivity(ConnectivitySummary { curve, flops, device_seconds });
                 let (job, provenance) = (self.job, self.provenance);
                 link.emit(Event::Finished { job, outputs: [].into(), summary, provenance });
             }

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{path::PathBuf, sync::Arc};
 use tch::Tensor;
-use tombola_spec::{JobId, job::TrainJob};
+use tombola_spec::{JobId, job::TrainJob, outcome::LayerCount};
 
 /// A job in training.
 pub(crate) struct Lane {
@@ -22,6 +22,8 @@ pub(crate) struct Lane {
     pub(crate) train_rows: Arc<Vec<u32>>,
     /// The weights it starts from, where they are drawn after others or in part.
     pub(crate) drawn: Option<Tensor>,
+    /// What lives of each weight tensor; empty = everything.
+    pub(crate) living: Vec<LayerCount>,
     /// Iterations done, from the start of the schedule.
     pub(crate) iteration: u64,
     /// Updates since the optimizer was fresh.
@@ -54,6 +56,7 @@ impl Lane {
             folder,
             train_rows,
             drawn: None,
+            living: Vec::new(),
             iteration: 0,
             updates: 0,
             history: History::default(),

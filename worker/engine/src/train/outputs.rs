@@ -18,6 +18,7 @@ use tch::{Kind, Tensor};
 use tombola_spec::{
     Fingerprint, JobId,
     arch::Architecture,
+    flops,
     job::{JobSpec, Output, Start, Stream},
     outcome::{Provenance, Summary, TrainSummary},
     settings::Model,
@@ -121,11 +122,13 @@ fn output_file(
 
 fn summary(lane: &Lane, architecture: &Architecture) -> TrainSummary {
     let iterations = lane.to().saturating_sub(lane.from());
+    let flops = flops::executed(&JobSpec::Train(lane.spec.clone()), architecture);
     TrainSummary {
         last: lane.history.points.last().map(|last| last.measures.clone()).unwrap_or_default(),
         early_stop: lane.history.early_stop(),
         iterations,
-        flops: architecture.training_flops(lane.spec.recipe.train.batch).saturating_mul(iterations),
+        flops,
+        theoretical_flops: flops::theoretical(flops, architecture, &lane.living),
         device_seconds: lane.seconds,
     }
 }

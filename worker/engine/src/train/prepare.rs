@@ -54,6 +54,7 @@ pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) 
         None => inputs.start(lane, mask.as_ref())?,
     };
     lane.saved = lane.iteration;
+    lane.living = mask.as_ref().map_or_else(Vec::new, |mask| mask.counts().layers);
     let mask = mask.map(|mask| values::mask_of(&mask, &inputs.layout, inputs.kind)).transpose()?;
     if let Some(mask) = &mask {
         apply(mask, &memory, &inputs.layout)?;

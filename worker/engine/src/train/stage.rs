@@ -20,11 +20,11 @@ use crate::{
     prune::{Subject, prune, run_join, run_random_mask},
     simd,
 };
-use std::{path::PathBuf, thread};
+use std::{path::PathBuf, thread, time::Instant};
 use tombola_spec::{
-    Digest,
+    Digest, flops,
     job::{Input, JobSpec, Output, PruneJob, Scored, TrainJob},
-    outcome::{Provenance, Summary},
+    outcome::{MaskSummary, Provenance, Summary},
     slot::{Event, OutputFile, Stage, StageJob},
     worker::Plan,
 };
@@ -143,6 +143,7 @@ impl Engine {
 
     /// A mask, as the event that ends its job; `None` if it was stopped.
     fn make_mask(&mut self, stage: &Stage, job: &StageJob, link: &dyn Link) -> Result<Option<Event>> {
+        let begun = Instant::now();
         let (network, mask, plan, data) = match &job.spec {
             JobSpec::Prune(spec) => {
                 let (Some(mask), data) = self.prune(job, spec, link)? else { return Ok(None) };
@@ -161,11 +162,14 @@ impl Engine {
             }
         };
         let file = outputs::output_path(&stage.folder, job.job, Output::Mask);
-        let saved = mask.save(&network.architecture()?, &file)?;
+        let architecture = network.architecture()?;
+        let saved = mask.save(&architecture, &file)?;
+        let (flops, device_seconds) =
+            (flops::executed(&job.spec, &architecture), begun.elapsed().as_secs_f64());
         Ok(Some(Event::Finished {
             job: job.job,
             outputs: [(Output::Mask, OutputFile { file, digest: saved.digest, bytes: saved.bytes })].into(),
-            summary: Summary::Mask(mask.counts()),
+            summary: Summary::Mask(MaskSummary { flops, device_seconds, ..mask.counts() }),
             provenance: self.provenance(plan, 1, data),
         }))
     }

@@ -289,15 +289,17 @@ fn summary(spec: &JobSpec) -> Summary {
             early_stop: None,
             iterations: spec.iterations(),
             flops: 1,
+            theoretical_flops: 1,
             device_seconds: 1.0,
         }),
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();
-            Summary::Connectivity(ConnectivitySummary { curve, device_seconds: 1.0 })
+            Summary::Connectivity(ConnectivitySummary { curve, flops: 0, device_seconds: 1.0 })
         }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => Summary::Mask(MaskSummary {
             layers: vec![LayerCount { name: "fc.weight".to_owned(), living: 1, total: 2, prunable: true }],
+            ..MaskSummary::default()
         }),
     }
 }

@@ -157,6 +157,7 @@ impl<'a> Finished<'a> {
         let how = &outcome.provenance;
         result.extend(row![how.plan.as_str(), how.device.as_str(), how.threads, how.width]);
         result.extend(row![how.libtorch.as_str(), how.capability.as_str(), how.worker.as_str(), how.data]);
+        result.extend(row![theoretical_flops(&outcome.summary)]);
         self.results.push(result);
     }
 
@@ -175,7 +176,7 @@ impl<'a> Finished<'a> {
     }
 
     fn connectivity(&mut self, job: JobId, line: &'a ConnectivitySummary, result: &mut Vec<Arg<'a>>) {
-        result.extend(row![Arg::Null, Arg::Null, line.device_seconds, Arg::Null]);
+        result.extend(row![Arg::Null, line.flops as f64, line.device_seconds, Arg::Null]);
         result.extend(row![Arg::Null, Arg::Null, Arg::Null]);
         for point in &line.curve {
             let (bn, split) = (point.bn.name(), point.split.name());
@@ -187,10 +188,28 @@ impl<'a> Finished<'a> {
         let living: u64 = mask.layers.iter().map(|layer| layer.living).sum();
         let total: u64 = mask.layers.iter().map(|layer| layer.total).sum();
         let prunable: u64 = mask.layers.iter().filter(|layer| layer.prunable).map(|layer| layer.total).sum();
-        result.extend(row![Arg::Null, Arg::Null, Arg::Null, Arg::Null, living, total, prunable]);
+        result.extend(row![
+            Arg::Null,
+            mask.flops as f64,
+            mask.device_seconds,
+            Arg::Null,
+            living,
+            total,
+            prunable
+        ]);
         for (ordinal, layer) in (0u32..).zip(&mask.layers) {
             let name = layer.name.as_str();
             self.layers.push(row![job, ordinal, name, layer.living, layer.total, layer.prunable]);
         }
     }
+}
+
+/// Only training can leave out what does not live.
+fn theoretical_flops(summary: &Summary) -> f64 {
+    let flops = match summary {
+        Summary::Train(train) => train.theoretical_flops,
+        Summary::Mask(mask) => mask.flops,
+        Summary::Connectivity(line) => line.flops,
+    };
+    flops as f64
 }

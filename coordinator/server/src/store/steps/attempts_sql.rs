@@ -154,11 +154,13 @@ pub(super) const RESULTS: Verb = Verb {
         ("capability", Text),
         ("worker", Text),
         ("data", Text),
+        ("theoretical_flops", Float),
     ],
     sql: "insert into results (job, iterations, flops, device_seconds, early_stop_iteration, living, total, prunable,
-            plan, device, threads, width, libtorch, capability, worker, data)
+            plan, device, threads, width, libtorch, capability, worker, data, theoretical_flops)
           select v.job, v.iterations, v.flops, v.device_seconds, v.early_stop_iteration, v.living, v.total,
-            v.prunable, v.plan, v.device, v.threads, v.width, v.libtorch, v.capability, v.worker, v.data from {v}",
+            v.prunable, v.plan, v.device, v.threads, v.width, v.libtorch, v.capability, v.worker, v.data, v.theoretical_flops
+          from {v}",
     expect: Each,
 };
 

@@ -308,6 +308,7 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
                 early_stop: None,
                 iterations: spec.iterations(),
                 flops: 1000,
+                theoretical_flops: 1000,
                 device_seconds: 0.5,
             })
         }
@@ -317,7 +318,7 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();
-            Summary::Connectivity(ConnectivitySummary { curve, device_seconds: 1.0 })
+            Summary::Connectivity(ConnectivitySummary { curve, flops: 0, device_seconds: 1.0 })
         }
     };
     let provenance = Provenance {
@@ -338,5 +339,5 @@ fn masked(network: &Network, round: u32) -> Summary {
     let layer = |name: String, total: u64| LayerCount { name, living: total >> round, total, prunable: true };
     let weights = architecture.weights();
     let layers = weights.iter().map(|weight| layer(weight.name.clone(), weight.len() as u64)).collect();
-    Summary::Mask(MaskSummary { layers })
+    Summary::Mask(MaskSummary { layers, ..MaskSummary::default() })
 }

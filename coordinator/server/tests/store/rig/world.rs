@@ -332,18 +332,20 @@ pub(crate) fn outcome(job: &JobRow) -> Outcome {
             early_stop: None,
             iterations: job.spec.iterations(),
             flops: 1_000_000,
+            theoretical_flops: 1_000_000,
             device_seconds: 2.0,
         }),
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();
-            Summary::Connectivity(ConnectivitySummary { curve, device_seconds: 1.0 })
+            Summary::Connectivity(ConnectivitySummary { curve, flops: 0, device_seconds: 1.0 })
         }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => {
             let layer =
                 |name: &str, living, prunable| LayerCount { name: name.into(), living, total: 100, prunable };
             Summary::Mask(MaskSummary {
                 layers: vec![layer("a.weight", 50, true), layer("b.weight", 100, false)],
+                ..MaskSummary::default()
             })
         }
     };

@@ -278,5 +278,5 @@ fn outcome(job: &LeasedJob) -> Box<Outcome> {
         worker: "0".to_owned(),
         data: None,
     };
-    Box::new(Outcome { outputs, summary: Summary::Mask(MaskSummary { layers: Vec::new() }), provenance })
+    Box::new(Outcome { outputs, summary: Summary::Mask(MaskSummary::default()), provenance })
 }

@@ -53,7 +53,7 @@ pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: loss(0), error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();
-            let summary = ConnectivitySummary { curve, device_seconds: 0.1 };
+            let summary = ConnectivitySummary { curve, flops: 0, device_seconds: 0.1 };
             Ok((Files::new(), Summary::Connectivity(summary)))
         }
         JobSpec::Prune(prune) => {
@@ -95,6 +95,7 @@ fn train_summary(spec: &JobSpec) -> TrainSummary {
         early_stop: Some(EarlyStop { iteration: to, measures }),
         iterations: to.saturating_sub(from),
         flops: 0,
+        theoretical_flops: 0,
         device_seconds: 0.0,
     }
 }
@@ -136,7 +137,7 @@ fn mask(spec: &JobSpec, layers: Vec<LayerCount>) -> io::Result<(Files, Summary)>
     let mut bytes = text(spec, Output::Mask);
     let lines = layers.iter().map(|layer| format!("\n{} {}", layer.living, layer.prunable));
     lines.for_each(|line| bytes.extend(line.into_bytes()));
-    Ok(([(Output::Mask, bytes)].into(), Summary::Mask(MaskSummary { layers })))
+    Ok(([(Output::Mask, bytes)].into(), Summary::Mask(MaskSummary { layers, ..MaskSummary::default() })))
 }
 
 /// How it was "computed".

@@ -1,0 +1,72 @@
+//! Floating-point operations of jobs: two for each multiply-add of convolution and linear layers, as ShrinkBench counts
+//! (arXiv 2003.03033, section 5.2); what a network does beside is not counted, nor are the evaluations of a training.
+//!
+//! A backward pass counts twice its forward pass. A second derivative is a backward pass through both.
+
+use crate::{
+    arch::Architecture,
+    job::{BatchStatistics, ConnectivityJob, JobSpec, PruneJob},
+    outcome::{LayerCount, Split},
+    settings::{Criterion, Data},
+};
+
+/// Operations that dense arithmetic executes for a whole job of this network.
+pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
+    match job {
+        JobSpec::Train(train) => {
+            network.training_flops(train.recipe.train.batch).saturating_mul(job.iterations())
+        }
+        JobSpec::Prune(prune) => forward(network).saturating_mul(scoring_passes(prune)),
+        JobSpec::RandomMask(_) | JobSpec::Join(_) => 0,
+        JobSpec::Connectivity(line) => forward(network).saturating_mul(evaluated(line)),
+    }
+}
+
+/// Operations of a training that living weights alone need: of `flops` executed, each layer's share at its density.
+pub fn theoretical(flops: u64, network: &Architecture, layers: &[LayerCount]) -> u64 {
+    let costs = network.multiply_adds_by_weight();
+    let all: f64 = costs.iter().map(|(_, cost)| *cost as f64).sum();
+    let density = |name: &str| {
+        let layer = layers.iter().find(|layer| layer.name == name);
+        layer.map_or(1.0, |layer| layer.living as f64 / layer.total.max(1) as f64)
+    };
+    let living: f64 = costs.iter().map(|(name, cost)| *cost as f64 * density(name)).sum();
+    (flops as f64 * living / all.max(1.0)).round() as u64
+}
+
+/// Of one example.
+fn forward(network: &Architecture) -> u64 {
+    network.multiply_adds().saturating_mul(2)
+}
+
+/// Forward passes that scoring amounts to.
+fn scoring_passes(job: &PruneJob) -> u64 {
+    let examples = job
+        .data
+        .as_ref()
+        .map_or(0, |score| u64::from(score.per_class).saturating_mul(score.data.classes().into()));
+    match job.rule.criterion {
+        Criterion::Magnitude | Criterion::Random | Criterion::Deconstructed { .. } => 0,
+        Criterion::Snip | Criterion::Gradient => examples.saturating_mul(3),
+        // A gradient, and another one that is differentiated again.
+        Criterion::Grasp { .. } => examples.saturating_mul(3 + 9),
+        Criterion::Synflow { iterations, .. } => u64::from(iterations).saturating_mul(3),
+    }
+}
+
+/// Examples that an analysis sends forward.
+fn evaluated(job: &ConnectivityJob) -> u64 {
+    let data = &job.recipe.data;
+    let points = job.points().into_iter().map(|(.., split)| of(data, split));
+    let recomputed = job.bn.contains(&BatchStatistics::Recompute);
+    let statistics = if recomputed { u64::from(job.alphas) * of(data, Split::Train) } else { 0 };
+    points.fold(statistics, u64::saturating_add)
+}
+
+fn of(data: &Data, split: Split) -> u64 {
+    u64::from(match split {
+        Split::Train => data.train_examples(),
+        Split::Validation => data.validation,
+        Split::Test => data.shape.test,
+    })
+}
