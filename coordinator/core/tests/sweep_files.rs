@@ -31,6 +31,7 @@ fn every_sweep_that_ships_can_be_planned() {
         "demo",
         "lmc-lenet",
         "lmc-resnet20",
+        "lmc-resnet20-short",
         "lth-conv2",
         "lth-conv4",
         "lth-conv6",
@@ -38,9 +39,15 @@ fn every_sweep_that_ships_can_be_planned() {
         "lth-lenet-short",
         "lth-resnet18",
         "lth-vgg19",
+        "oneshot-lenet",
+        "optimizers-lenet",
+        "rewinding-resnet20",
         "sanity-resnet20",
+        "signs-lenet",
         "synflow-lenet",
         "synflow-vgg16",
+        "transfer-lenet",
+        "transfer-vgg19",
     ];
     assert_eq!(names, ships);
 }
