@@ -98,7 +98,7 @@ fn lines_chart(results: &ResultsResponse, of: Panel<'_>) -> String {
     for (line, LinePoint { alpha, error, .. }) in points.filter(|(line, _)| panel(line) == of) {
         add(&mut series, format!("{}, round {}", name(line), line.round), (*alpha, 100.0 * error));
     }
-    Chart { x: "α", y: "error, %", series: &series, bound: None }.svg()
+    Chart { x: "α", log: false, y: "error, %", from_zero: true, series: &series, bound: None }.svg()
 }
 
 /// Barrier and gap to dense against the rewind step where that is an axis, else against the round.
@@ -122,7 +122,15 @@ fn barrier_chart(results: &ResultsResponse, of: Panel<'_>, barriers: &[(&LineNam
         series.points.sort_by(|a, b| a.0.total_cmp(&b.0));
     }
     let x = if by_step { "rewind step, iterations" } else { "round" };
-    Chart { x, y: "percentage points", series: &series, bound: Some((STABLE, "stable")) }.svg()
+    Chart {
+        x,
+        log: false,
+        from_zero: true,
+        y: "percentage points",
+        series: &series,
+        bound: Some((STABLE, "stable")),
+    }
+    .svg()
 }
 
 fn add(series: &mut Vec<Series>, name: String, point: (f64, f64)) {

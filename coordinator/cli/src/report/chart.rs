@@ -22,8 +22,12 @@ pub(super) struct Series {
 pub(super) struct Chart<'a> {
     /// Names of the axes.
     pub(super) x: &'a str,
+    /// Whether x, then positive, has a logarithmic axis.
+    pub(super) log: bool,
     pub(super) y: &'a str,
     pub(super) series: &'a [Series],
+    /// Whether y begins at 0.
+    pub(super) from_zero: bool,
     /// A value of y to compare with, and what it means.
     pub(super) bound: Option<(f64, &'a str)>,
 }
@@ -38,8 +42,10 @@ impl Chart<'_> {
         let right = right(self.series.iter().map(|series| series.name.as_str()));
         let bound = self.bound.map(|(bound, _)| bound);
         let xs = range(points().map(|point| point.0), []);
-        let ys = range(points().map(|point| point.1).chain(bound), [0.0]);
-        let (x, y) = (Scale::linear(xs, (LEFT, right)), Scale::linear(ys, (HEIGHT - BOTTOM, TOP)));
+        let ys = points().map(|point| point.1).chain(bound);
+        let ys = if self.from_zero { range(ys, [0.0]) } else { range(ys, []) };
+        let across = if self.log { Scale::log } else { Scale::linear };
+        let (x, y) = (across(xs, (LEFT, right)), Scale::linear(ys, (HEIGHT - BOTTOM, TOP)));
         let mut drawing = Drawing { right, x, y, svg: String::new() };
         drawing.axes(self, xs, ys);
         for (index, series) in self.series.iter().enumerate() {
@@ -88,7 +94,8 @@ impl Drawing {
             self.put(&format!("<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right:.1}\"/>"));
             self.text((LEFT - 8.0, y + 4.0), "end", &tick(value));
         }
-        for value in ticks(xs, 8.0) {
+        let marks = if chart.log { decades(xs) } else { ticks(xs, 8.0) };
+        for value in marks {
             let x = self.x.at(value);
             self.put(&format!("<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/>"));
             self.text((x, bottom + 18.0), "middle", &tick(value));
@@ -128,8 +135,19 @@ impl Drawing {
     }
 }
 
+/// 1, 2, 5 times powers of ten inside the axis; powers alone where those are many.
+fn decades((from, to): (f64, f64)) -> Vec<f64> {
+    let powers = from.log10().floor() as i32..=to.log10().ceil() as i32;
+    let steps: &[f64] = if powers.clone().count() > 5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let all = powers.flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+    all.filter(|value| (from..=to).contains(value)).collect()
+}
+
 /// Without the digits that rounding leaves behind.
 fn tick(value: f64) -> String {
+    if value.abs() >= 1e5 {
+        return format!("{value:.0e}");
+    }
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -142,7 +160,15 @@ mod tests {
     fn a_chart_names_its_lines_and_its_bound() {
         let series = |name: &str, y| Series { name: name.into(), points: vec![(0.0, y), (1.0, y + 1.0)] };
         let series = [series("a<b", 0.0), series("flat", 0.5)];
-        let svg = Chart { x: "round", y: "points", series: &series, bound: Some((2.0, "stable")) }.svg();
+        let svg = Chart {
+            x: "round",
+            log: false,
+            y: "points",
+            series: &series,
+            from_zero: true,
+            bound: Some((2.0, "stable")),
+        }
+        .svg();
         for part in [">a&lt;b</text>", ">flat</text>", ">stable</text>", ">round</text>", ">points</text>"] {
             assert!(svg.contains(part), "{part} in {svg}");
         }
@@ -151,9 +177,9 @@ mod tests {
 
     #[test]
     fn one_point_makes_a_chart_and_none_makes_nothing() {
-        let one = [Series { name: "one".into(), points: vec![(0.0, 0.0)] }];
-        let svg = Chart { x: "x", y: "y", series: &one, bound: None }.svg();
+        let one = [Series { name: "one".into(), points: vec![(3.0, 0.0)] }];
+        let svg = Chart { x: "x", log: true, y: "y", series: &one, from_zero: true, bound: None }.svg();
         assert!(svg.contains("<circle") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
-        assert_eq!(Chart { x: "x", y: "y", series: &[], bound: None }.svg(), "");
+        assert_eq!(Chart { x: "x", log: false, y: "y", series: &[], from_zero: true, bound: None }.svg(), "");
     }
 }

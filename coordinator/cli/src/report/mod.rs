@@ -3,10 +3,13 @@
 pub(crate) mod barrier;
 mod canvas;
 mod chart;
+mod cost;
 pub(crate) mod html;
 mod plot;
 mod scale;
+mod stops;
 pub(crate) mod table;
+mod transfer;
 
 use std::cmp::Ordering;
 use tombola_wire::v1::{CurvePoint, ResultsResponse, RunPoint};
@@ -37,6 +40,7 @@ impl Line {
         let kind = match self.kind.as_str() {
             "ticket" => "ticket",
             "random_mask" => "random mask",
+            "pretrain" => "before, on another task",
             other => other,
         };
         // A branch called like its kind needs no second name.

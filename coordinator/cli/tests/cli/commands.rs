@@ -46,7 +46,7 @@ mod looking {
         let rig = rig();
         insta::assert_snapshot!(rig.shown(&["report", "lenet", "--file", "page.html"]));
         let page = std::fs::read_to_string(rig.folder().join("page.html")).unwrap();
-        assert!(page.contains("<title>lenet</title>") && page.matches("<circle").count() == 10);
+        assert!(page.contains("<title>lenet</title>") && page.matches("r=\"2.4\"").count() == 10);
         assert_eq!(rig.run(&["report", "lenet", "--file", "no/such/folder/page.html"]).code, 1);
     }
 

@@ -3,7 +3,7 @@
 use super::Sweeps;
 use crate::{
     Error,
-    store::views::{self, BarrierRow, CurveRow, Failed, LineRow, RunRow},
+    store::views::{self, BarrierRow, CurveRow, Failed, LineRow, RunRow, Work},
 };
 use tombola_wire::v1;
 
@@ -14,11 +14,18 @@ impl Sweeps {
     pub(super) async fn results_of(&self, what: &str) -> Result<v1::ResultsResponse, Error> {
         let name = self.find(what).await?.name;
         let store = self.store.as_ref();
-        let curve = views::curve(store, &name).await?.into_iter().map(point).collect();
+        let costs = views::costs(store, &name).await?;
+        let priced = |row: CurveRow| {
+            let cost = costs.get(&(row.group.clone(), row.branch.clone(), row.round));
+            v1::CurvePoint { cost: cost.copied().map(work), ..point(row) }
+        };
+        let curve = views::curve(store, &name).await?.into_iter().map(priced).collect();
+        let (asked, run_for) = views::sweep_cost(store, &name).await?;
+        let cost = Some(v1::SweepCost { asked: Some(work(asked)), run: Some(work(run_for)) });
         let runs = views::runs(store, &name).await?.into_iter().map(run).collect();
         let lines = views::line_points(store, &name).await?.into_iter().map(line_point).collect();
         let barriers = views::barriers(store, &name).await?.into_iter().map(barrier).collect();
-        Ok(v1::ResultsResponse { curve, runs, sql: views::curve_sql(&name), lines, barriers })
+        Ok(v1::ResultsResponse { curve, runs, sql: views::curve_sql(&name), lines, barriers, cost })
     }
 
     pub(super) async fn failures_of(&self, what: &str) -> Result<v1::FailuresResponse, Error> {
@@ -29,8 +36,8 @@ impl Sweeps {
 }
 
 fn point(row: CurveRow) -> v1::CurvePoint {
-    let CurveRow { group, branch, kind, round, density, seeds, runs, mean, sd, min, max, early_stop } = row;
-    let early_stop_iteration = early_stop;
+    let CurveRow { group, branch, kind, round, density, seeds, runs, mean, sd, min, max, .. } = row;
+    let CurveRow { early_stop: early_stop_iteration, course, over_dense, .. } = row;
     v1::CurvePoint {
         group,
         branch,
@@ -44,7 +51,15 @@ fn point(row: CurveRow) -> v1::CurvePoint {
         min,
         max,
         early_stop_iteration,
+        course,
+        over_dense,
+        cost: None,
     }
+}
+
+fn work(work: Work) -> v1::Cost {
+    let Work { iterations, flops, theoretical_flops, device_seconds } = work;
+    v1::Cost { iterations: iterations.round() as u64, flops, theoretical_flops, device_seconds }
 }
 
 fn run(row: RunRow) -> v1::RunPoint {

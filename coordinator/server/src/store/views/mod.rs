@@ -3,11 +3,13 @@
 //! Whatever is told here, anybody can ask in SQL. Only the views of `migrations/README.md` are named, in SQL that both
 //! databases understand; the sweep's name is the only text that goes into a statement.
 
+mod costs;
 mod jobs;
 mod lines;
 mod results;
 mod sweeps;
 
+pub use costs::{Work, costs, sweep_cost};
 pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, places, provenance};
 pub use lines::{BarrierRow, LineRow, barriers, line_points};
 pub use results::{CurveRow, RunRow, curve, curve_sql, layers, measures, runs};

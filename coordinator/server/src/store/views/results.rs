@@ -31,6 +31,10 @@ pub struct CurveRow {
     pub max: f64,
     /// Mean over seeds of the early-stopping iteration; none without a validation split.
     pub early_stop: Option<f64>,
+    /// Branch whose settings it is trained by, empty for the trial's own.
+    pub course: String,
+    /// Mean difference to the dense network of its course.
+    pub over_dense: Option<f64>,
 }
 
 /// The statement that yields a sweep's curve, in the order of [`CurveRow`]'s fields.
@@ -38,7 +42,8 @@ pub fn curve_sql(sweep: &str) -> String {
     let sweep = quoted(sweep);
     format!(
         "\
-select settings_key, branch, kind, round, density, n_seeds, n_runs, mean, sd, min, max, early_stop_iteration
+select settings_key, branch, kind, round, density, n_seeds, n_runs, mean, sd, min, max, early_stop_iteration,
+       course, paired_dense
 from ticket_curve
 where sweep = {sweep} and metric = 'accuracy' and split = 'test' and at = 'last'
 order by settings_key, round, kind, branch"
@@ -61,6 +66,8 @@ pub async fn curve(store: &dyn Store, sweep: &str) -> Result<Vec<CurveRow>> {
             min: row.float(9)?,
             max: row.float(10)?,
             early_stop: row.maybe_float(11),
+            course: row.text(12)?.to_owned(),
+            over_dense: row.maybe_float(13),
         })
     };
     all(store, &curve_sql(sweep)).await?.iter().map(point).collect()
