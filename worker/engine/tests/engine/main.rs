@@ -16,4 +16,5 @@ mod real;
 mod resume;
 mod rig;
 mod subset;
+mod tensors;
 mod training;
