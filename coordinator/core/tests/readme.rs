@@ -31,6 +31,8 @@ fn documented(readme: &str) -> BTreeMap<String, String> {
 
 /// A sweep that leaves out whatever can be left out.
 fn least(data: &str, optimizer: &str, prune: &str) -> String {
+    // Masks of one round are compared with nothing.
+    let distance = if prune.contains("rounds") { "analysis.mask_distance = {}\n" } else { "" };
     format!(
         r#"name = "least"
 seeds = 1
@@ -41,7 +43,8 @@ prune = {{ scope = "global", {prune} }}
 branch.reinit = {{}}
 branch.random_mask = {{}}
 analysis.connectivity = {{}}
-"#
+analysis.collapse = {{}}
+{distance}"#
     )
 }
 
@@ -64,7 +67,8 @@ fn settings() -> BTreeMap<String, Option<String>> {
     for file in pruned.into_iter().chain(files) {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {
             let name = setting.name.replace(".reinit.", ".NAME.").replace(".random_mask.", ".NAME.");
-            let name = name.replace(".connectivity.", ".NAME.");
+            let name = name.replace(".connectivity.", ".NAME.").replace(".collapse.kind", ".NAME.kind");
+            let name = name.replace(".mask_distance.kind", ".NAME.kind");
             settings.insert(name, setting.is_default.then_some(setting.value));
         }
     }
@@ -104,8 +108,8 @@ fn its_examples_can_be_planned() {
     let plan = sweep::load(&format!("{whole}{analysis}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(
         plan.trials[0].analyses.len(),
-        5 * (2 + 3),
-        "two copies and three pairs; `random` has no round 0"
+        5 * (2 + 3) + 2 + 4 * 2,
+        "two copies and three pairs (`random` has no round 0), two searches, two masks at each of four rounds"
     );
     let (before, _) = whole.split_once("[axes]").unwrap();
     let plan =

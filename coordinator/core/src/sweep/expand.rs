@@ -201,7 +201,7 @@ impl Line {
         }
     }
 
-    fn stream(&self, branch: &str, copy: u32, round: u32) -> Stream {
+    pub(super) fn stream(&self, branch: &str, copy: u32, round: u32) -> Stream {
         Stream { seed: self.seed, branch: branch.to_owned(), copy, round, repeat: self.repeat }
     }
 
@@ -217,7 +217,7 @@ impl Line {
         Start::Init(self.stream("", 0, 0))
     }
 
-    fn drawn(&self) -> Drawn {
+    pub(super) fn drawn(&self) -> Drawn {
         Drawn { model: self.recipe.model.clone(), init: self.stream("", 0, 0) }
     }
 
@@ -245,7 +245,7 @@ impl Line {
         }
     }
 
-    fn score_data(&self, scoring: &Scoring, round: u32) -> ScoreData {
+    pub(super) fn score_data(&self, scoring: &Scoring, round: u32) -> ScoreData {
         let Scoring { per_class, balanced, seed, mode } = *scoring;
         let own = self.stream("", 0, round);
         let stream =

@@ -97,6 +97,8 @@ impl Networks {
             JobSpec::Prune(job) => job.network.clone(),
             JobSpec::RandomMask(job) => job.network.clone(),
             JobSpec::Connectivity(job) => job.recipe.network(),
+            JobSpec::Collapse(job) => job.network.clone(),
+            JobSpec::MaskDistance(job) => job.network.clone(),
         };
         if !self.0.contains_key(&network) {
             let architecture = network.architecture().ok()?;
@@ -117,7 +119,11 @@ fn flops(job: &JobSpec, network: &Architecture) -> f64 {
         JobSpec::Train(train) => {
             network.training_flops(train.recipe.train.batch) as f64 * job.iterations() as f64
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => 0.0,
+        JobSpec::Prune(_)
+        | JobSpec::RandomMask(_)
+        | JobSpec::Connectivity(_)
+        | JobSpec::Collapse(_)
+        | JobSpec::MaskDistance(_) => 0.0,
     }
 }
 

@@ -4,8 +4,8 @@ use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
     job::{
-        BatchStatistics, ConnectivityJob, Drawn, Input, JobSpec, Network, Output, Preserve, PruneJob,
-        RandomMaskJob, Scored, Start, Stream, TrainJob,
+        BatchStatistics, CollapseJob, ConnectivityJob, Drawn, Input, JobSpec, MaskDistanceJob, Network,
+        Output, Preserve, PruneJob, RandomMaskJob, Scored, Start, Stream, TrainJob,
     },
     outcome::Split,
     settings::{
@@ -207,6 +207,20 @@ pub(crate) fn connectivity() -> ConnectivityJob {
     ConnectivityJob { recipe: rewound().recipe, ends: [parent(2), parent(3)], alphas: 30, on, bn }
 }
 
+/// SynFlow's critical compression.
+pub(crate) fn collapse() -> CollapseJob {
+    let PruneJob { network, rule, weights, data, ties, .. } = synflow();
+    let Scored::Drawn(drawn) = weights else { panic!("SynFlow scores drawn weights") };
+    let (from, to, step, refine) = (0.0, 6.5, 0.25, 0.05);
+    CollapseJob { network, criterion: rule.criterion, drawn, data, ties, from, to, step, refine }
+}
+
+/// Of three rounds.
+pub(crate) fn mask_distance() -> MaskDistanceJob {
+    let masks = [5, 6, 7].map(|n| Input { job: parent(n), output: Output::Mask });
+    MaskDistanceJob { network: prune().network, masks: masks.into() }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -225,5 +239,7 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("inverted_movement", JobSpec::Prune(inverted_movement())),
         ("normalized", JobSpec::Train(normalized())),
         ("connectivity", JobSpec::Connectivity(connectivity())),
+        ("collapse", JobSpec::Collapse(collapse())),
+        ("mask_distance", JobSpec::MaskDistance(mask_distance())),
     ]
 }

@@ -15,6 +15,7 @@ mod random;
 mod real;
 mod resume;
 mod rig;
+mod searches;
 mod subset;
 mod tensors;
 mod training;

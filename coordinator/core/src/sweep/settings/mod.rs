@@ -21,7 +21,7 @@ use tombola_spec::{
 pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
-    prune::{SCOPES, SCORE_MODES, WHENS, describe_criterion, last},
+    prune::{SCOPES, SCORE_MODES, WHENS, describe_criterion, examples, last, read_criteria},
     train::{DTYPES, ORDERS},
 };
 
