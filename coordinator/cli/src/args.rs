@@ -62,5 +62,6 @@ pub(crate) enum Command {
     Workers(commands::workers::Workers),
     Drain(commands::drain::Drain),
     Fetch(commands::fetch::Fetch),
+    Data(commands::data::Data),
     Completions(commands::completions::Completions),
 }

@@ -31,6 +31,8 @@ fn documented(readme: &str) -> BTreeMap<String, String> {
 
 /// A sweep that leaves out whatever can be left out.
 fn least(data: &str, optimizer: &str, prune: &str) -> String {
+    // Masks of one round are compared with nothing.
+    let distance = if prune.contains("rounds") { "analysis.mask_distance = {}\n" } else { "" };
     format!(
         r#"name = "least"
 seeds = 1
@@ -44,7 +46,8 @@ branch.join = {{ rule = "union" }}
 branch.retrain = {{}}
 branch.random_mask = {{}}
 analysis.connectivity = {{}}
-"#
+analysis.collapse = {{}}
+{distance}"#
     )
 }
 
@@ -69,6 +72,8 @@ fn settings() -> BTreeMap<String, Option<String>> {
             let kinds = ["reinit", "inverted", "join", "retrain", "random_mask", "connectivity"];
             let general = |name: String, kind: &str| name.replace(&format!(".{kind}."), ".NAME.");
             let name = kinds.into_iter().fold(setting.name, general);
+            let name =
+                name.replace(".collapse.kind", ".NAME.kind").replace(".mask_distance.kind", ".NAME.kind");
             settings.insert(name, setting.is_default.then_some(setting.value));
         }
     }
@@ -108,8 +113,8 @@ fn its_examples_can_be_planned() {
     let plan = sweep::load(&format!("{whole}{analysis}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(
         plan.trials[0].analyses.len(),
-        5 * (2 + 3),
-        "two copies and three pairs; `random` has no round 0"
+        5 * (2 + 3) + 2 + 4 * 2,
+        "two copies and three pairs (`random` has no round 0), two searches, two masks at each of four rounds"
     );
     let (before, _) = whole.split_once("[branch]").unwrap();
     let plan = sweep::load(&format!("{before}{branches}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));

@@ -10,7 +10,7 @@ use tombola_core::{
 };
 use tombola_spec::{
     Fingerprint, Steps,
-    job::{JobSpec, Scored, Start, Stream, TrainJob, Values},
+    job::{Input, JobSpec, Scored, Start, Stream, TrainJob, Values},
     settings::Optimizer,
 };
 
@@ -855,6 +855,64 @@ mod analyses {
         };
         assert_eq!(pruning.weights, Scored::Trained(dense.train[0]));
         assert_eq!((ticket.origin, ticket.start), (dense.train[0], Steps::its(20)));
+    }
+
+    #[test]
+    fn a_search_is_one_job_for_each_criterion_and_scores_what_pruning_at_initialization_would() {
+        let prune = "when = \"init\", density = 0.1, criterion = \"snip\"";
+        let search =
+            "analysis.collapse = { criteria = [\"synflow\", \"snip\"], log10 = \"1..=3\", step = 0.5 }";
+        let plan = load(&file("[1, 2]", "", search).replace("rate = 0.2, rounds = 3", prune));
+        for trial in &plan.trials {
+            assert_eq!(places(trial), [("", 0, 0, [0, 0]), ("", 0, 0, [1, 1])]);
+            let searches: Vec<_> = trial.analyses.iter().map(|analysis| job(&plan, analysis.job)).collect();
+            let [JobSpec::Collapse(synflow), JobSpec::Collapse(snip)] = searches[..] else {
+                panic!("two searches")
+            };
+            assert!(synflow.data.is_none() && searches.iter().all(|search| search.inputs().is_empty()));
+            assert_eq!(snip.grid(), [1.0, 1.5, 2.0, 2.5, 3.0]);
+            let JobSpec::Prune(pruned) = job(&plan, trial.rounds[1].mask.unwrap()) else {
+                panic!("a pruning")
+            };
+            assert_eq!(snip.cut(1.0), *pruned, "a compression of 10 is a density of 0.1");
+        }
+        let summary = sweep::summary(&plan);
+        assert_eq!(summary.kinds["collapse"], 4, "each seed draws its own network");
+    }
+
+    fn masks<'a>(plan: &'a Plan, analysis: &AnalysisPlan) -> &'a [Input] {
+        let JobSpec::MaskDistance(compared) = job(plan, analysis.job) else { panic!("masks compared") };
+        &compared.masks
+    }
+
+    #[test]
+    fn the_masks_of_a_line_are_compared_in_one_job() {
+        let branches = "branch.reinit = {}\nbranch.random = { kind = \"random_mask\", copies = 2 }\n";
+        let distance = "analysis.d = { kind = \"mask_distance\", of = [\"ticket\", \"random\", \"reinit\"] }";
+        let plan = load(&file("1", "", &format!("{branches}{distance}")));
+        let trial = &plan.trials[0];
+        let line =
+            |branch: &'static str, copy| (1..=3).map(move |round| (branch, copy, round, [round - 1; 2]));
+        let expected: Vec<_> =
+            line("", 0).chain(line("random", 0)).chain(line("random", 1)).chain(line("reinit", 0)).collect();
+        assert_eq!(places(trial), expected);
+        let own = masks(&plan, &trial.analyses[0]);
+        assert_eq!(
+            own.iter().map(|mask| Some(mask.job)).collect::<Vec<_>>(),
+            [1, 2, 3].map(|n| trial.rounds[n].mask)
+        );
+        assert_eq!(trial.analyses[9].job, trial.analyses[0].job, "the same masks are one job");
+    }
+
+    #[test]
+    fn the_lines_of_a_round_are_compared_but_for_those_with_the_tickets_mask() {
+        let branches =
+            "branch.reinit = {}\nbranch.random = { kind = \"random_mask\", rounds = [1, 3], copies = 2 }\n";
+        let distance = "analysis.d = { kind = \"mask_distance\", between = \"lines\" }";
+        let plan = load(&file("1", "", &format!("{branches}{distance}")));
+        let at = |round| [("", 0, round, [0; 2]), ("random", 0, round, [1; 2]), ("random", 1, round, [2; 2])];
+        assert_eq!(places(&plan.trials[0]), [at(1), at(3)].concat());
+        assert_eq!(sweep::summary(&plan).kinds["mask_distance"], 2);
     }
 
     #[test]

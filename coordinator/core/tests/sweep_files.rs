@@ -27,6 +27,9 @@ fn every_sweep_that_ships_can_be_planned() {
     }
     names.sort();
     let ships = [
+        "collapse-lenet",
+        "collapse-vgg16",
+        "collapse-vgg16-cifar10",
         "deconstructing-lenet",
         "demo",
         "lmc-lenet",

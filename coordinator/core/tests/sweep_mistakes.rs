@@ -377,6 +377,32 @@ const ANALYSES: &[Case] = &[
     ),
 ];
 
+const SEARCHES: &[Case] = &[
+    analysis!("a search by nothing", "collapse = { criteria = [] }"),
+    analysis!("a criterion twice", r#"collapse = { criteria = ["snip", "snip"] }"#),
+    analysis!("a criterion that is no list", r#"collapse = { criteria = "snip" }"#),
+    analysis!(
+        "criteria misspelt",
+        r#"collapse = { criteria = ["snipp", { name = "grasp", sing = "paper" }] }"#
+    ),
+    analysis!("a criterion of what is trained", r#"collapse = { criteria = ["movement"] }"#),
+    analysis!("exponents backwards", r#"collapse = { log10 = "3..=1" }"#),
+    analysis!("exponents without an end", r#"collapse = { log10 = "0..3" }"#),
+    analysis!("a step of nothing", "collapse = { step = 0 }"),
+    analysis!("a refinement coarser than the scan", "collapse = { step = 0.1, refine = 0.25 }"),
+    analysis!("more compressions than anybody tries", "collapse = { step = 1e-6, refine = 0 }"),
+    analysis!(
+        "examples nobody looks at",
+        r#"collapse = { criteria = ["synflow"], score_data = { per_class = 5 } }"#
+    ),
+    analysis!("more examples than there are", "collapse = { score_data = { per_class = 6000 } }"),
+    analysis!("masks of the dense round", "mask_distance = { rounds = [0, 1, 2] }"),
+    analysis!("a single mask", "mask_distance = { rounds = [3] }"),
+    analysis!("lines with one mask", r#"mask_distance = { between = "lines", of = ["ticket", "reinit"] }"#),
+    analysis!("masks between nothing", r#"mask_distance = { between = "seeds" }"#),
+    ("more masks than are compared at once", "rounds = 20", "rounds = 70\n\n[analysis]\nmask_distance = {}"),
+];
+
 #[track_caller]
 fn messages(text: &str) -> String {
     match sweep::load(text) {
@@ -434,12 +460,19 @@ fn mistakes_in_analyses() {
 }
 
 #[test]
+fn mistakes_in_searches() {
+    insta::assert_snapshot!(told(SEARCHES));
+}
+
+#[test]
 fn without_pruning_there_is_round_0_to_compare_and_no_other() {
     let dense = GOOD.split("[prune]").next().unwrap().to_owned() + "[analysis]\n";
     sweep::load(&format!("{dense}lmc = {{ kind = \"connectivity\" }}")).unwrap();
     insta::assert_snapshot!(messages(&format!(
         "{dense}lmc = {{ kind = \"connectivity\", rounds = \"0..=2\" }}"
     )));
+    assert!(messages(&format!("{dense}mask_distance = {{}}")).contains("there are no masks"));
+    sweep::load(&format!("{dense}collapse = {{}}")).unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is known about data sets without opening them: shape, classes, sizes, normalization.
 //!
-//! One line per set in [`KNOWN`]. Any other folder of IDX files is a data set too; a sweep that names one declares
+//! One line per set in [`KNOWN`]. Any other folder of data files is a data set too; a sweep that names one declares
 //! `examples`, `test` and `classes` itself, and the worker checks them against the files.
 
 /// What a data set looks like.

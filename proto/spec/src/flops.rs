@@ -5,9 +5,9 @@
 
 use crate::{
     arch::Architecture,
-    job::{BatchStatistics, ConnectivityJob, JobSpec, PruneJob},
+    job::{BatchStatistics, CollapseJob, ConnectivityJob, JobSpec},
     outcome::{LayerCount, Split},
-    settings::{Criterion, Data},
+    settings::{Criterion, Data, ScoreData},
 };
 
 /// Operations that dense arithmetic executes for a whole job of this network.
@@ -16,8 +16,11 @@ pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
         JobSpec::Train(train) => {
             network.training_flops(train.recipe.train.batch).saturating_mul(job.iterations())
         }
-        JobSpec::Prune(prune) => forward(network).saturating_mul(scoring_passes(prune)),
-        JobSpec::RandomMask(_) | JobSpec::Join(_) => 0,
+        JobSpec::Prune(prune) => {
+            forward(network).saturating_mul(scoring_passes(prune.rule.criterion, prune.data.as_deref()))
+        }
+        JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::MaskDistance(_) => 0,
+        JobSpec::Collapse(search) => collapse(search, network, search.grid().len()),
         JobSpec::Connectivity(line) => forward(network).saturating_mul(evaluated(line)),
     }
 }
@@ -34,18 +37,23 @@ pub fn theoretical(flops: u64, network: &Architecture, layers: &[LayerCount]) ->
     (flops as f64 * living / all.max(1.0)).round() as u64
 }
 
+/// Of a search for the critical compression that tried so many: what looks at nothing but its own cuts scores anew for each.
+pub fn collapse(job: &CollapseJob, network: &Architecture, tried: usize) -> u64 {
+    let scorings = if matches!(job.criterion, Criterion::Synflow { .. }) { tried as u64 } else { 1 };
+    let passes = scoring_passes(job.criterion, job.data.as_deref()).saturating_mul(scorings);
+    forward(network).saturating_mul(passes)
+}
+
 /// Of one example.
 fn forward(network: &Architecture) -> u64 {
     network.multiply_adds().saturating_mul(2)
 }
 
 /// Forward passes that scoring amounts to.
-fn scoring_passes(job: &PruneJob) -> u64 {
-    let examples = job
-        .data
-        .as_ref()
-        .map_or(0, |score| u64::from(score.per_class).saturating_mul(score.data.classes().into()));
-    match job.rule.criterion {
+fn scoring_passes(criterion: Criterion, data: Option<&ScoreData>) -> u64 {
+    let examples =
+        data.map_or(0, |score| u64::from(score.per_class).saturating_mul(score.data.classes().into()));
+    match criterion {
         Criterion::Magnitude | Criterion::Random | Criterion::Deconstructed { .. } => 0,
         Criterion::Snip | Criterion::Gradient => examples.saturating_mul(3),
         // A gradient, and another one that is differentiated again.

@@ -3,6 +3,14 @@
 //! A job names its inputs by the fingerprints of the jobs that make them, never by digest, so that a whole sweep can
 //! be expanded, fingerprinted and compared with earlier work before anything runs.
 
+mod collapse;
+mod distance;
+
+pub use self::{
+    collapse::{CollapseJob, greatest_compression},
+    distance::MaskDistanceJob,
+};
+
 use crate::{
     Fingerprint, SpecError, Steps,
     arch::Architecture,
@@ -26,6 +34,10 @@ pub enum JobSpec {
     Join(JoinJob),
     /// Evaluate networks on the line between two solutions.
     Connectivity(ConnectivityJob),
+    /// Find the compression at which a layer loses its last weight.
+    Collapse(CollapseJob),
+    /// Compare masks.
+    MaskDistance(MaskDistanceJob),
 }
 
 /// Train from one anchor to the next.
@@ -354,7 +366,7 @@ impl std::str::FromStr for Output {
 }
 
 impl JobSpec {
-    /// `train`, `prune`, `random_mask`, `join` or `connectivity`.
+    /// `train`, `prune`, `random_mask`, `join`, `connectivity`, `collapse` or `mask_distance`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Train(_) => "train",
@@ -362,6 +374,8 @@ impl JobSpec {
             Self::RandomMask(_) => "random_mask",
             Self::Join(_) => "join",
             Self::Connectivity(_) => "connectivity",
+            Self::Collapse(_) => "collapse",
+            Self::MaskDistance(_) => "mask_distance",
         }
     }
 
@@ -375,6 +389,8 @@ impl JobSpec {
             Self::Connectivity(job) => {
                 job.ends.iter().map(|&job| Input { job, output: Output::Weights }).collect()
             }
+            Self::Collapse(_) => Vec::new(),
+            Self::MaskDistance(job) => job.masks.clone(),
         }
     }
 
@@ -387,7 +403,7 @@ impl JobSpec {
                 initial.into_iter().chain([Output::Weights]).chain(state).collect()
             }
             Self::Prune(_) | Self::RandomMask(_) | Self::Join(_) => vec![Output::Mask],
-            Self::Connectivity(_) => Vec::new(),
+            Self::Connectivity(_) | Self::Collapse(_) | Self::MaskDistance(_) => Vec::new(),
         }
     }
 
@@ -398,7 +414,12 @@ impl JobSpec {
                 let per_epoch = job.recipe.iterations_per_epoch();
                 job.to.iterations(per_epoch).saturating_sub(job.from.iterations(per_epoch))
             }
-            Self::Prune(_) | Self::RandomMask(_) | Self::Join(_) | Self::Connectivity(_) => 0,
+            Self::Prune(_)
+            | Self::RandomMask(_)
+            | Self::Join(_)
+            | Self::Connectivity(_)
+            | Self::Collapse(_)
+            | Self::MaskDistance(_) => 0,
         }
     }
 
@@ -408,7 +429,8 @@ impl JobSpec {
             Self::Train(job) => Some(&job.recipe.data.set),
             Self::Connectivity(job) => Some(&job.recipe.data.set),
             Self::Prune(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
-            Self::RandomMask(_) | Self::Join(_) => None,
+            Self::Collapse(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
+            Self::RandomMask(_) | Self::Join(_) | Self::MaskDistance(_) => None,
         }
     }
 }

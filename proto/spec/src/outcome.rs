@@ -1,5 +1,9 @@
 //! What a finished or failed job reports.
 
+mod analyses;
+
+pub use analyses::{CollapsePoint, CollapseSummary, LayerPair, MaskDistanceSummary, MaskPair};
+
 use crate::{
     Digest,
     job::{BatchStatistics, Output},
@@ -37,6 +41,10 @@ pub enum Summary {
     Mask(MaskSummary),
     /// Of the line between two solutions.
     Connectivity(ConnectivitySummary),
+    /// Of the search for the compression at which a layer loses its last weight.
+    Collapse(CollapseSummary),
+    /// Of masks compared.
+    MaskDistance(MaskDistanceSummary),
 }
 
 /// Loss and error on the line between two solutions.

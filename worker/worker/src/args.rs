@@ -1,12 +1,12 @@
 //! The command line: what can be typed, and the help that teaches it.
 
-use crate::config::Flags;
+use crate::{config::Flags, data};
 use clap::{Parser, Subcommand, ValueEnum};
 
 const HELP: &str = "\
 Exit codes:
-  0    drained; with `check`: every slot can work
-  1    a slot cannot work, or something else keeps the worker from going on
+  0    drained; with `check`: every slot can work; with `data`: all is well
+  1    a slot cannot work, or something else keeps the worker from going on; a data set is not there or wrong
   2    the configuration cannot be used
   3    the coordinator refuses this worker for good, such as one of another release; what may pass (another
        worker of its name is connected) is told and tried again
@@ -42,6 +42,12 @@ pub(crate) enum Command {
         /// What standard output holds.
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
+    },
+    /// Look after the data sets of this machine; `tombola data` is the same.
+    Data {
+        /// What to do.
+        #[command(subcommand)]
+        command: data::Command,
     },
     /// The engine of a slot, which the worker starts by itself; speaks over standard input and output.
     #[command(hide = true)]

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod config;
+mod data;
 mod engine;
 mod signals;
 
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error, 2),
     };
     config.log.start();
+    if let Some(Command::Data { command }) = &args.command {
+        return data::run(command, &config);
+    }
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build() {
             Ok(runtime) => runtime,

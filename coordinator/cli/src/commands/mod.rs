@@ -1,6 +1,7 @@
 //! Commands, one file each; a new one is a file, a line in `args::Command` and a line in [`run`].
 
 pub(crate) mod completions;
+pub(crate) mod data;
 pub(crate) mod diff;
 pub(crate) mod drain;
 pub(crate) mod explain;
@@ -73,6 +74,7 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Workers(command) => command.run(context).await,
         Command::Drain(command) => command.run(context).await,
         Command::Fetch(command) => command.run(context).await,
+        Command::Data(command) => command.run(context).await,
         Command::Completions(command) => command.run(context),
     }
 }

@@ -1,9 +1,13 @@
 //! `tombola report`: the results as a page with a plot.
 
 use super::Context;
-use crate::{client::Client, report::html};
+use crate::{
+    client::Client,
+    report::{html, searches},
+};
 use std::{path::Path, path::PathBuf, process::ExitCode};
-use tombola_wire::v1::{GetRequest, SweepRef};
+use tombola_core::sweep;
+use tombola_wire::v1::{GetRequest, QueryRequest, QueryResponse, Sweep, SweepRef};
 
 /// Write the results as one HTML page with a plot.
 ///
@@ -32,6 +36,32 @@ impl Report {
 pub(crate) async fn write(client: &Client, sweep: &str, file: &Path) -> anyhow::Result<()> {
     let results = client.answer(client.sweeps().results(SweepRef { sweep: sweep.to_owned() }).await)?;
     let sweep = client.answer(client.sweeps().get(GetRequest { sweep: sweep.to_owned() }).await)?;
-    std::fs::write(file, html::page(&sweep, &results))
+    let searches = found(client, &sweep).await?;
+    std::fs::write(file, html::page(&sweep, &results, &searches))
         .map_err(|e| anyhow::anyhow!("cannot write the report `{}`: {e}", file.display()))
+}
+
+/// What the analyses of a sweep found beside its curves; nothing is asked of one that has none of these.
+async fn found(client: &Client, sweep: &Sweep) -> anyhow::Result<String> {
+    let name = &sweep.name;
+    let mut page = String::new();
+    if has(sweep, "collapse") {
+        page += &searches::collapses(&ask(client, searches::collapse_sql(name)).await?);
+    }
+    if has(sweep, "mask_distance") {
+        page += &searches::distances(&ask(client, searches::distance_sql(name)).await?);
+    }
+    Ok(page)
+}
+
+/// Whether a sweep has an analysis of this kind. A file of a later version, which cannot be read, says nothing.
+fn has(sweep: &Sweep, kind: &str) -> bool {
+    let Ok(file) = sweep::parse(&sweep.file) else { return false };
+    let is_kind =
+        |setting: &sweep::Setting| setting.name.starts_with("analysis.") && setting.name.ends_with(".kind");
+    sweep::resolved(&file).iter().any(|setting| is_kind(setting) && setting.value == kind)
+}
+
+async fn ask(client: &Client, sql: String) -> anyhow::Result<QueryResponse> {
+    client.answer(client.query().query(QueryRequest { sql, max_rows: 0 }).await)
 }

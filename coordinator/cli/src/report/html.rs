@@ -23,15 +23,15 @@ svg{width:100%;height:auto}svg text{font-size:12px;fill:var(--ink)}svg .name{fon
 .mean{stroke:var(--c);stroke-width:2;fill:none}.bar{stroke:var(--c);stroke-width:1.2;fill:none}.dashed .mean{stroke-dasharray:5 4}
 .lead{stroke:var(--c);stroke-dasharray:1 3;fill:none}circle{fill:var(--c);fill-opacity:.5}";
 
-/// The whole page.
-pub(crate) fn page(sweep: &Sweep, results: &ResultsResponse) -> String {
+/// The whole page; `searches` is what it shows of them.
+pub(crate) fn page(sweep: &Sweep, results: &ResultsResponse, searches: &str) -> String {
     let name = escape(&sweep.name);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{name}</title>\n<style>\n{STYLE}\n</style>\n\
          <h1>{name}: test accuracy against density</h1>\n\
          <p>Test accuracy at the end of training. Lines: mean over seeds; bars: one standard deviation between seeds; \
-         dots: every run; dashed: the dense network. {}</p>\n{}{}{}{}{}\
+         dots: every run; dashed: the dense network. {}</p>\n{}{}{}{}{}{searches}\
          <h2>The same in SQL</h2>\n<pre>{}</pre>\n{}<h2>The sweep file</h2>\n<pre>{}</pre>\n</html>\n",
         status(sweep),
         curves(results),
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_page_draws_every_run_and_names_every_line() {
-        let page = page(&Sweep::default(), &small());
+        let page = page(&Sweep::default(), &small(), "");
         assert_eq!(page.matches("<circle").count(), small().runs.len());
         assert_eq!(page.matches("class=\"bar\"").count(), small().curve.len());
         for name in [">ticket</text>", ">reinit</text>", ">random mask</text>"] {
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn several_settings_are_compared_by_their_tickets_and_shown_one_by_one() {
-        let page = page(&Sweep::default(), &two_settings());
+        let page = page(&Sweep::default(), &two_settings(), "");
         assert_eq!((page.matches("<svg").count(), page.matches("<table>").count()), (3, 2));
         let place = |part: &str| page.find(part).unwrap_or_else(|| panic!("{part}"));
         let (first, second) =
@@ -141,14 +141,14 @@ mod tests {
     #[test]
     fn what_people_wrote_is_escaped() {
         let sweep = Sweep { name: "a<b".into(), file: "x = \"<&>\"".into(), ..Default::default() };
-        let page = page(&sweep, &small());
+        let page = page(&sweep, &small(), "");
         assert!(page.contains("a&lt;b") && page.contains("x = &quot;&lt;&amp;&gt;&quot;"));
         assert!(!page.contains("a<b"));
     }
 
     #[test]
     fn the_page_fetches_nothing() {
-        let page = page(&Sweep::default(), &small());
+        let page = page(&Sweep::default(), &small(), "");
         for part in ["<script", "<link", "<img", "url(", "src=", "@import"] {
             assert!(!page.contains(part), "{part}");
         }

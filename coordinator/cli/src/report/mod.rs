@@ -7,6 +7,7 @@ mod cost;
 pub(crate) mod html;
 mod plot;
 mod scale;
+pub(crate) mod searches;
 mod stops;
 pub(crate) mod table;
 mod transfer;

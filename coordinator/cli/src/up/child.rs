@@ -138,7 +138,7 @@ fn launch(binary: &str, arguments: &[String], log: &Path) -> anyhow::Result<toki
 }
 
 /// A binary beside this one.
-pub(super) fn program(binary: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn program(binary: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(binary);
     let hint = "it is built beside this one by `cargo build --workspace`, after `cargo xtask setup`";
     anyhow::ensure!(path.is_file(), "there is no `{}`\nhint: {hint}", path.display());

@@ -4,7 +4,8 @@ mod child;
 mod log;
 
 use crate::{client::Client, commands::up::Device, error::Failure, output::Printer, places};
-use child::{Child, program};
+use child::Child;
+pub(crate) use child::program;
 use std::{
     path::PathBuf,
     time::{Duration, Instant},

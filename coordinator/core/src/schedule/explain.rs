@@ -262,5 +262,9 @@ fn describe(spec: &JobSpec) -> String {
             let (model, data) = (&job.recipe.model.name, &job.recipe.data.set);
             format!("compare two solutions of {model} on {data}: {} networks on the line between", job.alphas)
         }
+        JobSpec::Collapse(job) => {
+            format!("find where {} loses a layer by {}", job.network.name, job.criterion.name())
+        }
+        JobSpec::MaskDistance(job) => format!("compare {} masks of {}", job.masks.len(), job.network.name),
     }
 }

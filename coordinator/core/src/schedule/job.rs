@@ -109,7 +109,12 @@ impl Job {
     pub(super) fn new(row: JobRow, key: KeyId) -> Self {
         let from = match &*row.spec {
             JobSpec::Train(train) => train.from.iterations(train.recipe.iterations_per_epoch()),
-            JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::Connectivity(_) => 0,
+            JobSpec::Prune(_)
+            | JobSpec::RandomMask(_)
+            | JobSpec::Join(_)
+            | JobSpec::Connectivity(_)
+            | JobSpec::Collapse(_)
+            | JobSpec::MaskDistance(_) => 0,
         };
         Self {
             from,

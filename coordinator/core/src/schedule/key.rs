@@ -44,6 +44,8 @@ impl PackKey {
             JobSpec::RandomMask(job) => (&job.network, None),
             JobSpec::Join(job) => (&job.network, None),
             JobSpec::Connectivity(job) => (&job.recipe.network(), None),
+            JobSpec::Collapse(job) => (&job.network, None),
+            JobSpec::MaskDistance(job) => (&job.network, None),
         };
         let network = format!("{} {:?} {}", network.name, network.image, network.classes);
         Self { kind: spec.kind(), network, set: spec.data_set().map(str::to_owned), train }

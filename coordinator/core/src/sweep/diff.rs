@@ -129,6 +129,16 @@ impl<'a> Side<'a> {
         let rounds: BTreeSet<u32> = jobs.keys().map(|(_, _, round, _)| *round).collect();
         let rounds: Vec<u32> = rounds.into_iter().collect();
         let pairs: BTreeSet<[u32; 2]> = jobs.keys().map(|(.., pair)| *pair).filter(|[a, b]| a != b).collect();
+        let searched: Vec<&str> = jobs
+            .values()
+            .filter_map(|job| match self.jobs.get(job) {
+                Some(JobSpec::Collapse(job)) => Some(job.criterion.name()),
+                _ => None,
+            })
+            .collect();
+        if !searched.is_empty() {
+            return format!("by {}", searched.join(", "));
+        }
         let compared = jobs.values().find_map(|job| match self.jobs.get(job) {
             Some(JobSpec::Connectivity(job)) => Some(job),
             _ => None,
@@ -139,6 +149,9 @@ impl<'a> Side<'a> {
             format!(", {} alphas on {}, statistics: {}", job.alphas, on.join(", "), bn.join(", "))
         });
         let lines: Vec<&str> = lines.into_iter().collect();
+        if jobs.values().any(|job| matches!(self.jobs.get(job), Some(JobSpec::MaskDistance(_)))) {
+            return format!("masks of {}, rounds {}", lines.join(", "), joined(&rounds));
+        }
         format!("of {}, rounds {}, {} pairs{how}", lines.join(", "), joined(&rounds), pairs.len())
     }
 

@@ -187,7 +187,7 @@ impl Line {
         }
     }
 
-    fn drawn(&self) -> Drawn {
+    pub(super) fn drawn(&self) -> Drawn {
         Drawn { model: self.course.recipe.model.clone(), init: self.stream("", 0, 0) }
     }
 
@@ -224,7 +224,7 @@ impl Line {
         }
     }
 
-    fn score_data(&self, scoring: &Scoring, round: u32) -> ScoreData {
+    pub(super) fn score_data(&self, scoring: &Scoring, round: u32) -> ScoreData {
         let Scoring { per_class, balanced, seed, mode } = *scoring;
         let own = self.stream("", 0, round);
         let stream =

@@ -100,6 +100,8 @@ impl Networks {
             JobSpec::RandomMask(job) => job.network.clone(),
             JobSpec::Join(job) => job.network.clone(),
             JobSpec::Connectivity(job) => job.recipe.network(),
+            JobSpec::Collapse(job) => job.network.clone(),
+            JobSpec::MaskDistance(job) => job.network.clone(),
         };
         if !self.0.contains_key(&network) {
             let architecture = network.architecture().ok()?;

@@ -211,7 +211,11 @@ impl Recipes {
         let recipe = match &mut spec {
             JobSpec::Train(train) => Some(&mut train.recipe),
             JobSpec::Connectivity(compared) => Some(&mut compared.recipe),
-            JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => None,
+            JobSpec::Prune(_)
+            | JobSpec::RandomMask(_)
+            | JobSpec::Join(_)
+            | JobSpec::Collapse(_)
+            | JobSpec::MaskDistance(_) => None,
         };
         if let Some(recipe) = recipe {
             let text = serde_json::to_string(&**recipe)

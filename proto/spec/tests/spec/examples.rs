@@ -4,8 +4,8 @@ use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
     job::{
-        BatchStatistics, ConnectivityJob, Drawn, Input, JobSpec, Join, JoinJob, Network, Output, Preserve,
-        PruneJob, RandomMaskJob, Redraw, Scored, Start, Stream, TrainJob, Values,
+        BatchStatistics, CollapseJob, ConnectivityJob, Drawn, Input, JobSpec, Join, JoinJob, MaskDistanceJob,
+        Network, Output, Preserve, PruneJob, RandomMaskJob, Redraw, Scored, Start, Stream, TrainJob, Values,
     },
     outcome::Split,
     settings::{
@@ -233,6 +233,20 @@ pub(crate) fn global_random_mask() -> RandomMaskJob {
     RandomMaskJob { preserve: Preserve::Global, whole: vec!["fc.weight".to_owned()], ..random_mask() }
 }
 
+/// SynFlow's critical compression.
+pub(crate) fn collapse() -> CollapseJob {
+    let PruneJob { network, rule, weights, data, ties, .. } = synflow();
+    let Scored::Drawn(drawn) = weights else { panic!("SynFlow scores drawn weights") };
+    let (from, to, step, refine) = (0.0, 6.5, 0.25, 0.05);
+    CollapseJob { network, criterion: rule.criterion, drawn, data, ties, from, to, step, refine }
+}
+
+/// Of three rounds.
+pub(crate) fn mask_distance() -> MaskDistanceJob {
+    let masks = [5, 6, 7].map(|n| Input { job: parent(n), output: Output::Mask });
+    MaskDistanceJob { network: prune().network, masks: masks.into() }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -254,5 +268,7 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("redrawn", JobSpec::Train(redrawn())),
         ("join", JobSpec::Join(join())),
         ("global_random_mask", JobSpec::RandomMask(global_random_mask())),
+        ("collapse", JobSpec::Collapse(collapse())),
+        ("mask_distance", JobSpec::MaskDistance(mask_distance())),
     ]
 }

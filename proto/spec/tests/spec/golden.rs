@@ -41,7 +41,7 @@ fn versions_are_part_of_a_fingerprint() {
         assert_ne!(Fingerprint::of(&job).0.0, *bare.as_bytes(), "{name}");
         // What an analysis reads was drawn by the jobs it names.
         let drawn = match job {
-            JobSpec::Connectivity(_) => "analysis",
+            JobSpec::Connectivity(_) | JobSpec::MaskDistance(_) => "analysis",
             JobSpec::Join(_) => "selection",
             _ => "random",
         };
@@ -57,6 +57,23 @@ fn the_order_of_fields_in_a_message_does_not_matter() {
         assert_eq!(read, job, "{name}");
         assert_eq!(Fingerprint::of(&read), Fingerprint::of(&job), "{name}");
     }
+}
+
+#[test]
+fn a_scan_goes_in_even_steps_and_is_refined_between_its_last_two() {
+    let job = examples::collapse();
+    let grid = job.grid();
+    assert_eq!((grid.len(), grid[0], grid[1], grid[26]), (27, 0.0, 0.25, 6.5));
+    // Neither end is tried again, and none has a tail of binary fractions.
+    assert_eq!(job.between(6.0, 6.25), [6.05, 6.1, 6.15, 6.2]);
+    let coarse = tombola_spec::job::CollapseJob { refine: 0.0, ..job.clone() };
+    assert!(coarse.between(6.0, 6.25).is_empty());
+    assert!(tombola_spec::job::CollapseJob { refine: 0.25, ..job }.between(6.0, 6.25).is_empty());
+}
+
+#[test]
+fn each_mask_is_compared_with_each_once() {
+    assert!(examples::mask_distance().pairs().eq([[0, 1], [0, 2], [1, 2]]));
 }
 
 #[test]
@@ -241,6 +258,8 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("redrawn", vec![Output::Initial, Output::Weights]),
             ("join", vec![Output::Mask]),
             ("global_random_mask", vec![Output::Mask]),
+            ("collapse", vec![]),
+            ("mask_distance", vec![]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -266,12 +285,14 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Weights, Output::Mask],
             vec![Output::Mask; 3],
             vec![Output::Mask],
+            vec![],
+            vec![Output::Mask; 3],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
     assert_eq!(
         iterations,
-        [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0]
+        [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0]
     );
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }

@@ -9,8 +9,9 @@ use tombola_spec::{
     data::DataShape,
     job::{BatchStatistics, Input, JobSpec, Output, Redraw, Scored, Start, Stream, Values},
     outcome::{
-        Artifact, ConnectivitySummary, CurvePoint, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary,
-        Measure, Outcome, Provenance, Series, Split, Summary, TrainSummary,
+        Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, Failure,
+        FailureClass, LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome,
+        Provenance, Series, Split, Summary, TrainSummary,
     },
     settings::{Amount, Augment, Data, Half, Noise, Optimizer, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
@@ -134,7 +135,13 @@ fn job() -> impl Strategy<Value = JobSpec> {
         let (ends, job) = ([Fingerprint(a), Fingerprint(b)], examples::connectivity());
         JobSpec::Connectivity(tombola_spec::job::ConnectivityJob { ends, alphas, ..job })
     });
-    prop_oneof![train(), prune, random_mask, connectivity]
+    let collapse = (finite(), finite(), stream()).prop_map(|(to, step, ties)| {
+        JobSpec::Collapse(tombola_spec::job::CollapseJob { to, step, ties, ..examples::collapse() })
+    });
+    let distance = vec(input(), 0..4).prop_map(|masks| {
+        JobSpec::MaskDistance(tombola_spec::job::MaskDistanceJob { masks, ..examples::mask_distance() })
+    });
+    prop_oneof![train(), prune, random_mask, connectivity, collapse, distance]
 }
 
 fn measure() -> impl Strategy<Value = Measure> {
@@ -171,7 +178,19 @@ fn summary() -> impl Strategy<Value = Summary> {
     let connectivity = (vec(point, 0..4), finite()).prop_map(|(curve, device_seconds)| {
         Summary::Connectivity(ConnectivitySummary { curve, flops: 7, device_seconds })
     });
-    prop_oneof![train, mask, connectivity]
+    let point = (finite(), any::<u64>(), vec(".{0,9}", 0..3))
+        .prop_map(|(exponent, living, emptied)| CollapsePoint { exponent, living, emptied });
+    let collapse = (vec(point, 0..3), finite(), finite()).prop_map(|(points, greatest, device_seconds)| {
+        let criterion = "synflow".to_owned();
+        Summary::Collapse(CollapseSummary { criterion, points, greatest, flops: 7, device_seconds })
+    });
+    let layer = (".{0,9}", any::<[u64; 2]>(), any::<u64>(), any::<u64>())
+        .prop_map(|(name, living, both, total)| LayerPair { name, living, both, total });
+    let pair = (any::<[u32; 2]>(), vec(layer, 0..3)).prop_map(|(masks, layers)| MaskPair { masks, layers });
+    let distance = (vec(pair, 0..3), finite()).prop_map(|(pairs, device_seconds)| {
+        Summary::MaskDistance(MaskDistanceSummary { pairs, device_seconds })
+    });
+    prop_oneof![train, mask, connectivity, collapse, distance]
 }
 
 fn provenance() -> impl Strategy<Value = Provenance> {

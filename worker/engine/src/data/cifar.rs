@@ -2,15 +2,19 @@
 //!
 //! CIFAR-10's records have one label, CIFAR-100's two, a coarse one that is passed over and a fine one.
 
-use super::files::{FETCH_AGAIN, Format, Part, PartFiles, SetFiles};
+use super::{
+    Pixels,
+    files::{FETCH_AGAIN, Format, Part, PartFiles, SetFiles},
+};
 use crate::error::{EngineError, Result};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+use tombola_spec::data::known;
 
 /// This format.
-pub(super) const FORMAT: Format = Format { what: "binary batches", owns, find };
+pub(super) const FORMAT: Format = Format { what: "binary batches", owns, find, usual };
 
 const IMAGE: [u32; 3] = [3, 32, 32];
 const PIXELS: usize = 3 * 32 * 32;
@@ -41,11 +45,17 @@ fn find(folder: &Path, _set: &str) -> std::result::Result<SetFiles, String> {
             Box::new(Files { batches: names.iter().map(|name| folder.join(name)).collect(), labels })
         };
         match train.iter().chain(test).find(|name| !folder.join(name).is_file()) {
-            None => return Ok(SetFiles { train: part(train), test: part(test) }),
+            None => return Ok(SetFiles { train: part(train), test: part(test), format: "binary batches" }),
             Some(name) => missing.push(format!("`{name}`")),
         }
     }
     Err(missing.join(" or "))
+}
+
+fn usual(set: &str) -> Option<Vec<String>> {
+    let shape = known(set).filter(|shape| shape.image == IMAGE)?;
+    let (train, test, _) = LAYOUTS[usize::from(shape.classes == 100)];
+    Some(train.iter().chain(test).map(|&name| name.to_owned()).collect())
 }
 
 impl PartFiles for Files {
@@ -66,11 +76,11 @@ impl PartFiles for Files {
                 return Err(EngineError::data(set, reason));
             }
             for record in bytes.chunks_exact(record) {
-                labels.push(record[self.labels - 1]);
+                labels.push(u32::from(record[self.labels - 1]));
                 images.extend(&record[self.labels..]);
             }
         }
         let labels_file = self.batches.first().cloned().unwrap_or_default();
-        Ok(Part { image: IMAGE, images, labels, labels_file })
+        Ok(Part { image: IMAGE, images: Pixels::Bytes(images), labels, labels_file })
     }
 }

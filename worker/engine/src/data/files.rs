@@ -1,6 +1,6 @@
 //! Where a data set's files are, whatever their format.
 
-use super::{cifar, idx};
+use super::{Pixels, cifar, idx, tensors};
 use crate::error::{EngineError, Result};
 use std::{
     fs,
@@ -11,7 +11,7 @@ use std::{
 pub(super) const FETCH_AGAIN: &str = "hint: fetch the set's files again";
 
 /// The formats a set's files may have; the first that finds all of its files is taken.
-const FORMATS: [Format; 2] = [idx::FORMAT, cifar::FORMAT];
+const FORMATS: [Format; 3] = [idx::FORMAT, cifar::FORMAT, tensors::FORMAT];
 
 /// How files of a set are named, and read.
 pub(super) struct Format {
@@ -21,12 +21,16 @@ pub(super) struct Format {
     pub(super) owns: fn(&str) -> bool,
     /// The files of a set in its folder, or what is missing.
     pub(super) find: fn(&Path, &str) -> std::result::Result<SetFiles, String>,
+    /// The names of the files that a known set is given out in, if this is its format.
+    pub(super) usual: fn(&str) -> Option<Vec<String>>,
 }
 
 /// The files of a set.
 pub(super) struct SetFiles {
     pub(super) train: Box<dyn PartFiles>,
     pub(super) test: Box<dyn PartFiles>,
+    /// The format's name, for people.
+    pub(super) format: &'static str,
 }
 
 impl SetFiles {
@@ -53,9 +57,9 @@ pub(super) struct Part {
     /// Channels, height, width.
     pub(super) image: [u32; 3],
     /// Pixels, `[count, channels, height, width]`.
-    pub(super) images: Vec<u8>,
+    pub(super) images: Pixels,
     /// Labels from 0, `[count]`.
-    pub(super) labels: Vec<u8>,
+    pub(super) labels: Vec<u32>,
     /// Where they come from, for messages.
     pub(super) labels_file: PathBuf,
 }
@@ -113,10 +117,20 @@ pub(super) fn find(data_folder: &Path, set: &str) -> Result<SetFiles> {
     Err(EngineError::data(set, reason))
 }
 
-fn folder(data_folder: &Path, set: &str) -> Result<PathBuf> {
-    // The name comes from a sweep file and must not lead out of the data folder.
+/// The names of the files that a known set is given out in, each with or without `.gz` where they are IDX files; `None` of
+/// another set.
+pub fn usual_files(set: &str) -> Option<Vec<String>> {
+    FORMATS.iter().find_map(|format| (format.usual)(set))
+}
+
+/// Whether a name can be a data set's: a folder's, that does not lead out of the data folder.
+pub fn is_set_name(set: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if set.is_empty() || set.starts_with('.') || !set.chars().all(plain) {
+    !set.is_empty() && !set.starts_with('.') && set.chars().all(plain)
+}
+
+fn folder(data_folder: &Path, set: &str) -> Result<PathBuf> {
+    if !is_set_name(set) {
         let message =
             format!("data set `{set}` is not a folder's name; hint: use letters, digits, `_`, `-` and `.`");
         return Err(EngineError::Settings(message));

@@ -4,7 +4,10 @@
 //! Whatever is in a file, reading it ends with its contents or with a message that says what to do. No more memory is
 //! used than the file's header asks for and the file has.
 
-use super::files::{FETCH_AGAIN, Format, Part, PartFiles, SetFiles};
+use super::{
+    Pixels,
+    files::{FETCH_AGAIN, Format, Part, PartFiles, SetFiles},
+};
 use crate::error::{EngineError, Result};
 use flate2::read::MultiGzDecoder;
 use std::{
@@ -12,9 +15,10 @@ use std::{
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
 };
+use tombola_spec::data::known;
 
 /// This format.
-pub(super) const FORMAT: Format = Format { what: "four IDX files", owns, find };
+pub(super) const FORMAT: Format = Format { what: "four IDX files", owns, find, usual };
 
 /// No data set read whole into memory is larger; a larger claim is a damaged header.
 const LARGEST: u64 = 16 << 30;
@@ -76,7 +80,17 @@ fn files(folder: &Path, convention: &Convention) -> std::result::Result<SetFiles
         let &Convention { transposed, first_label, .. } = convention;
         Ok(Box::new(Files { images, labels, transposed, first_label }))
     };
-    Ok(SetFiles { train: part("train")?, test: part(convention.test)? })
+    Ok(SetFiles { train: part("train")?, test: part(convention.test)?, format: "IDX" })
+}
+
+fn usual(set: &str) -> Option<Vec<String>> {
+    known(set).filter(|shape| shape.image[0] == 1)?;
+    // EMNIST's own names are its second convention.
+    let convention = conventions(set).pop()?;
+    let part = |part: &str| {
+        ["images-idx3", "labels-idx1"].map(|what| format!("{}{part}-{what}-ubyte", convention.prefix))
+    };
+    Some([part("train"), part(convention.test)].concat())
 }
 
 /// The files of the training or the test part.
@@ -126,7 +140,8 @@ fn read_part(set: &str, files: &Files) -> Result<Part> {
         }
     }
     let image = if files.transposed { [1, width, height] } else { [1, height, width] };
-    Ok(Part { image, images, labels, labels_file: files.labels.clone() })
+    let labels = labels.into_iter().map(u32::from).collect();
+    Ok(Part { image, images: Pixels::Bytes(images), labels, labels_file: files.labels.clone() })
 }
 
 /// Exchanges rows and columns of each image, `[count, height, width]`.

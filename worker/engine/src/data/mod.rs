@@ -1,20 +1,27 @@
 //! Data sets: files in a folder of the set's name, whole in memory.
 //!
-//! Nothing here knows tensors, devices or normalization; pixels and labels are bytes. A format is a file that knows names
+//! Nothing here knows tensors, devices or normalization; pixels and labels are numbers in memory. A format is a file that knows names
 //! and contents, and a line in [`files`].
 
 mod augment;
+mod checkup;
 mod cifar;
 mod files;
 mod idx;
 mod inventory;
+mod pixels;
 mod split;
 mod subset;
+mod tensors;
 
 pub use augment::{draw_views, sources, views};
+pub use checkup::{Checkup, check_up};
+pub use files::{is_set_name, usual_files};
 pub use inventory::inventory;
+pub use pixels::Pixels;
 pub use split::{Split, batches, split};
 pub use subset::{add_noise, of_classes, renumbered, subset};
+pub use tensors::PartWriter;
 
 use crate::error::{EngineError, Result};
 use std::path::Path;
@@ -36,13 +43,13 @@ pub struct DataSet {
     /// BLAKE3 over shapes, images and labels.
     pub digest: Digest,
     /// Training pixels, `[train, C, H, W]`, row-major.
-    pub train_images: Vec<u8>,
+    pub train_images: Pixels,
     /// Training labels, `[train]`, from 0.
-    pub train_labels: Vec<u8>,
+    pub train_labels: Vec<u32>,
     /// Test pixels, `[test, C, H, W]`, row-major.
-    pub test_images: Vec<u8>,
+    pub test_images: Pixels,
     /// Test labels, `[test]`, from 0.
-    pub test_labels: Vec<u8>,
+    pub test_labels: Vec<u32>,
 }
 
 impl DataSet {
@@ -62,6 +69,10 @@ impl DataSet {
                 test.image,
                 files::FETCH_AGAIN
             );
+            return Err(EngineError::data(set, reason));
+        }
+        if train.images.scale() != test.images.scale() {
+            let reason = "training and test images are not numbers of one type; hint: both U8, or both F32";
             return Err(EngineError::data(set, reason));
         }
         let shape = match known(set) {
@@ -119,7 +130,7 @@ fn checked(set: &str, shape: DataShape, train: &files::Part, test: &files::Part)
         return Err(EngineError::data(set, reason));
     }
     for part in [train, test] {
-        if let Some(place) = part.labels.iter().position(|&label| u32::from(label) >= shape.classes) {
+        if let Some(place) = part.labels.iter().position(|&label| label >= shape.classes) {
             let (label, file, last) = (part.labels[place], part.labels_file.display(), shape.classes - 1);
             let reason = format!(
                 "label {label} of example {place} in `{file}` is not in 0..={last}; {}",
@@ -133,21 +144,13 @@ fn checked(set: &str, shape: DataShape, train: &files::Part, test: &files::Part)
 
 /// The shape of files that the registry does not know.
 fn measured(set: &str, train: &files::Part, test: &files::Part) -> Result<DataShape> {
-    let mut counts = [0u64; 256];
-    train.images.iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
-    let moment = |power: i32| {
-        let sum: f64 =
-            counts.iter().enumerate().map(|(pixel, &n)| n as f64 * (pixel as f64 / 255.0).powi(power)).sum();
-        sum / train.images.len() as f64
-    };
-    let mean = moment(1);
-    let std = (moment(2) - mean * mean).max(0.0).sqrt();
-    let (mean, std) = (mean.into(), std.into());
-    if counts.iter().filter(|&&n| n > 0).count() < 2 {
+    let (mean, std) = train.images.moments(train.image, None);
+    if !train.images.vary() {
         return Err(EngineError::data(set, "all training pixels are equal: there is nothing to learn from"));
     }
+    let (mean, std) = (mean.into(), std.into());
     let last = train.labels.iter().chain(&test.labels).max().copied().unwrap_or(0);
-    let classes = u32::from(last) + 1;
+    let classes = last + 1;
     Ok(DataShape { train: train.count(), test: test.count(), image: train.image, classes, mean, std })
 }
 
@@ -159,8 +162,7 @@ fn digest(train: &files::Part, test: &files::Part) -> Digest {
         for size in [part.count(), channels, height, width] {
             hasher.update(&size.to_le_bytes());
         }
-        hasher.update(&part.images);
-        hasher.update(&part.labels);
+        part.digest_into(&mut hasher);
     }
     Digest(*hasher.finalize().as_bytes())
 }

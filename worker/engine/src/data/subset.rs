@@ -14,7 +14,7 @@ use tombola_spec::{
 ///
 /// # Errors
 /// When they are not as many as `data` counts on.
-pub fn subset(data: &Data, labels: &[u8]) -> Result<Vec<u32>> {
+pub fn subset(data: &Data, labels: &[u32]) -> Result<Vec<u32>> {
     let mut rows = match &data.subset {
         None => (0..labels.len() as u32).collect(),
         Some(Subset::Fraction(_)) => {
@@ -35,29 +35,29 @@ pub fn subset(data: &Data, labels: &[u8]) -> Result<Vec<u32>> {
 }
 
 /// Rows whose classes a subset has, in increasing order: all, unless it is one of classes.
-pub fn of_classes(subset: Option<&Subset>, labels: &[u8]) -> Vec<u32> {
+pub fn of_classes(subset: Option<&Subset>, labels: &[u32]) -> Vec<u32> {
     let rows = labels.iter().zip(0..).filter(|&(&label, _)| number(subset, label).is_some());
     rows.map(|(_, row)| row).collect()
 }
 
 /// Labels as a subset numbers them; those of classes it lacks become 0.
-pub fn renumbered(subset: Option<&Subset>, labels: &[u8]) -> Vec<i64> {
+pub fn renumbered(subset: Option<&Subset>, labels: &[u32]) -> Vec<i64> {
     labels.iter().map(|&label| number(subset, label).unwrap_or(0)).collect()
 }
 
-fn number(subset: Option<&Subset>, label: u8) -> Option<i64> {
+fn number(subset: Option<&Subset>, label: u32) -> Option<i64> {
     match subset {
         Some(Subset::Classes { classes, .. }) => {
-            classes.iter().position(|&class| class == u32::from(label)).map(|place| place as i64)
+            classes.iter().position(|&class| class == label).map(|place| place as i64)
         }
         _ => Some(i64::from(label)),
     }
 }
 
 /// Each class shuffled, one class after another, every second example: an even split of every class.
-fn half_of(data: &Data, half: Half, labels: &[u8]) -> Vec<u32> {
+fn half_of(data: &Data, half: Half, labels: &[u32]) -> Vec<u32> {
     let mut all = Vec::with_capacity(labels.len());
-    for class in 0..=u8::MAX {
+    for class in 0..=labels.iter().copied().max().unwrap_or(0) {
         let of_class = labels.iter().zip(0..).filter(|&(&label, _)| label == class);
         let mut rows: Vec<u32> = of_class.map(|(_, row)| row).collect();
         random(data, "half", class.into()).shuffle(&mut rows);

@@ -3,7 +3,9 @@
 //! One file per criterion and one line in [`criterion`]. A criterion only scores; how many weights go, which of equal
 //! ones, and that dead ones stay dead is the selector's business, the same for all.
 
+mod collapse;
 mod deconstructed;
+mod distance;
 mod gradients;
 mod grasp;
 mod join;
@@ -17,6 +19,8 @@ mod step;
 mod subject;
 mod synflow;
 
+pub use collapse::collapse;
+pub use distance::compare;
 pub use join::{join, run_join};
 pub use random_mask::random_mask;
 pub(crate) use score_data::draw;

@@ -1,7 +1,7 @@
 //! The data set in memory, as tensors on the device. One at a time: jobs of one sweep mostly read the same.
 
 use crate::{
-    data::{DataSet, add_noise, of_classes, renumbered, split, subset},
+    data::{DataSet, Pixels, add_noise, of_classes, renumbered, split, subset},
     error::Result,
     plan::{Examples, Warp, kind_of},
     prune::draw,
@@ -35,7 +35,7 @@ struct Loaded {
 struct Whole {
     /// Normalized, `[N, C, H, W]`.
     images: Tensor,
-    labels: Vec<u8>,
+    labels: Vec<u32>,
 }
 
 /// What a recipe takes of a data set.
@@ -95,7 +95,7 @@ impl Library {
     fn load(&self, data: &Data, dtype: Dtype) -> Result<Loaded> {
         let set = DataSet::open(&self.folder, &data.set)?;
         set.check(data)?;
-        let part = |pixels: &[u8], labels: &[u8]| -> Result<Whole> {
+        let part = |pixels: &Pixels, labels: &[u32]| -> Result<Whole> {
             Ok(Whole { images: self.images(pixels, &data.shape, dtype)?, labels: labels.to_vec() })
         };
         Ok(Loaded {
@@ -109,21 +109,25 @@ impl Library {
     }
 
     /// Normalized images `[N, C, H, W]` on the device.
-    fn images(&self, pixels: &[u8], shape: &DataShape, dtype: Dtype) -> Result<Tensor> {
+    fn images(&self, pixels: &Pixels, shape: &DataShape, dtype: Dtype) -> Result<Tensor> {
         let [channels, height, width] = shape.image.map(i64::from);
-        let pixels = Tensor::f_from_slice(pixels)?.f_view((-1, channels, height, width))?;
-        let images = pixels.f_to(self.device)?.f_to_kind(kind_of(dtype))?;
-        normalize(&images, shape)?;
+        let flat = match pixels {
+            Pixels::Bytes(bytes) => Tensor::f_from_slice(bytes)?,
+            Pixels::Floats(floats) => Tensor::f_from_slice(floats)?,
+        };
+        let images =
+            flat.f_view((-1, channels, height, width))?.f_to(self.device)?.f_to_kind(kind_of(dtype))?;
+        normalize(&images, shape, pixels.scale())?;
         Ok(images)
     }
 }
 
-/// From pixels 0..255 to numbers of about mean 0 and deviation 1, in place. `images` `[N, C, H, W]`.
-fn normalize(images: &Tensor, shape: &DataShape) -> Result<()> {
+/// From pixels 0..`scale` to numbers of about mean 0 and deviation 1, in place. `images` `[N, C, H, W]`.
+fn normalize(images: &Tensor, shape: &DataShape, scale: f64) -> Result<()> {
     for channel in 0..shape.image[0] {
         let (mean, std) = (shape.mean.of(channel as usize), shape.std.of(channel as usize));
         let mut plane = images.f_narrow(1, channel.into(), 1)?;
-        let _ = plane.f_mul_scalar_(1.0 / (255.0 * std))?.f_add_scalar_(-mean / std)?;
+        let _ = plane.f_mul_scalar_(1.0 / (scale * std))?.f_add_scalar_(-mean / std)?;
     }
     Ok(())
 }
@@ -180,7 +184,7 @@ mod tests {
         let images = Tensor::from_slice(&[0.0, 255.0, 0.0, 255.0, 51.0, 102.0]).view([1, 3, 1, 2]);
         let (mean, std) = (PerChannel::Each([0.5, 0.0, 0.2]), PerChannel::Each([0.5, 2.0, 0.1]));
         let shape = DataShape { image: [3, 1, 2], mean, std, ..known("cifar10").unwrap() };
-        normalize(&images, &shape).unwrap();
+        normalize(&images, &shape, 255.0).unwrap();
         let found = Vec::<f64>::try_from(images.view([-1])).unwrap();
         let wanted = [-1.0, 1.0, 0.0, 0.5, 0.0, 2.0];
         assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-15), "{found:?}");

@@ -3,6 +3,7 @@
 //! Decides when to evaluate, checkpoint and end; reads inputs and writes outputs. Knows no kernels (that is `plan`'s)
 //! and no pipes (it speaks through [`Link`]).
 
+mod analysis;
 mod checkpoints;
 mod connectivity;
 mod group;

@@ -31,10 +31,10 @@ use tombola_spec::{
 
 /// An engine on a device: runs one stage at a time.
 pub struct Engine {
-    device: Device,
+    pub(super) device: Device,
     threads: u32,
     checkpoints: CheckpointRule,
-    library: Library,
+    pub(super) library: Library,
 }
 
 impl Engine {
@@ -57,11 +57,14 @@ impl Engine {
                     lines.push(Line::open(job, spec.clone(), material, provenance)?);
                     Ok(())
                 }
-                JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => {
+                spec => {
                     link.emit(Event::Started { job: job.job, iteration: 0 });
-                    if let Some(made) = self.make_mask(stage, job, link)? {
-                        link.emit(made);
-                    }
+                    let done = match spec {
+                        JobSpec::Collapse(spec) => self.collapse(job, spec, link)?,
+                        JobSpec::MaskDistance(spec) => self.mask_distances(job, spec, link)?,
+                        _ => self.make_mask(stage, job, link)?,
+                    };
+                    done.into_iter().for_each(|done| link.emit(done));
                     Ok(())
                 }
             });
@@ -157,7 +160,7 @@ impl Engine {
                 let files: Vec<_> = spec.masks.iter().map(|&mask| input(job, mask)).collect::<Result<_>>()?;
                 (&spec.network, run_join(spec, &files)?, "rust", None)
             }
-            JobSpec::Train(_) | JobSpec::Connectivity(_) => {
+            _ => {
                 return Err(EngineError::Settings(format!("{} makes no mask", job.job)));
             }
         };
@@ -198,7 +201,7 @@ impl Engine {
         Ok((prune(&subject, &spec.rule, mask.as_ref(), &spec.ties, &iterated)?, digest))
     }
 
-    fn provenance(&self, plan: &str, width: u32, data: Option<Digest>) -> Provenance {
+    pub(super) fn provenance(&self, plan: &str, width: u32, data: Option<Digest>) -> Provenance {
         Provenance {
             plan: plan.to_owned(),
             device: self.device.provenance(),

@@ -7,7 +7,7 @@ use std::{
 };
 use tombola_engine::{
     checkpoint::{FileKind, TensorFile},
-    data::{DataSet, split},
+    data::{DataSet, Pixels, split},
 };
 use tombola_spec::{
     Attempt, JobId,
@@ -129,12 +129,11 @@ fn loss_and_error_between_the_ends_equal_those_worked_out_by_hand() {
 
     let (data, set) = (recipe.data, DataSet::open(&rig.data(), "tiny").unwrap());
     let parts = split(data.shape.train, data.validation, data.split_seed).unwrap();
-    let images = |pixels: &[u8], labels: &[u8], rows: &mut dyn Iterator<Item = usize>| -> Vec<_> {
+    let images = |pixels: &Pixels, labels: &[u32], rows: &mut dyn Iterator<Item = usize>| -> Vec<_> {
         let size = pixels.len() / labels.len();
         let image = |row: usize| {
-            let pixels = &pixels[row * size..(row + 1) * size];
-            let scaled = pixels.iter().map(|&pixel| (f64::from(pixel) / 255.0 - 0.5) / 0.15);
-            (scaled.collect::<Vec<f64>>(), usize::from(labels[row]))
+            let scaled = (row * size..(row + 1) * size).map(|place| (pixels.at(place) - 0.5) / 0.15);
+            (scaled.collect::<Vec<f64>>(), labels[row] as usize)
         };
         rows.map(image).collect()
     };

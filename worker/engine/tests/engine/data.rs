@@ -1,4 +1,4 @@
-//! Data sets from IDX files: what is read, what is refused and how, splits and orders.
+//! Data sets from IDX files and CIFAR's batches: what is read, what is refused and how, splits and orders.
 
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
@@ -52,7 +52,7 @@ fn an_unknown_set_is_measured() {
         set.shape.std
     );
     assert_eq!((set.train_labels.as_slice(), set.test_labels.as_slice()), (&[0, 4, 1][..], &[3, 2][..]));
-    assert_eq!(set.train_images[..4], [0, 10, 20, 30]);
+    assert_eq!(set.train_images.bytes().unwrap()[..4], [0, 10, 20, 30]);
 }
 
 #[test]
@@ -88,7 +88,10 @@ fn emnist(split: &str, files: &[Vec<u8>; 4]) -> TempDir {
 fn emnist_images_are_turned_upright() {
     let folder = emnist("mine", &tiny());
     let set = DataSet::open(folder.path(), "emnist_mine").unwrap();
-    assert_eq!((set.shape.image, &set.train_images[..6]), ([1, 3, 2], &[0, 30, 10, 40, 20, 50][..]));
+    assert_eq!(
+        (set.shape.image, &set.train_images.bytes().unwrap()[..6]),
+        ([1, 3, 2], &[0, 30, 10, 40, 20, 50][..])
+    );
     assert_eq!(set.train_labels, [0, 4, 1]);
     // The registry's sizes are not those of this tiny set, so it is refused, upright and all.
     let error = DataSet::open(emnist("digits", &tiny()).path(), "emnist_digits").unwrap_err().to_string();
@@ -190,7 +193,11 @@ fn a_set_that_is_not_there_says_where_to_put_it() {
     assert!(error.contains("`t10k-labels-idx1-ubyte[.gz]` is not in"), "{error}");
     fs::create_dir(folder.path().join("cifar10")).unwrap();
     let error = DataSet::open(folder.path(), "cifar10").unwrap_err().to_string();
-    assert!(error.contains("holds no data") && error.contains("four IDX files or binary batches"), "{error}");
+    assert!(
+        error.contains("holds no data")
+            && error.contains("four IDX files or binary batches or `train.safetensors`"),
+        "{error}"
+    );
     for name in ["../mine", "", ".hidden", "a/b", "/etc"] {
         assert_eq!(DataSet::open(folder.path(), name).unwrap_err().class(), FailureClass::User, "{name}");
     }
@@ -275,7 +282,7 @@ fn batches_of_cifar_10_are_read_in_order() {
         (10, 1, [3, 32, 32], 10)
     );
     assert_eq!(set.train_labels, [0, 5, 1, 6, 2, 7, 3, 8, 4, 9]);
-    let corners: Vec<u8> = set.train_images.iter().step_by(1024).take(6).copied().collect();
+    let corners: Vec<u8> = set.train_images.bytes().unwrap().iter().step_by(1024).take(6).copied().collect();
     assert_eq!(corners, [0, 10, 20, 30, 0, 40]);
 
     fs::remove_file(root.path().join("mine/data_batch_3.bin")).unwrap();
@@ -336,11 +343,11 @@ fn real(set: &str) -> Option<DataSet> {
     crate::rig::sets::folder_of(set).map(|folder| DataSet::open(&folder, set).unwrap())
 }
 
-/// Mean and deviation of training pixels, scaled to 0..1.
+/// Mean and deviation of training pixels, scaled to 0..1, by another way than the reader's.
 fn moments(set: &DataSet) -> (f64, f64) {
-    let count = set.train_images.len() as f64;
+    let pixels = set.train_images.bytes().unwrap();
     let moment =
-        |power| set.train_images.iter().map(|&p| (f64::from(p) / 255.0).powi(power)).sum::<f64>() / count;
+        |power| pixels.iter().map(|&p| (f64::from(p) / 255.0).powi(power)).sum::<f64>() / pixels.len() as f64;
     (moment(1), (moment(2) - moment(1).powi(2)).sqrt())
 }
 

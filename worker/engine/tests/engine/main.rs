@@ -16,5 +16,7 @@ mod real;
 mod redraw;
 mod resume;
 mod rig;
+mod searches;
 mod subset;
+mod tensors;
 mod training;

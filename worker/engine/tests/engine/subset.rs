@@ -10,7 +10,7 @@ use tombola_spec::{
 };
 
 /// 1,003 examples of three unequal classes.
-fn labels() -> Vec<u8> {
+fn labels() -> Vec<u32> {
     (0..1003u32).map(|n| [0, 1, 1, 2, 2, 2, 2][(n * 5 % 7) as usize]).collect()
 }
 
@@ -58,7 +58,7 @@ fn classes_are_numbered_anew_in_the_order_they_are_named() {
     assert_eq!(rows, of_classes(Some(&part), &labels));
     let numbers = renumbered(Some(&part), &labels);
     for row in rows {
-        assert_eq!(numbers[row as usize], [1, -1, 0][usize::from(labels[row as usize])]);
+        assert_eq!(numbers[row as usize], [1, -1, 0][labels[row as usize] as usize]);
     }
     let wrong = data_with(Subset::Classes { classes: vec![2, 0], examples: examples + 1 });
     let refused = subset(&wrong, &labels).unwrap_err();

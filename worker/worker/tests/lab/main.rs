@@ -6,6 +6,7 @@
 mod connectivity;
 mod kills;
 mod rig;
+mod searches;
 mod sharing;
 mod tickets;
 mod up;

@@ -107,6 +107,11 @@ impl Lab {
         self.folder.path().join(name)
     }
 
+    /// Where the coordinator listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Starts the coordinator, on the address it had before.
     pub(crate) async fn start_coordinator(&mut self) {
         let file = self.path("state/address");

@@ -1,18 +1,20 @@
 //! `connectivity`: loss and error on the straight line between two solutions (arXiv 1912.05671, section 2): between copies of a
 //! round's training that differ in nothing but the order of the data, or between consecutive rounds of a line.
 
-use super::{Compare, Given};
+use super::{
+    Compare, Given,
+    choice::{TICKET, called, lines, rounds, several},
+};
 use crate::{
     plan::{AnalysisPlan, RoundPlan, TrialSettings},
     sweep::{
         branch::Branch,
-        diagnostic::{Problem, suggest},
         jobs::Jobs,
         line::Line,
         resolved::joined,
         section::Section,
-        tree::{Node, Val},
-        value::{Reading, count, list, not, numbers, text, word, word_of},
+        tree::Node,
+        value::{Reading, count, not, word, word_of},
     },
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -31,9 +33,6 @@ const SPLITS: &[(&str, Split)] =
 const STATISTICS: &[(&str, BatchStatistics)] =
     &[("interpolate", BatchStatistics::Interpolate), ("recompute", BatchStatistics::Recompute)];
 const BETWEEN: &[(&str, Between)] = &[("copies", Between::Copies), ("rounds", Between::Rounds)];
-
-/// What a trial's own line is called in `of`.
-const TICKET: &str = "ticket";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Between {
@@ -77,20 +76,6 @@ pub(super) fn read(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Arc
     read.finds_some(table, given).then(|| Arc::new(read) as Arc<dyn Compare>)
 }
 
-/// A list of which nothing is missing and nothing there twice.
-fn several<T: PartialEq>(one: impl Fn(&Node) -> Reading<T>) -> impl Fn(&Node) -> Reading<Vec<T>> {
-    move |node| {
-        let items = list(&one)(node)?;
-        let twice = items.iter().enumerate().find(|(at, item)| items[..*at].contains(item));
-        let what = match twice {
-            _ if items.is_empty() => "there is nothing in it",
-            Some(_) => "something is there twice",
-            None => return Ok(items),
-        };
-        Err(vec![Problem::new(node.at, what, "write each of what you want once")])
-    }
-}
-
 fn between_2_and(most: u32) -> impl Fn(&Node) -> Reading<u32> {
     move |node| {
         let number = count(node)?;
@@ -99,46 +84,6 @@ fn between_2_and(most: u32) -> impl Fn(&Node) -> Reading<u32> {
         }
         not(node, &format!("a number from 2 to {most}"), "a line has two ends")
     }
-}
-
-/// Names of branches, and `ticket`.
-fn lines(given: &Given<'_>) -> impl Fn(&Node) -> Reading<Vec<String>> {
-    let known: Vec<String> = [TICKET.to_owned()].into_iter().chain(given.names.iter().cloned()).collect();
-    move |node| {
-        let one = |node: &Node| {
-            let name = text(node)?;
-            if known.contains(&name) {
-                return Ok(name);
-            }
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let what = format!("there is no branch `{name}`");
-            Err(vec![Problem::new(node.at, what, suggest(&name, &known, "lines of this sweep:"))])
-        };
-        several(one)(node)
-    }
-}
-
-/// The rounds as written if every trial has them, inside: `None` for all.
-fn rounds(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Option<BTreeSet<u32>>> {
-    let Some(written) = table.get("rounds") else {
-        table.defaulted("rounds");
-        return Some(None);
-    };
-    if matches!(&written.node.value, Val::Text(text) if text == "all") {
-        return Some(None);
-    }
-    let rounds = table.read("rounds", &written.node, numbers)?;
-    let most = rounds.iter().copied().max().unwrap_or(0);
-    let short: Vec<u32> = given.lasts.iter().copied().filter(|last| most > u64::from(*last)).collect();
-    for last in &short {
-        let hint = match last {
-            0 => "nothing is pruned: round 0 is all there is".to_owned(),
-            _ => format!("`prune.rounds` is {last}; leave `rounds` out for every round there is"),
-        };
-        table.complain("rounds", format!("there is no round `{most}`"), hint);
-    }
-    let rounds = rounds.into_iter().map(|round| u32::try_from(round).unwrap_or(u32::MAX));
-    short.is_empty().then(|| Some(rounds.collect()))
 }
 
 impl Connectivity {
@@ -226,9 +171,6 @@ impl Connectivity {
 impl Compare for Connectivity {
     fn compare(&self, name: &str, line: &Line, rounds: &[RoundPlan], jobs: &mut Jobs) -> Vec<AnalysisPlan> {
         let mut plans = Vec::new();
-        let called = |round: &RoundPlan| {
-            if round.branch.is_empty() { TICKET.to_owned() } else { round.branch.clone() }
-        };
         for round in rounds.iter().filter(|round| self.of.contains(&called(round)) && self.wants(round.round))
         {
             let plan = |pair, job| AnalysisPlan {

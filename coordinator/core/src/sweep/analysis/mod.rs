@@ -1,7 +1,10 @@
-//! Analyses: comparisons of what the rounds of a trial and of its branches end with. One file per kind, one line in
+//! Analyses: comparisons of what the rounds of a trial and of its branches end with, and searches beside them. One file per kind, one line in
 //! [`KINDS`].
 
+mod choice;
+mod collapse;
 mod connectivity;
+mod mask_distance;
 
 use super::{
     branch::Branch,
@@ -19,7 +22,11 @@ use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 type Read = fn(&mut Section<'_, '_>, &Given<'_>) -> Option<Arc<dyn Compare>>;
 
 /// The registry.
-const KINDS: &[Kind<Read>] = &[("connectivity", connectivity::read)];
+const KINDS: &[Kind<Read>] = &[
+    ("connectivity", connectivity::read),
+    ("collapse", collapse::read),
+    ("mask_distance", mask_distance::read),
+];
 
 /// What a file says beside its analyses.
 pub(super) struct Given<'a> {

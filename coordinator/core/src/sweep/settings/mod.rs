@@ -22,7 +22,7 @@ use tombola_spec::{
 pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
-    prune::{AFTERS, SCOPES, SCORE_MODES, TRUNKS, WHENS, describe_criterion, last},
+    prune::{AFTERS, SCOPES, SCORE_MODES, TRUNKS, WHENS, describe_criterion, examples, last, read_criteria},
     train::{DTYPES, ORDERS},
 };
 

@@ -6,8 +6,9 @@ use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
     job::{Input, JobSpec},
     outcome::{
-        Artifact, ConnectivitySummary, CurvePoint, Failure, FailureClass, LayerCount, MaskSummary, Outcome,
-        Provenance, Summary, TrainSummary,
+        Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, Failure, FailureClass,
+        LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Outcome, Provenance, Summary,
+        TrainSummary,
     },
     worker::WorkerInfo,
 };
@@ -296,6 +297,20 @@ fn summary(spec: &JobSpec) -> Summary {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();
             Summary::Connectivity(ConnectivitySummary { curve, flops: 0, device_seconds: 1.0 })
+        }
+        JobSpec::Collapse(job) => {
+            let point = |exponent| CollapsePoint { exponent, living: 1, emptied: Vec::new() };
+            let points = job.grid().into_iter().map(point).collect();
+            let (criterion, greatest) = (job.criterion.name().to_owned(), 2.0);
+            Summary::Collapse(CollapseSummary { criterion, points, greatest, flops: 0, device_seconds: 1.0 })
+        }
+        JobSpec::MaskDistance(job) => {
+            let layer = LayerPair { name: "fc.weight".to_owned(), living: [6, 4], both: 2, total: 10 };
+            let pair = |masks| MaskPair { masks, layers: vec![layer.clone()] };
+            Summary::MaskDistance(MaskDistanceSummary {
+                pairs: job.pairs().map(pair).collect(),
+                device_seconds: 1.0,
+            })
         }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => Summary::Mask(MaskSummary {
             layers: vec![LayerCount { name: "fc.weight".to_owned(), living: 1, total: 2, prunable: true }],

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use tombola_core::record::Write;
 use tombola_spec::{
     JobId,
-    outcome::{ConnectivitySummary, MaskSummary, Measure, Outcome, Summary, TrainSummary},
+    outcome::{
+        CollapseSummary, ConnectivitySummary, MaskDistanceSummary, MaskSummary, Measure, Outcome, Summary,
+        TrainSummary,
+    },
 };
 
 /// Adds the statements of one batch.
@@ -118,6 +121,8 @@ struct Finished<'a> {
     measures: Vec<Vec<Arg<'a>>>,
     layers: Vec<Vec<Arg<'a>>>,
     points: Vec<Vec<Arg<'a>>>,
+    compressions: Vec<Vec<Arg<'a>>>,
+    distances: Vec<Vec<Arg<'a>>>,
     pins: Vec<Vec<Arg<'a>>>,
     checkpoints: Vec<Vec<Arg<'a>>>,
 }
@@ -142,6 +147,8 @@ fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::MEASURES, all.measures);
     steps.push(&sql::LAYERS, all.layers);
     steps.push(&sql::CURVE_POINTS, all.points);
+    steps.push(&sql::COLLAPSE_POINTS, all.compressions);
+    steps.push(&sql::MASK_DISTANCES, all.distances);
     steps.push(&sql::UNPIN, all.pins);
     steps.push(&sql::DROP_CHECKPOINTS, all.checkpoints);
 }
@@ -153,6 +160,8 @@ impl<'a> Finished<'a> {
             Summary::Train(train) => self.train(job, train, &mut result),
             Summary::Mask(mask) => self.mask(job, mask, &mut result),
             Summary::Connectivity(line) => self.connectivity(job, line, &mut result),
+            Summary::Collapse(search) => self.collapse(job, search, &mut result),
+            Summary::MaskDistance(compared) => self.distances(job, compared, &mut result),
         }
         let how = &outcome.provenance;
         result.extend(row![how.plan.as_str(), how.device.as_str(), how.threads, how.width]);
@@ -176,11 +185,38 @@ impl<'a> Finished<'a> {
     }
 
     fn connectivity(&mut self, job: JobId, line: &'a ConnectivitySummary, result: &mut Vec<Arg<'a>>) {
-        result.extend(row![Arg::Null, line.flops as f64, line.device_seconds, Arg::Null]);
-        result.extend(row![Arg::Null, Arg::Null, Arg::Null]);
+        analysis(line.flops, line.device_seconds, result);
         for point in &line.curve {
             let (bn, split) = (point.bn.name(), point.split.name());
             self.points.push(row![job, bn, split, point.alpha, point.loss, point.error]);
+        }
+    }
+
+    fn collapse(&mut self, job: JobId, search: &'a CollapseSummary, result: &mut Vec<Arg<'a>>) {
+        analysis(search.flops, search.device_seconds, result);
+        for point in &search.points {
+            let (emptied, first) = (point.emptied.len() as u64, point.emptied.first().map(String::as_str));
+            let (exponent, living) = (point.exponent, point.living);
+            let criterion = search.criterion.as_str();
+            self.compressions.push(row![job, criterion, exponent, living, emptied, first, search.greatest]);
+        }
+    }
+
+    /// A row for each layer of each pair, and one without a name for all layers together.
+    fn distances(&mut self, job: JobId, compared: &'a MaskDistanceSummary, result: &mut Vec<Arg<'a>>) {
+        analysis(0, compared.device_seconds, result);
+        for pair in &compared.pairs {
+            let [first, second] = pair.masks;
+            let (mut living, mut both, mut total) = ([0u64; 2], 0u64, 0u64);
+            for (number, layer) in (0u32..).zip(&pair.layers) {
+                let ([a, b], name) = (layer.living, layer.name.as_str());
+                self.distances.push(row![job, first, second, number, name, a, b, layer.both, layer.total]);
+                // What a worker says is not to be added up into an overflow.
+                living = [living[0].saturating_add(a), living[1].saturating_add(b)];
+                (both, total) = (both.saturating_add(layer.both), total.saturating_add(layer.total));
+            }
+            let (last, all) = (pair.layers.len() as u64, Arg::Null);
+            self.distances.push(row![job, first, second, last, all, living[0], living[1], both, total]);
         }
     }
 
@@ -204,12 +240,20 @@ impl<'a> Finished<'a> {
     }
 }
 
+/// The figures of an analysis in its row: what it took.
+fn analysis<'a>(flops: u64, device_seconds: f64, result: &mut Vec<Arg<'a>>) {
+    result.extend(row![Arg::Null, flops as f64, device_seconds, Arg::Null]);
+    result.extend(row![Arg::Null, Arg::Null, Arg::Null]);
+}
+
 /// Only training can leave out what does not live.
 fn theoretical_flops(summary: &Summary) -> f64 {
     let flops = match summary {
         Summary::Train(train) => train.theoretical_flops,
         Summary::Mask(mask) => mask.flops,
         Summary::Connectivity(line) => line.flops,
+        Summary::Collapse(search) => search.flops,
+        Summary::MaskDistance(_) => 0,
     };
     flops as f64
 }

@@ -211,6 +211,43 @@ pub(super) const CURVE_POINTS: Verb = Verb {
     expect: Any,
 };
 
+pub(super) const COLLAPSE_POINTS: Verb = Verb {
+    what: "a compression",
+    columns: &[
+        ("job", Int),
+        ("criterion", Text),
+        ("exponent", Float),
+        ("living", Int),
+        ("emptied", Int),
+        ("layer", Text),
+        ("greatest", Float),
+    ],
+    sql: "insert into collapse_points (job, criterion, exponent, living, emptied, layer, greatest)
+          select v.job, v.criterion, v.exponent, v.living, v.emptied, v.layer, v.greatest from {v} where true
+          on conflict (job, exponent) do nothing",
+    expect: Any,
+};
+
+pub(super) const MASK_DISTANCES: Verb = Verb {
+    what: "a pair of masks",
+    columns: &[
+        ("job", Int),
+        ("first", Int),
+        ("second", Int),
+        ("layer", Int),
+        ("name", Text),
+        ("living_first", Int),
+        ("living_second", Int),
+        ("living_both", Int),
+        ("total", Int),
+    ],
+    sql: "insert into mask_distances (job, first, second, layer, name, living_first, living_second, living_both, total)
+          select v.job, v.first, v.second, v.layer, v.name, v.living_first, v.living_second, v.living_both, v.total
+          from {v} where true
+          on conflict (job, first, second, layer) do nothing",
+    expect: Any,
+};
+
 pub(super) const DROP_CHECKPOINTS: Verb = Verb {
     what: "a checkpoint",
     columns: &[("job", Int)],

@@ -12,8 +12,9 @@ use tombola_spec::{
     Digest, data,
     job::{JobSpec, Network, Output},
     outcome::{
-        Artifact, ConnectivitySummary, CurvePoint, LayerCount, MaskSummary, Measure, Outcome, Provenance,
-        Split, Summary, TrainSummary,
+        Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, LayerCount, LayerPair,
+        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome, Provenance, Split, Summary,
+        TrainSummary,
     },
     version,
     worker::{DataInfo, DeviceKind, SlotInfo, WorkerInfo},
@@ -319,6 +320,20 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();
             Summary::Connectivity(ConnectivitySummary { curve, flops: 0, device_seconds: 1.0 })
+        }
+        JobSpec::Collapse(job) => {
+            let point = |exponent| CollapsePoint { exponent, living: 1, emptied: Vec::new() };
+            let points = job.grid().into_iter().map(point).collect();
+            let (criterion, greatest) = (job.criterion.name().to_owned(), 2.0);
+            Summary::Collapse(CollapseSummary { criterion, points, greatest, flops: 0, device_seconds: 1.0 })
+        }
+        JobSpec::MaskDistance(job) => {
+            let layer = LayerPair { name: "fc.weight".to_owned(), living: [6, 4], both: 2, total: 10 };
+            let pair = |masks| MaskPair { masks, layers: vec![layer.clone()] };
+            Summary::MaskDistance(MaskDistanceSummary {
+                pairs: job.pairs().map(pair).collect(),
+                device_seconds: 1.0,
+            })
         }
     };
     let provenance = Provenance {

@@ -7,8 +7,9 @@ use tombola_spec::{
     job::{Input, JobSpec, Output},
     ladder::cut,
     outcome::{
-        ConnectivitySummary, CurvePoint, EarlyStop, LayerCount, MaskSummary, Measure, Provenance, Series,
-        Split, Summary, TrainSummary,
+        CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, LayerCount,
+        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Provenance, Series, Split, Summary,
+        TrainSummary,
     },
     settings::{Amount, Prune},
     slot::{Stage, StageJob},
@@ -24,7 +25,12 @@ pub(super) fn span(spec: &JobSpec) -> (u64, u64) {
             let per_epoch = job.recipe.iterations_per_epoch();
             (job.from.iterations(per_epoch), job.to.iterations(per_epoch))
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::Connectivity(_) => (0, 0),
+        JobSpec::Prune(_)
+        | JobSpec::RandomMask(_)
+        | JobSpec::Join(_)
+        | JobSpec::Connectivity(_)
+        | JobSpec::Collapse(_)
+        | JobSpec::MaskDistance(_) => (0, 0),
     }
 }
 
@@ -55,6 +61,18 @@ pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
             let curve = job.points().into_iter().map(point).collect();
             let summary = ConnectivitySummary { curve, flops: 0, device_seconds: 0.1 };
             Ok((Files::new(), Summary::Connectivity(summary)))
+        }
+        JobSpec::Collapse(job) => {
+            let point = |exponent| CollapsePoint { exponent, living: 1, emptied: Vec::new() };
+            let points = job.grid().into_iter().map(point).collect();
+            let criterion = job.criterion.name().to_owned();
+            let summary = CollapseSummary { criterion, points, greatest: 2.0, flops: 0, device_seconds: 0.1 };
+            Ok((Files::new(), Summary::Collapse(summary)))
+        }
+        JobSpec::MaskDistance(job) => {
+            let pairs = job.pairs().map(|masks| MaskPair { masks, layers: Vec::new() }).collect();
+            let summary = MaskDistanceSummary { pairs, device_seconds: 0.1 };
+            Ok((Files::new(), Summary::MaskDistance(summary)))
         }
         JobSpec::Prune(prune) => {
             let network = prune.network.architecture().map_err(io::Error::other)?;

@@ -4,7 +4,7 @@ use super::super::DTYPES;
 use crate::sweep::{
     diagnostic::suggest,
     section::Section,
-    tree::{Tree, Val},
+    tree::{Node, Tree, Val},
     value::{count, positive, text, word, word_of},
 };
 use tombola_spec::settings::{Comparison, Criterion, CutSchedule, Dtype, GraspSign, Signs};
@@ -24,21 +24,43 @@ pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Criterion> {
         table.defaulted("criterion");
         return Some(Criterion::Magnitude);
     };
-    let path = table.path("criterion");
-    if let Val::Table(tree) = &entry.node.value {
-        let mut own = Section::new(table.notes, &path, entry.at, tree);
+    one("criterion", &entry.node, entry.at, table)
+}
+
+/// A list of criteria, each written as one is; `None` inside where it is left out.
+pub(in crate::sweep) fn read_list(
+    key: &'static str,
+    table: &mut Section<'_, '_>,
+) -> Option<Option<Vec<Criterion>>> {
+    let Some(entry) = table.get(key) else {
+        table.defaulted(key);
+        return Some(None);
+    };
+    let Val::List(nodes) = &entry.node.value else {
+        table.complain(key, "not a list", "write one: `[\"synflow\", \"magnitude\"]`");
+        return None;
+    };
+    let read: Vec<_> = nodes.iter().map(|node| one(key, node, node.at, table)).collect();
+    read.into_iter().collect::<Option<Vec<_>>>().map(Some)
+}
+
+/// The criterion of a value.
+fn one(key: &'static str, node: &Node, at: usize, table: &mut Section<'_, '_>) -> Option<Criterion> {
+    let path = table.path(key);
+    if let Val::Table(tree) = &node.value {
+        let mut own = Section::new(table.notes, &path, at, tree);
         let name = own.required("name", "\"synflow\"", text)?;
         let criterion = known(&name, "name", &mut own)?;
         own.finish();
         return Some(criterion);
     }
-    let name = table.read("criterion", &entry.node, text)?;
+    let name = table.read(key, node, text)?;
     if !names().contains(&name.as_str()) {
-        unknown(&name, "criterion", table);
+        unknown(&name, key, table);
         return None;
     }
     let none = Tree::default();
-    known(&name, "name", &mut Section::new(table.notes, &path, entry.node.at, &none))
+    known(&name, "name", &mut Section::new(table.notes, &path, node.at, &none))
 }
 
 fn names() -> Vec<&'static str> {

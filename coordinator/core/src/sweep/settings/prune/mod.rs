@@ -3,7 +3,7 @@
 
 mod criterion;
 
-pub(in crate::sweep) use criterion::describe as describe_criterion;
+pub(in crate::sweep) use criterion::{describe as describe_criterion, read_list as read_criteria};
 
 use crate::{
     plan::{After, PruneLine, Scoring, Trunk, When},
@@ -181,10 +181,15 @@ fn trunk(table: &mut Section<'_, '_>, rewind: Option<Steps>) -> Option<Trunk> {
 /// The examples that gradients are taken on: `None` inside for a criterion that looks at none. That no trial's does is
 /// noted by whoever knows them all.
 fn scoring(table: &mut Section<'_, '_>, criterion: Option<Criterion>) -> Option<Option<Scoring>> {
+    let scoring = examples(table)?;
+    Some(criterion?.needs_data().then_some(scoring))
+}
+
+/// `score_data` and `score_mode`.
+pub(in crate::sweep) fn examples(table: &mut Section<'_, '_>) -> Option<Scoring> {
     let mode = table.or("score_mode", ScoreMode::Eval, word(SCORE_MODES));
     let (per_class, balanced, seed) = score_data(table)?;
-    let scoring = Scoring { per_class, balanced, seed, mode: mode? };
-    Some(criterion?.needs_data().then_some(scoring))
+    Some(Scoring { per_class, balanced, seed, mode: mode? })
 }
 
 fn score_data(table: &mut Section<'_, '_>) -> Option<(u32, bool, Option<u64>)> {

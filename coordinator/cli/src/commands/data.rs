@@ -1,0 +1,36 @@
+//! `tombola data`: the data sets of this machine. The work is the worker's, which has the readers and knows its folder.
+
+use super::Context;
+use crate::{output::Format, up::program};
+use anyhow::Context as _;
+use std::{ffi::OsString, process::ExitCode};
+
+/// Look after the data sets of this machine: list, get, check, import.
+///
+/// No coordinator is asked; `tombola-worker` does it, on the folder that it trains from (`--data`).
+///   tombola data list                             the known sets and your own, and which are there
+///   tombola data get SET                          lay a set out without a download, or say which files to put where
+///   tombola data check [SET…]                     read sets whole: classes, mean, deviation, digest, what is wrong
+///   tombola data import FOLDER NAME --size 64     make a set of a folder of images for each class
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Data {
+    /// `list`, `get`, `check` or `import`, and what these take.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "WHAT")]
+    words: Vec<OsString>,
+}
+
+impl Data {
+    pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+        let worker = program("tombola-worker")?;
+        let mut command = tokio::process::Command::new(&worker);
+        command.arg("data").args(&self.words);
+        if context.printer.format() == Format::Json {
+            command.args(["--output", "json"]);
+        }
+        let status =
+            command.status().await.with_context(|| format!("cannot start `{}`", worker.display()))?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    }
+}
