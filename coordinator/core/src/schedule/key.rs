@@ -30,7 +30,8 @@ pub(super) struct TrainKey {
     data: String,
     batch: u32,
     double: bool,
-    /// The optimizer's constants, the decay, the clipping: lanes may differ in learning rate and schedule only.
+    /// The optimizer's constants, the decay, the clipping, what is frozen, whether epochs end with a smaller batch: lanes may
+    /// differ in learning rate and schedule only.
     rule: String,
     /// Iterations: from, to, between evaluations.
     span: (u64, u64, u64),
@@ -71,6 +72,9 @@ impl TrainKey {
             order: _,
             schedule: _,
             clip,
+            partial,
+            freeze,
+            bn_l1,
         } = train;
         let per_epoch = job.recipe.iterations_per_epoch();
         let at = |steps: Steps| steps.iterations(per_epoch);
@@ -81,7 +85,7 @@ impl TrainKey {
             ),
             batch: *batch,
             double: *dtype == Dtype::F64,
-            rule: format!("{optimizer:?} {decay} {clip:?}"),
+            rule: format!("{optimizer:?} {decay} {clip:?} {bn_l1} {freeze:?} {partial:?}"),
             span: (at(job.from), at(job.to), at(*eval_every)),
         }
     }

@@ -3,7 +3,8 @@
 use super::{
     file::SweepFile,
     settings::{
-        AUGMENTS, BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, WHENS, describe_criterion,
+        AUGMENTS, BIAS_INITS, BN_INITS, COUNTINGS, DTYPES, INITS, ORDERS, PARTIALS, SCOPES, SCORE_MODES,
+        WHENS, describe_criterion, part_name,
     },
     value::word_of,
 };
@@ -137,9 +138,24 @@ fn taken(subset: &Subset) -> String {
 }
 
 fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
-    let Train { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order, schedule, clip } =
-        train;
+    let Train {
+        batch,
+        optimizer,
+        lr,
+        decay,
+        milestones,
+        gamma,
+        warmup,
+        eval_every,
+        order,
+        schedule,
+        clip,
+        partial,
+        freeze,
+        bn_l1,
+    } = train;
     add("train.batch", batch.to_string());
+    add("train.partial", word_of(PARTIALS, *partial).to_owned());
     add("train.optimizer", optimizer.name().to_owned());
     match optimizer {
         Optimizer::Sgd { momentum, nesterov } => {
@@ -159,6 +175,9 @@ fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
     add("train.lr", lr.to_string());
     add("train.decay", decay.to_string());
     add("train.clip", clip.map_or_else(|| "none".to_owned(), |most| most.to_string()));
+    add("train.bn_l1", bn_l1.to_string());
+    let frozen: Vec<&str> = freeze.iter().map(part_name).collect();
+    add("train.freeze", if frozen.is_empty() { "none".to_owned() } else { list(&frozen) });
     describe_schedule(schedule, add);
     add("train.milestones", if milestones.is_empty() { "none".to_owned() } else { list(milestones) });
     add("train.gamma", gamma.to_string());
@@ -182,7 +201,7 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     let PruneLine { rule, rounds, rewind, when, score } = prune;
-    let Prune { criterion, scope, amount, rates, invert } = rule;
+    let Prune { criterion, scope, amount, rates, invert, counting, protect } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
     describe_criterion(*criterion, add);
     add("prune.scope", word_of(SCOPES, *scope).to_owned());
@@ -193,6 +212,8 @@ fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     let rates: Vec<_> = rates.iter().map(|(name, rate)| format!("{name} {rate}")).collect();
     add("prune.rates", if rates.is_empty() { "none".to_owned() } else { list(&rates) });
     add("prune.invert", invert.to_string());
+    add("prune.counting", word_of(COUNTINGS, *counting).to_owned());
+    add("prune.protect", protect.to_string());
     add("prune.rounds", rounds.to_string());
     add("prune.rewind", rewind.to_string());
     if let Some(Scoring { per_class, balanced, seed, mode }) = score {

@@ -3,6 +3,7 @@
 use crate::plan::{JobPlan, Plan};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use tombola_spec::{
+    Steps,
     arch::Architecture,
     job::{JobSpec, Network, Output, TrainJob},
     settings::Dtype,
@@ -115,7 +116,9 @@ fn initialization(job: &JobSpec) -> Option<String> {
 fn flops(job: &JobSpec, network: &Architecture) -> f64 {
     match job {
         JobSpec::Train(train) => {
-            network.training_flops(train.recipe.train.batch) as f64 * job.iterations() as f64
+            let at = |steps: Steps| steps.iterations(train.recipe.iterations_per_epoch());
+            let seen = train.recipe.examples_between(at(train.from), at(train.to));
+            network.training_flops(1) as f64 * seen as f64
         }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => 0.0,
     }

@@ -6,11 +6,13 @@
 mod examples;
 mod fused;
 mod lone;
+mod parts;
 mod warp;
 
 pub(crate) use examples::Examples;
 pub(crate) use fused::Fused;
 pub(crate) use lone::{Lone, evaluate};
+pub(crate) use parts::Parts;
 pub(crate) use warp::Warp;
 
 use crate::{error::Result, nn::Layout, optim::Pace, optim::Rule};
@@ -22,7 +24,7 @@ pub(crate) trait Pack {
     /// Number of lanes, ghosts included.
     fn width(&self) -> usize;
 
-    /// Updates every lane `drive.updates()` times. A lane whose loss is not finite ruins itself only.
+    /// Updates every lane once for each of `drive.sizes`. A lane whose loss is not finite ruins itself only.
     fn advance(&mut self, drive: &Drive) -> Result<()>;
 
     /// Per lane, the sum of the training losses since [`Pack::set_loss_sum`]; not finite if one of them was not.
@@ -46,11 +48,13 @@ pub(crate) struct Common {
     pub(crate) layout: Layout,
     /// The update rule.
     pub(crate) rule: Rule,
+    /// What of the network it moves.
+    pub(crate) parts: Parts,
     /// The data, on the pack's device.
     pub(crate) examples: Examples,
     /// Number format.
     pub(crate) kind: Kind,
-    /// Examples per update.
+    /// Examples per update, but for the last of an epoch.
     pub(crate) batch: i64,
 }
 
@@ -72,7 +76,9 @@ pub(crate) struct Snapshot {
 
 /// Some updates in a row: what each lane sees and how fast it goes.
 pub(crate) struct Drive {
-    /// Rows of the training images, `[updates][lanes][batch]`.
+    /// Examples each lane sees in each update, `[updates]`.
+    pub(crate) sizes: Vec<i64>,
+    /// Rows of the training images, `[updates][lanes][size]`.
     pub(crate) rows: Vec<i64>,
     /// The view of each of these images, as `data::draw_views` numbers them; empty where they are seen as they are.
     pub(crate) views: Vec<i64>,
@@ -88,9 +94,13 @@ impl Drive {
         Ok((upload(&self.rows)?, views))
     }
 
-    /// Number of updates, for a pack of `width` lanes.
-    pub(crate) fn updates(&self, width: usize) -> usize {
-        self.paces.len() / width.max(1)
+    /// Of each update of a pack of `width` lanes: where its rows begin, and how many they are.
+    pub(crate) fn spans(&self, width: usize) -> impl Iterator<Item = (i64, i64)> {
+        self.sizes.iter().scan(0, move |end, size| {
+            let (from, count) = (*end, size * width as i64);
+            *end += count;
+            Some((from, count))
+        })
     }
 }
 

@@ -123,7 +123,9 @@ fn summary(lane: &Lane, architecture: &Architecture) -> TrainSummary {
         last: lane.history.points.last().map(|last| last.measures.clone()).unwrap_or_default(),
         early_stop: lane.history.early_stop(),
         iterations,
-        flops: architecture.training_flops(lane.spec.recipe.train.batch).saturating_mul(iterations),
+        flops: architecture
+            .training_flops(1)
+            .saturating_mul(lane.spec.recipe.examples_between(lane.from(), lane.to())),
         device_seconds: lane.seconds,
     }
 }

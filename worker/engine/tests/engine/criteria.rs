@@ -22,8 +22,7 @@ fn stream(seed: u64) -> Stream {
 }
 
 fn to_density(criterion: Criterion, density: f64) -> Prune {
-    let (scope, amount) = (Scope::Global, Amount::Density(density));
-    Prune { criterion, scope, amount, rates: [].into(), invert: false }
+    Prune::new(criterion, Scope::Global, Amount::Density(density))
 }
 
 fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>) -> Mask {

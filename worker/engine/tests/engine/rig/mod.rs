@@ -21,7 +21,7 @@ use tombola_spec::{
     job::{Input, JobSpec, Output, Start, Stream, TrainJob},
     outcome::{Failure, Provenance, Series, Split, Summary, TrainSummary},
     settings::{
-        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Schedule, Train,
+        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Partial, Recipe, Schedule, Train,
     },
     slot::{Event, OutputFile, Stage, StageJob},
     worker::{DeviceKind, Plan},
@@ -194,6 +194,9 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
             order: Order::Fresh,
             schedule: Schedule::Step,
             clip: None,
+            partial: Partial::Drop,
+            freeze: Vec::new(),
+            bn_l1: 0.0,
         },
         dtype: Dtype::F32,
     }
