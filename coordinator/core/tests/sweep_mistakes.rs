@@ -64,6 +64,8 @@ const SETTINGS: &[Case] = &[
         "\"cifar_resnet_20\"\n\n[data]\nset = \"mnist\"\n\n[train]\nsteps = \"3000it\"\nbatch = 1",
     ),
     ("an unknown scale", r#""mnist_lenet_300_100""#, "\"cifar_resnet_20\"\nbn_init = \"fixed\""),
+    ("dropout where nothing is dropped", r#""mnist_lenet_300_100""#, "\"cifar_resnet_20\"\ndropout = 0.5"),
+    ("everything dropped", r#""mnist_lenet_300_100""#, "\"mnist_lenet_300_100\"\ndropout = 1.0"),
     ("an unknown initialization", r#""mnist_lenet_300_100""#, "\"mnist_lenet_300_100\"\ninit = \"xavier\""),
     ("a data set misspelt", r#"set = "mnist""#, r#"set = "fashion-mnist""#),
     ("a data set nobody knows", r#"set = "mnist""#, r#"set = "imagenet""#),

@@ -37,7 +37,7 @@ pub struct Recipe {
 }
 
 /// The network and how it is initialized.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// open_lth's name grammar, such as `mnist_lenet_300_100`.
     pub name: String,
@@ -48,6 +48,10 @@ pub struct Model {
     /// Distribution of batch normalization's scales at initialization.
     #[serde(default, skip_serializing_if = "BatchNormInit::is_one")]
     pub bn_init: BatchNormInit,
+    /// Share of the outputs of hidden linear layers that a training step leaves out, 0..1; the rest is scaled up for it
+    /// (arXiv 1803.03635, section 3: 0.5).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropout: f64,
 }
 
 /// Weight initialization.
@@ -107,12 +111,13 @@ pub enum Dtype {
 }
 
 impl Recipe {
-    /// The layer list of this recipe's model on this recipe's data.
+    /// The layer list of this recipe's model on this recipe's data, dropout included.
     ///
     /// # Errors
     /// When the name is not in the grammar of any family.
     pub fn architecture(&self) -> Result<Architecture, SpecError> {
-        self.network().architecture()
+        let network = self.network().architecture()?;
+        Ok(if self.model.dropout > 0.0 { network.with_dropout() } else { network })
     }
 
     /// This recipe's model on this recipe's data.

@@ -26,6 +26,7 @@ fn recipe() -> Recipe {
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
+            dropout: 0.0,
         },
         data: Data::whole("mnist", shape, 5000),
         train: Train {

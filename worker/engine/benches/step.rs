@@ -272,6 +272,7 @@ fn recipe(eval_every: Steps) -> Recipe {
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
+            dropout: 0.0,
         },
         data: Data::whole("noise", shape, VALIDATION),
         train: Train {

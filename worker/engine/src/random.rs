@@ -28,6 +28,8 @@ pub enum Purpose {
     Subset,
     /// Which labels are wrong, and how.
     LabelNoise,
+    /// Which outputs of hidden layers a training step leaves out.
+    Dropout,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Augment => "augment",
             Self::Subset => "subset",
             Self::LabelNoise => "label_noise",
+            Self::Dropout => "dropout",
         }
     }
 }

@@ -17,7 +17,7 @@ use tombola_spec::{
     Fingerprint, Steps,
     job::{Drawn, Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     ladder,
-    settings::{Augment, Data, Order, Prune, Recipe, ScoreData},
+    settings::{Augment, Data, Model, Order, Prune, Recipe, ScoreData},
 };
 
 /// Most jobs a sweep may ask for.
@@ -218,7 +218,9 @@ impl Line {
     }
 
     fn drawn(&self) -> Drawn {
-        Drawn { model: self.recipe.model.clone(), init: self.stream("", 0, 0) }
+        // What is dropped in training changes no draw: trials that differ in it share a mask.
+        let model = Model { dropout: 0.0, ..self.recipe.model.clone() };
+        Drawn { model, init: self.stream("", 0, 0) }
     }
 
     /// The weights that the first prune step scores.

@@ -101,11 +101,12 @@ pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
 }
 
 fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
-    let Model { name, init, bias_init, bn_init } = model;
+    let Model { name, init, bias_init, bn_init, dropout } = model;
     add("model.name", name.clone());
     add("model.init", word_of(INITS, *init).to_owned());
     add("model.bias_init", word_of(BIAS_INITS, *bias_init).to_owned());
     add("model.bn_init", word_of(BN_INITS, *bn_init).to_owned());
+    add("model.dropout", dropout.to_string());
 }
 
 fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {

@@ -21,6 +21,7 @@ pub(crate) fn recipe() -> Recipe {
         init: Init::GlorotNormal,
         bias_init: BiasInit::Zero,
         bn_init: BatchNormInit::One,
+        dropout: 0.0,
     };
     let shape = known("mnist").expect("a registered set");
     Recipe {

@@ -105,6 +105,8 @@ fn every_setting_moves_the_fingerprint() {
         ("/recipe/model/init", "\"kaiming_uniform\""),
         ("/recipe/model/init", "\"orthogonal\""),
         ("/recipe/model/init", "\"binary\""),
+        ("/recipe/model/dropout", "0.5"),
+        ("/recipe/model/dropout", "0.25"),
         ("/recipe/data/set", "\"fashion_mnist\""),
         ("/recipe/data/shape/mean", "0.5"),
         ("/recipe/data/shape/std", "0.5"),

@@ -69,7 +69,8 @@ impl ByHand {
                     | Layer::Residual { .. }
                     | Layer::MaxPool { .. }
                     | Layer::AvgPool { .. }
-                    | Layer::GlobalAvgPool,
+                    | Layer::GlobalAvgPool
+                    | Layer::Dropout { .. },
                     _,
                 ) => return Ok(None),
             }

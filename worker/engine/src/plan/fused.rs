@@ -4,10 +4,10 @@
 //! Everything has a leading lane dimension, and every operation keeps lanes apart, so that no lane's bits depend on
 //! what its neighbours hold. Only the width of the pack matters, which is why ended lanes stay as ghosts.
 
-use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
+use super::{Common, Drive, LaneStart, Pack, Part, Score, Seen, Snapshot};
 use crate::{
     error::Result,
-    nn::{Mode, Tensors, forward, losses, tally},
+    nn::{Mode, Tensors, forward, forward_dropping, losses, tally},
     optim::{self, Paces},
 };
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -68,13 +68,12 @@ impl Fused {
         self.flat.device()
     }
 
-    /// `rows` `[B * batch]` of the training images, and their views.
-    fn update(&mut self, rows: &Tensor, views: Option<&Tensor>, paces: &Paces) -> Result<()> {
-        let (images, labels) = self.common.examples.batch(rows, views)?;
+    fn update(&mut self, seen: &Seen, paces: &Paces) -> Result<()> {
+        let (images, labels) = self.common.examples.batch(&seen.rows, seen.views.as_ref())?;
         let images = self.by_lane(&images)?;
         let labels = self.by_lane(&labels)?;
         let (layers, mode) = (&self.common.architecture.layers, self.common.parts.mode);
-        let logits = forward(layers, &self.tensors, &images, mode)?;
+        let logits = forward_dropping(layers, &self.tensors, &images, mode, &seen.factors)?;
         let losses = losses(&logits, &labels)?;
         let total = losses.f_sum(None::<Kind>)?;
         let grads = Tensor::f_run_backward(&[total], &self.tensors.trained, false, false)?;
@@ -113,13 +112,9 @@ impl Pack for Fused {
         let lifts: Vec<f64> = drive.paces.iter().map(|pace| pace.lift).collect();
         let keeps: Vec<f64> = drive.paces.iter().map(|pace| pace.keep).collect();
         let (rates, lifts, keeps) = (self.table(&rates)?, self.table(&lifts)?, self.table(&keeps)?);
-        let (rows, views) = drive.seen(self.device())?;
-        for (step, (from, count)) in (0..).zip(drive.spans(self.width)) {
+        for (step, seen) in (0..).zip(drive.seen(self.width, Some(self.width as i64), &self.common)?) {
             let (minus_rate, lift, keep) = (rates.f_get(step)?, lifts.f_get(step)?, keeps.f_get(step)?);
-            let paces = Paces { minus_rate, lift, keep };
-            let of_step = |all: &Tensor| all.f_narrow(0, from, count);
-            let views = views.as_ref().map(of_step).transpose()?;
-            self.update(&of_step(&rows)?, views.as_ref(), &paces)?;
+            self.update(&seen?, &Paces { minus_rate, lift, keep })?;
         }
         Ok(())
     }

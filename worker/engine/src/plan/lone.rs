@@ -3,15 +3,15 @@
 //! Gradients by hand for perceptrons, else by `run_backward`; then one pass of a Rust kernel over weights, state and mask
 //! in raw memory.
 
-use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
+use super::{Common, Drive, LaneStart, Pack, Part, Score, Seen, Snapshot};
 use crate::{
     error::Result,
-    nn::{ByHand, Mode, Tensors, forward, losses, tally},
+    nn::{ByHand, Mode, Tensors, forward, forward_dropping, losses, tally},
     optim::{Memory, Pace, Rule, clip, l1},
     simd::{Real, slice, slice_mut},
 };
 use std::ops::Range;
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::arch::Layer;
 
 /// One lane in host memory. Its thread must have called `tch::set_num_threads(1)`.
@@ -42,9 +42,9 @@ impl Lone {
         Ok(Self { common, held: Held { weights, state, mask }, tensors, by_hand, loss_sum: 0.0 })
     }
 
-    fn update<T: Real>(&mut self, rows: &Tensor, views: Option<&Tensor>, pace: Pace) -> Result<()> {
+    fn update<T: Real>(&mut self, seen: &Seen, pace: Pace) -> Result<()> {
         let Self { common, held, .. } = self;
-        let (images, labels) = common.examples.batch(rows, views)?;
+        let (images, labels) = common.examples.batch(&seen.rows, seen.views.as_ref())?;
         let mut grads = Vec::new();
         if let Some(by_hand) = &mut self.by_hand {
             self.loss_sum += by_hand.step::<T>(&images, &labels)?;
@@ -53,7 +53,8 @@ impl Lone {
                 grads.push((range.clone(), grad));
             }
         } else {
-            let logits = forward(&common.architecture.layers, &self.tensors, &images, common.parts.mode)?;
+            let (layers, mode) = (&common.architecture.layers, common.parts.mode);
+            let logits = forward_dropping(layers, &self.tensors, &images, mode, &seen.factors)?;
             let loss = losses(&logits, &labels)?;
             let taken = Tensor::f_run_backward(&[&loss], &self.tensors.trained, false, false)?;
             self.loss_sum += loss.f_double_value(&[])?;
@@ -133,13 +134,12 @@ impl Pack for Lone {
     }
 
     fn advance(&mut self, drive: &Drive) -> Result<()> {
-        let (rows, views) = drive.seen(Device::Cpu)?;
-        for ((from, count), &pace) in drive.spans(1).zip(&drive.paces) {
-            let of_step = |all: &Tensor| all.f_narrow(0, from, count);
-            let (rows, views) = (of_step(&rows)?, views.as_ref().map(of_step).transpose()?);
-            match self.common.kind {
-                Kind::Double => self.update::<f64>(&rows, views.as_ref(), pace)?,
-                _ => self.update::<f32>(&rows, views.as_ref(), pace)?,
+        let kind = self.common.kind;
+        let all: Vec<Seen> = drive.seen(1, None, &self.common)?.collect::<Result<_>>()?;
+        for (seen, &pace) in all.iter().zip(&drive.paces) {
+            match kind {
+                Kind::Double => self.update::<f64>(seen, pace)?,
+                _ => self.update::<f32>(seen, pace)?,
             }
         }
         Ok(())
@@ -198,7 +198,8 @@ mod tests {
         let memory = Snapshot { weights: &weights * &mask, state: vec![weights.zeros_like()] };
         let examples = Examples::new(set(), set(), set());
         let (rule, parts, kind) = (Rule::of(&train), Parts::of(&architecture, &layout, &train), Kind::Double);
-        let common = Common { architecture, layout, rule, parts, examples, kind, batch: BATCH };
+        let common =
+            Common { architecture, layout, rule, parts, dropout: None, examples, kind, batch: BATCH };
         Lone::new(common, LaneStart { memory, mask: Some(mask) }).unwrap()
     }
 
@@ -213,7 +214,7 @@ mod tests {
             let sizes: Vec<i64> = (0..30).map(|step| BATCH - i64::from(step % 3 == 2)).collect();
             let rows = (0..sizes.iter().sum()).map(|n: i64| n * 11 % 20).collect();
             let paces = vec![Pace { rate: 0.1, ..Pace::STILL }; 30];
-            let drive = Drive { sizes, rows, views: Vec::new(), paces };
+            let drive = Drive { sizes, rows, paces, ..Drive::new() };
             for lane in [&mut by_hand, &mut by_autograd] {
                 lane.advance(&drive).unwrap();
             }

@@ -31,7 +31,10 @@ impl Group {
     pub(super) fn takes(&self, lane: &Lane) -> bool {
         fn in_common(lane: &Lane) -> impl PartialEq + '_ {
             let Recipe { model, data, train, dtype } = &*lane.spec.recipe;
-            ((&model.name, data, *dtype), (train.batch, train.partial, lane.phase(), &train.freeze))
+            (
+                (&model.name, model.dropout, data, *dtype),
+                (train.batch, train.partial, lane.phase(), &train.freeze),
+            )
         }
         let alike = |first: &Lane| in_common(first) == in_common(lane);
         self.lanes.first().is_some_and(alike) && self.common.rule == Rule::of(&lane.spec.recipe.train)

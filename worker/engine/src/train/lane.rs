@@ -4,7 +4,7 @@ use super::history::{Evaluation, History};
 use crate::{
     data::{batches, draw_views},
     optim::Rule,
-    plan::{Drive, Score},
+    plan::{Drive, Dropout, Score},
 };
 use std::{path::PathBuf, sync::Arc};
 use tombola_spec::{JobId, job::TrainJob, settings::Partial};
@@ -31,6 +31,7 @@ pub(crate) struct Lane {
     pub(crate) saved: u64,
     /// Whether it is done with, one way or another; its lane is a ghost.
     pub(crate) ended: bool,
+    dropout: Option<Dropout>,
     epoch: Option<Epoch>,
 }
 
@@ -46,7 +47,11 @@ struct Epoch {
 impl Lane {
     /// A lane at the beginning of its segment.
     pub(crate) fn new(job: JobId, spec: TrainJob, folder: PathBuf, train_rows: Arc<Vec<u32>>) -> Self {
+        // A network that cannot be is told of when the lane is prepared.
+        let network = spec.recipe.architecture().ok();
+        let dropout = network.and_then(|network| Dropout::of(&network, spec.recipe.model.dropout));
         let mut lane = Self {
+            dropout,
             job,
             folder,
             train_rows,
@@ -71,6 +76,11 @@ impl Lane {
     /// Examples of the next update.
     pub(crate) fn next_size(&self) -> u32 {
         self.spec.recipe.batch_at(self.iteration)
+    }
+
+    /// Values of one example that dropout decides about.
+    pub(crate) fn dropped_width(&self) -> usize {
+        self.dropout.as_ref().map_or(0, Dropout::width)
     }
 
     /// Its place in the epoch, where that decides how many examples an update sees: lanes of one pack agree in it.
@@ -143,6 +153,9 @@ impl Lane {
         if !epoch.views.is_empty() {
             drive.views.extend(rows.iter().map(|&row| i64::from(epoch.views[row as usize])));
         }
+        if let Some(dropout) = &self.dropout {
+            dropout.draw(&self.spec.order, self.iteration, rows.len() as u32, &mut drive.kept);
+        }
         let lr = self.spec.recipe.train.lr_at(self.iteration, per_epoch);
         drive.paces.push(rule.pace(lr, self.updates + 1));
         self.iteration += 1;
@@ -179,7 +192,7 @@ mod tests {
         let shape = DataShape { train: 13, ..known("mnist").unwrap() };
         let optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
         let recipe = Recipe {
-            model: Model { name: "mnist_lenet_4".to_owned(), init, bias_init, bn_init },
+            model: Model { name: "mnist_lenet_4".to_owned(), init, bias_init, bn_init, dropout: 0.0 },
             data: Data::whole("own", shape, 2),
             train: Train { partial, ..Train::plain(4, optimizer, 0.1) },
             dtype: Dtype::F32,
@@ -193,7 +206,7 @@ mod tests {
     fn epoch(partial: Partial, updates: usize) -> Vec<i64> {
         let mut lane = lane(partial);
         let rule = Rule::of(&lane.spec.recipe.train);
-        let mut drive = Drive { sizes: Vec::new(), rows: Vec::new(), views: Vec::new(), paces: Vec::new() };
+        let mut drive = Drive::new();
         let mut sizes = Vec::new();
         for _ in 0..updates {
             let (size, before) = (lane.next_size(), drive.rows.len());

@@ -157,12 +157,12 @@ impl Segment<'_> {
     fn drive(&mut self) -> Drive {
         let stops = self.active().map(|(_, lane)| lane.until_stop().min(self.checkpoints.until_forced(lane)));
         let updates = stops.fold(UPDATES_AT_ONCE, u64::min).max(1);
-        let mut drive = Drive { sizes: Vec::new(), rows: Vec::new(), views: Vec::new(), paces: Vec::new() };
+        let mut drive = Drive::new();
         for _ in 0..updates {
             // What all lanes have in common, ghosts among them.
             let first = self.active().next().map(|(_, lane)| lane);
-            let (size, varied) = first.map_or((1, false), |lane| {
-                (lane.next_size() as usize, !lane.spec.recipe.data.augment.is_none())
+            let (size, varied, dropped) = first.map_or((1, false, 0), |lane| {
+                (lane.next_size() as usize, !lane.spec.recipe.data.augment.is_none(), lane.dropped_width())
             });
             drive.sizes.push(size as i64);
             for index in 0..self.pack.width() {
@@ -171,6 +171,7 @@ impl Segment<'_> {
                     None => {
                         drive.rows.resize(drive.rows.len() + size, 0);
                         drive.views.resize(if varied { drive.rows.len() } else { 0 }, 0);
+                        drive.kept.resize(drive.kept.len() + size * dropped, 1);
                         drive.paces.push(Pace::STILL);
                     }
                 }

@@ -16,7 +16,7 @@ use crate::{
     mask::Mask,
     nn::Layout,
     optim::Rule,
-    plan::{Common, Parts, kind_of},
+    plan::{Common, Dropout, Parts, kind_of},
     prune::{Subject, prune, run_random_mask},
     simd,
 };
@@ -110,6 +110,7 @@ impl Engine {
         let layout = Layout::of(&architecture);
         groups.push(Group {
             common: Common {
+                dropout: Dropout::of(&architecture, recipe.model.dropout),
                 parts: Parts::of(&architecture, &layout, &recipe.train),
                 layout,
                 architecture,

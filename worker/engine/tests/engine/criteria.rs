@@ -95,6 +95,7 @@ fn drawn(architecture: &Architecture, seed: u64) -> Vec<Vec<f64>> {
         init: Init::KaimingNormal,
         bias_init: BiasInit::Zero,
         bn_init: BatchNormInit::One,
+        dropout: 0.0,
     };
     let drawn = initial_weights(&architecture.tensors(), &model, &stream(seed));
     drawn.into_iter().map(|tensor| tensor.into_iter().map(f64::from).collect()).collect()

@@ -8,8 +8,9 @@ use tombola_spec::{
     Steps,
     arch::Role,
     job::Output,
+    outcome::Split,
     settings::{BatchNormInit, Dtype, Frozen, Optimizer, Partial, Recipe},
-    slot::StageJob,
+    slot::{Stage, StageJob},
     worker::Plan,
 };
 
@@ -199,4 +200,68 @@ fn a_penalty_on_scales_adds_its_strength_by_their_sign() {
         .sum();
     // Decay moves the weights besides, by 0.001 of them.
     assert!((square.sqrt() / lr - 0.2).abs() < 0.02, "{}", square.sqrt() / lr);
+}
+
+fn dropping(recipe: &mut Recipe) {
+    partial(recipe);
+    recipe.model.dropout = 0.5;
+}
+
+#[test]
+fn dropout_is_the_same_by_both_plans_and_evaluations_are_without() {
+    let rig = Rig::new();
+    for network in ["mnist_lenet_16_8", "conv_2"] {
+        let to = if network == "conv_2" { 3 } else { 40 };
+        let lanes = |share: f64, lr: f64| -> Vec<StageJob> {
+            let change = |recipe: &mut Recipe| {
+                dropping(recipe);
+                (recipe.model.dropout, recipe.train.lr) = (share, lr);
+                recipe.model.name = network.to_owned();
+            };
+            (1..=2).map(|number| lane(number, SGD, to, change)).collect()
+        };
+        let dropped = by_both_plans(&rig, &lanes(0.5, 0.05));
+        let whole = by_both_plans(&rig, &lanes(0.0, 0.05));
+        let apart = distance(&dropped.tensors(1, Output::Weights), &whole.tensors(1, Output::Weights));
+        assert!(apart > 1e-3, "{network}: {apart:e}");
+        // Of weights that hardly move, the training loss feels what is dropped and the others do not.
+        let (dropped, whole) =
+            (by_both_plans(&rig, &lanes(0.5, 1e-12)), by_both_plans(&rig, &lanes(0.0, 1e-12)));
+        let far = |split| {
+            let last =
+                |outcomes: &Outcomes| *outcomes.points(1, "loss", split).values().last().expect("a point");
+            (last(&dropped) - last(&whole)).abs()
+        };
+        assert!(far(Split::Train) > 1e-3, "{network}: {}", far(Split::Train));
+        assert!(far(Split::Validation) < 1e-9 && far(Split::Test) < 1e-9);
+    }
+}
+
+#[test]
+fn a_run_with_dropout_that_yields_and_resumes_equals_an_uninterrupted_one() {
+    let rig = Rig::new();
+    for plan in PLANS {
+        let mut jobs = vec![lane(1, SGD, 40, dropping), lane(2, SGD, 40, dropping)];
+        let whole = rig.run(plan, jobs.clone());
+        let first = rig.run_with(&rig.stage(plan, jobs.clone()), &Recorder::yield_at(15), 1, Some(5));
+        for job in &mut jobs {
+            job.resume = Some(first.checkpoint(job.job.0).1);
+        }
+        let second = rig.run(plan, jobs);
+        for lane in [1, 2] {
+            assert_eq!(whole.digests(lane), second.digests(lane), "{plan:?} {lane}");
+        }
+    }
+}
+
+/// Lanes that drop other shares are trained apart, each as if alone.
+#[test]
+fn lanes_with_and_without_dropout_share_a_stage_but_no_pack() {
+    let rig = Rig::new();
+    let jobs = [lane(1, SGD, 20, dropping), lane(2, SGD, 20, partial)];
+    let both = rig.run(Plan::Fused, jobs.to_vec());
+    for (number, job) in (1..).zip(jobs) {
+        let alone = Stage { width: 2, ..rig.stage(Plan::Fused, vec![job]) };
+        assert_eq!(rig.run_with(&alone, &Recorder::default(), 1, None).digests(number), both.digests(number));
+    }
 }

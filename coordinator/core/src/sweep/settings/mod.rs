@@ -42,6 +42,9 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     let mut check = Check { tree, notes, sound: true };
     let line = prune.as_ref().and_then(Option::as_ref);
     let network = model.as_ref().zip(data.as_ref()).and_then(|(model, data)| check.network(model, data));
+    if let Some((network, model)) = network.as_ref().zip(model.as_ref()) {
+        check.dropout(network, model);
+    }
     if let Some((line, network)) = line.zip(network.as_ref()) {
         check.rates(line, network);
         if check.density(line, network) {
@@ -88,6 +91,13 @@ impl Check<'_> {
                 self.complain("model.name", &error.what, error.hint);
                 None
             }
+        }
+    }
+
+    fn dropout(&mut self, network: &Architecture, model: &Model) {
+        if model.dropout > 0.0 && network.clone().with_dropout().dropouts().is_empty() {
+            let what = format!("`{}` has no hidden linear layers, whose outputs are dropped", network.name);
+            self.complain("model.dropout", &what, "leave it out, or use `mnist_lenet_…` or `conv_…`");
         }
     }
 

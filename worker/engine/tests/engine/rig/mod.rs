@@ -180,6 +180,7 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
+            dropout: 0.0,
         },
         data: Data::whole("tiny", shape, 100),
         train: Train {
