@@ -4,6 +4,7 @@
 //! A backward pass counts twice its forward pass. A second derivative is a backward pass through both.
 
 use crate::{
+    Steps,
     arch::Architecture,
     job::{BatchStatistics, CollapseJob, ConnectivityJob, JobSpec},
     outcome::{LayerCount, Split},
@@ -14,7 +15,9 @@ use crate::{
 pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
     match job {
         JobSpec::Train(train) => {
-            network.training_flops(train.recipe.train.batch).saturating_mul(job.iterations())
+            let at = |steps: Steps| steps.iterations(train.recipe.iterations_per_epoch());
+            let examples = train.recipe.examples_between(at(train.from), at(train.to));
+            network.training_flops(1).saturating_mul(examples)
         }
         JobSpec::Prune(prune) => {
             forward(network).saturating_mul(scoring_passes(prune.rule.criterion, prune.data.as_deref()))

@@ -1,10 +1,11 @@
 //! Density ladders: how many weights live after each prune step, exactly, before anything runs.
 //!
-//! The engine's selector cuts the same [`pools`] to the same counts, so that what a plan predicts is what a mask has.
+//! The engine's selector cuts the same [`pools`] to the same counts, so that what a plan predicts is what a mask has; under
+//! a convention by which equal scores go together, where no two are equal at the cut.
 
 use crate::{
     arch::Architecture,
-    settings::{Amount, Prune, Scope},
+    settings::{Amount, Counting, Prune, Scope},
 };
 
 /// How many of `alive` weights a prune step at `rate` removes: the nearest integer, half up, never all of a layer's
@@ -21,21 +22,50 @@ pub struct Pool {
     pub layers: Vec<usize>,
     /// Weights in them, dead ones included.
     pub total: u64,
+    /// Weights in them that are never cut.
+    pub protected: u64,
     goal: Goal,
+    counting: Counting,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Goal {
     Rate(f64),
     Keep(u64),
+    /// Of all weights, dead ones included, as Synaptic-Flow's code counts.
+    Share(f64),
 }
 
 impl Pool {
-    /// How many of `alive` weights are left by the prune step.
-    pub fn left(&self, alive: u64) -> u64 {
-        match self.goal {
-            Goal::Rate(rate) => alive - cut(alive, rate),
+    /// How many of `alive` weights are left by the prune step, where `everywhere` live in all weight tensors.
+    pub fn left(&self, alive: u64, everywhere: u64) -> u64 {
+        self.on_the_way(alive, everywhere, |_, goal| goal)
+    }
+
+    /// How many are left at some point of the step: `course` says how many of `from` on the way `to` where the step ends,
+    /// in weights or in shares of them.
+    pub fn on_the_way(&self, alive: u64, everywhere: u64, course: impl Fn(f64, f64) -> f64) -> u64 {
+        let goal = match self.goal {
+            Goal::Share(density) => {
+                let share = course(alive as f64 / self.total as f64, density);
+                let gone = ((1.0 - share) * self.total as f64).floor() as u64;
+                return alive.min(self.total.saturating_sub(gone));
+            }
             Goal::Keep(count) => alive.min(count),
+            Goal::Rate(0.0) => alive,
+            Goal::Rate(rate) => alive - self.gone(alive, everywhere, rate),
+        };
+        libm::round(course(alive as f64, goal as f64)) as u64
+    }
+
+    /// How many go by a rate.
+    fn gone(&self, alive: u64, everywhere: u64, rate: f64) -> u64 {
+        // The weight at the index goes, too.
+        let to_index = |index: f64| (index as u64).saturating_add(1).min(alive);
+        match self.counting {
+            Counting::Exact | Counting::Synflow => cut(alive, rate),
+            Counting::OpenLth => to_index((rate * everywhere as f64).ceil()),
+            Counting::Google => to_index((rate * alive as f64).round_ties_even()),
         }
     }
 
@@ -55,25 +85,30 @@ pub fn pools(architecture: &Architecture, prune: &Prune) -> Vec<Pool> {
     // Of the rest, so that all together are at the density.
     let rest = |density: f64| (density * all as f64 - whole as f64) / (all - whole) as f64;
     let mut pools = Vec::new();
-    let mut shared = Pool { layers: Vec::new(), total: 0, goal: Goal::Keep(0) };
+    let counting = prune.counting;
+    let mut shared = Pool { layers: Vec::new(), total: 0, protected: 0, goal: Goal::Keep(0), counting };
     for (layer, tensor) in tensors.iter().enumerate() {
         let total = tensor.len() as u64;
-        let alone = |goal| Pool { layers: vec![layer], total, goal };
+        let protected = protected(total, prune.protect);
+        let alone = |goal| Pool { layers: vec![layer], total, protected, goal, counting };
         match (own(&tensor.name), prune.scope) {
             (Some(rate), _) => pools.push(alone(Goal::Rate(rate))),
             (None, Scope::PerLayer) => pools.push(alone(match prune.amount {
                 Amount::Rate(rate) => Goal::Rate(rate),
+                Amount::Density(density) if counting == Counting::Synflow => Goal::Share(density),
                 Amount::Density(density) => Goal::Keep(nearest(rest(density), total).max(1)),
             })),
             (None, Scope::Global) => {
                 shared.layers.push(layer);
                 shared.total += total;
+                shared.protected += protected;
             }
         }
     }
     if !shared.layers.is_empty() {
         shared.goal = match prune.amount {
             Amount::Rate(rate) => Goal::Rate(rate),
+            Amount::Density(density) if counting == Counting::Synflow => Goal::Share(density),
             Amount::Density(density) => Goal::Keep(nearest(density, all).saturating_sub(whole).max(1)),
         };
         pools.push(shared);
@@ -85,18 +120,54 @@ fn nearest(density: f64, all: u64) -> u64 {
     (density * all as f64 + 0.5).floor() as u64
 }
 
+/// How many of a layer's `total` weights are never cut: those from the index `(1 - share) total` on, rounded down, in the
+/// order of their scores (Early-Bird's code).
+pub fn protected(total: u64, share: f64) -> u64 {
+    total - ((1.0 - share) * total as f64).floor().clamp(0.0, total as f64) as u64
+}
+
 /// Living weights of all weight tensors together after 0, 1, …, `rounds` prune steps, which `prune` amounts to in all.
 pub fn living(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<u64> {
-    let mut alive: Vec<u64> = pools(architecture, prune).iter().map(|pool| pool.total).collect();
-    let mut ladder = vec![alive.iter().sum()];
-    for round in 1..=rounds {
-        let step = Prune { amount: prune.amount.after(round, rounds), ..prune.clone() };
-        for (alive, pool) in alive.iter_mut().zip(pools(architecture, &step)) {
-            *alive = pool.left(*alive);
-        }
-        ladder.push(alive.iter().sum());
-    }
+    let mut ladder = vec![architecture.weight_count()];
+    ladder.extend(walk(architecture, prune, rounds).map(|(_, alive)| alive.iter().sum::<u64>()));
     ladder
+}
+
+/// Where a ladder cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadEnd {
+    /// The round.
+    pub round: u32,
+    /// What it would leave of the weights that are ranked together.
+    pub left: u64,
+    /// The least that must live of them: one, or what is protected.
+    pub least: u64,
+}
+
+/// The first prune step that would leave nothing of what it ranks, or less than is protected.
+pub fn dead_end(architecture: &Architecture, prune: &Prune, rounds: u32) -> Option<DeadEnd> {
+    let mut rounds = walk(architecture, prune, rounds).zip(1..);
+    rounds.find_map(|((pools, alive), round)| {
+        let pairs = pools.iter().zip(alive).map(|(pool, left)| (left, pool.protected.max(1)));
+        let mut short = pairs.filter(|(left, least)| left < least);
+        short.next().map(|(left, least)| DeadEnd { round, left, least })
+    })
+}
+
+/// The pools of each round, and what lives of each after it.
+fn walk(
+    architecture: &Architecture,
+    prune: &Prune,
+    rounds: u32,
+) -> impl Iterator<Item = (Vec<Pool>, Vec<u64>)> {
+    let mut alive: Vec<u64> = pools(architecture, prune).iter().map(|pool| pool.total).collect();
+    (1..=rounds).map(move |round| {
+        let step = Prune { amount: prune.amount.after(round, rounds), ..prune.clone() };
+        let pools = pools(architecture, &step);
+        let everywhere = alive.iter().sum();
+        alive = alive.iter().zip(&pools).map(|(&alive, pool)| pool.left(alive, everywhere)).collect();
+        (pools, alive.clone())
+    })
 }
 
 /// `living / all` for each entry of [`living`].
@@ -121,7 +192,7 @@ mod tests {
         let rate = |name: &str| rates.iter().find(|(part, _)| name.contains(part)).map(|&(_, rate)| rate);
         let rates = network.weights().into_iter().filter_map(|w| rate(&w.name).map(|rate| (w.name, rate)));
         let (amount, rates) = (Amount::Rate(0.2), rates.collect());
-        let prune = Prune { criterion: Criterion::Magnitude, scope, amount, rates, invert: false };
+        let prune = Prune { rates, ..Prune::new(Criterion::Magnitude, scope, amount) };
         let published: Vec<&str> = published.split_whitespace().collect();
         let got = densities(network, &prune, published.len() as u32 - 1);
         for (round, (got, text)) in got.iter().zip(published).enumerate() {
@@ -169,7 +240,7 @@ mod tests {
     fn to_density(scope: Scope, density: f64, whole: &[&str]) -> Prune {
         let rates = whole.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
         let amount = Amount::Density(density);
-        Prune { criterion: Criterion::Magnitude, scope, amount, rates, invert: false }
+        Prune { rates, ..Prune::new(Criterion::Magnitude, scope, amount) }
     }
 
     #[test]
@@ -190,7 +261,63 @@ mod tests {
         // 1474 of 235,200 and 188 of 30,000: 0.6267 % of each.
         assert_eq!(living(&lenet(), &to_density(Scope::PerLayer, 0.01, &["fc.weight"]), 1)[1], 2662);
         let pools = pools(&lenet(), &rule);
-        assert_eq!((pools[0].left(1000), pools[1].left(265_200)), (1000, 1662));
+        assert_eq!((pools[0].left(1000, 266_200), pools[1].left(265_200, 266_200)), (1000, 1662));
         assert!(!pools[0].is_prunable() && pools[1].is_prunable());
+    }
+
+    fn counted(counting: Counting, scope: Scope, rate: f64, rates: &[(&str, f64)]) -> Prune {
+        let rates = rates.iter().map(|&(name, rate)| (name.to_owned(), rate)).collect();
+        Prune { rates, counting, ..Prune::new(Criterion::Magnitude, scope, Amount::Rate(rate)) }
+    }
+
+    /// Worked by hand from open_lth's `sparse_global`: the index is ceil(0.2 * all that lives, `fc` included), what stands
+    /// there goes too. 0.2 * 266,200 = 53,240; 0.2 * 212,959 = 42,591.8; 0.2 * 170,366 = 34,073.2.
+    #[test]
+    fn open_lth_cuts_one_more_and_counts_what_it_leaves_whole() {
+        let rule = counted(Counting::OpenLth, Scope::Global, 0.2, &[("fc.weight", 0.0)]);
+        let cut = [53_241, 42_593, 34_075];
+        let wanted =
+            [266_200, 266_200 - cut[0], 266_200 - cut[0] - cut[1], 266_200 - cut.iter().sum::<u64>()];
+        assert_eq!(living(&lenet(), &rule, 3), wanted);
+    }
+
+    /// round(0.2 * 235,200) + 1, round(0.2 * 30,000) + 1 and round(0.1 * 1000) + 1; then of 188,159, 23,999 and 899, with
+    /// 37,631.8, 4799.8 and 89.9.
+    #[test]
+    fn google_cuts_one_more_of_each_layer() {
+        let rule = counted(Counting::Google, Scope::PerLayer, 0.2, &[("fc.weight", 0.1)]);
+        let first = 266_200 - 47_041 - 6001 - 101;
+        assert_eq!(living(&lenet(), &rule, 2), [266_200, first, first - 37_633 - 4801 - 91]);
+        // Half goes to the even neighbour: 2 and 4 of 10 and 14, and one more.
+        let network = Architecture::parse("mnist_lenet_7_2", [1, 1, 1], 5).unwrap();
+        assert_eq!(
+            living(&network, &counted(Counting::Google, Scope::PerLayer, 0.25, &[]), 1)[1],
+            31 - 3 - 5 - 3
+        );
+    }
+
+    /// int((1 - density) N) go: of 266,200 at a compression of 1000, 265,933.8.
+    #[test]
+    fn synaptic_flow_rounds_what_goes_down() {
+        let rule = |scope, density| Prune { counting: Counting::Synflow, ..to_density(scope, density, &[]) };
+        assert_eq!(living(&lenet(), &rule(Scope::Global, 0.001), 1)[1], 267);
+        // 235, 30 and 1 by the nearest; rounded down goes one less of the first: 234,964.8.
+        assert_eq!(living(&lenet(), &rule(Scope::PerLayer, 0.001), 1)[1], 236 + 30 + 1);
+        assert_eq!(living(&lenet(), &to_density(Scope::Global, 0.001, &[]), 1)[1], 266);
+    }
+
+    #[test]
+    fn a_ladder_ends_where_nothing_is_left_or_what_is_protected() {
+        let tiny = Architecture::parse("mnist_lenet_2", [1, 1, 2], 2).unwrap();
+        // 8, 5, 3, 1, 0: ceil(rate * alive) + 1 go.
+        let rule = counted(Counting::OpenLth, Scope::Global, 0.2, &[]);
+        assert_eq!(living(&tiny, &rule, 4), [8, 5, 3, 1, 0]);
+        assert_eq!(dead_end(&tiny, &rule, 3), None);
+        assert_eq!(dead_end(&tiny, &rule, 9), Some(DeadEnd { round: 4, left: 0, least: 1 }));
+        // 23,520, 3000 and 100 are protected.
+        let rule = Prune { protect: 0.1, ..to_density(Scope::Global, 0.05, &[]) };
+        assert_eq!(dead_end(&lenet(), &rule, 1), Some(DeadEnd { round: 1, left: 13_310, least: 26_620 }));
+        assert_eq!(dead_end(&lenet(), &Prune { protect: 0.05, ..rule }, 1), None);
+        assert_eq!((protected(10, 0.1), protected(9, 0.1), protected(9, 0.0)), (1, 1, 0));
     }
 }

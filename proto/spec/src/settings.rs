@@ -1,19 +1,27 @@
 //! Resolved settings of a training run: every field has a value, nothing is left to a default further down.
 
 mod data;
+mod frozen;
 mod prune;
 mod train;
 
 pub use self::{
     data::{Augment, Data, Half, Noise, Subset},
+    frozen::Frozen,
     prune::{
-        Amount, Comparison, Criterion, CutSchedule, GraspSign, Prune, Scope, ScoreData, ScoreMode, Signs,
+        Amount, Comparison, Counting, Criterion, CutSchedule, GraspSign, Prune, Scope, ScoreData, ScoreMode,
+        Signs,
     },
-    train::{Optimizer, Order, Schedule, Train},
+    train::{Optimizer, Order, Partial, Schedule, Train},
 };
 
 use crate::{SpecError, arch::Architecture, job::Network};
 use serde::{Deserialize, Serialize};
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
 
 /// What is trained, on what, and how. Shared by all jobs of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,7 +37,7 @@ pub struct Recipe {
 }
 
 /// The network and how it is initialized.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// open_lth's name grammar, such as `mnist_lenet_300_100`.
     pub name: String,
@@ -40,6 +48,10 @@ pub struct Model {
     /// Distribution of batch normalization's scales at initialization.
     #[serde(default, skip_serializing_if = "BatchNormInit::is_one")]
     pub bn_init: BatchNormInit,
+    /// Share of the outputs of hidden linear layers that a training step leaves out, 0..1; the rest is scaled up for it
+    /// (arXiv 1803.03635, section 3: 0.5).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropout: f64,
 }
 
 /// Weight initialization.
@@ -99,12 +111,13 @@ pub enum Dtype {
 }
 
 impl Recipe {
-    /// The layer list of this recipe's model on this recipe's data.
+    /// The layer list of this recipe's model on this recipe's data, dropout included.
     ///
     /// # Errors
     /// When the name is not in the grammar of any family.
     pub fn architecture(&self) -> Result<Architecture, SpecError> {
-        self.network().architecture()
+        let network = self.network().architecture()?;
+        Ok(if self.model.dropout > 0.0 { network.with_dropout() } else { network })
     }
 
     /// This recipe's model on this recipe's data.
@@ -116,5 +129,16 @@ impl Recipe {
     /// Iterations per epoch of this recipe.
     pub fn iterations_per_epoch(&self) -> u64 {
         self.train.iterations_per_epoch(self.data.train_examples())
+    }
+
+    /// Examples that iterations `from`..`to` see, each time counted.
+    pub fn examples_between(&self, from: u64, to: u64) -> u64 {
+        let before = |it| self.train.examples_before(it, self.data.train_examples());
+        before(to).saturating_sub(before(from))
+    }
+
+    /// Examples that iteration `it` sees.
+    pub fn batch_at(&self, it: u64) -> u32 {
+        self.examples_between(it, it.saturating_add(1)) as u32
     }
 }

@@ -1,13 +1,13 @@
 //! Jobs for tests: a small network trained, pruned, rewound and trained again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 use tombola_spec::{
     Fingerprint, Steps,
     data::known,
     job::{Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     settings::{
-        Amount, BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune,
-        Recipe, Schedule, Scope, Train,
+        Amount, BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Partial,
+        Prune, Recipe, Schedule, Scope, Train,
     },
 };
 
@@ -26,6 +26,7 @@ fn recipe() -> Recipe {
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
+            dropout: 0.0,
         },
         data: Data::whole("mnist", shape, 5000),
         train: Train {
@@ -40,6 +41,9 @@ fn recipe() -> Recipe {
             order: Order::Fresh,
             schedule: Schedule::Step,
             clip: None,
+            partial: Partial::Drop,
+            freeze: Vec::new(),
+            bn_l1: 0.0,
         },
         dtype: Dtype::F32,
     }
@@ -67,13 +71,7 @@ pub(crate) fn train(seed: u64) -> JobSpec {
 pub(crate) fn prune(trained: &JobSpec) -> JobSpec {
     JobSpec::Prune(PruneJob {
         network: Network { name: NETWORK.to_owned(), image: [1, 28, 28], classes: 10 },
-        rule: Prune {
-            criterion: Criterion::Magnitude,
-            scope: Scope::PerLayer,
-            amount: Amount::Rate(0.2),
-            rates: BTreeMap::new(),
-            invert: false,
-        },
+        rule: Prune::new(Criterion::Magnitude, Scope::PerLayer, Amount::Rate(0.2)),
         weights: Scored::Trained(Fingerprint::of(trained)),
         initial: None,
         data: None,

@@ -25,7 +25,7 @@ use tombola_spec::{
     data::DataShape,
     job::{JobSpec, Start, Stream, TrainJob},
     settings::{
-        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Schedule, Train,
+        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Partial, Recipe, Schedule, Train,
     },
     slot::{Event, Stage, StageJob},
     worker::{DeviceKind, Plan},
@@ -273,6 +273,7 @@ fn recipe(eval_every: Steps) -> Recipe {
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
+            dropout: 0.0,
         },
         data: Data::whole("noise", shape, VALIDATION),
         train: Train {
@@ -287,6 +288,9 @@ fn recipe(eval_every: Steps) -> Recipe {
             order: Order::Fresh,
             schedule: Schedule::Step,
             clip: None,
+            partial: Partial::Drop,
+            freeze: Vec::new(),
+            bn_l1: 0.0,
         },
         dtype: Dtype::F32,
     }

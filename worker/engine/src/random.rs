@@ -30,6 +30,8 @@ pub enum Purpose {
     LabelNoise,
     /// Weights drawn after others.
     Redraw,
+    /// Which outputs of hidden layers a training step leaves out.
+    Dropout,
 }
 
 impl Purpose {
@@ -45,6 +47,7 @@ impl Purpose {
             Self::Subset => "subset",
             Self::LabelNoise => "label_noise",
             Self::Redraw => "redraw",
+            Self::Dropout => "dropout",
         }
     }
 }

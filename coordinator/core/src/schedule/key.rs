@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
     job::{JobSpec, TrainJob},
-    settings::{Data, Dtype, Recipe, Train},
+    settings::{Data, Dtype, Model, Recipe, Train},
 };
 
 /// Number of a [`PackKey`].
@@ -30,7 +30,8 @@ pub(super) struct TrainKey {
     data: String,
     batch: u32,
     double: bool,
-    /// The optimizer's constants, the decay, the clipping: lanes may differ in learning rate and schedule only.
+    /// The optimizer's constants, the decay, the clipping, what is frozen or dropped, whether epochs end with a smaller batch: lanes may
+    /// differ in learning rate and schedule only.
     rule: String,
     /// Iterations: from, to, between evaluations.
     span: (u64, u64, u64),
@@ -60,7 +61,8 @@ impl PackKey {
 impl TrainKey {
     fn of(job: &TrainJob) -> Self {
         // By name, so that whoever adds a setting has to decide whether lanes may differ in it.
-        let Recipe { model: _, data, train, dtype } = &*job.recipe;
+        let Recipe { model, data, train, dtype } = &*job.recipe;
+        let Model { name: _, init: _, bias_init: _, bn_init: _, dropout } = model;
         let Data { set: _, shape, validation, split_seed, subset, noise, augment } = data;
         let Train {
             batch,
@@ -74,6 +76,9 @@ impl TrainKey {
             order: _,
             schedule: _,
             clip,
+            partial,
+            freeze,
+            bn_l1,
         } = train;
         let per_epoch = job.recipe.iterations_per_epoch();
         let at = |steps: Steps| steps.iterations(per_epoch);
@@ -84,7 +89,7 @@ impl TrainKey {
             ),
             batch: *batch,
             double: *dtype == Dtype::F64,
-            rule: format!("{optimizer:?} {decay} {clip:?}"),
+            rule: format!("{optimizer:?} {decay} {clip:?} {bn_l1} {freeze:?} {partial:?} {dropout}"),
             span: (at(job.from), at(job.to), at(*eval_every)),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tombola_spec::{
     Fingerprint, Steps,
     job::{Drawn, Input, JobSpec, Network, PruneJob, Scored, Start, Stream, TrainJob},
-    settings::{Augment, Data, Order, Prune, Recipe, Schedule, ScoreData, Train},
+    settings::{Augment, Data, Model, Order, Prune, Recipe, Schedule, ScoreData, Train},
 };
 
 /// A point in iterations; the sweep file's check keeps them below 2^32. In iterations, so that `1ep` and as many `it`
@@ -188,7 +188,7 @@ impl Line {
     }
 
     pub(super) fn drawn(&self) -> Drawn {
-        Drawn { model: self.course.recipe.model.clone(), init: self.stream("", 0, 0) }
+        Drawn { model: undropped(&self.course.recipe.model), init: self.stream("", 0, 0) }
     }
 
     /// The weights that the first prune step scores.
@@ -286,6 +286,11 @@ impl Line {
         };
         Some(jobs.add(job))
     }
+}
+
+/// What is dropped in training changes no draw: trials that differ in it share a mask.
+pub(super) fn undropped(model: &Model) -> Model {
+    Model { dropout: 0.0, ..model.clone() }
 }
 
 /// A training by `course` to its end.

@@ -3,8 +3,8 @@
 use super::{
     file::SweepFile,
     settings::{
-        AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, TRUNKS, WHENS,
-        describe_criterion,
+        AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, COUNTINGS, DTYPES, INITS, ORDERS, PARTIALS, SCOPES,
+        SCORE_MODES, TRUNKS, WHENS, describe_criterion, part_name,
     },
     value::word_of,
 };
@@ -116,11 +116,12 @@ pub(super) fn differing(own: &TrialSettings, other: &TrialSettings) -> Vec<(Stri
 }
 
 fn describe_model(model: &Model, add: &mut impl FnMut(&str, String)) {
-    let Model { name, init, bias_init, bn_init } = model;
+    let Model { name, init, bias_init, bn_init, dropout } = model;
     add("model.name", name.clone());
     add("model.init", word_of(INITS, *init).to_owned());
     add("model.bias_init", word_of(BIAS_INITS, *bias_init).to_owned());
     add("model.bn_init", word_of(BN_INITS, *bn_init).to_owned());
+    add("model.dropout", dropout.to_string());
 }
 
 fn describe_data(data: &Data, add: &mut impl FnMut(&str, String)) {
@@ -153,9 +154,24 @@ fn taken(subset: &Subset) -> String {
 }
 
 fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
-    let Train { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order, schedule, clip } =
-        train;
+    let Train {
+        batch,
+        optimizer,
+        lr,
+        decay,
+        milestones,
+        gamma,
+        warmup,
+        eval_every,
+        order,
+        schedule,
+        clip,
+        partial,
+        freeze,
+        bn_l1,
+    } = train;
     add("train.batch", batch.to_string());
+    add("train.partial", word_of(PARTIALS, *partial).to_owned());
     add("train.optimizer", optimizer.name().to_owned());
     match optimizer {
         Optimizer::Sgd { momentum, nesterov } => {
@@ -175,6 +191,9 @@ fn describe_train(train: &Train, add: &mut impl FnMut(&str, String)) {
     add("train.lr", lr.to_string());
     add("train.decay", decay.to_string());
     add("train.clip", clip.map_or_else(|| "none".to_owned(), |most| most.to_string()));
+    add("train.bn_l1", bn_l1.to_string());
+    let frozen: Vec<&str> = freeze.iter().map(part_name).collect();
+    add("train.freeze", if frozen.is_empty() { "none".to_owned() } else { list(&frozen) });
     describe_schedule(schedule, add);
     add("train.milestones", if milestones.is_empty() { "none".to_owned() } else { list(milestones) });
     add("train.gamma", gamma.to_string());
@@ -198,7 +217,7 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     let PruneLine { rule, rounds, rewind, when, score, after, trunk } = prune;
-    let Prune { criterion, scope, amount, rates, invert } = rule;
+    let Prune { criterion, scope, amount, rates, invert, counting, protect } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
     describe_criterion(*criterion, add);
     add("prune.scope", word_of(SCOPES, *scope).to_owned());
@@ -209,6 +228,8 @@ fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     let rates: Vec<_> = rates.iter().map(|(name, rate)| format!("{name} {rate}")).collect();
     add("prune.rates", if rates.is_empty() { "none".to_owned() } else { list(&rates) });
     add("prune.invert", invert.to_string());
+    add("prune.counting", word_of(COUNTINGS, *counting).to_owned());
+    add("prune.protect", protect.to_string());
     add("prune.rounds", rounds.to_string());
     add("prune.rewind", rewind.to_string());
     add("prune.after", word_of(AFTERS, *after).to_owned());

@@ -67,6 +67,14 @@ pub enum Layer {
     GlobalAvgPool,
     /// Rectifier, elementwise.
     Relu,
+    /// In training some of its inputs are set to zero and the others scaled up; in evaluation none is. How many is the
+    /// recipe's business.
+    Dropout {
+        /// Name of the layer before it: the key of what is drawn.
+        name: String,
+        /// Values of one example.
+        width: u32,
+    },
 }
 
 impl Layer {
@@ -77,7 +85,8 @@ impl Layer {
             | Self::MaxPool { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
-            | Self::Relu => Vec::new(),
+            | Self::Relu
+            | Self::Dropout { .. } => Vec::new(),
             Self::Linear { name, inputs, outputs } => linear(name, vec![*outputs, *inputs], true),
             Self::Conv { name, inputs, outputs, kernel, bias, .. } => {
                 linear(name, vec![*outputs, *inputs, *kernel, *kernel], *bias)
@@ -104,7 +113,8 @@ impl Layer {
             | Self::MaxPool { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
-            | Self::Relu => 0,
+            | Self::Relu
+            | Self::Dropout { .. } => 0,
         }
     }
 }

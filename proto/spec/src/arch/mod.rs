@@ -72,6 +72,34 @@ impl Architecture {
         Ok(Self { name: name.to_owned(), input, outputs, layers })
     }
 
+    /// The same with dropout after each hidden linear layer's rectifier.
+    #[must_use]
+    pub fn with_dropout(mut self) -> Self {
+        let mut layers: Vec<Layer> = Vec::new();
+        for layer in self.layers {
+            let dropout = match (layers.last(), &layer) {
+                (Some(Layer::Linear { name, outputs, .. }), Layer::Relu) => {
+                    Some(Layer::Dropout { name: name.clone(), width: *outputs })
+                }
+                _ => None,
+            };
+            layers.extend([Some(layer), dropout].into_iter().flatten());
+        }
+        self.layers = layers;
+        self
+    }
+
+    /// Name and width of each of its dropout layers.
+    pub fn dropouts(&self) -> Vec<(&str, u32)> {
+        let mut dropouts = Vec::new();
+        for layer in &self.layers {
+            if let Layer::Dropout { name, width } = layer {
+                dropouts.push((name.as_str(), *width));
+            }
+        }
+        dropouts
+    }
+
     /// All tensors: the trained ones in forward order, weight before bias, then the running statistics in forward order.
     /// This order is the order of the flat buffer.
     pub fn tensors(&self) -> Vec<Parameter> {
@@ -146,6 +174,20 @@ mod tests {
         let error = Architecture::parse("alexnet", [3, 32, 32], 10).unwrap_err();
         assert_eq!(error.what, "no architecture is called `alexnet`");
         assert!(error.hint.contains("mnist_lenet_"), "{}", error.hint);
+    }
+
+    #[test]
+    fn dropout_follows_hidden_linear_layers_and_no_other() {
+        let dropouts = |name: &str| -> Vec<(String, u32)> {
+            let network = Architecture::parse(name, [3, 32, 32], 10).unwrap();
+            let (tensors, dropping) = (network.tensors(), network.with_dropout());
+            assert_eq!(dropping.tensors(), tensors);
+            dropping.dropouts().into_iter().map(|(name, width)| (name.to_owned(), width)).collect()
+        };
+        let hidden = |index: u32, width| (format!("fc_layers.{index}"), width);
+        assert_eq!(dropouts("mnist_lenet_300_100"), [hidden(0, 300), hidden(1, 100)]);
+        assert_eq!(dropouts("conv_2"), [hidden(0, 256), hidden(1, 256)]);
+        assert!(dropouts("cifar_resnet_20").is_empty() && dropouts("cifar_vgg_16").is_empty());
     }
 
     #[test]

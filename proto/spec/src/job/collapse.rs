@@ -6,7 +6,7 @@ use crate::{
     settings::{Amount, Criterion, Prune, Scope, ScoreData},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// Find how far a criterion can compress a network at initialization, all layers ranked together, before one of them loses its
 /// last weight: its critical compression (arXiv 2006.05467, section 3). Nothing is trained.
@@ -55,7 +55,7 @@ impl CollapseJob {
         let (criterion, scope) = (self.criterion, Scope::Global);
         PruneJob {
             network: self.network.clone(),
-            rule: Prune { criterion, scope, amount, rates: BTreeMap::new(), invert: false },
+            rule: Prune::new(criterion, scope, amount),
             weights: Scored::Drawn(self.drawn.clone()),
             initial: None,
             data: self.data.clone(),

@@ -19,6 +19,50 @@ pub struct Prune {
     /// Whether the highest scores go instead of the lowest: the control that a criterion must beat.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub invert: bool,
+    /// Whose rounding: how many go at a step, and whether equal scores do so together.
+    #[serde(default, skip_serializing_if = "Counting::is_exact")]
+    pub counting: Counting,
+    /// Share of each layer, 0..1, that is never cut: that of the highest scores (arXiv 1909.11957, its code's protective
+    /// variant).
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub protect: f64,
+}
+
+impl Prune {
+    /// A rule without exceptions.
+    pub fn new(criterion: Criterion, scope: Scope, amount: Amount) -> Self {
+        let rates = std::collections::BTreeMap::new();
+        Self { criterion, scope, amount, rates, invert: false, counting: Counting::Exact, protect: 0.0 }
+    }
+}
+
+/// By whose convention weights are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// The nearest number, half up; equal scores by lot.
+    #[default]
+    Exact,
+    /// open_lth's `sparse_global`: what is not above the score at index ceil(rate * alive), where `alive` counts the layers
+    /// that are left whole, too.
+    OpenLth,
+    /// google-research/lottery-ticket-hypothesis: in each layer what is not above the score at index round(rate * alive),
+    /// half to even.
+    Google,
+    /// ganguli-lab/Synaptic-Flow: what is not above the int((1 - density) N)-th lowest score, dead weights among the N.
+    Synflow,
+}
+
+impl Counting {
+    /// Whether it is what there was before it could be chosen.
+    fn is_exact(&self) -> bool {
+        *self == Self::Exact
+    }
+
+    /// Whether equal scores at the cut go together.
+    pub fn cuts_ties(self) -> bool {
+        self != Self::Exact
+    }
 }
 
 /// How many weights a prune step removes.

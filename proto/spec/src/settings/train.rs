@@ -1,5 +1,6 @@
 //! How a network is trained.
 
+use super::Frozen;
 use crate::Steps;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// runs of different lengths share their beginning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Train {
-    /// Examples per iteration. The last partial batch of an epoch is dropped.
+    /// Examples per iteration.
     pub batch: u32,
     /// Update rule.
     pub optimizer: Optimizer,
@@ -31,6 +32,34 @@ pub struct Train {
     /// Largest norm of a network's whole gradient, which is scaled down to it before decay is added; `None` = any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<f64>,
+    /// What becomes of the examples of an epoch that do not fill a batch.
+    #[serde(default, skip_serializing_if = "Partial::is_drop")]
+    pub partial: Partial,
+    /// What is not trained, in order and each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<Frozen>,
+    /// L1 penalty on the scales of batch normalizations: so much times their sign is added to their gradient, before it is
+    /// clipped (arXiv 1909.11957).
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub bn_l1: f64,
+}
+
+/// The last batch of an epoch, if it is not a whole one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Partial {
+    /// Left out.
+    #[default]
+    Drop,
+    /// An iteration of its own (open_lth).
+    Keep,
+}
+
+impl Partial {
+    /// Whether it is what there was before it could be chosen.
+    fn is_drop(&self) -> bool {
+        *self == Self::Drop
+    }
 }
 
 /// Course of the learning rate after warm-up.
@@ -83,12 +112,40 @@ impl Train {
     pub fn plain(batch: u32, optimizer: Optimizer, lr: f64) -> Self {
         let (decay, milestones, gamma, warmup) = (0.0, Vec::new(), 1.0, Steps::ZERO);
         let (eval_every, order, schedule, clip) = (Steps::ZERO, Order::Fresh, Schedule::Step, None);
-        Self { batch, optimizer, lr, decay, milestones, gamma, warmup, eval_every, order, schedule, clip }
+        let (partial, freeze, bn_l1) = (Partial::Drop, Vec::new(), 0.0);
+        Self {
+            batch,
+            optimizer,
+            lr,
+            decay,
+            milestones,
+            gamma,
+            warmup,
+            eval_every,
+            order,
+            schedule,
+            clip,
+            partial,
+            freeze,
+            bn_l1,
+        }
     }
 
     /// Iterations per epoch on `examples` training examples.
     pub fn iterations_per_epoch(&self, examples: u32) -> u64 {
-        u64::from(examples / self.batch.max(1))
+        let batch = self.batch.max(1);
+        u64::from(match self.partial {
+            Partial::Drop => examples / batch,
+            Partial::Keep => examples.div_ceil(batch),
+        })
+    }
+
+    /// How many of `examples` have been seen before iteration `it`, each time counted.
+    pub fn examples_before(&self, it: u64, examples: u32) -> u64 {
+        let (batch, per_epoch) = (u64::from(self.batch), self.iterations_per_epoch(examples).max(1));
+        // An epoch with its partial batch is all examples.
+        let per = (per_epoch * batch).min(examples.into());
+        (it / per_epoch).saturating_mul(per) + (it % per_epoch * batch).min(per)
     }
 
     /// Learning rate at iteration `it` (0-based, before the update); milestones and warm-up as open_lth has them.

@@ -1,5 +1,5 @@
 //! One job of each kind, as a sweep of LeNet-300-100 makes them.
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
@@ -10,8 +10,8 @@ use tombola_spec::{
     outcome::Split,
     settings::{
         Amount, Augment, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign,
-        Half, Init, Model, Noise, Optimizer, Order, Prune, Recipe, Schedule, Scope, ScoreData, ScoreMode,
-        Signs, Subset, Train,
+        Half, Init, Model, Noise, Optimizer, Order, Partial, Prune, Recipe, Schedule, Scope, ScoreData,
+        ScoreMode, Signs, Subset, Train,
     },
 };
 
@@ -21,6 +21,7 @@ pub(crate) fn recipe() -> Recipe {
         init: Init::GlorotNormal,
         bias_init: BiasInit::Zero,
         bn_init: BatchNormInit::One,
+        dropout: 0.0,
     };
     let shape = known("mnist").expect("a registered set");
     Recipe {
@@ -38,6 +39,9 @@ pub(crate) fn recipe() -> Recipe {
             order: Order::Fresh,
             schedule: Schedule::Step,
             clip: None,
+            partial: Partial::Drop,
+            freeze: Vec::new(),
+            bn_l1: 0.0,
         },
         dtype: Dtype::F32,
     }
@@ -121,13 +125,7 @@ pub(crate) fn network() -> Network {
 /// 20 % a round, 10 % of the output layer.
 pub(crate) fn papers_rule() -> Prune {
     let rates = [("fc.weight".to_owned(), 0.1)].into();
-    Prune {
-        criterion: Criterion::Magnitude,
-        scope: Scope::PerLayer,
-        amount: Amount::Rate(0.2),
-        rates,
-        invert: false,
-    }
+    Prune { rates, ..Prune::new(Criterion::Magnitude, Scope::PerLayer, Amount::Rate(0.2)) }
 }
 
 pub(crate) fn prune() -> PruneJob {
@@ -145,18 +143,15 @@ pub(crate) fn prune() -> PruneJob {
 
 /// The first prune step of a global line.
 pub(crate) fn global_prune() -> PruneJob {
-    let (scope, rates) = (Scope::Global, BTreeMap::new());
-    let rule =
-        Prune { criterion: Criterion::Magnitude, scope, amount: Amount::Rate(0.2), rates, invert: false };
+    let rule = Prune::new(Criterion::Magnitude, Scope::Global, Amount::Rate(0.2));
     PruneJob { rule, mask: None, ties: stream(1), ..prune() }
 }
 
 /// A mask cut before training, to a density, by `criterion`.
 fn at_init(criterion: Criterion, data: Option<ScoreData>) -> PruneJob {
-    let (scope, amount, rates) = (Scope::Global, Amount::Density(0.01), BTreeMap::new());
     let drawn = Drawn { model: recipe().model, init: stream(1) };
     PruneJob {
-        rule: Prune { criterion, scope, amount, rates, invert: false },
+        rule: Prune::new(criterion, Scope::Global, Amount::Density(0.01)),
         weights: Scored::Drawn(drawn),
         data: data.map(Arc::new),
         ..global_prune()

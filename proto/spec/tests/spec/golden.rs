@@ -10,9 +10,9 @@ use tombola_spec::{
     arch::Architecture,
     data,
     fingerprint::canonical_json,
-    job::{JobSpec, Output, Start},
+    job::{JobSpec, Output, PruneJob, Start},
     ladder,
-    settings::{Data, Half, Prune, Schedule, Scope, Subset, Train},
+    settings::{Counting, Data, Half, Partial, Prune, Schedule, Scope, Subset, Train},
     version,
 };
 
@@ -126,6 +126,8 @@ fn every_setting_moves_the_fingerprint() {
         ("/recipe/model/init", "\"kaiming_uniform\""),
         ("/recipe/model/init", "\"orthogonal\""),
         ("/recipe/model/init", "\"binary\""),
+        ("/recipe/model/dropout", "0.5"),
+        ("/recipe/model/dropout", "0.25"),
         ("/recipe/data/set", "\"fashion_mnist\""),
         ("/recipe/data/shape/mean", "0.5"),
         ("/recipe/data/shape/std", "0.5"),
@@ -160,6 +162,11 @@ fn every_setting_moves_the_fingerprint() {
         ("/recipe/train/schedule", r#"{"name":"linear","to":0.005,"end":"160ep"}"#),
         ("/recipe/train/optimizer", r#"{"name":"adamw","beta1":0.9,"beta2":0.999,"eps":1e-8}"#),
         ("/recipe/train/optimizer", r#"{"name":"rmsprop","alpha":0.99,"eps":1e-8,"momentum":0.9}"#),
+        ("/recipe/train/partial", "\"keep\""),
+        ("/recipe/train/freeze", r#"["bn"]"#),
+        ("/recipe/train/freeze", r#"["output","others"]"#),
+        ("/recipe/train/freeze", r#"[{"parameter":"fc.weight"}]"#),
+        ("/recipe/train/bn_l1", "0.0001"),
         ("/recipe/dtype", "\"f64\""),
         ("/mask", "null"),
         ("/order/seed", "2"),
@@ -188,6 +195,39 @@ fn every_setting_moves_the_fingerprint() {
         let moved = changed(&|job| set(job, path, value.clone()));
         assert!(seen.insert(moved), "{path}");
     }
+}
+
+#[test]
+fn every_way_to_count_is_a_prune_step_of_its_own() {
+    let rule = |counting, protect| {
+        JobSpec::Prune(PruneJob { rule: Prune { counting, protect, ..papers_rule() }, ..examples::prune() })
+    };
+    let ways = [
+        (Counting::Exact, 0.0),
+        (Counting::Exact, 0.1),
+        (Counting::OpenLth, 0.0),
+        (Counting::Google, 0.0),
+        (Counting::Synflow, 0.0),
+    ];
+    let all: BTreeSet<_> = ways.map(|(counting, protect)| Fingerprint::of(&rule(counting, protect))).into();
+    assert_eq!(all.len(), 5);
+    assert_eq!(
+        Fingerprint::of(&rule(Counting::Exact, 0.0)),
+        Fingerprint::of(&JobSpec::Prune(examples::prune()))
+    );
+}
+
+/// open_lth's epochs: 50,000 / 128 = 390.6 and 60,000 / 128 = 468.75, the last batch of 80 and of 96.
+#[test]
+fn an_epoch_may_keep_its_partial_batch() {
+    let optimizer = examples::recipe().train.optimizer;
+    let dropped = Train::plain(128, optimizer, 0.1);
+    let kept = Train { partial: Partial::Keep, ..dropped.clone() };
+    assert_eq!([50_000, 60_000, 128].map(|all| kept.iterations_per_epoch(all)), [391, 469, 1]);
+    assert_eq!([50_000, 60_000, 128].map(|all| dropped.iterations_per_epoch(all)), [390, 468, 1]);
+    let seen = |train: &Train| [0, 1, 390, 391, 392, 782].map(|it| train.examples_before(it, 50_000));
+    assert_eq!(seen(&kept), [0, 128, 49_920, 50_000, 50_128, 100_000]);
+    assert_eq!(seen(&dropped), [0, 128, 49_920, 50_048, 50_176, 100_096]);
 }
 
 /// Worked by hand: 100 iterations of which 20 warm up, from 0.4 down to 0.1.

@@ -11,7 +11,8 @@ use crate::{
 use tch::{Tensor, no_grad_guard};
 use tombola_spec::arch::{Architecture, Layer};
 
-/// A network of linear layers and rectifiers, bound to the memory of its parameters. For a batch of fixed size.
+/// A network of linear layers and rectifiers, bound to the memory of its parameters. Memory for a batch is kept: one of
+/// another size costs new memory.
 pub(crate) struct ByHand {
     layers: Vec<Linear>,
     /// Gradients of all parameters.
@@ -33,7 +34,7 @@ struct Linear {
 }
 
 impl ByHand {
-    /// Bound to the parameters in `flat` `[P]`, for `batch` examples at a time; `None` for other networks.
+    /// Bound to the parameters in `flat` `[P]`, for `batch` examples at a time as a rule; `None` for other networks.
     pub(crate) fn new(
         architecture: &Architecture,
         layout: &Layout,
@@ -68,7 +69,8 @@ impl ByHand {
                     | Layer::Residual { .. }
                     | Layer::MaxPool { .. }
                     | Layer::AvgPool { .. }
-                    | Layer::GlobalAvgPool,
+                    | Layer::GlobalAvgPool
+                    | Layer::Dropout { .. },
                     _,
                 ) => return Ok(None),
             }
@@ -84,6 +86,7 @@ impl ByHand {
         let rows = images.f_flatten(1, -1)?;
         let mut input = &rows;
         for layer in &mut self.layers {
+            layer.fit(labels.size()[0])?;
             layer.forward::<T>(input)?;
             input = &layer.output;
         }
@@ -107,6 +110,17 @@ impl ByHand {
 }
 
 impl Linear {
+    /// Makes room for a batch of this many examples.
+    fn fit(&mut self, examples: i64) -> Result<()> {
+        let [now, outputs] = self.output.size()[..] else { return Ok(()) };
+        if now != examples {
+            let shape = [examples, outputs];
+            self.output = self.output.f_new_zeros(shape, (self.output.kind(), self.output.device()))?;
+            self.delta = self.output.f_zeros_like()?;
+        }
+        Ok(())
+    }
+
     fn forward<T: Real>(&mut self, input: &Tensor) -> Result<()> {
         let _ = input.f_mm_out(&self.output, &self.weight.f_transpose(0, 1)?)?;
         let bias = slice::<T>(&self.bias);

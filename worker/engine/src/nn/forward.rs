@@ -27,15 +27,28 @@ pub(crate) enum Mode {
 /// Plain: inputs `[N, …]`, weights `[out, in]`, logits `[N, classes]`. With B lanes: inputs `[B, N, …]`, weights
 /// `[B, out, in]`, logits `[B, N, classes]`. Between convolutions lanes are groups of channels, `[N, B * C, H, W]`.
 pub(crate) fn forward(layers: &[Layer], tensors: &Tensors, inputs: &Tensor, mode: Mode) -> Result<Tensor> {
+    forward_dropping(layers, tensors, inputs, mode, &[])
+}
+
+/// Logits of `inputs` where some values are dropped: `factors` has one tensor for each dropout layer, `[N, width]` or
+/// `[B, N, width]`, by which its inputs are multiplied; or none, then nothing is dropped.
+pub(crate) fn forward_dropping(
+    layers: &[Layer],
+    tensors: &Tensors,
+    inputs: &Tensor,
+    mode: Mode,
+    factors: &[Tensor],
+) -> Result<Tensor> {
     let Tensors { trained, statistics, lanes } = tensors;
-    let mut pass = Pass { trained: trained.iter(), statistics: statistics.iter(), lanes: *lanes, mode };
-    pass.run(layers, inputs)
+    let (trained, statistics, factors) = (trained.iter(), statistics.iter(), factors.iter());
+    Pass { trained, statistics, factors, lanes: *lanes, mode }.run(layers, inputs)
 }
 
 /// A pass on its way; layers take their tensors in turn.
 struct Pass<'a> {
     trained: Iter<'a, Tensor>,
     statistics: Iter<'a, Tensor>,
+    factors: Iter<'a, Tensor>,
     /// `None` = plain.
     lanes: Option<i64>,
     mode: Mode,
@@ -54,6 +67,10 @@ impl<'a> Pass<'a> {
         Ok(match layer {
             Layer::Flatten => self.rows(x)?,
             Layer::Relu => x.f_relu()?,
+            Layer::Dropout { .. } => match self.factors.next() {
+                Some(factors) => x.f_mul(factors)?,
+                None => x.shallow_clone(),
+            },
             Layer::MaxPool { size, stride, padding } => {
                 let [size, stride, padding] = [*size, *stride, *padding].map(|n| [i64::from(n); 2]);
                 x.f_max_pool2d(size, stride, padding, [1; 2], false)?

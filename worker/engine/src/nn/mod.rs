@@ -11,7 +11,7 @@ mod layout;
 mod loss;
 
 pub(crate) use by_hand::ByHand;
-pub(crate) use forward::{Mode, forward};
+pub(crate) use forward::{Mode, forward, forward_dropping};
 pub(crate) use layout::{Entry, Layout, Tensors};
 pub(crate) use loss::{losses, tally};
 
@@ -89,7 +89,13 @@ mod tests {
     fn weights(network: &Architecture, seed: u64) -> Vec<f64> {
         let stream = Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 };
         let (init, bias_init) = (Init::KaimingNormal, BiasInit::Uniform);
-        let model = Model { name: network.name.clone(), init, bias_init, bn_init: BatchNormInit::Uniform };
+        let model = Model {
+            name: network.name.clone(),
+            init,
+            bias_init,
+            bn_init: BatchNormInit::Uniform,
+            dropout: 0.0,
+        };
         let drawn = initial_weights(&network.tensors(), &model, &stream);
         drawn.concat().into_iter().map(f64::from).collect()
     }

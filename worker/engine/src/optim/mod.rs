@@ -7,6 +7,7 @@
 mod adam;
 mod adamw;
 pub(crate) mod clip;
+pub(crate) mod l1;
 mod rmsprop;
 mod sgd;
 
@@ -22,6 +23,8 @@ pub(crate) struct Rule {
     decay: f64,
     /// Largest norm of a lane's whole gradient. A lone lane clips before [`Rule::update`], which sees parts of it only.
     pub(crate) clip: Option<f64>,
+    /// Strength of the L1 penalty on batch normalization's scales; 0 = none. A lone lane adds its gradient, as it clips.
+    pub(crate) bn_l1: f64,
 }
 
 /// What differs from update to update and from lane to lane.
@@ -60,6 +63,10 @@ pub(crate) struct Fused<'a> {
     pub(crate) grads: Tensor,
     /// Mask of 0 and 1; `None` = all lanes dense.
     pub(crate) mask: Option<&'a Tensor>,
+    /// 1 where parameters move, else 0, `[P]`; `None` = all do.
+    pub(crate) moving: Option<&'a Tensor>,
+    /// Strength of the L1 penalty of each, `[P]`; `None` = 0.
+    pub(crate) l1: Option<&'a Tensor>,
     /// State buffers, in the order of [`Rule::buffers`].
     pub(crate) state: &'a mut [Tensor],
 }
@@ -90,8 +97,11 @@ impl Rule {
             eval_every: _,
             order: _,
             schedule: _,
+            partial: _,
+            freeze: _,
+            bn_l1,
         } = train;
-        Self { optimizer: *optimizer, decay: *decay, clip: *clip }
+        Self { optimizer: *optimizer, decay: *decay, clip: *clip, bn_l1: *bn_l1 }
     }
 
     /// PyTorch's names of the state buffers.
@@ -130,15 +140,16 @@ impl Rule {
         if let Some(mask) = pack.mask {
             let _ = pack.grads.f_mul_(mask)?;
         }
+        if let Some(l1) = pack.l1 {
+            let _ = pack.grads.f_addcmul_(&pack.weights.f_sign()?, l1)?;
+        }
+        if let Some(moving) = pack.moving {
+            let _ = pack.grads.f_mul_(moving)?;
+        }
         if let Some(most) = self.clip {
             clip::clip_fused(most, &mut pack.grads)?;
         }
-        if matches!(self.optimizer, Optimizer::AdamW { .. }) {
-            let _ = pack.weights.f_mul_(&paces.keep)?;
-        } else if self.decay != 0.0 {
-            let pull = pack.weights.f_mul_scalar(self.decay)?;
-            let _ = pack.grads.f_add_(&pull)?;
-        }
+        self.decay_fused(paces, &mut pack)?;
         match self.optimizer {
             Optimizer::Sgd { momentum, nesterov } => sgd::update_fused(momentum, nesterov, paces, pack),
             Optimizer::Adam { beta1, beta2, eps } | Optimizer::AdamW { beta1, beta2, eps } => {
@@ -148,6 +159,26 @@ impl Rule {
                 rmsprop::update_fused(rmsprop::Constants { alpha, eps, momentum }, paces, pack)
             }
         }
+    }
+}
+
+impl Rule {
+    /// Decay of all lanes, but of what does not move.
+    fn decay_fused(&self, paces: &Paces, pack: &mut Fused<'_>) -> Result<()> {
+        if matches!(self.optimizer, Optimizer::AdamW { .. }) {
+            let keep = match pack.moving {
+                None => paces.keep.shallow_clone(),
+                Some(moving) => paces.keep.f_where_self(&moving.f_ne(0.0)?, &moving.f_ones_like()?)?,
+            };
+            let _ = pack.weights.f_mul_(&keep)?;
+        } else if self.decay != 0.0 {
+            let mut pull = pack.weights.f_mul_scalar(self.decay)?;
+            if let Some(moving) = pack.moving {
+                let _ = pull.f_mul_(moving)?;
+            }
+            let _ = pack.grads.f_add_(&pull)?;
+        }
+        Ok(())
     }
 }
 
@@ -312,7 +343,8 @@ mod tests {
                 };
                 let grads = Tensor::from_slice(&grads(step)).view([1, -1]);
                 let grads = Tensor::cat(&[&grads, &grads], 0);
-                let pack = Fused { weights: &mut weights, grads, mask: None, state: &mut state };
+                let (mask, moving, l1) = (None, None, None);
+                let pack = Fused { weights: &mut weights, grads, mask, moving, l1, state: &mut state };
                 rule.update_fused(&paces, pack).unwrap();
             }
             for index in 0..COUNT {

@@ -4,10 +4,10 @@
 //! Everything has a leading lane dimension, and every operation keeps lanes apart, so that no lane's bits depend on
 //! what its neighbours hold. Only the width of the pack matters, which is why ended lanes stay as ghosts.
 
-use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
+use super::{Common, Drive, LaneStart, Pack, Part, Score, Seen, Snapshot};
 use crate::{
     error::Result,
-    nn::{Mode, Tensors, forward, losses, tally},
+    nn::{Mode, Tensors, forward, forward_dropping, losses, tally},
     optim::{self, Paces},
 };
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -26,6 +26,10 @@ pub(crate) struct Fused {
     state: Vec<Tensor>,
     /// `[B, T]`; `None` = all lanes dense.
     mask: Option<Tensor>,
+    /// 1 where parameters move, `[T]`; `None` = all do.
+    moving: Option<Tensor>,
+    /// The strength of the L1 penalty where it acts, `[T]`.
+    l1: Option<Tensor>,
     /// `[B]`, f64.
     loss_sum: Tensor,
 }
@@ -54,20 +58,22 @@ impl Fused {
             false => None,
         };
         let loss_sum = Tensor::f_zeros([shape[0]], (Kind::Double, options.1))?;
+        let moving = common.parts.moving_mask(options)?;
+        let l1 = common.parts.scale_weights(common.rule.bn_l1, options)?;
         let (trained, tensors) = (common.layout.trained_part(&flat)?, common.layout.tensors(&flat)?);
-        Ok(Self { common, width, flat, trained, tensors, state, mask, loss_sum })
+        Ok(Self { common, width, flat, trained, tensors, state, mask, moving, l1, loss_sum })
     }
 
     fn device(&self) -> Device {
         self.flat.device()
     }
 
-    /// `rows` `[B * batch]` of the training images, and their views.
-    fn update(&mut self, rows: &Tensor, views: Option<&Tensor>, paces: &Paces) -> Result<()> {
-        let (images, labels) = self.common.examples.batch(rows, views)?;
+    fn update(&mut self, seen: &Seen, paces: &Paces) -> Result<()> {
+        let (images, labels) = self.common.examples.batch(&seen.rows, seen.views.as_ref())?;
         let images = self.by_lane(&images)?;
         let labels = self.by_lane(&labels)?;
-        let logits = forward(&self.common.architecture.layers, &self.tensors, &images, Mode::Train)?;
+        let (layers, mode) = (&self.common.architecture.layers, self.common.parts.mode);
+        let logits = forward_dropping(layers, &self.tensors, &images, mode, &seen.factors)?;
         let losses = losses(&logits, &labels)?;
         let total = losses.f_sum(None::<Kind>)?;
         let grads = Tensor::f_run_backward(&[total], &self.tensors.trained, false, false)?;
@@ -75,8 +81,9 @@ impl Fused {
         let _ = self.loss_sum.f_add_(&losses.f_detach()?)?;
         let flat = |grad: &Tensor| -> Result<Tensor> { Ok(grad.f_reshape([self.width as i64, -1])?) };
         let grads = Tensor::f_cat(&grads.iter().map(flat).collect::<Result<Vec<_>>>()?, 1)?;
-        let mask = self.mask.as_ref();
-        let pack = optim::Fused { weights: &mut self.trained, grads, mask, state: &mut self.state };
+        let (mask, moving, l1) = (self.mask.as_ref(), self.moving.as_ref(), self.l1.as_ref());
+        let pack =
+            optim::Fused { weights: &mut self.trained, grads, mask, moving, l1, state: &mut self.state };
         self.common.rule.update_fused(paces, pack)
     }
 
@@ -105,14 +112,9 @@ impl Pack for Fused {
         let lifts: Vec<f64> = drive.paces.iter().map(|pace| pace.lift).collect();
         let keeps: Vec<f64> = drive.paces.iter().map(|pace| pace.keep).collect();
         let (rates, lifts, keeps) = (self.table(&rates)?, self.table(&lifts)?, self.table(&keeps)?);
-        let (rows, views) = drive.seen(self.device())?;
-        let seen = self.width as i64 * self.common.batch;
-        for step in 0..drive.updates(self.width) as i64 {
+        for (step, seen) in (0..).zip(drive.seen(self.width, Some(self.width as i64), &self.common)?) {
             let (minus_rate, lift, keep) = (rates.f_get(step)?, lifts.f_get(step)?, keeps.f_get(step)?);
-            let paces = Paces { minus_rate, lift, keep };
-            let of_step = |all: &Tensor| all.f_narrow(0, step * seen, seen);
-            let views = views.as_ref().map(of_step).transpose()?;
-            self.update(&of_step(&rows)?, views.as_ref(), &paces)?;
+            self.update(&seen?, &Paces { minus_rate, lift, keep })?;
         }
         Ok(())
     }

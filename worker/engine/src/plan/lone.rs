@@ -3,15 +3,15 @@
 //! Gradients by hand for perceptrons, else by `run_backward`; then one pass of a Rust kernel over weights, state and mask
 //! in raw memory.
 
-use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
+use super::{Common, Drive, LaneStart, Pack, Part, Score, Seen, Snapshot};
 use crate::{
     error::Result,
-    nn::{ByHand, Mode, Tensors, forward, losses, tally},
-    optim::{Memory, Pace, Rule, clip},
+    nn::{ByHand, Mode, Tensors, forward, forward_dropping, losses, tally},
+    optim::{Memory, Pace, Rule, clip, l1},
     simd::{Real, slice, slice_mut},
 };
 use std::ops::Range;
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::arch::Layer;
 
 /// One lane in host memory. Its thread must have called `tch::set_num_threads(1)`.
@@ -42,21 +42,34 @@ impl Lone {
         Ok(Self { common, held: Held { weights, state, mask }, tensors, by_hand, loss_sum: 0.0 })
     }
 
-    fn update<T: Real>(&mut self, rows: &Tensor, views: Option<&Tensor>, pace: Pace) -> Result<()> {
+    fn update<T: Real>(&mut self, seen: &Seen, pace: Pace) -> Result<()> {
         let Self { common, held, .. } = self;
-        let (images, labels) = common.examples.batch(rows, views)?;
+        let (images, labels) = common.examples.batch(&seen.rows, seen.views.as_ref())?;
         let mut grads = Vec::new();
         if let Some(by_hand) = &mut self.by_hand {
             self.loss_sum += by_hand.step::<T>(&images, &labels)?;
-            grads.push((0..common.layout.trained_len, by_hand.grads().shallow_clone()));
+            for range in common.parts.moving() {
+                let grad = by_hand.grads().f_narrow(0, range.start as i64, range.len() as i64)?;
+                grads.push((range.clone(), grad));
+            }
         } else {
-            let logits = forward(&common.architecture.layers, &self.tensors, &images, Mode::Train)?;
+            let (layers, mode) = (&common.architecture.layers, common.parts.mode);
+            let logits = forward_dropping(layers, &self.tensors, &images, mode, &seen.factors)?;
             let loss = losses(&logits, &labels)?;
             let taken = Tensor::f_run_backward(&[&loss], &self.tensors.trained, false, false)?;
             self.loss_sum += loss.f_double_value(&[])?;
             for (entry, grad) in common.layout.trained().iter().zip(&taken) {
-                // A no-op for linear layers; a gradient of other strides would be applied to the wrong weights.
-                grads.push((entry.offset..entry.offset + entry.len, grad.f_contiguous()?));
+                let range = entry.offset..entry.offset + entry.len;
+                if common.parts.moves(&range) {
+                    // A no-op for linear layers; a gradient of other strides would be applied to the wrong weights.
+                    grads.push((range, grad.f_contiguous()?));
+                }
+            }
+        }
+        if common.rule.bn_l1 != 0.0 {
+            for (range, grad) in grads.iter_mut().filter(|(range, _)| common.parts.scales(range)) {
+                let weights = &slice::<T>(&held.weights)[range.clone()];
+                l1::add(common.rule.bn_l1, weights, slice_mut::<T>(grad));
             }
         }
         if let Some(most) = common.rule.clip {
@@ -121,13 +134,12 @@ impl Pack for Lone {
     }
 
     fn advance(&mut self, drive: &Drive) -> Result<()> {
-        let (rows, views) = drive.seen(Device::Cpu)?;
-        for (step, &pace) in drive.paces.iter().enumerate() {
-            let of_step = |all: &Tensor| all.f_narrow(0, step as i64 * self.common.batch, self.common.batch);
-            let (rows, views) = (of_step(&rows)?, views.as_ref().map(of_step).transpose()?);
-            match self.common.kind {
-                Kind::Double => self.update::<f64>(&rows, views.as_ref(), pace)?,
-                _ => self.update::<f32>(&rows, views.as_ref(), pace)?,
+        let kind = self.common.kind;
+        let all: Vec<Seen> = drive.seen(1, None, &self.common)?.collect::<Result<_>>()?;
+        for (seen, &pace) in all.iter().zip(&drive.paces) {
+            match kind {
+                Kind::Double => self.update::<f64>(seen, pace)?,
+                _ => self.update::<f32>(seen, pace)?,
             }
         }
         Ok(())
@@ -161,7 +173,10 @@ impl Pack for Lone {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{nn::Layout, plan::Examples};
+    use crate::{
+        nn::Layout,
+        plan::{Examples, Parts},
+    };
     use tombola_spec::{
         arch::Architecture,
         settings::{Optimizer, Train},
@@ -182,8 +197,9 @@ mod tests {
         let (weights, mask) = (Tensor::from_slice(&weights), Tensor::from_slice(&mask));
         let memory = Snapshot { weights: &weights * &mask, state: vec![weights.zeros_like()] };
         let examples = Examples::new(set(), set(), set());
-        let (rule, kind) = (Rule::of(&train), Kind::Double);
-        let common = Common { architecture, layout, rule, examples, kind, batch: BATCH };
+        let (rule, parts, kind) = (Rule::of(&train), Parts::of(&architecture, &layout, &train), Kind::Double);
+        let common =
+            Common { architecture, layout, rule, parts, dropout: None, examples, kind, batch: BATCH };
         Lone::new(common, LaneStart { memory, mask: Some(mask) }).unwrap()
     }
 
@@ -194,8 +210,11 @@ mod tests {
             let (mut by_hand, mut by_autograd) = (lane(clip), lane(clip));
             assert!(by_hand.by_hand.is_some());
             by_autograd.by_hand = None;
-            let rows = (0..30 * BATCH).map(|n| n * 11 % 20).collect();
-            let drive = Drive { rows, views: Vec::new(), paces: vec![Pace { rate: 0.1, ..Pace::STILL }; 30] };
+            // Every third batch is a smaller one.
+            let sizes: Vec<i64> = (0..30).map(|step| BATCH - i64::from(step % 3 == 2)).collect();
+            let rows = (0..sizes.iter().sum()).map(|n: i64| n * 11 % 20).collect();
+            let paces = vec![Pace { rate: 0.1, ..Pace::STILL }; 30];
+            let drive = Drive { sizes, rows, paces, ..Drive::new() };
             for lane in [&mut by_hand, &mut by_autograd] {
                 lane.advance(&drive).unwrap();
             }

@@ -3,18 +3,22 @@
 //! A plan holds weights, optimizer state and masks, and does updates and evaluations. It knows no schedules, files,
 //! jobs or events: those are `train`'s, which drives every plan through [`Pack`].
 
+mod dropout;
 mod examples;
 mod fused;
 mod lone;
+mod parts;
 mod warp;
 
+pub(crate) use dropout::Dropout;
 pub(crate) use examples::Examples;
 pub(crate) use fused::Fused;
 pub(crate) use lone::{Lone, evaluate};
+pub(crate) use parts::Parts;
 pub(crate) use warp::Warp;
 
 use crate::{error::Result, nn::Layout, optim::Pace, optim::Rule};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 use tombola_spec::{arch::Architecture, settings::Dtype};
 
 /// Lanes in memory, trained in step.
@@ -22,7 +26,7 @@ pub(crate) trait Pack {
     /// Number of lanes, ghosts included.
     fn width(&self) -> usize;
 
-    /// Updates every lane `drive.updates()` times. A lane whose loss is not finite ruins itself only.
+    /// Updates every lane once for each of `drive.sizes`. A lane whose loss is not finite ruins itself only.
     fn advance(&mut self, drive: &Drive) -> Result<()>;
 
     /// Per lane, the sum of the training losses since [`Pack::set_loss_sum`]; not finite if one of them was not.
@@ -46,11 +50,15 @@ pub(crate) struct Common {
     pub(crate) layout: Layout,
     /// The update rule.
     pub(crate) rule: Rule,
+    /// What of the network it moves.
+    pub(crate) parts: Parts,
+    /// What its training steps leave out; `None` = nothing.
+    pub(crate) dropout: Option<Dropout>,
     /// The data, on the pack's device.
     pub(crate) examples: Examples,
     /// Number format.
     pub(crate) kind: Kind,
-    /// Examples per update.
+    /// Examples per update, but for the last of an epoch.
     pub(crate) batch: i64,
 }
 
@@ -72,25 +80,68 @@ pub(crate) struct Snapshot {
 
 /// Some updates in a row: what each lane sees and how fast it goes.
 pub(crate) struct Drive {
-    /// Rows of the training images, `[updates][lanes][batch]`.
+    /// Examples each lane sees in each update, `[updates]`.
+    pub(crate) sizes: Vec<i64>,
+    /// Rows of the training images, `[updates][lanes][size]`.
     pub(crate) rows: Vec<i64>,
     /// The view of each of these images, as `data::draw_views` numbers them; empty where they are seen as they are.
     pub(crate) views: Vec<i64>,
+    /// 1 for each value of a dropout layer that is kept, else 0, `[updates][lanes]`, each as [`Dropout::draw`] has it.
+    pub(crate) kept: Vec<u8>,
     /// Paces, `[updates][lanes]`.
     pub(crate) paces: Vec<Pace>,
 }
 
+/// What a pack sees in one update, on its device.
+pub(crate) struct Seen {
+    /// Rows of the training images, `[lanes * size]`.
+    pub(crate) rows: Tensor,
+    /// Their views, if they are varied.
+    pub(crate) views: Option<Tensor>,
+    /// What each dropout layer's inputs are multiplied by.
+    pub(crate) factors: Vec<Tensor>,
+}
+
 impl Drive {
-    /// Rows and views of all updates, on a device.
-    pub(crate) fn seen(&self, device: Device) -> Result<(Tensor, Option<Tensor>)> {
-        let upload = |numbers: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(numbers)?.f_to(device)?) };
-        let views = (!self.views.is_empty()).then(|| upload(&self.views)).transpose()?;
-        Ok((upload(&self.rows)?, views))
+    /// No updates yet.
+    pub(crate) fn new() -> Self {
+        let (sizes, rows, views) = (Vec::new(), Vec::new(), Vec::new());
+        Self { sizes, rows, views, kept: Vec::new(), paces: Vec::new() }
     }
 
-    /// Number of updates, for a pack of `width` lanes.
-    pub(crate) fn updates(&self, width: usize) -> usize {
-        self.paces.len() / width.max(1)
+    /// What the lanes see, update by update. All of it is uploaded at once: a small copy per update would cost as much as
+    /// the update.
+    pub(crate) fn seen<'a>(
+        &'a self,
+        width: usize,
+        lanes: Option<i64>,
+        common: &Common,
+    ) -> Result<impl Iterator<Item = Result<Seen>> + use<'a>> {
+        let device = common.examples.device();
+        let upload = |numbers: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(numbers)?.f_to(device)?) };
+        let rows = upload(&self.rows)?;
+        let views = (!self.views.is_empty()).then(|| upload(&self.views)).transpose()?;
+        let kept = common.dropout.as_ref().zip((!self.kept.is_empty()).then_some(&self.kept));
+        let kept = kept.map(|(dropout, kept)| -> Result<_> {
+            Ok((dropout.clone(), Tensor::f_from_slice(kept)?.f_to(device)?))
+        });
+        let (kept, kind) = (kept.transpose()?, common.kind);
+        let spans = self.sizes.iter().scan(0, move |end, size| {
+            let (from, count) = (*end, size * width as i64);
+            *end += count;
+            Some((from, count))
+        });
+        Ok(spans.map(move |(from, count)| {
+            let factors = kept.as_ref().map(|(dropout, kept)| {
+                let width = dropout.width() as i64;
+                dropout.factors(&kept.f_narrow(0, from * width, count * width)?, lanes, kind)
+            });
+            Ok(Seen {
+                rows: rows.f_narrow(0, from, count)?,
+                views: views.as_ref().map(|views| views.f_narrow(0, from, count)).transpose()?,
+                factors: factors.transpose()?.unwrap_or_default(),
+            })
+        }))
     }
 }
 

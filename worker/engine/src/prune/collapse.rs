@@ -74,8 +74,10 @@ impl<'a> Search<'a> {
             return prune(self.subject, &step.rule, None, &step.ties, &|_| (self.go_on)());
         };
         let mut mask = self.subject.dense();
+        let rule = select::Rule { protect: 0.0, cuts_ties: false, draws_lots: *lots, ties: &step.ties };
+        let all = self.subject.architecture.weight_count();
         for pool in ladder::pools(&self.subject.architecture, &step.rule) {
-            select::cut(&mut mask, &pool.layers, pool.left(pool.total), scores, (&step.ties, *lots))?;
+            select::cut(&mut mask, &pool.layers, pool.left(pool.total, all), scores, &rule)?;
         }
         Ok((self.go_on)().then_some(mask))
     }

@@ -45,8 +45,8 @@ trait Criterion {
         1
     }
 
-    /// How many of `all` weights live after the `done`-th iteration on the way to `goal`.
-    fn living_after(&self, done: u32, all: u64, goal: u64) -> u64 {
+    /// How much of `all` lives after the `done`-th iteration on the way to `goal`: weights, or shares of them.
+    fn living_after(&self, done: u32, all: f64, goal: f64) -> f64 {
         if done < self.iterations() { all } else { goal }
     }
 

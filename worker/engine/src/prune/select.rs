@@ -1,7 +1,8 @@
 //! The selector: cuts exactly as many living weights as the density ladder says, by rank.
 //!
 //! Counts come from `spec::ladder`, so that a plan predicts a mask exactly. Equal scores at the cut are chosen by a
-//! random number of their own (key: tensor name and index), so that neither order of tensors nor sorting decides.
+//! random number of their own (key: tensor name and index), so that neither order of tensors nor sorting decides; under a
+//! convention that cuts at a threshold, all of them go, which may be more than the ladder says.
 //! A change of what is chosen needs a raise of `spec::version::SELECTION`.
 
 use crate::{
@@ -9,7 +10,19 @@ use crate::{
     mask::Mask,
     random::{Purpose, Random},
 };
-use tombola_spec::job::Stream;
+use tombola_spec::{job::Stream, ladder::protected};
+
+/// What the selector keeps to beside the count.
+pub(super) struct Rule<'a> {
+    /// Share of each layer that is never cut.
+    pub(super) protect: f64,
+    /// Whether equal scores at the cut go together.
+    pub(super) cuts_ties: bool,
+    /// Whether it is meant if all score the same.
+    pub(super) draws_lots: bool,
+    /// Key of the lots that equal scores draw.
+    pub(super) ties: &'a Stream,
+}
 
 /// A living weight in the ranking.
 #[derive(Clone, Copy)]
@@ -19,34 +32,64 @@ struct Candidate {
     index: u32,
 }
 
-/// Cuts the living weights of `layers` down to `left`, lowest scores first. `draws_lots`: equal scores of all are meant.
+/// Cuts the living weights of `layers` down to `left`, lowest scores first.
 ///
 /// # Errors
-/// When a living weight's score is not finite, or all score the same.
+/// When a living weight's score is not finite, all score the same, or none would be left.
 pub(super) fn cut(
     mask: &mut Mask,
     layers: &[usize],
     left: u64,
     scores: &[Vec<f64>],
-    (ties, draws_lots): (&Stream, bool),
+    rule: &Rule<'_>,
 ) -> Result<()> {
     let mut candidates = living(layers, mask, scores)?;
     let count = candidates.len().saturating_sub(left as usize);
-    let first = candidates.first().map(|first| first.score);
-    if count > 0 && !draws_lots && candidates.iter().all(|candidate| Some(candidate.score) == first) {
-        let names: Vec<_> = layers.iter().map(|&layer| format!("`{}`", mask.layers[layer].name)).collect();
+    if count == 0 {
+        return Ok(());
+    }
+    let names = || {
+        layers.iter().map(|&layer| format!("`{}`", mask.layers[layer].name)).collect::<Vec<_>>().join(", ")
+    };
+    let (alive, first) = (candidates.len(), candidates[0].score);
+    if !rule.draws_lots && candidates.iter().all(|candidate| candidate.score == first) {
         return Err(EngineError::Settings(format!(
-            "all {} living weights of {} score {}: there is nothing to choose by; hint: another criterion or \
+            "all {alive} living weights of {} score {first}: there is nothing to choose by; hint: another criterion or \
              initialization, or `criterion = \"random\"`",
-            candidates.len(),
-            names.join(", "),
-            first.unwrap_or(0.0)
+            names(),
         )));
     }
-    for candidate in lowest(&mut candidates, count, mask, ties) {
+    if rule.protect > 0.0 {
+        candidates = unprotected(candidates, layers, mask, rule);
+    }
+    if count > candidates.len() {
+        let what =
+            format!("{count} of {alive} living weights of {} are to go, {} may", names(), candidates.len());
+        return Err(EngineError::Settings(format!("{what}; hint: make `prune.protect` smaller")));
+    }
+    let chosen = lowest(&mut candidates, count, mask, rule);
+    if chosen.len() == alive && rule.cuts_ties {
+        let what = format!("all {alive} living weights of {} would go", names());
+        let hint =
+            "fewer rounds, or `counting = \"exact\"`, which leaves one and decides between equal scores";
+        return Err(EngineError::Settings(format!("{what}; hint: {hint}")));
+    }
+    for candidate in chosen {
         mask.layers[candidate.layer as usize].bits[candidate.index as usize] = 0;
     }
     Ok(())
+}
+
+/// Those that are not of the highest scores of their layer.
+fn unprotected(candidates: Vec<Candidate>, layers: &[usize], mask: &Mask, rule: &Rule<'_>) -> Vec<Candidate> {
+    let exactly = Rule { cuts_ties: false, ..*rule };
+    let of_layer = |layer: usize| {
+        let mut own: Vec<_> = candidates.iter().copied().filter(|c| c.layer as usize == layer).collect();
+        let highest = protected(mask.layers[layer].bits.len() as u64, rule.protect) as usize;
+        let count = own.len().saturating_sub(highest);
+        lowest(&mut own, count, mask, &exactly)
+    };
+    layers.iter().flat_map(|&layer| of_layer(layer)).collect()
 }
 
 fn living(layers: &[usize], mask: &Mask, scores: &[Vec<f64>]) -> Result<Vec<Candidate>> {
@@ -68,8 +111,8 @@ fn living(layers: &[usize], mask: &Mask, scores: &[Vec<f64>]) -> Result<Vec<Cand
     Ok(candidates)
 }
 
-/// The `count` candidates of lowest score.
-fn lowest(candidates: &mut [Candidate], count: usize, mask: &Mask, ties: &Stream) -> Vec<Candidate> {
+/// The `count` candidates of lowest score; more if equal ones go together.
+fn lowest(candidates: &mut [Candidate], count: usize, mask: &Mask, rule: &Rule<'_>) -> Vec<Candidate> {
     if count == 0 {
         return Vec::new();
     }
@@ -79,10 +122,10 @@ fn lowest(candidates: &mut [Candidate], count: usize, mask: &Mask, ties: &Stream
         candidates.iter().copied().filter(|candidate| candidate.score < threshold).collect();
     let mut tied: Vec<_> =
         candidates.iter().copied().filter(|candidate| candidate.score == threshold).collect();
-    let missing = count - chosen.len();
+    let missing = if rule.cuts_ties { tied.len() } else { count - chosen.len() };
     if missing < tied.len() {
         let lots: Vec<_> =
-            mask.layers.iter().map(|layer| Random::new(Purpose::Ties, ties, &layer.name, 0)).collect();
+            mask.layers.iter().map(|layer| Random::new(Purpose::Ties, rule.ties, &layer.name, 0)).collect();
         let lot = |c: &Candidate| (lots[c.layer as usize].u64_at(u64::from(c.index)), c.layer, c.index);
         tied.sort_by_cached_key(lot);
     }

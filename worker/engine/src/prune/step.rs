@@ -8,7 +8,7 @@ use crate::{
 use tombola_spec::{
     arch::Architecture,
     job::Stream,
-    ladder,
+    ladder::{self, Pool},
     settings::{Amount, Prune},
 };
 
@@ -34,25 +34,22 @@ pub fn prune(
     for pool in &pools {
         pool.layers.iter().for_each(|&layer| mask.layers[layer].prunable = pool.is_prunable());
     }
-    let living =
-        |layers: &[usize], mask: &Mask| layers.iter().map(|&layer| mask.layers[layer].living()).sum();
-    let ways: Vec<(u64, u64)> = pools
-        .iter()
-        .map(|pool| {
-            let alive = living(&pool.layers, &mask);
-            (alive, pool.left(alive))
-        })
-        .collect();
+    let everywhere = mask.layers.iter().map(|layer| layer.living()).sum();
+    let alive = |pool: &Pool| pool.layers.iter().map(|&layer| mask.layers[layer].living()).sum();
+    let alive: Vec<u64> = pools.iter().map(alive).collect();
     for done in 1..=criterion.iterations() {
         let mut scores = criterion.score(subject, &mask)?;
         if rule.invert {
             scores.iter_mut().flatten().for_each(|score| *score = -*score);
         }
         // Equal scores of all are a fault of the first iteration; later ones may well reach them.
-        let lots = criterion.draws_lots() || done > 1;
-        for (pool, &(from, to)) in pools.iter().zip(&ways) {
-            let left = criterion.living_after(done, from, to);
-            select::cut(&mut mask, &pool.layers, left, &scores, (ties, lots))?;
+        let draws_lots = criterion.draws_lots() || done > 1;
+        let rule =
+            select::Rule { protect: rule.protect, cuts_ties: rule.counting.cuts_ties(), draws_lots, ties };
+        for (pool, &alive) in pools.iter().zip(&alive) {
+            let left =
+                pool.on_the_way(alive, everywhere, |all, goal| criterion.living_after(done, all, goal));
+            select::cut(&mut mask, &pool.layers, left, &scores, &rule)?;
         }
         if !iterated(done) {
             return Ok(None);
@@ -72,6 +69,10 @@ fn check(architecture: &Architecture, rule: &Prune) -> Result<()> {
     }
     let (Amount::Rate(own) | Amount::Density(own)) = rule.amount;
     let mut amounts = rule.rates.values().chain([&own]);
+    if !(0.0..1.0).contains(&rule.protect) {
+        let what = format!("a share of `{}` that is never cut is not from 0 and below 1", rule.protect);
+        return Err(EngineError::Settings(what));
+    }
     match amounts.find(|amount| !(0.0..=1.0).contains(*amount)) {
         Some(amount) => Err(EngineError::Settings(format!("prune amount `{amount}` is not between 0 and 1"))),
         None => Ok(()),

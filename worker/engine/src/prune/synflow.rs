@@ -25,16 +25,15 @@ impl Criterion for Synflow {
         self.iterations
     }
 
-    fn living_after(&self, done: u32, all: u64, goal: u64) -> u64 {
+    fn living_after(&self, done: u32, all: f64, goal: f64) -> f64 {
         if done >= self.iterations {
             return goal;
         }
-        let (all, goal, part) = (all as f64, goal as f64, f64::from(done) / f64::from(self.iterations));
-        let living = match self.schedule {
+        let part = f64::from(done) / f64::from(self.iterations);
+        match self.schedule {
             CutSchedule::Exponential => all * libm::pow(goal / all, part),
             CutSchedule::Linear => all - (all - goal) * part,
-        };
-        libm::round(living) as u64
+        }
     }
 }
 
@@ -45,8 +44,9 @@ mod tests {
     /// Densities of the paper's schedules for a compression of 100 in 100 iterations.
     #[test]
     fn density_falls_as_the_schedule_says() {
-        let after =
-            |schedule, done| Synflow { iterations: 100, schedule }.living_after(done, 1_000_000, 10_000);
+        let after = |schedule, done| {
+            Synflow { iterations: 100, schedule }.living_after(done, 1_000_000.0, 10_000.0).round() as u64
+        };
         assert_eq!(
             [1, 50, 100].map(|done| after(CutSchedule::Exponential, done)),
             [954_993, 100_000, 10_000]

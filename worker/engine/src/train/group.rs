@@ -27,14 +27,17 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Whether a lane of `recipe` can be fused with these.
-    pub(super) fn takes(&self, recipe: &Recipe) -> bool {
-        let alike = |lane: &Lane| {
+    /// Whether a lane can be fused with these.
+    pub(super) fn takes(&self, lane: &Lane) -> bool {
+        fn in_common(lane: &Lane) -> impl PartialEq + '_ {
             let Recipe { model, data, train, dtype } = &*lane.spec.recipe;
-            (&model.name, data, train.batch, *dtype)
-                == (&recipe.model.name, &recipe.data, recipe.train.batch, recipe.dtype)
-        };
-        self.lanes.first().is_some_and(alike) && self.common.rule == Rule::of(&recipe.train)
+            (
+                (&model.name, model.dropout, data, *dtype),
+                (train.batch, train.partial, lane.phase(), &train.freeze),
+            )
+        }
+        let alike = |first: &Lane| in_common(first) == in_common(lane);
+        self.lanes.first().is_some_and(alike) && self.common.rule == Rule::of(&lane.spec.recipe.train)
     }
 
     /// Trains the lanes to their ends. Whatever happens, each ends with an event, unless it was cancelled or the stage

@@ -4,11 +4,11 @@ use super::history::{Evaluation, History};
 use crate::{
     data::{batches, draw_views},
     optim::Rule,
-    plan::{Drive, Score},
+    plan::{Drive, Dropout, Score},
 };
 use std::{path::PathBuf, sync::Arc};
 use tch::Tensor;
-use tombola_spec::{JobId, job::TrainJob, outcome::LayerCount};
+use tombola_spec::{JobId, job::TrainJob, outcome::LayerCount, settings::Partial};
 
 /// A job in training.
 pub(crate) struct Lane {
@@ -36,6 +36,7 @@ pub(crate) struct Lane {
     pub(crate) saved: u64,
     /// Whether it is done with, one way or another; its lane is a ghost.
     pub(crate) ended: bool,
+    dropout: Option<Dropout>,
     epoch: Option<Epoch>,
 }
 
@@ -51,7 +52,11 @@ struct Epoch {
 impl Lane {
     /// A lane at the beginning of its segment.
     pub(crate) fn new(job: JobId, spec: TrainJob, folder: PathBuf, train_rows: Arc<Vec<u32>>) -> Self {
+        // A network that cannot be is told of when the lane is prepared.
+        let network = spec.recipe.architecture().ok();
+        let dropout = network.and_then(|network| Dropout::of(&network, spec.recipe.model.dropout));
         let mut lane = Self {
+            dropout,
             job,
             folder,
             train_rows,
@@ -73,6 +78,24 @@ impl Lane {
 
     fn per_epoch(&self) -> u64 {
         self.spec.recipe.iterations_per_epoch()
+    }
+
+    /// Examples of the next update.
+    pub(crate) fn next_size(&self) -> u32 {
+        self.spec.recipe.batch_at(self.iteration)
+    }
+
+    /// Values of one example that dropout decides about.
+    pub(crate) fn dropped_width(&self) -> usize {
+        self.dropout.as_ref().map_or(0, Dropout::width)
+    }
+
+    /// Its place in the epoch, where that decides how many examples an update sees: lanes of one pack agree in it.
+    pub(crate) fn phase(&self) -> u64 {
+        match self.spec.recipe.train.partial {
+            Partial::Drop => 0,
+            Partial::Keep => self.iteration % self.per_epoch().max(1),
+        }
     }
 
     /// First iteration of the segment.
@@ -132,10 +155,13 @@ impl Lane {
         };
         let epoch = self.epoch.insert(epoch);
         let batch = self.spec.recipe.train.batch as usize;
-        let rows = &epoch.order[step * batch..(step + 1) * batch];
+        let rows = &epoch.order[step * batch..((step + 1) * batch).min(epoch.order.len())];
         drive.rows.extend(rows.iter().map(|&row| i64::from(row)));
         if !epoch.views.is_empty() {
             drive.views.extend(rows.iter().map(|&row| i64::from(epoch.views[row as usize])));
+        }
+        if let Some(dropout) = &self.dropout {
+            dropout.draw(&self.spec.order, self.iteration, rows.len() as u32, &mut drive.kept);
         }
         let lr = self.spec.recipe.train.lr_at(self.iteration, per_epoch);
         drive.paces.push(rule.pace(lr, self.updates + 1));
@@ -150,5 +176,62 @@ impl Lane {
         let rows = if augment.is_none() { 0 } else { self.train_rows.last().map_or(0, |row| row + 1) };
         let order = batches(stream, number, &self.train_rows);
         Epoch { number, order, views: draw_views(augment, stream, number, rows) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombola_spec::{
+        Steps,
+        data::{DataShape, known},
+        job::{Start, Stream},
+        settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Recipe, Train},
+    };
+
+    fn stream() -> Stream {
+        Stream { seed: 1, branch: String::new(), copy: 0, round: 0, repeat: 0 }
+    }
+
+    /// 11 examples of 13 in batches of 4.
+    fn lane(partial: Partial) -> Lane {
+        let (init, bias_init, bn_init) = (Init::GlorotNormal, BiasInit::Zero, BatchNormInit::One);
+        let shape = DataShape { train: 13, ..known("mnist").unwrap() };
+        let optimizer = Optimizer::Sgd { momentum: 0.0, nesterov: false };
+        let recipe = Recipe {
+            model: Model { name: "mnist_lenet_4".to_owned(), init, bias_init, bn_init, dropout: 0.0 },
+            data: Data::whole("own", shape, 2),
+            train: Train { partial, ..Train::plain(4, optimizer, 0.1) },
+            dtype: Dtype::F32,
+        };
+        let (start, from, to) = (Start::Init(stream()), Steps::ZERO, Steps::epochs(2));
+        let recipe = Arc::new(recipe);
+        let spec =
+            TrainJob { recipe, start, mask: None, order: stream(), from, to, keep_state: false, head: None };
+        Lane::new(JobId(1), spec, PathBuf::new(), Arc::new((2..13).collect()))
+    }
+
+    fn epoch(partial: Partial, updates: usize) -> Vec<i64> {
+        let mut lane = lane(partial);
+        let rule = Rule::of(&lane.spec.recipe.train);
+        let mut drive = Drive::new();
+        let mut sizes = Vec::new();
+        for _ in 0..updates {
+            let (size, before) = (lane.next_size(), drive.rows.len());
+            lane.next(&rule, &mut drive);
+            assert_eq!(drive.rows.len() - before, size as usize);
+            sizes.push(size);
+        }
+        assert_eq!(sizes, if partial == Partial::Keep { vec![4, 4, 3] } else { vec![4, 4] });
+        drive.rows
+    }
+
+    #[test]
+    fn an_epoch_with_its_partial_batch_is_every_example_once() {
+        let mut seen = epoch(Partial::Keep, 3);
+        // The same order, to the example.
+        assert_eq!(epoch(Partial::Drop, 2), seen[..8]);
+        seen.sort_unstable();
+        assert_eq!(seen, (2..13).collect::<Vec<i64>>());
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     optim::{Pace, Rule},
     plan::{Drive, Pack, Part, Score},
 };
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 use tombola_spec::{outcome::Provenance, slot::Event};
 
 /// Updates between two looks at requests, clocks and losses. More would make a cancellation slow, less would make the
@@ -157,18 +157,21 @@ impl Segment<'_> {
     fn drive(&mut self) -> Drive {
         let stops = self.active().map(|(_, lane)| lane.until_stop().min(self.checkpoints.until_forced(lane)));
         let updates = stops.fold(UPDATES_AT_ONCE, u64::min).max(1);
-        let mut drive = Drive { rows: Vec::new(), views: Vec::new(), paces: Vec::new() };
-        // What all lanes have in common, ghosts among them.
-        let recipe = self.active().next().map(|(_, lane)| Arc::clone(&lane.spec.recipe));
-        let (batch, varied) =
-            recipe.map_or((1, false), |recipe| (recipe.train.batch as usize, !recipe.data.augment.is_none()));
+        let mut drive = Drive::new();
         for _ in 0..updates {
+            // What all lanes have in common, ghosts among them.
+            let first = self.active().next().map(|(_, lane)| lane);
+            let (size, varied, dropped) = first.map_or((1, false, 0), |lane| {
+                (lane.next_size() as usize, !lane.spec.recipe.data.augment.is_none(), lane.dropped_width())
+            });
+            drive.sizes.push(size as i64);
             for index in 0..self.pack.width() {
                 match self.lanes.get_mut(index).filter(|lane| !lane.ended) {
                     Some(lane) => lane.next(&self.rule, &mut drive),
                     None => {
-                        drive.rows.resize(drive.rows.len() + batch, 0);
+                        drive.rows.resize(drive.rows.len() + size, 0);
                         drive.views.resize(if varied { drive.rows.len() } else { 0 }, 0);
+                        drive.kept.resize(drive.kept.len() + size * dropped, 1);
                         drive.paces.push(Pace::STILL);
                     }
                 }

@@ -16,7 +16,7 @@ use crate::{
     mask::Mask,
     nn::Layout,
     optim::Rule,
-    plan::{Common, kind_of},
+    plan::{Common, Dropout, Parts, kind_of},
     prune::{Subject, prune, run_join, run_random_mask},
     simd,
 };
@@ -104,16 +104,18 @@ impl Engine {
         let width = (stage.jobs.len() as u32).max(stage.width);
         let provenance = self.provenance(stage.plan.name(), width, Some(material.digest));
         let start = prepare(job, &mut lane, &provenance)?;
-        if let Some(group) = groups.iter_mut().find(|group| stage.plan == Plan::Fused && group.takes(recipe))
-        {
+        if let Some(group) = groups.iter_mut().find(|group| stage.plan == Plan::Fused && group.takes(&lane)) {
             group.lanes.push(lane);
             group.starts.push(start);
             return Ok(());
         }
         let architecture = recipe.architecture()?;
+        let layout = Layout::of(&architecture);
         groups.push(Group {
             common: Common {
-                layout: Layout::of(&architecture),
+                dropout: Dropout::of(&architecture, recipe.model.dropout),
+                parts: Parts::of(&architecture, &layout, &recipe.train),
+                layout,
                 architecture,
                 rule: Rule::of(&recipe.train),
                 examples: material.examples,

@@ -125,13 +125,7 @@ fn a_pack_is_trained_then_pruned_then_shuffled() {
     }
 
     let weights = Input { job: fingerprint(1), output: Output::Weights };
-    let rule = Prune {
-        criterion: Criterion::Magnitude,
-        scope: Scope::PerLayer,
-        amount: Amount::Rate(0.2),
-        rates: BTreeMap::new(),
-        invert: false,
-    };
+    let rule = Prune::new(Criterion::Magnitude, Scope::PerLayer, Amount::Rate(0.2));
     let prune = PruneJob {
         network: network(),
         rule,

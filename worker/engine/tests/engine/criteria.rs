@@ -22,8 +22,7 @@ fn stream(seed: u64) -> Stream {
 }
 
 fn to_density(criterion: Criterion, density: f64) -> Prune {
-    let (scope, amount) = (Scope::Global, Amount::Density(density));
-    Prune { criterion, scope, amount, rates: [].into(), invert: false }
+    Prune::new(criterion, Scope::Global, Amount::Density(density))
 }
 
 fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>) -> Mask {
@@ -96,6 +95,7 @@ fn drawn(architecture: &Architecture, seed: u64) -> Vec<Vec<f64>> {
         init: Init::KaimingNormal,
         bias_init: BiasInit::Zero,
         bn_init: BatchNormInit::One,
+        dropout: 0.0,
     };
     let drawn = initial_weights(&architecture.tensors(), &model, &stream(seed));
     drawn.into_iter().map(|tensor| tensor.into_iter().map(f64::from).collect()).collect()

@@ -13,6 +13,7 @@ mod nets;
 mod prune;
 mod random;
 mod real;
+mod recipes;
 mod redraw;
 mod resume;
 mod rig;

@@ -14,7 +14,7 @@ use tombola_spec::{
     job::{Input, Network, Output, Preserve, RandomMaskJob, Stream},
     ladder,
     outcome::FailureClass,
-    settings::{Amount, Criterion, Prune, Scope},
+    settings::{Amount, Counting, Criterion, CutSchedule, Dtype, Prune, Scope},
 };
 
 fn stream(seed: u64) -> Stream {
@@ -23,7 +23,7 @@ fn stream(seed: u64) -> Stream {
 
 fn rule(scope: Scope, rate: f64, rates: &[(&str, f64)]) -> Prune {
     let rates = rates.iter().map(|&(name, rate)| (name.to_owned(), rate)).collect();
-    Prune { criterion: Criterion::Magnitude, scope, amount: Amount::Rate(rate), rates, invert: false }
+    Prune { rates, ..Prune::new(Criterion::Magnitude, scope, Amount::Rate(rate)) }
 }
 
 fn lenet() -> Architecture {
@@ -197,6 +197,78 @@ fn impossible_rules_are_refused() {
     }
     let error = prune(&lenet(), &rule(Scope::Global, 0.2, &[]), &dense, None, &stream(1)).unwrap_err();
     assert_eq!(error.class(), FailureClass::User);
+}
+
+/// open_lth's `sparse_global` on ten weights, worked by hand: ceil(0.2 * 10) = 2, what is not above the third lowest goes.
+#[test]
+fn open_lth_keeps_seven_of_ten_not_eight() {
+    let ten = Architecture::parse("mnist_lenet_2", [1, 1, 3], 2).unwrap();
+    let sizes = [0.5, 0.1, 0.3, 0.7, 0.05, 0.2, 0.4, -0.15, -0.9, 0.6];
+    let weights = [sizes[..6].to_vec(), sizes[6..].to_vec()];
+    let exact = rule(Scope::Global, 0.2, &[]);
+    let imitated = Prune { counting: Counting::OpenLth, ..exact.clone() };
+    let bits = |rule: &Prune, weights: &[Vec<f32>]| -> Vec<u8> {
+        let mask = prune(&ten, rule, weights, None, &stream(1)).unwrap();
+        mask.layers.iter().flat_map(|layer| layer.bits.clone()).collect()
+    };
+    assert_eq!(bits(&imitated, &weights), [1, 0, 1, 1, 0, 1, 1, 0, 1, 1]);
+    assert_eq!(bits(&exact, &weights), [1, 0, 1, 1, 0, 1, 1, 1, 1, 1]);
+    assert_eq!(ladder::living(&ten, &imitated, 1), [10, 7]);
+    // `fc` left whole counts and is not ranked: of the six of the first layer the three lowest go.
+    let whole = Prune { rates: [("fc.weight".to_owned(), 0.0)].into(), ..imitated.clone() };
+    assert_eq!(bits(&whole, &weights), [1, 0, 1, 1, 0, 0, 1, 1, 1, 1]);
+    // Equal ones at the threshold go together.
+    let mut tied = weights.clone();
+    tied[0][5] = 0.15;
+    assert_eq!(bits(&imitated, &tied), [1, 0, 1, 1, 0, 0, 1, 0, 1, 1]);
+    let equal = vec![vec![0.1, 0.2, 0.2, 0.2, 0.2, 0.2], vec![0.2; 4]];
+    let error = prune(&ten, &imitated, &equal, None, &stream(1)).unwrap_err();
+    assert!(error.to_string().contains("all 10 living weights"), "{error}");
+}
+
+/// The Google re-implementation, layer by layer: of 24 at 0.15, round(3.6) + 1 = 5; of 12 at 0.2, round(2.4) + 1 = 3.
+#[test]
+fn masks_have_the_counts_of_the_convention_they_imitate() {
+    let tiny = tiny();
+    let google = Prune { counting: Counting::Google, ..rule(Scope::PerLayer, 0.15, &[("fc.weight", 0.2)]) };
+    let (mut weights, mut mask) = (weights(&tiny, 3), None);
+    for (round, wanted) in [[19, 9], [15, 6], [12, 4]].iter().enumerate() {
+        let next = prune(&tiny, &google, &weights, mask.as_ref(), &stream(1)).unwrap();
+        let counts: Vec<u64> = next.layers.iter().map(|layer| layer.living()).collect();
+        assert_eq!(counts, wanted, "round {round}");
+        assert_eq!(living(&next), ladder::living(&tiny, &google, 3)[round + 1]);
+        weights.iter_mut().flatten().enumerate().for_each(|(n, weight)| *weight += (n % 7) as f32 * 0.01);
+        mask = Some(next);
+    }
+    // Synaptic-Flow's, in many iterations: int(0.9 * 36) = 32 of 36 go in all.
+    let (iterations, schedule) = (5, CutSchedule::Exponential);
+    let criterion = Criterion::Synflow { iterations, schedule, dtype: Dtype::F64 };
+    let rule = Prune::new(criterion, Scope::Global, Amount::Density(0.1));
+    let synflow = Prune { counting: Counting::Synflow, ..rule };
+    let mask = prune(&tiny, &synflow, &weights, None, &stream(1)).unwrap();
+    assert_eq!((living(&mask), ladder::living(&tiny, &synflow, 1)[1]), (4, 4));
+}
+
+#[test]
+fn the_protected_share_of_a_layer_is_its_highest_scores() {
+    let tiny = tiny();
+    // The whole second layer is below the first.
+    let low: Vec<f32> = (0..12).map(|n| 0.001 * (1 + n * 5 % 12) as f32).collect();
+    let weights = vec![(0..24).map(|n| (1 + n * 7 % 24) as f32).collect(), low.clone()];
+    let free = rule(Scope::Global, 0.5, &[]);
+    let counts = |rule: &Prune| -> Vec<u64> {
+        let mask = prune(&tiny, rule, &weights, None, &stream(1)).unwrap();
+        mask.layers.iter().map(|layer| layer.living()).collect()
+    };
+    assert_eq!(counts(&free), [18, 0]);
+    // 12 - int(0.75 * 12) = 3 of the second layer are kept, and the count stays what it was.
+    let guarded = Prune { protect: 0.25, ..free };
+    assert_eq!(counts(&guarded), [15, 3]);
+    let mask = prune(&tiny, &guarded, &weights, None, &stream(1)).unwrap();
+    let highest = low.iter().map(|&weight| u8::from(weight > 0.0095)).collect::<Vec<_>>();
+    assert_eq!(mask.layers[1].bits, highest);
+    let error = prune(&tiny, &Prune { protect: 0.6, ..guarded }, &weights, None, &stream(1)).unwrap_err();
+    assert!(error.to_string().contains("18 of 36 living weights"), "{error}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn stream(seed: u64) -> Stream {
 }
 
 fn model(init: Init, bias_init: BiasInit) -> Model {
-    Model { name: String::new(), init, bias_init, bn_init: BatchNormInit::One }
+    Model { name: String::new(), init, bias_init, bn_init: BatchNormInit::One, dropout: 0.0 }
 }
 
 fn random(seed: u64) -> Random {

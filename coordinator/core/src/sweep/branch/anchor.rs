@@ -6,7 +6,7 @@ use crate::{
     sweep::{
         expand::origin_of,
         jobs::Jobs,
-        line::{Course, Line, Origin, train},
+        line::{Course, Line, Origin, train, undropped},
     },
 };
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Site<'_> {
         match &self.anchor.origin.start {
             Start::Rewind(job) | Start::Continue(job) => Scored::Trained(*job),
             Start::Init(init) => {
-                Scored::Drawn(Drawn { model: self.course.recipe.model.clone(), init: init.clone() })
+                Scored::Drawn(Drawn { model: undropped(&self.course.recipe.model), init: init.clone() })
             }
             Start::Redraw(redraw) => redraw.after.clone(),
         }

@@ -14,16 +14,19 @@ use crate::plan::{PruneLine, TrialSettings};
 use std::sync::Arc;
 use tombola_spec::{
     Steps,
-    arch::Architecture,
-    ladder::{self, Pool},
-    settings::{Amount, Data, Model},
+    arch::{Architecture, Role},
+    ladder::{self, DeadEnd, Pool},
+    settings::{Amount, Data, Frozen, Model, Partial},
 };
 
 pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
-    prune::{AFTERS, SCOPES, SCORE_MODES, TRUNKS, WHENS, describe_criterion, examples, last, read_criteria},
-    train::{DTYPES, ORDERS},
+    prune::{
+        AFTERS, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, WHENS, describe_criterion, examples, last,
+        read_criteria,
+    },
+    train::{DTYPES, ORDERS, PARTIALS, part_name},
 };
 
 /// The tables a trial's settings are in, and so what axes may vary.
@@ -47,17 +50,25 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     let mut check = Check { tree, notes, sound: true };
     let line = prune.as_ref().and_then(Option::as_ref);
     let network = model.as_ref().zip(data.as_ref()).and_then(|(model, data)| check.network(model, data));
+    if let Some((network, model)) = network.as_ref().zip(model.as_ref()) {
+        check.dropout(network, model);
+    }
     if let Some((line, network)) = line.zip(network.as_ref()) {
         check.rates(line, network);
-        check.density(line, network);
+        if check.density(line, network) {
+            check.ladder(line, network);
+        }
     }
     if let Some((network, train)) = network.as_ref().zip(train.as_ref()) {
         check.normalization(network, train);
+        check.freeze(network, train);
     }
     let timed = data.as_ref().zip(train.as_ref());
     if let Some((data, train)) = timed.filter(|(data, train)| check.batch(data, train)) {
+        let network = network.as_ref();
         let per_epoch = train.settings.iterations_per_epoch(data.train_examples());
         check.schedule(train, per_epoch);
+        network.inspect(|network| check.last_batch(network, train, data));
         line.inspect(|line| check.looked_at(line, data));
         line.inspect(|line| check.rewind(line, train.steps, per_epoch));
     }
@@ -102,6 +113,13 @@ impl Check<'_> {
         }
     }
 
+    fn dropout(&mut self, network: &Architecture, model: &Model) {
+        if model.dropout > 0.0 && network.clone().with_dropout().dropouts().is_empty() {
+            let what = format!("`{}` has no hidden linear layers, whose outputs are dropped", network.name);
+            self.complain("model.dropout", &what, "leave it out, or use `mnist_lenet_…` or `conv_…`");
+        }
+    }
+
     /// Whether there are as many examples as a criterion is to look at.
     fn looked_at(&mut self, line: &PruneLine, data: &Data) {
         let Some(score) = &line.score else { return };
@@ -118,6 +136,43 @@ impl Check<'_> {
             let what =
                 format!("one example has no variance, by which `{}` normalizes its batches", network.name);
             self.complain("train.batch", &what, "at least 2");
+        }
+    }
+
+    /// What is frozen must be there, and something must be left to train.
+    fn freeze(&mut self, network: &Architecture, train: &train::Written) {
+        let (parts, name) = (&train.settings.freeze, &network.name);
+        let names: Vec<String> = network.parameters().into_iter().map(|tensor| tensor.name).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for part in parts.iter().filter(|part| !Frozen::among(&[(*part).clone()], network).contains(&true)) {
+            let hint = match part {
+                Frozen::Parameter(own) => suggest(own, &names, "its parameters:"),
+                _ => "leave it out".to_owned(),
+            };
+            self.complain("train.freeze", &format!("`{name}` has no `{}`", part_name(part)), hint);
+        }
+        if Frozen::among(parts, network).iter().all(|frozen| *frozen) {
+            self.complain("train.freeze", "nothing is left to train", "leave something out");
+        }
+        let frozen = Frozen::among(parts, network).into_iter().zip(network.parameters());
+        let mut moving = frozen.filter(|(frozen, tensor)| !frozen && tensor.role == Role::Scale);
+        if train.settings.bn_l1 != 0.0 && moving.next().is_none() {
+            let what = format!("`{name}` trains no scales of batch normalizations");
+            self.complain("train.bn_l1", &what, "leave it out");
+        }
+    }
+
+    /// Whether the last batch of an epoch can be normalized.
+    fn last_batch(&mut self, network: &Architecture, train: &train::Written, data: &Data) {
+        let (settings, all) = (&train.settings, data.train_examples());
+        if settings.partial == Partial::Keep
+            && network.normalizes()
+            && settings.batch > 1
+            && all % settings.batch == 1
+        {
+            let what =
+                format!("the last batch of {all} examples has one, which has no variance to normalize by");
+            self.complain("train.partial", &what, "another `batch`, or `partial = \"drop\"`");
         }
     }
 
@@ -177,8 +232,8 @@ impl Check<'_> {
     }
 
     /// Whether a density can be reached without emptying a layer.
-    fn density(&mut self, line: &PruneLine, network: &Architecture) {
-        let Amount::Density(density) = line.rule.amount else { return };
+    fn density(&mut self, line: &PruneLine, network: &Architecture) -> bool {
+        let Amount::Density(density) = line.rule.amount else { return true };
         let pools = ladder::pools(network, &line.rule);
         let (whole, cut): (Vec<&Pool>, Vec<&Pool>) = pools.iter().partition(|pool| !pool.is_prunable());
         let kept: u64 = whole.iter().map(|pool| pool.total).sum();
@@ -186,7 +241,7 @@ impl Check<'_> {
             (network.weight_count(), cut.iter().map(|pool| pool.layers.len() as u64).sum::<u64>());
         let wanted = density * all as f64;
         if wanted + 0.5 >= (kept + layers) as f64 {
-            return;
+            return true;
         }
         let least = (kept + layers) as f64;
         let what = format!("{wanted:.1} of {all} weights cannot keep {layers} layers connected");
@@ -195,5 +250,20 @@ impl Check<'_> {
         let hint = format!("the least is `density = {density:.3e}`, a compression of {compression:.0}");
         let compressed = self.tree.has(&["prune", "compression"]);
         self.complain(if compressed { "prune.compression" } else { "prune.density" }, &what, hint);
+        false
+    }
+
+    /// Whether each round leaves something, and what is protected.
+    fn ladder(&mut self, line: &PruneLine, network: &Architecture) {
+        let Some(end) = ladder::dead_end(network, &line.rule, line.rounds) else { return };
+        let DeadEnd { round, left, least } = end;
+        let before = if round > 1 { format!("at most {} rounds, or ", round - 1) } else { String::new() };
+        if line.rule.protect > 0.0 {
+            let what = format!("round {round} would leave {left} weights, and {least} are protected");
+            self.complain("prune.protect", &what, format!("{before}a smaller share"));
+        } else {
+            let what = format!("by this convention round {round} would prune all that is left");
+            self.complain("prune.counting", &what, format!("{before}`counting = \"exact\"`"));
+        }
     }
 }

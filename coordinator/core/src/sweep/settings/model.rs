@@ -4,7 +4,7 @@ use crate::sweep::{
     diagnostic::Notes,
     section::Section,
     tree::Tree,
-    value::{text, word},
+    value::{below_one, text, word},
 };
 use tombola_spec::settings::{BatchNormInit, BiasInit, Init, Model};
 
@@ -26,6 +26,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Model> {
     let init = table.or("init", Init::GlorotNormal, word(INITS));
     let bias_init = table.or("bias_init", BiasInit::Zero, word(BIAS_INITS));
     let bn_init = table.or("bn_init", BatchNormInit::One, word(BN_INITS));
+    let dropout = table.or("dropout", 0.0, below_one);
     table.finish();
-    Some(Model { name: name?, init: init?, bias_init: bias_init?, bn_init: bn_init? })
+    Some(Model { name: name?, init: init?, bias_init: bias_init?, bn_init: bn_init?, dropout: dropout? })
 }

@@ -1,17 +1,20 @@
 //! `train = { steps, batch, optimizer, lr, … }`.
 
 use crate::sweep::{
-    diagnostic::{Notes, quoted},
+    diagnostic::{Notes, quoted, suggest},
     section::Section,
-    tree::Tree,
-    value::{below_one, count, flag, list, non_negative, positive, some_steps, steps, word, word_of},
+    tree::{Node, Tree},
+    value::{
+        below_one, count, flag, list, non_negative, not, positive, some_steps, steps, text, word, word_of,
+    },
 };
 use tombola_spec::{
     Steps,
-    settings::{Data, Dtype, Model, Optimizer, Order, Recipe, Schedule, Train},
+    settings::{Data, Dtype, Frozen, Model, Optimizer, Order, Partial, Recipe, Schedule, Train},
 };
 
 pub(in crate::sweep) const ORDERS: &[(&str, Order)] = &[("fresh", Order::Fresh), ("same", Order::Same)];
+pub(in crate::sweep) const PARTIALS: &[(&str, Partial)] = &[("drop", Partial::Drop), ("keep", Partial::Keep)];
 pub(in crate::sweep) const DTYPES: &[(&str, Dtype)] = &[("f32", Dtype::F32), ("f64", Dtype::F64)];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -70,6 +73,9 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Written> {
     let mut table = Section::open(notes, tree, "train", example)?;
     let length = table.required("steps", "\"50000it\"", some_steps);
     let batch = table.required("batch", "60", count);
+    let partial = table.or("partial", Partial::Drop, word(PARTIALS));
+    let freeze = freeze(&mut table);
+    let bn_l1 = table.or("bn_l1", 0.0, non_negative);
     let optimizer = optimizer(&mut table);
     let lr = table.required("lr", "1.2e-3", positive);
     let decay = table.or("decay", 0.0, non_negative);
@@ -99,8 +105,54 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<Written> {
         order: order?,
         schedule: schedule?,
         clip: clip?,
+        partial: partial?,
+        freeze: freeze?,
+        bn_l1: bn_l1?,
     };
     Some(Written { steps: length?, settings, dtype: dtype?, evaluated })
+}
+
+/// Parts of networks by name.
+const PARTS: [(&str, Frozen); 4] = [
+    ("bn", Frozen::Bn),
+    ("bn_affine", Frozen::BnAffine),
+    ("output", Frozen::Output),
+    ("others", Frozen::Others),
+];
+
+/// What a part is called in a sweep file.
+pub(in crate::sweep) fn part_name(part: &Frozen) -> &str {
+    match part {
+        Frozen::Parameter(name) => name,
+        known => PARTS.iter().find(|(_, part)| part == known).map_or("", |(name, _)| name),
+    }
+}
+
+/// What is frozen, in one order however it is written. Whether the model has it is checked later.
+fn freeze(table: &mut Section<'_, '_>) -> Option<Vec<Frozen>> {
+    let part = |node: &Node| {
+        let name = text(node)?;
+        match PARTS.iter().find(|(known, _)| *known == name) {
+            Some((_, part)) => Ok(part.clone()),
+            None if name.contains('.') => Ok(Frozen::Parameter(name)),
+            None => {
+                let known: Vec<&str> = PARTS.iter().map(|(known, _)| *known).collect();
+                not(
+                    node,
+                    "a part of a network",
+                    &format!("{} Or write a parameter's name", suggest(&name, &known, "known:")),
+                )
+            }
+        }
+    };
+    let mut parts = table.or("freeze", Vec::new(), list(part))?;
+    parts.sort();
+    if let Some([twice, _]) = parts.windows(2).find(|pair| pair[0] == pair[1]) {
+        let what = format!("`{}` is there twice", part_name(twice));
+        table.complain("freeze", what, "write it once");
+        return None;
+    }
+    Some(parts)
 }
 
 fn optimizer(table: &mut Section<'_, '_>) -> Option<Optimizer> {

@@ -24,6 +24,7 @@ pub(super) struct Likeness {
     optimizer: &'static str,
     augment: Augment,
     clipped: bool,
+    drops: bool,
 }
 
 impl Likeness {
@@ -36,6 +37,7 @@ impl Likeness {
             optimizer: recipe.train.optimizer.name(),
             augment: recipe.data.augment,
             clipped: recipe.train.clip.is_some(),
+            drops: recipe.model.dropout > 0.0,
         }
     }
 }

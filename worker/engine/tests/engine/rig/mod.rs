@@ -21,7 +21,7 @@ use tombola_spec::{
     job::{Input, JobSpec, Output, Start, Stream, TrainJob},
     outcome::{Failure, Provenance, Series, Split, Summary, TrainSummary},
     settings::{
-        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Recipe, Schedule, Train,
+        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Partial, Recipe, Schedule, Train,
     },
     slot::{Event, OutputFile, Stage, StageJob},
     worker::{DeviceKind, Plan},
@@ -180,6 +180,7 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
+            dropout: 0.0,
         },
         data: Data::whole("tiny", shape, 100),
         train: Train {
@@ -194,6 +195,9 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
             order: Order::Fresh,
             schedule: Schedule::Step,
             clip: None,
+            partial: Partial::Drop,
+            freeze: Vec::new(),
+            bn_l1: 0.0,
         },
         dtype: Dtype::F32,
     }

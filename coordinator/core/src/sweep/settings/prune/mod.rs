@@ -1,6 +1,7 @@
 //! `prune = { when, criterion, scope, rate, density, rates, rounds, rewind, … }`; a file without it trains densely once
 //! per trial.
 
+mod convention;
 mod criterion;
 
 pub(in crate::sweep) use criterion::{describe as describe_criterion, read_list as read_criteria};
@@ -19,7 +20,7 @@ use crate::{
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
-    settings::{Amount, Criterion, Prune, Scope, ScoreMode},
+    settings::{Amount, Counting, Criterion, Prune, Scope, ScoreMode},
 };
 
 pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
@@ -35,6 +36,13 @@ pub(in crate::sweep) const TRUNKS: &[(&str, Trunk)] =
 pub(in crate::sweep) const SCORE_MODES: &[(&str, ScoreMode)] =
     &[("eval", ScoreMode::Eval), ("train", ScoreMode::Train)];
 
+pub(in crate::sweep) const COUNTINGS: &[(&str, Counting)] = &[
+    ("exact", Counting::Exact),
+    ("open_lth", Counting::OpenLth),
+    ("google", Counting::Google),
+    ("synflow", Counting::Synflow),
+];
+
 /// How much is pruned: one of these.
 const AMOUNTS: [&str; 3] = ["rate", "density", "compression"];
 
@@ -47,6 +55,8 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let amount = amount(&mut table);
     let rates = rates(&mut table);
     let invert = table.or("invert", false, flag);
+    let counting = table.or("counting", Counting::Exact, word(COUNTINGS));
+    let protect = table.or("protect", 0.0, below_one);
     let rounds = how_often(&mut table, when);
     let rewind = rewind(&mut table, when, length);
     let after = after(&mut table, when);
@@ -73,11 +83,18 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
         table.complain("criterion", what, "leave `when` out, or choose another criterion");
         return None;
     }
+    let rule = Prune {
+        rates: rates?,
+        invert: invert?,
+        counting: counting?,
+        protect: protect?,
+        ..Prune::new(criterion?, scope?, amount?)
+    };
+    convention::check(&rule, &mut table)?;
     table.finish();
-    let (amount, rounds) = (amount?, rounds?);
+    let rounds = rounds?;
     // Density 1 is the dense network: the trial shares it with every other, and nothing is pruned.
-    let rounds = if matches!(amount, Amount::Density(1.0)) { 0 } else { rounds };
-    let rule = Prune { criterion: criterion?, scope: scope?, amount, rates: rates?, invert: invert? };
+    let rounds = if matches!(rule.amount, Amount::Density(1.0)) { 0 } else { rounds };
     let (rewind, when, score, after, trunk) = (rewind?, when?, score?, after?, trunk?);
     Some(PruneLine { rule, rounds, rewind, when, score, after, trunk })
 }
