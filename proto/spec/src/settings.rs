@@ -8,6 +8,7 @@ pub use self::{
     data::{Augment, Data, Half, Noise, Subset},
     prune::{
         Amount, Comparison, Criterion, CutSchedule, GraspSign, Prune, Scope, ScoreData, ScoreMode, Signs,
+        Unit,
     },
     train::{Optimizer, Order, Schedule, Train},
 };

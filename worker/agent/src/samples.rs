@@ -7,7 +7,7 @@ use tombola_spec::{
     job::{Input, JobSpec, Network, Output, PruneJob, Scored, Start, Stream, TrainJob},
     settings::{
         Amount, BatchNormInit, BiasInit, Criterion, Data, Dtype, Init, Model, Optimizer, Order, Prune,
-        Recipe, Schedule, Scope, Train,
+        Recipe, Schedule, Scope, Train, Unit,
     },
 };
 
@@ -72,6 +72,7 @@ pub(crate) fn prune(trained: &JobSpec) -> JobSpec {
             amount: Amount::Rate(0.2),
             rates: BTreeMap::new(),
             invert: false,
+            unit: Unit::Weight,
         },
         weights: Scored::Trained(Fingerprint::of(trained)),
         initial: None,

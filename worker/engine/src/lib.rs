@@ -17,6 +17,7 @@ mod plan;
 pub mod prune;
 pub mod random;
 mod simd;
+pub mod slim;
 pub mod train;
 
 pub use child::{ChildOptions, run_child};

@@ -3,7 +3,8 @@
 use super::{
     file::SweepFile,
     settings::{
-        AUGMENTS, BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, WHENS, describe_criterion,
+        AUGMENTS, BIAS_INITS, BN_INITS, DTYPES, INITS, ORDERS, SCOPES, SCORE_MODES, UNITS, WHENS,
+        describe_criterion,
     },
     value::word_of,
 };
@@ -182,8 +183,9 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     let PruneLine { rule, rounds, rewind, when, score } = prune;
-    let Prune { criterion, scope, amount, rates, invert } = rule;
+    let Prune { criterion, scope, amount, rates, invert, unit } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
+    add("prune.unit", word_of(UNITS, *unit).to_owned());
     describe_criterion(*criterion, add);
     add("prune.scope", word_of(SCOPES, *scope).to_owned());
     match amount {

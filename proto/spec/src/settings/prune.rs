@@ -19,6 +19,31 @@ pub struct Prune {
     /// Whether the highest scores go instead of the lowest: the control that a criterion must beat.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub invert: bool,
+    /// What goes: single weights, or channels whole.
+    #[serde(default, skip_serializing_if = "Unit::is_weight")]
+    pub unit: Unit,
+}
+
+/// What a prune step takes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Single weights.
+    #[default]
+    Weight,
+    /// Output channels of convolutions and neurons of hidden linear layers ([`crate::arch::Units`]), whole: filter, bias,
+    /// scale and shift, and what the next layer's weights make of them. Amounts are shares of channels.
+    Channel,
+}
+
+impl Unit {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if hands over a reference"
+    )]
+    fn is_weight(&self) -> bool {
+        *self == Self::Weight
+    }
 }
 
 /// How many weights a prune step removes.
@@ -82,6 +107,11 @@ pub enum Criterion {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signs: Option<Signs>,
     },
+    /// |gamma|, the scale of a channel's batch normalization: network slimming (arXiv 1708.06519), Early-Bird's
+    /// (arXiv 1909.11957). Of channels.
+    BnScale,
+    /// Sum of |weight| over a channel's filter (arXiv 1608.08710). Of channels.
+    L1Filter,
 }
 
 /// Which weights GraSP keeps. The paper's score is -w Hg and its highest go; an implementation that keeps the highest of
@@ -149,6 +179,17 @@ impl Criterion {
             Self::Grasp { .. } => "grasp",
             Self::Synflow { .. } => "synflow",
             Self::Deconstructed { comparison, .. } => comparison.name(),
+            Self::BnScale => "bn_scale",
+            Self::L1Filter => "l1_filter",
+        }
+    }
+
+    /// Whether it can rank these.
+    pub const fn ranks(&self, unit: Unit) -> bool {
+        match self {
+            Self::Random => true,
+            Self::BnScale | Self::L1Filter => matches!(unit, Unit::Channel),
+            _ => matches!(unit, Unit::Weight),
         }
     }
 

@@ -11,7 +11,7 @@ use tombola_spec::{
     settings::{
         Amount, Augment, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign,
         Half, Init, Model, Noise, Optimizer, Order, Prune, Recipe, Schedule, Scope, ScoreData, ScoreMode,
-        Signs, Subset, Train,
+        Signs, Subset, Train, Unit,
     },
 };
 
@@ -126,6 +126,7 @@ pub(crate) fn papers_rule() -> Prune {
         amount: Amount::Rate(0.2),
         rates,
         invert: false,
+        unit: Unit::Weight,
     }
 }
 
@@ -145,8 +146,14 @@ pub(crate) fn prune() -> PruneJob {
 /// The first prune step of a global line.
 pub(crate) fn global_prune() -> PruneJob {
     let (scope, rates) = (Scope::Global, BTreeMap::new());
-    let rule =
-        Prune { criterion: Criterion::Magnitude, scope, amount: Amount::Rate(0.2), rates, invert: false };
+    let rule = Prune {
+        criterion: Criterion::Magnitude,
+        scope,
+        amount: Amount::Rate(0.2),
+        rates,
+        invert: false,
+        unit: Unit::Weight,
+    };
     PruneJob { rule, mask: None, ties: stream(1), ..prune() }
 }
 
@@ -155,7 +162,7 @@ fn at_init(criterion: Criterion, data: Option<ScoreData>) -> PruneJob {
     let (scope, amount, rates) = (Scope::Global, Amount::Density(0.01), BTreeMap::new());
     let drawn = Drawn { model: recipe().model, init: stream(1) };
     PruneJob {
-        rule: Prune { criterion, scope, amount, rates, invert: false },
+        rule: Prune { criterion, scope, amount, rates, invert: false, unit: Unit::Weight },
         weights: Scored::Drawn(drawn),
         data: data.map(Arc::new),
         ..global_prune()

@@ -12,7 +12,7 @@ use tombola_spec::{
     Attempt, JobId, Steps,
     job::{Input, JobSpec, Network, Output, Preserve, PruneJob, RandomMaskJob, Scored},
     outcome::{FailureClass, Summary},
-    settings::{Amount, Criterion, Dtype, Prune, Scope},
+    settings::{Amount, Criterion, Dtype, Prune, Scope, Unit},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
@@ -131,6 +131,7 @@ fn a_pack_is_trained_then_pruned_then_shuffled() {
         amount: Amount::Rate(0.2),
         rates: BTreeMap::new(),
         invert: false,
+        unit: Unit::Weight,
     };
     let prune = PruneJob {
         network: network(),

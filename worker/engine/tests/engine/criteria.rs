@@ -11,6 +11,7 @@ use tombola_spec::{
     job::Stream,
     settings::{
         Amount, BatchNormInit, BiasInit, Criterion, CutSchedule, Dtype, GraspSign, Init, Model, Prune, Scope,
+        Unit,
     },
 };
 
@@ -23,7 +24,7 @@ fn stream(seed: u64) -> Stream {
 
 fn to_density(criterion: Criterion, density: f64) -> Prune {
     let (scope, amount) = (Scope::Global, Amount::Density(density));
-    Prune { criterion, scope, amount, rates: [].into(), invert: false }
+    Prune { criterion, scope, amount, rates: [].into(), invert: false, unit: Unit::Weight }
 }
 
 fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>) -> Mask {

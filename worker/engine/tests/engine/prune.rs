@@ -14,7 +14,7 @@ use tombola_spec::{
     job::{Input, Network, Output, Preserve, RandomMaskJob, Stream},
     ladder,
     outcome::FailureClass,
-    settings::{Amount, Criterion, Prune, Scope},
+    settings::{Amount, Criterion, Prune, Scope, Unit},
 };
 
 fn stream(seed: u64) -> Stream {
@@ -23,7 +23,14 @@ fn stream(seed: u64) -> Stream {
 
 fn rule(scope: Scope, rate: f64, rates: &[(&str, f64)]) -> Prune {
     let rates = rates.iter().map(|&(name, rate)| (name.to_owned(), rate)).collect();
-    Prune { criterion: Criterion::Magnitude, scope, amount: Amount::Rate(rate), rates, invert: false }
+    Prune {
+        criterion: Criterion::Magnitude,
+        scope,
+        amount: Amount::Rate(rate),
+        rates,
+        invert: false,
+        unit: Unit::Weight,
+    }
 }
 
 fn lenet() -> Architecture {

@@ -1,4 +1,4 @@
-//! `prune = { when, criterion, scope, rate, density, rates, rounds, rewind, … }`; a file without it trains densely once
+//! `prune = { when, unit, criterion, scope, rate, density, rates, rounds, rewind, … }`; a file without it trains densely once
 //! per trial.
 
 mod criterion;
@@ -17,13 +17,15 @@ use crate::{
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
-    settings::{Amount, Criterion, Prune, Scope, ScoreMode},
+    settings::{Amount, Criterion, Prune, Scope, ScoreMode, Unit},
 };
 
 pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
     &[("per_layer", Scope::PerLayer), ("global", Scope::Global)];
 pub(in crate::sweep) const WHENS: &[(&str, When)] =
     &[("trained", When::Trained), ("init", When::Init), ("rewind", When::Rewind)];
+
+pub(in crate::sweep) const UNITS: &[(&str, Unit)] = &[("weight", Unit::Weight), ("channel", Unit::Channel)];
 
 pub(in crate::sweep) const SCORE_MODES: &[(&str, ScoreMode)] =
     &[("eval", ScoreMode::Eval), ("train", ScoreMode::Train)];
@@ -34,6 +36,7 @@ const AMOUNTS: [&str; 3] = ["rate", "density", "compression"];
 pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
     let mut table = Section::of(notes, "prune", entry, "scope = \"per_layer\", rate = 0.2, rounds = 20")?;
     let when = table.or("when", When::Trained, word(WHENS));
+    let unit = table.or("unit", Unit::Weight, word(UNITS));
     let criterion = criterion::read(&mut table);
     let scope = table.required("scope", "\"per_layer\"` or `\"global\"", word(SCOPES));
     let amount = amount(&mut table);
@@ -47,6 +50,9 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
     {
         let what = format!("`{name}` is pruned at a rate of its own, while the rest is pruned to a density");
         table.complain("rates", what, "leave it whole (rate 0), or write `rate` for the rest");
+        return None;
+    }
+    if !unit.is_none_or(|unit| suits(&mut table, unit, criterion)) {
         return None;
     }
     if (criterion, invert) == (Some(Criterion::Random), Some(true)) {
@@ -67,8 +73,26 @@ pub(super) fn read(entry: &Entry, notes: &mut Notes) -> Option<PruneLine> {
     let (amount, rounds) = (amount?, rounds?);
     // Density 1 is the dense network: the trial shares it with every other, and nothing is pruned.
     let rounds = if matches!(amount, Amount::Density(1.0)) { 0 } else { rounds };
-    let rule = Prune { criterion: criterion?, scope: scope?, amount, rates: rates?, invert: invert? };
+    let rule =
+        Prune { criterion: criterion?, scope: scope?, amount, rates: rates?, invert: invert?, unit: unit? };
     Some(PruneLine { rule, rounds, rewind: rewind?, when: when?, score: score? })
+}
+
+/// Whether channels, or weights, can be ranked and counted as is written.
+fn suits(table: &mut Section<'_, '_>, unit: Unit, criterion: Option<Criterion>) -> bool {
+    let amount = ["density", "compression"].into_iter().find(|key| table.get(key).is_some());
+    if let (Unit::Channel, Some(key)) = (unit, amount) {
+        let what = "how many weights go with the channels is not known before they are chosen";
+        table.complain(key, what, "write `rate`, the share of channels that goes");
+        return false;
+    }
+    let Some(criterion) = criterion.filter(|criterion| !criterion.ranks(unit)) else { return true };
+    let (what, hint) = match unit {
+        Unit::Channel => ("single weights, not channels", "of channels: `bn_scale`, `l1_filter`, `random`"),
+        Unit::Weight => ("channels, not single weights", "add `unit = \"channel\"`"),
+    };
+    table.complain("criterion", format!("`{}` ranks {what}", criterion.name()), hint);
+    false
 }
 
 fn amount(table: &mut Section<'_, '_>) -> Option<Amount> {
