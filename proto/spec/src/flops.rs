@@ -57,7 +57,11 @@ fn scoring_passes(criterion: Criterion, data: Option<&ScoreData>) -> u64 {
     let examples =
         data.map_or(0, |score| u64::from(score.per_class).saturating_mul(score.data.classes().into()));
     match criterion {
-        Criterion::Magnitude | Criterion::Random | Criterion::Deconstructed { .. } => 0,
+        Criterion::Magnitude
+        | Criterion::Random
+        | Criterion::BnScale
+        | Criterion::L1Filter
+        | Criterion::Deconstructed { .. } => 0,
         Criterion::Snip | Criterion::Gradient => examples.saturating_mul(3),
         // A gradient, and another one that is differentiated again.
         Criterion::Grasp { .. } => examples.saturating_mul(3 + 9),

@@ -1,11 +1,12 @@
 //! Density ladders: how many weights live after each prune step, exactly, before anything runs.
 //!
 //! The engine's selector cuts the same [`pools`] to the same counts, so that what a plan predicts is what a mask has; under
-//! a convention by which equal scores go together, where no two are equal at the cut.
+//! a convention by which equal scores go together, where no two are equal at the cut. Of channels their number is exact; how
+//! many weights go with them depends on which layers a global ranking takes them from, and is estimated.
 
 use crate::{
     arch::Architecture,
-    settings::{Amount, Counting, Prune, Scope},
+    settings::{Amount, Counting, Prune, Scope, Unit},
 };
 
 /// How many of `alive` weights a prune step at `rate` removes: the nearest integer, half up, never all of a layer's
@@ -15,12 +16,12 @@ pub fn cut(alive: u64, rate: f64) -> u64 {
     if rate < 1.0 { wanted.min(alive.saturating_sub(1)) } else { wanted.min(alive) }
 }
 
-/// Weight tensors that are ranked together.
+/// Weight tensors, or layers of channels, that are ranked together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
-    /// Their places in `Architecture::weights`.
+    /// Their places in `Architecture::weights`, or in `Architecture::units` where channels are pruned.
     pub layers: Vec<usize>,
-    /// Weights in them, dead ones included.
+    /// Weights, or channels, in them, dead ones included.
     pub total: u64,
     /// Weights in them that are never cut.
     pub protected: u64,
@@ -37,7 +38,7 @@ enum Goal {
 }
 
 impl Pool {
-    /// How many of `alive` weights are left by the prune step, where `everywhere` live in all weight tensors.
+    /// How many of `alive` weights or channels are left by the prune step, where `everywhere` live in all weight tensors.
     pub fn left(&self, alive: u64, everywhere: u64) -> u64 {
         self.on_the_way(alive, everywhere, |_, goal| goal)
     }
@@ -78,20 +79,19 @@ impl Pool {
 /// The groups of weights that a step ranks together: tensors with a rate of their own are each a group; the rest is one
 /// group (global) or one each (per layer). To reach a density, the rest makes up for tensors that are left whole.
 pub fn pools(architecture: &Architecture, prune: &Prune) -> Vec<Pool> {
-    let tensors = architecture.weights();
+    let tensors = ranked(architecture, prune.unit);
     let own = |name: &str| prune.rates.get(name).copied();
-    let all = architecture.weight_count();
-    let whole: u64 = tensors.iter().filter(|t| own(&t.name).is_some()).map(|t| t.len() as u64).sum();
+    let all: u64 = tensors.iter().map(|(_, total)| total).sum();
+    let whole: u64 = tensors.iter().filter(|(name, _)| own(name).is_some()).map(|(_, total)| total).sum();
     // Of the rest, so that all together are at the density.
     let rest = |density: f64| (density * all as f64 - whole as f64) / (all - whole) as f64;
     let mut pools = Vec::new();
     let counting = prune.counting;
     let mut shared = Pool { layers: Vec::new(), total: 0, protected: 0, goal: Goal::Keep(0), counting };
-    for (layer, tensor) in tensors.iter().enumerate() {
-        let total = tensor.len() as u64;
+    for (layer, (name, total)) in tensors.into_iter().enumerate() {
         let protected = protected(total, prune.protect);
         let alone = |goal| Pool { layers: vec![layer], total, protected, goal, counting };
-        match (own(&tensor.name), prune.scope) {
+        match (own(&name), prune.scope) {
             (Some(rate), _) => pools.push(alone(Goal::Rate(rate))),
             (None, Scope::PerLayer) => pools.push(alone(match prune.amount {
                 Amount::Rate(rate) => Goal::Rate(rate),
@@ -116,6 +116,37 @@ pub fn pools(architecture: &Architecture, prune: &Prune) -> Vec<Pool> {
     pools
 }
 
+/// Whether each of `Architecture::weights` may lose weights in such a step; of channels, one that makes or reads some.
+pub fn prunable(architecture: &Architecture, prune: &Prune) -> Vec<bool> {
+    let (weights, units) = (architecture.weights(), architecture.units());
+    let mut prunable = vec![false; weights.len()];
+    for layer in
+        pools(architecture, prune).iter().filter(|pool| pool.is_prunable()).flat_map(|pool| &pool.layers)
+    {
+        match prune.unit {
+            Unit::Weight => prunable[*layer] = true,
+            Unit::Channel => {
+                let ends = [&units[*layer].layer, &units[*layer].reader].map(|name| format!("{name}.weight"));
+                weights
+                    .iter()
+                    .zip(&mut prunable)
+                    .for_each(|(weight, may)| *may |= ends.contains(&weight.name));
+            }
+        }
+    }
+    prunable
+}
+
+/// What has something to rank, by the name of its weight tensor, and how much.
+fn ranked(architecture: &Architecture, unit: Unit) -> Vec<(String, u64)> {
+    let weights = || architecture.weights().into_iter().map(|tensor| (tensor.len() as u64, tensor.name));
+    let units = || architecture.units().into_iter();
+    match unit {
+        Unit::Weight => weights().map(|(total, name)| (name, total)).collect(),
+        Unit::Channel => units().map(|of| (format!("{}.weight", of.layer), of.count.into())).collect(),
+    }
+}
+
 fn nearest(density: f64, all: u64) -> u64 {
     (density * all as f64 + 0.5).floor() as u64
 }
@@ -126,11 +157,34 @@ pub fn protected(total: u64, share: f64) -> u64 {
     total - ((1.0 - share) * total as f64).floor().clamp(0.0, total as f64) as u64
 }
 
-/// Living weights of all weight tensors together after 0, 1, …, `rounds` prune steps, which `prune` amounts to in all.
+/// Living weights of all weight tensors together after 0, 1, …, `rounds` prune steps, which `prune` amounts to in all. Of
+/// channels that are ranked over several layers an estimate: as if each of these lost the same share.
 pub fn living(architecture: &Architecture, prune: &Prune, rounds: u32) -> Vec<u64> {
+    let weights = |(pools, alive): (Vec<Pool>, Vec<u64>)| match prune.unit {
+        Unit::Weight => alive.iter().sum(),
+        Unit::Channel => weights_between(architecture, &pools, &alive),
+    };
     let mut ladder = vec![architecture.weight_count()];
-    ladder.extend(walk(architecture, prune, rounds).map(|(_, alive)| alive.iter().sum::<u64>()));
+    ladder.extend(walk(architecture, prune, rounds).map(weights));
     ladder
+}
+
+/// Weights between living channels, of which each pool has so many.
+fn weights_between(architecture: &Architecture, pools: &[Pool], alive: &[u64]) -> u64 {
+    let units = architecture.units();
+    let mut shares = vec![1.0; units.len()];
+    for (pool, &alive) in pools.iter().zip(alive) {
+        pool.layers.iter().for_each(|&layer| shares[layer] = alive as f64 / pool.total as f64);
+    }
+    let share_of = |layer: &str, end: fn(&crate::arch::Units) -> &String| {
+        units.iter().position(|of| end(of) == layer).map_or(1.0, |at| shares[at])
+    };
+    let living = |tensor: crate::arch::Parameter| {
+        let layer = tensor.name.trim_end_matches(".weight");
+        let share = share_of(layer, |of| &of.layer) * share_of(layer, |of| &of.reader);
+        (tensor.len() as f64 * share + 0.5).floor() as u64
+    };
+    architecture.weights().into_iter().map(living).sum()
 }
 
 /// Where a ladder cannot go on.
@@ -252,6 +306,24 @@ mod tests {
         assert_eq!(ladder, [all, 26_620, 2662]);
         // 2352 of 235,200, 300 of 30,000 and 10 of 1,000.
         assert_eq!(living(&lenet(), &to_density(Scope::PerLayer, 0.01, &[]), 1)[1], 2662);
+    }
+
+    /// Half of the channels everywhere: a quarter of the weights between two such layers.
+    #[test]
+    fn channels_take_the_weights_on_both_of_their_sides() {
+        let conv = Architecture::parse("conv_2", [3, 32, 32], 10).unwrap();
+        let kept = |amount, scope, rates: &[(&str, f64)]| {
+            let rates = rates.iter().map(|&(name, rate)| (name.to_owned(), rate)).collect();
+            let criterion = Criterion::L1Filter;
+            let rule = Prune { rates, unit: Unit::Channel, ..Prune::new(criterion, scope, amount) };
+            living(&conv, &rule, 1)[1]
+        };
+        let half = 3 * 32 * 9 + 32 * 32 * 9 + 32 * 256 * 128 + 128 * 128 + 128 * 10;
+        assert_eq!(kept(Amount::Rate(0.5), Scope::PerLayer, &[]), half);
+        assert_eq!(kept(Amount::Rate(0.5), Scope::Global, &[]), half, "an estimate");
+        let first = [("conv_layers.0.weight", 0.25), ("conv_layers.1.weight", 0.0)];
+        let rest = 3 * 48 * 9 + 48 * 64 * 9 + 64 * 256 * 128 + 128 * 128 + 128 * 10;
+        assert_eq!(kept(Amount::Rate(0.5), Scope::Global, &first), rest);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub use self::{
     frozen::Frozen,
     prune::{
         Amount, Comparison, Counting, Criterion, CutSchedule, GraspSign, Prune, Scope, ScoreData, ScoreMode,
-        Signs,
+        Signs, Unit,
     },
     train::{Optimizer, Order, Partial, Schedule, Train},
 };

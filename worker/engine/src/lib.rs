@@ -18,6 +18,7 @@ pub mod prune;
 pub mod random;
 pub mod redraw;
 mod simd;
+pub mod slim;
 pub mod train;
 
 pub use child::{ChildOptions, run_child};

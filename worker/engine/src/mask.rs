@@ -1,7 +1,7 @@
 //! Masks: which weights live.
 //!
 //! One byte per weight, 1 = living, in the order of `Architecture::weights`. A living weight may be 0, so a mask is
-//! never derived from weights.
+//! never derived from weights. A mask of channels also has the other parameters that die with a channel.
 
 use crate::{
     checkpoint::{FileKind, Saved, TensorFile},
@@ -9,7 +9,7 @@ use crate::{
 };
 use std::path::Path;
 use tombola_spec::{
-    arch::Architecture,
+    arch::{Architecture, Parameter, Role},
     outcome::{LayerCount, MaskSummary},
 };
 
@@ -21,6 +21,8 @@ const PRUNABLE: &str = "prunable";
 pub struct Mask {
     /// One entry per weight tensor, in the order of the architecture.
     pub layers: Vec<MaskLayer>,
+    /// Biases, scales and shifts of channels, where channels are pruned whole; empty otherwise. Not counted in any density.
+    pub rest: Vec<MaskLayer>,
 }
 
 /// The mask of one weight tensor.
@@ -52,7 +54,7 @@ impl Mask {
             name: weight.name,
             prunable: true,
         });
-        Self { layers: layers.collect() }
+        Self { layers: layers.collect(), rest: Vec::new() }
     }
 
     /// Living weights of each tensor.
@@ -66,9 +68,18 @@ impl Mask {
         MaskSummary { layers: self.layers.iter().map(count).collect(), ..MaskSummary::default() }
     }
 
-    /// The bits of a parameter; `None` for one that is never masked (a bias).
+    /// The bits of a parameter; `None` for one that is not masked, such as a bias where single weights are pruned.
     pub fn bits(&self, parameter: &str) -> Option<&[u8]> {
-        self.layers.iter().find(|layer| layer.name == parameter).map(|layer| layer.bits.as_slice())
+        self.all().find(|layer| layer.name == parameter).map(|layer| layer.bits.as_slice())
+    }
+
+    /// Whether channels are pruned whole.
+    pub fn is_of_channels(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &MaskLayer> {
+        self.layers.iter().chain(&self.rest)
     }
 
     /// Checks that the mask has this architecture's tensors, in order, and no values but 0 and 1.
@@ -84,14 +95,16 @@ impl Mask {
                     && shape.eq(layer.shape.iter().copied())
                     && weight.len() == layer.bits.len()
             });
-        if !shapes_fit {
+        let parameters = architecture.parameters();
+        let rest_fits = self.rest.iter().all(|layer| {
+            let fits =
+                |p: &Parameter| p.name == layer.name && p.role != Role::Weight && p.len() == layer.bits.len();
+            parameters.iter().any(fits)
+        });
+        if !shapes_fit || !rest_fits {
             return Err(EngineError::Settings(format!("the mask is not one of `{}`", architecture.name)));
         }
-        match self
-            .layers
-            .iter()
-            .find_map(|layer| Some((&layer.name, layer.bits.iter().find(|&&bit| bit > 1)?)))
-        {
+        match self.all().find_map(|layer| Some((&layer.name, layer.bits.iter().find(|&&bit| bit > 1)?))) {
             Some((name, value)) => {
                 Err(EngineError::Settings(format!("mask `{name}` holds {value}, not only 0 and 1")))
             }
@@ -99,14 +112,14 @@ impl Mask {
         }
     }
 
-    /// Writes the mask: one `u8` tensor per weight tensor, under PyTorch's names.
+    /// Writes the mask: one `u8` tensor per weight tensor and other masked parameter, under PyTorch's names.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, architecture: &Architecture, path: &Path) -> Result<Saved> {
         self.check(architecture)?;
         let mut file = TensorFile::new(FileKind::Mask, &architecture.name);
-        for layer in &self.layers {
+        for layer in self.all() {
             file.put(&layer.name, &layer.shape, layer.bits.as_slice())?;
         }
         let prunable = self.layers.iter().filter(|layer| layer.prunable).map(|layer| layer.name.as_str());
@@ -139,6 +152,13 @@ impl Mask {
             layer.shape = file.shape(&layer.name)?.to_vec();
             layer.bits = file.u8s(&layer.name)?.to_vec();
             layer.prunable = prunable.contains(&layer.name);
+        }
+        for parameter in architecture.parameters().into_iter().filter(|p| p.role != Role::Weight) {
+            if file.tensors().any(|(name, _, _)| name == parameter.name) {
+                let (name, shape) = (parameter.name, vec![parameter.shape[0] as usize]);
+                let bits = file.u8s(&name)?.to_vec();
+                mask.rest.push(MaskLayer { name, shape, bits, prunable: true });
+            }
         }
         mask.check(architecture).map_err(|error| file.wrong(format!("cannot be used: {error}")))?;
         Ok(mask)

@@ -4,7 +4,7 @@ use super::{
     file::SweepFile,
     settings::{
         AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, COUNTINGS, DTYPES, INITS, ORDERS, PARTIALS, SCOPES,
-        SCORE_MODES, TRUNKS, WHENS, describe_criterion, part_name,
+        SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, part_name,
     },
     value::word_of,
 };
@@ -217,8 +217,9 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     let PruneLine { rule, rounds, rewind, when, score, after, trunk } = prune;
-    let Prune { criterion, scope, amount, rates, invert, counting, protect } = rule;
+    let Prune { criterion, scope, amount, rates, invert, counting, protect, unit } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
+    add("prune.unit", word_of(UNITS, *unit).to_owned());
     describe_criterion(*criterion, add);
     add("prune.scope", word_of(SCOPES, *scope).to_owned());
     match amount {

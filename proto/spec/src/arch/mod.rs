@@ -11,8 +11,10 @@ mod layer;
 mod lenet;
 mod preresnet;
 mod trunk;
+mod units;
 
 pub use layer::{Layer, Parameter, Role};
+pub use units::Units;
 
 use crate::SpecError;
 
@@ -45,11 +47,15 @@ const FAMILIES: &[(&str, Family)] = &[
 ];
 
 impl Architecture {
-    /// The architecture a name stands for, on inputs `[C, H, W]` with `outputs` classes.
+    /// The architecture a name stands for, on inputs `[C, H, W]` with `outputs` classes. `<name>@<widths>` is one with fewer
+    /// units, as [`Architecture::narrowed`] names them.
     ///
     /// # Errors
     /// When no family knows the name, then the hint lists the grammars; when the inputs are too large, too small, or none.
     pub fn parse(name: &str, input: [u32; 3], outputs: u32) -> Result<Self, SpecError> {
+        if let Some((whole, widths)) = name.split_once('@') {
+            return Self::parse(whole, input, outputs)?.narrowed(&units::widths(widths)?);
+        }
         let values: u64 = input.iter().fold(1, |product, &size| product.saturating_mul(size.into()));
         if values == 0 {
             let what = format!("images of {input:?} (channels, height, width) have no values");

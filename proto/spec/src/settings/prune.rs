@@ -26,13 +26,25 @@ pub struct Prune {
     /// variant).
     #[serde(default, skip_serializing_if = "super::is_zero")]
     pub protect: f64,
+    /// What goes: single weights, or channels whole.
+    #[serde(default, skip_serializing_if = "Unit::is_weight")]
+    pub unit: Unit,
 }
 
 impl Prune {
     /// A rule without exceptions.
     pub fn new(criterion: Criterion, scope: Scope, amount: Amount) -> Self {
         let rates = std::collections::BTreeMap::new();
-        Self { criterion, scope, amount, rates, invert: false, counting: Counting::Exact, protect: 0.0 }
+        Self {
+            criterion,
+            scope,
+            amount,
+            rates,
+            invert: false,
+            counting: Counting::Exact,
+            protect: 0.0,
+            unit: Unit::Weight,
+        }
     }
 }
 
@@ -62,6 +74,28 @@ impl Counting {
     /// Whether equal scores at the cut go together.
     pub fn cuts_ties(self) -> bool {
         self != Self::Exact
+    }
+}
+
+/// What a prune step takes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Single weights.
+    #[default]
+    Weight,
+    /// Output channels of convolutions and neurons of hidden linear layers ([`crate::arch::Units`]), whole: filter, bias,
+    /// scale and shift, and what the next layer's weights make of them. Amounts are shares of channels.
+    Channel,
+}
+
+impl Unit {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde's skip_serializing_if hands over a reference"
+    )]
+    fn is_weight(&self) -> bool {
+        *self == Self::Weight
     }
 }
 
@@ -126,6 +160,11 @@ pub enum Criterion {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signs: Option<Signs>,
     },
+    /// |gamma|, the scale of a channel's batch normalization: network slimming (arXiv 1708.06519), Early-Bird's
+    /// (arXiv 1909.11957). Of channels.
+    BnScale,
+    /// Sum of |weight| over a channel's filter (arXiv 1608.08710). Of channels.
+    L1Filter,
 }
 
 /// Which weights GraSP keeps. The paper's score is -w Hg and its highest go; an implementation that keeps the highest of
@@ -193,6 +232,17 @@ impl Criterion {
             Self::Grasp { .. } => "grasp",
             Self::Synflow { .. } => "synflow",
             Self::Deconstructed { comparison, .. } => comparison.name(),
+            Self::BnScale => "bn_scale",
+            Self::L1Filter => "l1_filter",
+        }
+    }
+
+    /// Whether it can rank these.
+    pub const fn ranks(&self, unit: Unit) -> bool {
+        match self {
+            Self::Random => true,
+            Self::BnScale | Self::L1Filter => matches!(unit, Unit::Channel),
+            _ => matches!(unit, Unit::Weight),
         }
     }
 

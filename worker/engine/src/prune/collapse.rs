@@ -41,7 +41,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(subject: &'a Subject, job: &'a CollapseJob, go_on: &'a dyn Fn() -> bool) -> Result<Self> {
-        let criterion: Box<dyn Criterion> = criterion(job.criterion);
+        let criterion: Box<dyn Criterion> = criterion(job.criterion)?;
         let once = criterion.iterations() == 1;
         let score =
             || -> Result<_> { Ok((criterion.score(subject, &subject.dense())?, criterion.draws_lots())) };

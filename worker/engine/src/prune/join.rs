@@ -24,6 +24,10 @@ pub fn run_join(job: &JoinJob, files: &[&Path]) -> Result<Mask> {
 pub fn join(masks: &[Mask], rule: Join) -> Result<Mask> {
     let none = || EngineError::Settings("there are no masks to join".to_owned());
     let mut joined = masks.first().ok_or_else(none)?.clone();
+    if masks.iter().any(Mask::is_of_channels) {
+        let what = "of channels that live in some masks no mask can be made weight by weight";
+        return Err(EngineError::Settings(format!("{what}; hint: join masks of single weights")));
+    }
     let needed = match rule {
         Join::Union => 1,
         Join::Intersection => masks.len(),

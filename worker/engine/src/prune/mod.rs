@@ -1,14 +1,17 @@
 //! Pruning: a criterion scores, one shared selector cuts.
 //!
-//! One file per criterion and one line in [`criterion`]. A criterion only scores; how many weights go, which of equal
+//! One file per criterion and one line in [`criterion`], or in [`channel_criterion`]. A criterion only scores; how many weights go, which of equal
 //! ones, and that dead ones stay dead is the selector's business, the same for all.
 
+mod bn_scale;
+pub(crate) mod channels;
 mod collapse;
 mod deconstructed;
 mod distance;
 mod gradients;
 mod grasp;
 mod join;
+mod l1_filter;
 mod magnitude;
 mod random;
 mod random_mask;
@@ -27,9 +30,12 @@ pub(crate) use score_data::draw;
 pub use step::prune;
 pub use subject::Subject;
 
-use crate::{error::Result, mask::Mask};
+use crate::{
+    error::{EngineError, Result},
+    mask::Mask,
+};
 use std::path::Path;
-use tombola_spec::{job::RandomMaskJob, settings};
+use tombola_spec::{arch::Units, job::RandomMaskJob, settings};
 
 /// Ranks weights.
 trait Criterion {
@@ -56,9 +62,24 @@ trait Criterion {
     }
 }
 
-/// The registry.
-fn criterion(criterion: settings::Criterion) -> Box<dyn Criterion> {
-    match criterion {
+/// Ranks channels.
+trait ChannelCriterion {
+    /// A score for every channel, one vector for each of `Architecture::units`. Small ones go first; those of dead channels
+    /// are not read.
+    ///
+    /// # Errors
+    /// When the network has not what the criterion looks at.
+    fn score(&self, subject: &Subject, units: &[Units]) -> Result<Vec<Vec<f64>>>;
+
+    /// As [`Criterion::draws_lots`].
+    fn draws_lots(&self) -> bool {
+        false
+    }
+}
+
+/// The registry of what ranks weights.
+fn criterion(criterion: settings::Criterion) -> Result<Box<dyn Criterion>> {
+    Ok(match criterion {
         settings::Criterion::Magnitude => Box::new(magnitude::Magnitude),
         settings::Criterion::Random => Box::new(random::Lots),
         settings::Criterion::Snip => Box::new(snip::Snip),
@@ -70,7 +91,24 @@ fn criterion(criterion: settings::Criterion) -> Box<dyn Criterion> {
         settings::Criterion::Deconstructed { comparison, signs } => {
             Box::new(deconstructed::Deconstructed { comparison, signs })
         }
+        settings::Criterion::BnScale | settings::Criterion::L1Filter => {
+            return Err(unsuitable(criterion, "channels, not single weights"));
+        }
+    })
+}
+
+/// The registry of what ranks channels.
+fn channel_criterion(criterion: settings::Criterion) -> Result<Box<dyn ChannelCriterion>> {
+    match criterion {
+        settings::Criterion::BnScale => Ok(Box::new(bn_scale::BnScale)),
+        settings::Criterion::L1Filter => Ok(Box::new(l1_filter::L1Filter)),
+        settings::Criterion::Random => Ok(Box::new(random::Lots)),
+        _ => Err(unsuitable(criterion, "single weights, not channels")),
     }
+}
+
+fn unsuitable(criterion: settings::Criterion, what: &str) -> EngineError {
+    EngineError::Settings(format!("`{}` ranks {what}; hint: another criterion or `unit`", criterion.name()))
 }
 
 /// A criterion's score of every weight, one vector per weight tensor; those of dead weights mean nothing.
@@ -78,7 +116,7 @@ fn criterion(criterion: settings::Criterion) -> Box<dyn Criterion> {
 /// # Errors
 /// When the subject lacks what the criterion looks at, or libtorch fails.
 pub fn scores(subject: &Subject, name: settings::Criterion, mask: &Mask) -> Result<Vec<Vec<f64>>> {
-    criterion(name).score(subject, mask)
+    criterion(name)?.score(subject, mask)
 }
 
 /// Does a random-mask job: draws a mask with the counts of the one in the file.
@@ -88,5 +126,8 @@ pub fn scores(subject: &Subject, name: settings::Criterion, mask: &Mask) -> Resu
 pub fn run_random_mask(job: &RandomMaskJob, mask_file: &Path) -> Result<Mask> {
     let architecture = job.network.architecture()?;
     let mask = Mask::load(&architecture, mask_file)?;
-    Ok(random_mask(&mask, job.preserve, &job.whole, &job.stream))
+    Ok(match mask.is_of_channels() {
+        true => channels::random(&architecture, &mask, job.preserve, &job.whole, &job.stream),
+        false => random_mask(&mask, job.preserve, &job.whole, &job.stream),
+    })
 }

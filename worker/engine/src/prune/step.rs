@@ -1,6 +1,6 @@
 //! One prune step: scores, cuts, and scores again where the criterion wants to.
 
-use super::{Subject, criterion, select};
+use super::{Subject, channels, criterion, select};
 use crate::{
     error::{EngineError, Result},
     mask::Mask,
@@ -9,7 +9,7 @@ use tombola_spec::{
     arch::Architecture,
     job::Stream,
     ladder::{self, Pool},
-    settings::{Amount, Prune},
+    settings::{Amount, Prune, Unit},
 };
 
 /// One prune step: the mask that `rule` leaves of `mask` (`None` = dense). `iterated` hears of each iteration of the
@@ -29,7 +29,11 @@ pub fn prune(
     let mut mask = mask.cloned().unwrap_or_else(|| Mask::dense(architecture));
     mask.check(architecture)?;
     check(architecture, rule)?;
-    let criterion = criterion(rule.criterion);
+    if rule.unit == Unit::Channel {
+        let mask = channels::prune(subject, rule, &mask, ties)?;
+        return Ok(iterated(1).then_some(mask));
+    }
+    let criterion = criterion(rule.criterion)?;
     let pools = ladder::pools(architecture, rule);
     for pool in &pools {
         pool.layers.iter().for_each(|&layer| mask.layers[layer].prunable = pool.is_prunable());

@@ -116,6 +116,17 @@ impl Subject {
         self.examples.as_ref().ok_or_else(missing)
     }
 
+    /// The values of one tensor.
+    ///
+    /// # Errors
+    /// When the network has none of that name.
+    pub(super) fn tensor(&self, name: &str) -> Result<Vec<f64>> {
+        let entry = self.layout.entries().iter().find(|entry| entry.name == name).ok_or_else(|| {
+            EngineError::Settings(format!("`{}` has no tensor `{name}`", self.architecture.name))
+        })?;
+        host(&self.values.f_narrow(0, entry.offset as i64, entry.len as i64)?)
+    }
+
     /// The weights of each weight tensor.
     pub(super) fn weights(&self) -> Result<Vec<Vec<f64>>> {
         self.weights_in(&self.values)

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod augment;
+mod channels;
 mod checkpoint;
 mod child;
 mod connectivity;

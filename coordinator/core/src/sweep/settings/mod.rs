@@ -16,14 +16,14 @@ use tombola_spec::{
     Steps,
     arch::{Architecture, Role},
     ladder::{self, DeadEnd, Pool},
-    settings::{Amount, Data, Frozen, Model, Partial},
+    settings::{Amount, Criterion, Data, Frozen, Model, Partial, Unit},
 };
 
 pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
     prune::{
-        AFTERS, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, WHENS, describe_criterion, examples, last,
+        AFTERS, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, examples, last,
         read_criteria,
     },
     train::{DTYPES, ORDERS, PARTIALS, part_name},
@@ -58,6 +58,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
         if check.density(line, network) {
             check.ladder(line, network);
         }
+        check.channels(line, network);
     }
     if let Some((network, train)) = network.as_ref().zip(train.as_ref()) {
         check.normalization(network, train);
@@ -222,12 +223,39 @@ impl Check<'_> {
     }
 
     fn rates(&mut self, line: &PruneLine, network: &Architecture) {
-        let names: Vec<String> = network.weights().into_iter().map(|weight| weight.name).collect();
+        let names: Vec<String> = match line.rule.unit {
+            Unit::Weight => network.weights().into_iter().map(|weight| weight.name).collect(),
+            Unit::Channel => network.units().iter().map(|units| format!("{}.weight", units.layer)).collect(),
+        };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for name in line.rule.rates.keys().filter(|name| !names.contains(&name.as_str())) {
             let setting = format!("prune.rates.{name}");
-            let what = format!("`{}` has no such weight", network.name);
-            self.complain(&setting, &what, suggest(name, &names, "its weights:"));
+            let (what, known) = match line.rule.unit {
+                Unit::Weight => ("no such weight", "its weights:"),
+                Unit::Channel => ("no channels to prune there", "weights that make some:"),
+            };
+            let what = format!("`{}` has {what}", network.name);
+            self.complain(&setting, &what, suggest(name, &names, known));
+        }
+    }
+
+    /// Whether channels can be ranked, and each layer keeps one.
+    fn channels(&mut self, line: &PruneLine, network: &Architecture) {
+        if line.rule.unit == Unit::Weight {
+            return;
+        }
+        let plain = network.units().into_iter().find(|units| units.norm.is_none());
+        if let Some(units) = plain.filter(|_| line.rule.criterion == Criterion::BnScale) {
+            let what = format!("no batch normalization scales the channels of `{}`", units.layer);
+            self.complain("prune.criterion", &what, "rank them by `l1_filter`");
+        }
+        for pool in ladder::pools(network, &line.rule) {
+            let left = (0..line.rounds).fold(pool.total, |alive, _| pool.left(alive, alive));
+            let layers = pool.layers.len() as u64;
+            if left < layers {
+                let what = format!("{left} of {} channels cannot keep {layers} layers connected", pool.total);
+                self.complain("prune.rate", &what, "each keeps at least one: prune less, or fewer times");
+            }
         }
     }
 

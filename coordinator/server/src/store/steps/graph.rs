@@ -99,8 +99,8 @@ fn weight_counts(settings: &TrialSettings) -> Option<(u64, u64)> {
     let architecture = settings.recipe.architecture().ok()?;
     let all = architecture.weight_count();
     let prunable = settings.prune.as_ref().map_or(all, |line| {
-        let pools = ladder::pools(&architecture, &line.rule);
-        pools.iter().filter(|pool| pool.is_prunable()).map(|pool| pool.total).sum()
+        let may = ladder::prunable(&architecture, &line.rule).into_iter();
+        may.zip(architecture.weights()).filter(|(may, _)| *may).map(|(_, weight)| weight.len() as u64).sum()
     });
     Some((all, prunable))
 }

@@ -1,12 +1,17 @@
 //! Conventions of other codebases by which weights are counted: each knows one way of pruning only.
 
 use crate::sweep::section::Section;
-use tombola_spec::settings::{Amount, Counting, Prune, Scope};
+use tombola_spec::settings::{Amount, Counting, Prune, Scope, Unit};
 
 /// Whether a rule can be counted as it says, and has something to protect; what is wrong is noted.
 pub(super) fn check(rule: &Prune, table: &mut Section<'_, '_>) -> Option<()> {
     if let Some((what, hint)) = wrong(rule) {
         table.complain("counting", what, hint);
+        return None;
+    }
+    if rule.protect > 0.0 && rule.unit == Unit::Channel {
+        let what = "the best channel of each layer stays, and no more than that is protected of channels";
+        table.complain("protect", what, "leave it out, or prune single weights");
         return None;
     }
     if rule.protect > 0.0 && rule.scope == Scope::PerLayer {
@@ -22,6 +27,9 @@ fn wrong(rule: &Prune) -> Option<(&'static str, &'static str)> {
     let by_rate = matches!(rule.amount, Amount::Rate(_));
     match rule.counting {
         Counting::Exact => None,
+        _ if rule.unit == Unit::Channel => {
+            Some(("these conventions count single weights", "leave it out, or prune single weights"))
+        }
         Counting::OpenLth | Counting::Google if !by_rate => {
             Some(("this convention knows rates only", "write `rate` and `rounds`, or leave it out"))
         }

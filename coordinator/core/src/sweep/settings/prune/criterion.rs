@@ -16,7 +16,8 @@ const SCHEDULES: &[(&str, CutSchedule)] =
     &[("exponential", CutSchedule::Exponential), ("linear", CutSchedule::Linear)];
 
 /// Every criterion but those called as a [`Comparison`].
-const NAMES: [&str; 6] = ["magnitude", "random", "snip", "gradient", "grasp", "synflow"];
+const NAMES: [&str; 8] =
+    ["magnitude", "random", "snip", "gradient", "grasp", "synflow", "bn_scale", "l1_filter"];
 
 /// The criterion written in the table `prune`.
 pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Criterion> {
@@ -79,6 +80,8 @@ fn known(name: &str, key: &str, own: &mut Section<'_, '_>) -> Option<Criterion> 
         "random" => Criterion::Random,
         "snip" => Criterion::Snip,
         "gradient" => Criterion::Gradient,
+        "bn_scale" => Criterion::BnScale,
+        "l1_filter" => Criterion::L1Filter,
         "grasp" => {
             let temperature = own.or("temperature", 200.0, positive);
             let sign = own.or("sign", GraspSign::Paper, word(GRASP_SIGNS));
@@ -104,7 +107,12 @@ fn known(name: &str, key: &str, own: &mut Section<'_, '_>) -> Option<Criterion> 
 pub(in crate::sweep) fn describe(criterion: Criterion, add: &mut impl FnMut(&str, String)) {
     add("prune.criterion", criterion.name().to_owned());
     match criterion {
-        Criterion::Magnitude | Criterion::Random | Criterion::Snip | Criterion::Gradient => {}
+        Criterion::Magnitude
+        | Criterion::Random
+        | Criterion::Snip
+        | Criterion::Gradient
+        | Criterion::BnScale
+        | Criterion::L1Filter => {}
         Criterion::Grasp { temperature, sign } => {
             add("prune.criterion.temperature", temperature.to_string());
             add("prune.criterion.sign", word_of(GRASP_SIGNS, sign).to_owned());

@@ -1,4 +1,4 @@
-//! `prune = { when, criterion, scope, rate, density, rates, rounds, rewind, … }`; a file without it trains densely once
+//! `prune = { when, unit, criterion, scope, rate, density, rates, rounds, rewind, … }`; a file without it trains densely once
 //! per trial.
 
 mod convention;
@@ -20,7 +20,7 @@ use crate::{
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
-    settings::{Amount, Counting, Criterion, Prune, Scope, ScoreMode},
+    settings::{Amount, Counting, Criterion, Prune, Scope, ScoreMode, Unit},
 };
 
 pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
@@ -32,6 +32,7 @@ pub(in crate::sweep) const AFTERS: &[(&str, After)] =
     &[("rewind", After::Rewind), ("lr_rewind", After::LrRewind), ("finetune", After::Finetune)];
 pub(in crate::sweep) const TRUNKS: &[(&str, Trunk)] =
     &[("shared", Trunk::Shared), ("restart", Trunk::Restart)];
+pub(in crate::sweep) const UNITS: &[(&str, Unit)] = &[("weight", Unit::Weight), ("channel", Unit::Channel)];
 
 pub(in crate::sweep) const SCORE_MODES: &[(&str, ScoreMode)] =
     &[("eval", ScoreMode::Eval), ("train", ScoreMode::Train)];
@@ -50,6 +51,7 @@ const AMOUNTS: [&str; 3] = ["rate", "density", "compression"];
 pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Notes) -> Option<PruneLine> {
     let mut table = Section::of(notes, "prune", entry, "scope = \"per_layer\", rate = 0.2, rounds = 20")?;
     let when = table.or("when", When::Trained, word(WHENS));
+    let unit = table.or("unit", Unit::Weight, word(UNITS));
     let criterion = criterion::read(&mut table);
     let scope = table.required("scope", "\"per_layer\"` or `\"global\"", word(SCOPES));
     let amount = amount(&mut table);
@@ -67,6 +69,9 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     {
         let what = format!("`{name}` is pruned at a rate of its own, while the rest is pruned to a density");
         table.complain("rates", what, "leave it whole (rate 0), or write `rate` for the rest");
+        return None;
+    }
+    if !unit.is_none_or(|unit| suits(&mut table, unit, criterion)) {
         return None;
     }
     if (criterion, invert) == (Some(Criterion::Random), Some(true)) {
@@ -88,6 +93,7 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
         invert: invert?,
         counting: counting?,
         protect: protect?,
+        unit: unit?,
         ..Prune::new(criterion?, scope?, amount?)
     };
     convention::check(&rule, &mut table)?;
@@ -97,6 +103,23 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let rounds = if matches!(rule.amount, Amount::Density(1.0)) { 0 } else { rounds };
     let (rewind, when, score, after, trunk) = (rewind?, when?, score?, after?, trunk?);
     Some(PruneLine { rule, rounds, rewind, when, score, after, trunk })
+}
+
+/// Whether channels, or weights, can be ranked and counted as is written.
+fn suits(table: &mut Section<'_, '_>, unit: Unit, criterion: Option<Criterion>) -> bool {
+    let amount = ["density", "compression"].into_iter().find(|key| table.get(key).is_some());
+    if let (Unit::Channel, Some(key)) = (unit, amount) {
+        let what = "how many weights go with the channels is not known before they are chosen";
+        table.complain(key, what, "write `rate`, the share of channels that goes");
+        return false;
+    }
+    let Some(criterion) = criterion.filter(|criterion| !criterion.ranks(unit)) else { return true };
+    let (what, hint) = match unit {
+        Unit::Channel => ("single weights, not channels", "of channels: `bn_scale`, `l1_filter`, `random`"),
+        Unit::Weight => ("channels, not single weights", "add `unit = \"channel\"`"),
+    };
+    table.complain("criterion", format!("`{}` ranks {what}", criterion.name()), hint);
+    false
 }
 
 fn amount(table: &mut Section<'_, '_>) -> Option<Amount> {
