@@ -841,9 +841,17 @@ mod analyses {
         };
         assert_eq!((&first.start, first.from, first.to), (&second.start, second.from, second.to));
         // Examples are looked at as they are, however training varies them.
-        let varied = file("1", "", "axes = { \"data.augment\" = [\"none\", \"flip\"] }");
-        let plan = load(&varied.replace("rate = 0.2, rounds = 3", prune));
-        assert_eq!(plan.jobs.iter().filter(|job| job.spec.kind() == "prune").count(), 1);
+        // Nor does it matter what training drops or leaves alone.
+        for axis in [
+            "\"data.augment\" = [\"none\", \"flip\"]",
+            "\"model.dropout\" = [0, 0.5]",
+            "\"train.freeze\" = [[], [\"output\"]]",
+        ] {
+            let varied = file("1", "", &format!("axes = {{ {axis} }}"));
+            let plan = load(&varied.replace("rate = 0.2, rounds = 3", prune));
+            assert_eq!(plan.trials.len(), 2, "{axis}");
+            assert_eq!(plan.jobs.iter().filter(|job| job.spec.kind() == "prune").count(), 1, "{axis}");
+        }
         // At the rewind point the weights of that step are scored.
         let prune = "when = \"rewind\", rewind = \"20it\", density = 0.1, criterion = \"snip\"";
         let plan = load(&file("1", "", "").replace("rate = 0.2, rounds = 3", prune));

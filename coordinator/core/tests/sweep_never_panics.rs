@@ -6,10 +6,10 @@ use tombola_core::sweep;
 const FILE: &str = r#"name = "all"
 seeds = "1..=2"
 repeat = 2
-model = { name = "mnist_lenet_20_10", init = "kaiming_normal", bias_init = "uniform", bn_init = "half" }
+model = { name = "mnist_lenet_20_10", init = "kaiming_normal", bias_init = "uniform", bn_init = "half", dropout = 0.5 }
 data = { set = "own", examples = 900, test = 90, classes = 3, image = [1, 8, 8], mean = 0.5, std = 0.2, validation = 90, split_seed = 1 }
-train = { steps = "2ep5it", batch = 30, optimizer = "sgd", lr = 0.1, momentum = 0.9, nesterov = true, decay = 1e-4, milestones = ["1ep"], gamma = 0.1, warmup = "3it", eval_every = "9it", order = "same", dtype = "f64" }
-prune = { criterion = "magnitude", scope = "global", rate = 0.2, rates = { "fc.weight" = 0.1 }, rounds = 3, rewind = "5it" }
+train = { steps = "2ep5it", batch = 30, optimizer = "sgd", lr = 0.1, momentum = 0.9, nesterov = true, decay = 1e-4, milestones = ["1ep"], gamma = 0.1, warmup = "3it", eval_every = "9it", order = "same", dtype = "f64", partial = "keep", freeze = ["output", "fc_layers.0.bias"], bn_l1 = 0.0 }
+prune = { criterion = "magnitude", scope = "global", rate = 0.2, rates = { "fc.weight" = 0.1 }, rounds = 3, rewind = "5it", counting = "exact", protect = 0.05 }
 
 [axes]
 "prune.rate" = [0.1, 0.3]

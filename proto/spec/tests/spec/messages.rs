@@ -13,7 +13,7 @@ use tombola_spec::{
         FailureClass, LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome,
         Provenance, Series, Split, Summary, TrainSummary,
     },
-    settings::{Amount, Augment, Data, Half, Noise, Optimizer, Schedule, Subset},
+    settings::{Amount, Augment, Data, Frozen, Half, Noise, Optimizer, Partial, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
     worker::{DataInfo, DeviceKind, Plan},
 };
@@ -111,6 +111,11 @@ fn train() -> impl Strategy<Value = JobSpec> {
             let mut recipe = examples::recipe();
             (recipe.train.optimizer, recipe.train.lr, recipe.train.milestones) = (optimizer, lr, milestones);
             (recipe.train.schedule, recipe.train.clip, recipe.data) = (schedule, clip, data);
+            (recipe.train.bn_l1, recipe.model.dropout) = (lr, -lr);
+            if keep_state {
+                recipe.train.partial = Partial::Keep;
+                recipe.train.freeze = vec![Frozen::Bn, Frozen::Parameter(order.branch.clone())];
+            }
             let (recipe, job) = (recipe.into(), examples::dense());
             JobSpec::Train(tombola_spec::job::TrainJob { recipe, start, mask, order, to, keep_state, ..job })
         },

@@ -8,7 +8,7 @@ pub(crate) fn add<T: Real>(strength: f64, scales: &[T], grads: &mut [T]) {
     let (zero, pull) = (T::default(), T::of(strength));
     for (grad, &scale) in grads.iter_mut().zip(scales) {
         if scale > zero {
-            *grad = *grad + pull;
+            *grad += pull;
         } else if scale < zero {
             *grad = *grad - pull;
         }

@@ -43,45 +43,52 @@ pub(super) fn cut(
     scores: &[Vec<f64>],
     rule: &Rule<'_>,
 ) -> Result<()> {
-    let mut candidates = living(layers, mask, scores)?;
+    let candidates = living(layers, mask, scores)?;
     let count = candidates.len().saturating_sub(left as usize);
-    if count == 0 {
-        return Ok(());
-    }
-    let names = || {
-        layers.iter().map(|&layer| format!("`{}`", mask.layers[layer].name)).collect::<Vec<_>>().join(", ")
-    };
-    let (alive, first) = (candidates.len(), candidates[0].score);
-    if !rule.draws_lots && candidates.iter().all(|candidate| candidate.score == first) {
-        return Err(EngineError::Settings(format!(
-            "all {alive} living weights of {} score {first}: there is nothing to choose by; hint: another criterion or \
-             initialization, or `criterion = \"random\"`",
-            names(),
-        )));
-    }
-    if rule.protect > 0.0 {
-        candidates = unprotected(candidates, layers, mask, rule);
-    }
-    if count > candidates.len() {
-        let what =
-            format!("{count} of {alive} living weights of {} are to go, {} may", names(), candidates.len());
-        return Err(EngineError::Settings(format!("{what}; hint: make `prune.protect` smaller")));
-    }
-    let chosen = lowest(&mut candidates, count, mask, rule);
-    if chosen.len() == alive && rule.cuts_ties {
-        let what = format!("all {alive} living weights of {} would go", names());
-        let hint =
-            "fewer rounds, or `counting = \"exact\"`, which leaves one and decides between equal scores";
-        return Err(EngineError::Settings(format!("{what}; hint: {hint}")));
-    }
-    for candidate in chosen {
-        mask.layers[candidate.layer as usize].bits[candidate.index as usize] = 0;
+    if count > 0 {
+        for candidate in choose(candidates, count, mask, layers, rule)? {
+            mask.layers[candidate.layer as usize].bits[candidate.index as usize] = 0;
+        }
     }
     Ok(())
 }
 
+/// Those of the candidates, all living weights of `layers`, that go: `count` of them, or more if equal ones go together.
+fn choose(
+    mut candidates: Vec<Candidate>,
+    count: usize,
+    mask: &Mask,
+    layers: &[usize],
+    rule: &Rule<'_>,
+) -> Result<Vec<Candidate>> {
+    let refuse = |what: &str, hint: &str| {
+        let names: Vec<_> = layers.iter().map(|&layer| format!("`{}`", mask.layers[layer].name)).collect();
+        let what = what.replace("{}", &names.join(", "));
+        Err(EngineError::Settings(format!("{what}; hint: {hint}")))
+    };
+    let (alive, first) = (candidates.len(), candidates[0].score);
+    if !rule.draws_lots && candidates.iter().all(|candidate| candidate.score == first) {
+        let what = format!("all {alive} living weights of {{}} score {first}: there is nothing to choose by");
+        return refuse(&what, "another criterion or initialization, or `criterion = \"random\"`");
+    }
+    if rule.protect > 0.0 {
+        candidates = unprotected(&candidates, layers, mask, rule);
+    }
+    if count > candidates.len() {
+        let what = format!("{count} of {alive} living weights of {{}} are to go, {} may", candidates.len());
+        return refuse(&what, "make `prune.protect` smaller");
+    }
+    let chosen = lowest(&mut candidates, count, mask, rule);
+    if chosen.len() == alive && rule.cuts_ties {
+        let hint =
+            "fewer rounds, or `counting = \"exact\"`, which leaves one and decides between equal scores";
+        return refuse(&format!("all {alive} living weights of {{}} would go"), hint);
+    }
+    Ok(chosen)
+}
+
 /// Those that are not of the highest scores of their layer.
-fn unprotected(candidates: Vec<Candidate>, layers: &[usize], mask: &Mask, rule: &Rule<'_>) -> Vec<Candidate> {
+fn unprotected(candidates: &[Candidate], layers: &[usize], mask: &Mask, rule: &Rule<'_>) -> Vec<Candidate> {
     let exactly = Rule { cuts_ties: false, ..*rule };
     let of_layer = |layer: usize| {
         let mut own: Vec<_> = candidates.iter().copied().filter(|c| c.layer as usize == layer).collect();

@@ -215,10 +215,10 @@ fn open_lth_keeps_seven_of_ten_not_eight() {
     assert_eq!(bits(&exact, &weights), [1, 0, 1, 1, 0, 1, 1, 1, 1, 1]);
     assert_eq!(ladder::living(&ten, &imitated, 1), [10, 7]);
     // `fc` left whole counts and is not ranked: of the six of the first layer the three lowest go.
-    let whole = Prune { rates: [("fc.weight".to_owned(), 0.0)].into(), ..imitated.clone() };
+    let whole = Prune { rates: [("fc.weight".to_owned(), 0.0)].into(), ..imitated };
     assert_eq!(bits(&whole, &weights), [1, 0, 1, 1, 0, 0, 1, 1, 1, 1]);
     // Equal ones at the threshold go together.
-    let mut tied = weights.clone();
+    let mut tied = weights;
     tied[0][5] = 0.15;
     assert_eq!(bits(&imitated, &tied), [1, 0, 1, 1, 0, 0, 1, 0, 1, 1]);
     let equal = vec![vec![0.1, 0.2, 0.2, 0.2, 0.2, 0.2], vec![0.2; 4]];
