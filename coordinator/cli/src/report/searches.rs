@@ -151,10 +151,10 @@ fn heat_map(title: &str, pairs: &[[f64; 3]]) -> String {
     let mut svg = String::new();
     let mut cell = |column: f64, row: f64, distance: f64| {
         let (x, y, share) = (LEFT + place(column), TOP + place(row), distance / farthest);
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<rect class=\"c0\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{side:.1}\" height=\"{side:.1}\" fill=\"var(--c)\" \
-             fill-opacity=\"{share:.3}\"><title>rounds {column} and {row}: {distance:.4}</title></rect>\n"
+             fill-opacity=\"{share:.3}\"><title>rounds {column} and {row}: {distance:.4}</title></rect>"
         );
         if rounds.len() <= MOST_NUMBERS {
             let (x, y) = (x + middle, y + middle + 4.0);
@@ -169,10 +169,10 @@ fn heat_map(title: &str, pairs: &[[f64; 3]]) -> String {
     }
     for round in rounds.iter().step_by(rounds.len().div_ceil(25)) {
         let (along, end) = (place(*round) + middle, LEFT - 8.0);
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{round}</text>\n\
-             <text x=\"{end}\" y=\"{:.1}\" text-anchor=\"end\">{round}</text>\n",
+             <text x=\"{end}\" y=\"{:.1}\" text-anchor=\"end\">{round}</text>",
             LEFT + along,
             bottom + 18.0,
             TOP + along + 4.0

@@ -11,7 +11,7 @@ use tombola_spec::{
     settings::{
         Amount, Augment, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign,
         Half, Init, Model, Noise, Optimizer, Order, Partial, Prune, Recipe, Schedule, Scope, ScoreData,
-        ScoreMode, Signs, Subset, Train, Unit,
+        ScoreMode, Signs, Subset, Train,
     },
 };
 

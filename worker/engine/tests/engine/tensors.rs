@@ -111,7 +111,7 @@ fn malformed_files_are_named_with_what_to_do() {
     assert_refused(&whole[..whole.len() - 1], &["not a whole safetensors file", "write it again"]);
     assert_refused(b"", &["not a whole safetensors file"]);
     assert_refused(b"PK\x03\x04 no tensors at all", &["not a whole safetensors file"]);
-    assert_refused(&file(&[labels.clone()]), &["holds no `images`, but `labels`"]);
+    assert_refused(&file(std::slice::from_ref(&labels)), &["holds no `images`, but `labels`"]);
     assert_refused(&file(&[]), &["holds no `images`, but nothing"]);
     assert_refused(&file(&[(name, dtype, &shape, data.clone())]), &["holds no `labels`"]);
     assert_refused(&with((name, dtype, &[2, 4], data.clone())), &["shape [2, 4]", "[N, C, H, W]"]);

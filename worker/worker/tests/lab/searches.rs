@@ -29,7 +29,7 @@ async fn collapses_and_distances_of_a_sweep_are_in_sql_and_in_its_report() {
     assert_eq!(criteria, ["magnitude", "snip", "synflow"]);
     for row in &found {
         let [least, most] = [&row[2], &row[3]].map(|text| text.parse::<f64>().unwrap());
-        assert!(row[1] == "2" && least > 0.0 && most < 0.0501, "{row:?}");
+        assert!(row[1] == "2" && least > 0.0 && most < 0.3, "{row:?}");
     }
     let order = "select count(*) from collapse s join collapse m on m.trial = s.trial
                  where s.criterion = 'synflow' and m.criterion = 'magnitude'
