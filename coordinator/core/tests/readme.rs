@@ -41,6 +41,7 @@ prune = {{ scope = "global", {prune} }}
 branch.reinit = {{}}
 branch.random_mask = {{}}
 analysis.connectivity = {{}}
+analysis.slim = {{}}
 "#
     )
 }
@@ -64,7 +65,7 @@ fn settings() -> BTreeMap<String, Option<String>> {
     for file in pruned.into_iter().chain(files) {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {
             let name = setting.name.replace(".reinit.", ".NAME.").replace(".random_mask.", ".NAME.");
-            let name = name.replace(".connectivity.", ".NAME.");
+            let name = name.replace(".connectivity.", ".NAME.").replace(".slim.", ".NAME.");
             settings.insert(name, setting.is_default.then_some(setting.value));
         }
     }

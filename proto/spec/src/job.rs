@@ -7,7 +7,7 @@ use crate::{
     Fingerprint, SpecError, Steps,
     arch::Architecture,
     outcome::Split,
-    settings::{Model, Prune, Recipe, ScoreData},
+    settings::{Dtype, Model, Prune, Recipe, ScoreData},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub enum JobSpec {
     RandomMask(RandomMaskJob),
     /// Evaluate networks on the line between two solutions.
     Connectivity(ConnectivityJob),
+    /// Measure a network and what is left of it without its dead units.
+    Slim(SlimJob),
 }
 
 /// Train from one anchor to the next.
@@ -212,6 +214,23 @@ impl ConnectivityJob {
     }
 }
 
+/// Measure the network of a round as its mask leaves it, and the smaller one that computes the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlimJob {
+    /// The network.
+    pub network: Network,
+    /// The training job whose [`Output::Weights`] are measured.
+    pub weights: Fingerprint,
+    /// Their mask, `None` = dense.
+    pub mask: Option<Input>,
+    /// Number format of the arithmetic.
+    pub dtype: Dtype,
+    /// Images in a pass that is timed.
+    pub batch: u32,
+    /// How many passes are timed; the median counts.
+    pub passes: u32,
+}
+
 /// An output of another job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Input {
@@ -285,13 +304,14 @@ impl std::str::FromStr for Output {
 }
 
 impl JobSpec {
-    /// `train`, `prune`, `random_mask` or `connectivity`.
+    /// `train`, `prune`, `random_mask`, `connectivity` or `slim`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Train(_) => "train",
             Self::Prune(_) => "prune",
             Self::RandomMask(_) => "random_mask",
             Self::Connectivity(_) => "connectivity",
+            Self::Slim(_) => "slim",
         }
     }
 
@@ -310,6 +330,9 @@ impl JobSpec {
             Self::Connectivity(job) => {
                 job.ends.iter().map(|&job| Input { job, output: Output::Weights }).collect()
             }
+            Self::Slim(job) => {
+                [Input { job: job.weights, output: Output::Weights }].into_iter().chain(job.mask).collect()
+            }
         }
     }
 
@@ -323,6 +346,8 @@ impl JobSpec {
             }
             Self::Prune(_) | Self::RandomMask(_) => vec![Output::Mask],
             Self::Connectivity(_) => Vec::new(),
+            // The smaller network's.
+            Self::Slim(_) => vec![Output::Weights],
         }
     }
 
@@ -333,7 +358,7 @@ impl JobSpec {
                 let per_epoch = job.recipe.iterations_per_epoch();
                 job.to.iterations(per_epoch).saturating_sub(job.from.iterations(per_epoch))
             }
-            Self::Prune(_) | Self::RandomMask(_) | Self::Connectivity(_) => 0,
+            Self::Prune(_) | Self::RandomMask(_) | Self::Connectivity(_) | Self::Slim(_) => 0,
         }
     }
 
@@ -343,7 +368,7 @@ impl JobSpec {
             Self::Train(job) => Some(&job.recipe.data.set),
             Self::Connectivity(job) => Some(&job.recipe.data.set),
             Self::Prune(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
-            Self::RandomMask(_) => None,
+            Self::RandomMask(_) | Self::Slim(_) => None,
         }
     }
 }

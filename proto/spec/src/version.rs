@@ -14,7 +14,7 @@ pub const SELECTION: u32 = 1;
 /// Raised when an analysis finds other figures for the same inputs.
 pub const ANALYSIS: u32 = 1;
 /// Raised when jobs can say what earlier builds cannot read: a new criterion, optimizer, kind of layer, …
-pub const VOCABULARY: u32 = 2;
+pub const VOCABULARY: u32 = 3;
 
 /// Everything that coordinator and workers must agree on, by name.
 pub const fn components() -> [(&'static str, u32); 5] {
@@ -34,6 +34,6 @@ pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
         JobSpec::Prune(_) => vec![("random", RANDOM), ("selection", SELECTION)],
         JobSpec::RandomMask(_) => vec![("random", RANDOM)],
         // What its ends depend on is in their fingerprints.
-        JobSpec::Connectivity(_) => vec![("analysis", ANALYSIS)],
+        JobSpec::Connectivity(_) | JobSpec::Slim(_) => vec![("analysis", ANALYSIS)],
     }
 }

@@ -28,6 +28,8 @@ pub enum Purpose {
     Subset,
     /// Which labels are wrong, and how.
     LabelNoise,
+    /// Pixels of images that networks are measured on.
+    Probe,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Augment => "augment",
             Self::Subset => "subset",
             Self::LabelNoise => "label_noise",
+            Self::Probe => "probe",
         }
     }
 }

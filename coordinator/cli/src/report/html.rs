@@ -1,6 +1,6 @@
 //! The report page: one file, no scripts, nothing fetched, light or dark as the reader's system is.
 
-use super::{Line, barrier, groups, heading, lines, of_group, plot, table, tickets};
+use super::{Line, barrier, groups, heading, lines, of_group, plot, slim, table, tickets};
 use crate::output::percent;
 use tombola_core::sweep;
 use tombola_wire::v1::{CurvePoint, ResultsResponse, Sweep};
@@ -31,11 +31,12 @@ pub(crate) fn page(sweep: &Sweep, results: &ResultsResponse) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{name}</title>\n<style>\n{STYLE}\n</style>\n\
          <h1>{name}: test accuracy against density</h1>\n\
          <p>Test accuracy at the end of training. Lines: mean over seeds; bars: one standard deviation between seeds; \
-         dots: every run; dashed: the dense network. {}</p>\n{}{}\
+         dots: every run; dashed: the dense network. {}</p>\n{}{}{}\
          <h2>The same in SQL</h2>\n<pre>{}</pre>\n{}<h2>The sweep file</h2>\n<pre>{}</pre>\n</html>\n",
         status(sweep),
         curves(results),
         barrier::charts(results),
+        slim::section(results),
         escape(&results.sql),
         settings(&sweep.file),
         escape(&sweep.file),

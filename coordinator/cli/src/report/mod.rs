@@ -6,6 +6,7 @@ mod chart;
 pub(crate) mod html;
 mod plot;
 mod scale;
+pub(crate) mod slim;
 pub(crate) mod table;
 
 use std::cmp::Ordering;

@@ -109,7 +109,7 @@ impl Job {
     pub(super) fn new(row: JobRow, key: KeyId) -> Self {
         let from = match &*row.spec {
             JobSpec::Train(train) => train.from.iterations(train.recipe.iterations_per_epoch()),
-            JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => 0,
+            JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) | JobSpec::Slim(_) => 0,
         };
         Self {
             from,

@@ -43,6 +43,7 @@ impl PackKey {
             JobSpec::Prune(job) => (&job.network, None),
             JobSpec::RandomMask(job) => (&job.network, None),
             JobSpec::Connectivity(job) => (&job.recipe.network(), None),
+            JobSpec::Slim(job) => (&job.network, None),
         };
         let network = format!("{} {:?} {}", network.name, network.image, network.classes);
         Self { kind: spec.kind(), network, set: spec.data_set().map(str::to_owned), train }

@@ -139,6 +139,14 @@ impl<'a> Side<'a> {
             format!(", {} alphas on {}, statistics: {}", job.alphas, on.join(", "), bn.join(", "))
         });
         let lines: Vec<&str> = lines.into_iter().collect();
+        let slim = jobs.values().find_map(|job| match self.jobs.get(job) {
+            Some(JobSpec::Slim(job)) => Some(job),
+            _ => None,
+        });
+        if let Some(job) = slim {
+            let (lines, rounds) = (lines.join(", "), joined(&rounds));
+            return format!("of {lines}, rounds {rounds}, {} passes of {} images", job.passes, job.batch);
+        }
         format!("of {}, rounds {}, {} pairs{how}", lines.join(", "), joined(&rounds), pairs.len())
     }
 

@@ -210,7 +210,7 @@ impl Recipes {
         let recipe = match &mut spec {
             JobSpec::Train(train) => Some(&mut train.recipe),
             JobSpec::Connectivity(compared) => Some(&mut compared.recipe),
-            JobSpec::Prune(_) | JobSpec::RandomMask(_) => None,
+            JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Slim(_) => None,
         };
         if let Some(recipe) = recipe {
             let text = serde_json::to_string(&**recipe)

@@ -33,6 +33,7 @@ scenarios!(
     jobs_are_found_by_round_and_by_result,
     sweeps_are_listed,
     lines_between_solutions_show_their_barrier,
+    networks_without_their_dead_units_show_what_they_cost,
 );
 
 const ACCURACIES: [[f64; 8]; 2] =
@@ -478,6 +479,30 @@ async fn sweeps_are_listed(place: &Place) {
         &world,
         "select id, sweep, state, trials, created from sweep",
         "\n1 | small | active | 2 | 2026-11-24T02:54:28.123Z\n",
+    )
+    .await;
+}
+
+async fn networks_without_their_dead_units_show_what_they_cost(place: &Place) {
+    let mut world = World::new(place).await;
+    let file =
+        COMPARED.replace("compared", "slimmed").split("analysis").next().unwrap_or_default().to_owned();
+    let sweep = world.submit(&(file + "analysis.slim = { rounds = [1], batch = 10 }")).await;
+    let mut writes = Vec::new();
+    for job in &sweep.jobs {
+        let outcome = if job.spec.kind() == "prune" { masked(job, 1) } else { outcome(job) };
+        writes.extend([world.lease(&[job.id]), world.start(job.id), world.finish(job, outcome)]);
+    }
+    world.commit(&writes).await.unwrap();
+    shows(
+        &world,
+        "select analysis, branch, kind, copy, round, density, network, name, parameters, weights, flops, bytes,
+                latency_seconds, batch, difference
+         from slim where sweep = 'slimmed' order by network",
+        "
+slim |  | ticket | 0 | 1 | 0.503153 | masked | mnist_lenet_8_4 | 100 | 100 | 100 | 400 | 0.100000 | 10 | 0.000000
+slim |  | ticket | 0 | 1 | 0.503153 | slim | mnist_lenet_8_4 | 25 | 25 | 25 | 100 | 0.025000 | 10 | 0.000000
+",
     )
     .await;
 }

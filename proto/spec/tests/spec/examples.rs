@@ -5,7 +5,7 @@ use tombola_spec::{
     data::known,
     job::{
         BatchStatistics, ConnectivityJob, Drawn, Input, JobSpec, Network, Output, Preserve, PruneJob,
-        RandomMaskJob, Scored, Start, Stream, TrainJob,
+        RandomMaskJob, Scored, SlimJob, Start, Stream, TrainJob,
     },
     outcome::Split,
     settings::{
@@ -214,6 +214,20 @@ pub(crate) fn connectivity() -> ConnectivityJob {
     ConnectivityJob { recipe: rewound().recipe, ends: [parent(2), parent(3)], alphas: 30, on, bn }
 }
 
+/// Half of the channels of a network with batch normalization.
+pub(crate) fn channels() -> PruneJob {
+    let (scope, amount, rates) = (Scope::Global, Amount::Rate(0.5), BTreeMap::new());
+    let (criterion, unit) = (Criterion::BnScale, Unit::Channel);
+    let network = Network { name: "cifar_resnet_20".to_owned(), image: [3, 32, 32], classes: 10 };
+    let rule = Prune { criterion, scope, amount, rates, invert: false, unit };
+    PruneJob { network, rule, mask: None, ..prune() }
+}
+
+pub(crate) fn slim() -> SlimJob {
+    let (weights, mask) = (parent(2), Some(mask()));
+    SlimJob { network: channels().network, weights, mask, dtype: Dtype::F32, batch: 100, passes: 20 }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -232,5 +246,7 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("inverted_movement", JobSpec::Prune(inverted_movement())),
         ("normalized", JobSpec::Train(normalized())),
         ("connectivity", JobSpec::Connectivity(connectivity())),
+        ("channels", JobSpec::Prune(channels())),
+        ("slim", JobSpec::Slim(slim())),
     ]
 }

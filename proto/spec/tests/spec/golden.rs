@@ -40,7 +40,8 @@ fn versions_are_part_of_a_fingerprint() {
             .finalize();
         assert_ne!(Fingerprint::of(&job).0.0, *bare.as_bytes(), "{name}");
         // What an analysis reads was drawn by the jobs it names.
-        let drawn = if matches!(job, JobSpec::Connectivity(_)) { "analysis" } else { "random" };
+        let drawn =
+            if matches!(job, JobSpec::Connectivity(_) | JobSpec::Slim(_)) { "analysis" } else { "random" };
         assert!(version::components_of(&job).iter().any(|(component, _)| *component == drawn), "{name}");
     }
 }
@@ -221,6 +222,8 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("inverted_movement", vec![Output::Mask]),
             ("normalized", vec![Output::Initial, Output::Weights, Output::State]),
             ("connectivity", vec![]),
+            ("channels", vec![Output::Mask]),
+            ("slim", vec![Output::Weights]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -243,10 +246,12 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Weights, Output::Mask],
             vec![],
             vec![Output::Weights, Output::Weights],
+            vec![Output::Weights],
+            vec![Output::Weights, Output::Mask],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
-    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0]);
+    assert_eq!(iterations, [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 0, 0]);
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }
 

@@ -10,7 +10,7 @@ use tombola_spec::{
     job::{BatchStatistics, Input, JobSpec, Output, Start, Stream},
     outcome::{
         Artifact, ConnectivitySummary, CurvePoint, EarlyStop, Failure, FailureClass, LayerCount, MaskSummary,
-        Measure, Outcome, Provenance, Series, Split, Summary, TrainSummary,
+        Measure, Outcome, Provenance, Series, Size, SlimSummary, Split, Summary, TrainSummary,
     },
     settings::{Amount, Augment, Data, Half, Noise, Optimizer, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
@@ -125,7 +125,8 @@ fn job() -> impl Strategy<Value = JobSpec> {
         let (ends, job) = ([Fingerprint(a), Fingerprint(b)], examples::connectivity());
         JobSpec::Connectivity(tombola_spec::job::ConnectivityJob { ends, alphas, ..job })
     });
-    prop_oneof![train(), prune, random_mask, connectivity]
+    let others = select(vec![JobSpec::Prune(examples::channels()), JobSpec::Slim(examples::slim())]);
+    prop_oneof![train(), prune, random_mask, connectivity, others]
 }
 
 fn measure() -> impl Strategy<Value = Measure> {
@@ -153,7 +154,12 @@ fn summary() -> impl Strategy<Value = Summary> {
     let connectivity = (vec(point, 0..4), finite()).prop_map(|(curve, device_seconds)| {
         Summary::Connectivity(ConnectivitySummary { curve, device_seconds })
     });
-    prop_oneof![train, mask, connectivity]
+    let slim = (".{0,12}", any::<u64>(), float(), finite()).prop_map(|(name, count, difference, seconds)| {
+        let size = |latency| Size { parameters: count, weights: count, flops: count, bytes: count, latency };
+        let (masked, slim) = (size(seconds), size(seconds / 2.0));
+        Summary::Slim(SlimSummary { name, masked, slim, difference, batch: 100, device_seconds: seconds })
+    });
+    prop_oneof![train, mask, connectivity, slim]
 }
 
 fn provenance() -> impl Strategy<Value = Provenance> {

@@ -7,5 +7,6 @@ mod connectivity;
 mod kills;
 mod rig;
 mod sharing;
+mod slim;
 mod tickets;
 mod up;

@@ -33,7 +33,7 @@ const STATISTICS: &[(&str, BatchStatistics)] =
 const BETWEEN: &[(&str, Between)] = &[("copies", Between::Copies), ("rounds", Between::Rounds)];
 
 /// What a trial's own line is called in `of`.
-const TICKET: &str = "ticket";
+pub(super) const TICKET: &str = "ticket";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Between {
@@ -102,7 +102,7 @@ fn between_2_and(most: u32) -> impl Fn(&Node) -> Reading<u32> {
 }
 
 /// Names of branches, and `ticket`.
-fn lines(given: &Given<'_>) -> impl Fn(&Node) -> Reading<Vec<String>> {
+pub(super) fn lines(given: &Given<'_>) -> impl Fn(&Node) -> Reading<Vec<String>> {
     let known: Vec<String> = [TICKET.to_owned()].into_iter().chain(given.names.iter().cloned()).collect();
     move |node| {
         let one = |node: &Node| {
@@ -119,7 +119,7 @@ fn lines(given: &Given<'_>) -> impl Fn(&Node) -> Reading<Vec<String>> {
 }
 
 /// The rounds as written if every trial has them, inside: `None` for all.
-fn rounds(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Option<BTreeSet<u32>>> {
+pub(super) fn rounds(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Option<BTreeSet<u32>>> {
     let Some(written) = table.get("rounds") else {
         table.defaulted("rounds");
         return Some(None);

@@ -2,6 +2,7 @@
 //! [`KINDS`].
 
 mod connectivity;
+mod slim;
 
 use super::{
     branch::Branch,
@@ -19,7 +20,7 @@ use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 type Read = fn(&mut Section<'_, '_>, &Given<'_>) -> Option<Arc<dyn Compare>>;
 
 /// The registry.
-const KINDS: &[Kind<Read>] = &[("connectivity", connectivity::read)];
+const KINDS: &[Kind<Read>] = &[("connectivity", connectivity::read), ("slim", slim::read)];
 
 /// What a file says beside its analyses.
 pub(super) struct Given<'a> {

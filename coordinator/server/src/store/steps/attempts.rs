@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use tombola_core::record::Write;
 use tombola_spec::{
     JobId,
-    outcome::{ConnectivitySummary, MaskSummary, Measure, Outcome, Summary, TrainSummary},
+    outcome::{ConnectivitySummary, MaskSummary, Measure, Outcome, SlimSummary, Summary, TrainSummary},
 };
 
 /// Adds the statements of one batch.
@@ -118,6 +118,7 @@ struct Finished<'a> {
     measures: Vec<Vec<Arg<'a>>>,
     layers: Vec<Vec<Arg<'a>>>,
     points: Vec<Vec<Arg<'a>>>,
+    sizes: Vec<Vec<Arg<'a>>>,
     pins: Vec<Vec<Arg<'a>>>,
     checkpoints: Vec<Vec<Arg<'a>>>,
 }
@@ -142,6 +143,7 @@ fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::MEASURES, all.measures);
     steps.push(&sql::LAYERS, all.layers);
     steps.push(&sql::CURVE_POINTS, all.points);
+    steps.push(&sql::SIZES, all.sizes);
     steps.push(&sql::UNPIN, all.pins);
     steps.push(&sql::DROP_CHECKPOINTS, all.checkpoints);
 }
@@ -153,6 +155,7 @@ impl<'a> Finished<'a> {
             Summary::Train(train) => self.train(job, train, &mut result),
             Summary::Mask(mask) => self.mask(job, mask, &mut result),
             Summary::Connectivity(line) => self.connectivity(job, line, &mut result),
+            Summary::Slim(slim) => self.slim(job, slim, &mut result),
         }
         let how = &outcome.provenance;
         result.extend(row![how.plan.as_str(), how.device.as_str(), how.threads, how.width]);
@@ -180,6 +183,16 @@ impl<'a> Finished<'a> {
         for point in &line.curve {
             let (bn, split) = (point.bn.name(), point.split.name());
             self.points.push(row![job, bn, split, point.alpha, point.loss, point.error]);
+        }
+    }
+
+    fn slim(&mut self, job: JobId, slim: &'a SlimSummary, result: &mut Vec<Arg<'a>>) {
+        result.extend(row![Arg::Null, Arg::Null, slim.device_seconds, Arg::Null]);
+        result.extend(row![Arg::Null, Arg::Null, Arg::Null]);
+        for (network, size) in [("masked", &slim.masked), ("slim", &slim.slim)] {
+            let mut row = row![job, network, slim.name.as_str(), size.parameters, size.weights];
+            row.extend(row![size.flops, size.bytes, size.latency, slim.batch, slim.difference]);
+            self.sizes.push(row);
         }
     }
 

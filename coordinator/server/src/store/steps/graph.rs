@@ -156,7 +156,7 @@ fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
 fn last_iteration(spec: &JobSpec) -> Option<u64> {
     match spec {
         JobSpec::Train(train) => Some(train.to.iterations(train.recipe.iterations_per_epoch())),
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => None,
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) | JobSpec::Slim(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use tombola_spec::{
     ladder::cut,
     outcome::{
         ConnectivitySummary, CurvePoint, EarlyStop, LayerCount, MaskSummary, Measure, Provenance, Series,
-        Split, Summary, TrainSummary,
+        Size, SlimSummary, Split, Summary, TrainSummary,
     },
     settings::{Amount, Prune},
     slot::{Stage, StageJob},
@@ -24,7 +24,7 @@ pub(super) fn span(spec: &JobSpec) -> (u64, u64) {
             let per_epoch = job.recipe.iterations_per_epoch();
             (job.from.iterations(per_epoch), job.to.iterations(per_epoch))
         }
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => (0, 0),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) | JobSpec::Slim(_) => (0, 0),
     }
 }
 
@@ -50,6 +50,14 @@ fn loss(iteration: u64) -> f64 {
 pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
     match &job.spec {
         JobSpec::Train(_) => Ok((trained(&job.spec), Summary::Train(train_summary(&job.spec)))),
+        JobSpec::Slim(slim) => {
+            let size =
+                |n| Size { parameters: n, weights: n, flops: n, bytes: 4 * n, latency: n as f64 / 1e3 };
+            let (name, masked, slim_size) = (slim.network.name.clone(), size(100), size(25));
+            let (difference, batch, device_seconds) = (0.0, slim.batch, 0.1);
+            let summary = SlimSummary { name, masked, slim: slim_size, difference, batch, device_seconds };
+            Ok((trained(&job.spec), Summary::Slim(summary)))
+        }
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: loss(0), error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();

@@ -223,7 +223,9 @@ pub(crate) fn fingerprint(number: u64) -> Fingerprint {
 pub(crate) fn edit(job: &mut StageJob, change: impl FnOnce(&mut TrainJob)) {
     match &mut job.spec {
         JobSpec::Train(spec) => change(spec),
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => panic!("not a training job"),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) | JobSpec::Slim(_) => {
+            panic!("not a training job")
+        }
     }
 }
 
@@ -345,7 +347,9 @@ impl Outcomes {
     pub(crate) fn summary(&self, number: u64) -> &TrainSummary {
         match self.finished(number).1 {
             Summary::Train(summary) => summary,
-            Summary::Mask(_) | Summary::Connectivity(_) => panic!("not a training's summary"),
+            Summary::Mask(_) | Summary::Connectivity(_) | Summary::Slim(_) => {
+                panic!("not a training's summary")
+            }
         }
     }
 
