@@ -38,7 +38,7 @@ pub enum Summary {
     /// Of the line between two solutions.
     Connectivity(ConnectivitySummary),
     /// Of a network with and without its dead units.
-    Slim(SlimSummary),
+    Slim(Box<SlimSummary>),
 }
 
 /// A network with and without its dead units.

@@ -157,7 +157,14 @@ fn summary() -> impl Strategy<Value = Summary> {
     let slim = (".{0,12}", any::<u64>(), float(), finite()).prop_map(|(name, count, difference, seconds)| {
         let size = |latency| Size { parameters: count, weights: count, flops: count, bytes: count, latency };
         let (masked, slim) = (size(seconds), size(seconds / 2.0));
-        Summary::Slim(SlimSummary { name, masked, slim, difference, batch: 100, device_seconds: seconds })
+        Summary::Slim(Box::new(SlimSummary {
+            name,
+            masked,
+            slim,
+            difference,
+            batch: 100,
+            device_seconds: seconds,
+        }))
     });
     prop_oneof![train, mask, connectivity, slim]
 }

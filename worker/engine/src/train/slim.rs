@@ -65,7 +65,7 @@ impl Measured {
             Ok(Some((summary, file))) => link.emit(Event::Finished {
                 job: self.job,
                 outputs: [(Output::Weights, file)].into(),
-                summary: Summary::Slim(summary),
+                summary: Summary::Slim(Box::new(summary)),
                 provenance: self.provenance,
             }),
             Err(failure) => link.emit(Event::Failed { job: self.job, failure }),

@@ -318,7 +318,7 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
                 |n| Size { parameters: n, weights: n, flops: n, bytes: 4 * n, latency: n as f64 / 1e3 };
             let (name, masked, slim) = (job.network.name.clone(), size(100), size(25));
             let (difference, batch, device_seconds) = (0.0, job.batch, 1.0);
-            Summary::Slim(SlimSummary { name, masked, slim, difference, batch, device_seconds })
+            Summary::Slim(Box::new(SlimSummary { name, masked, slim, difference, batch, device_seconds }))
         }
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };

@@ -56,7 +56,7 @@ pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
             let (name, masked, slim_size) = (slim.network.name.clone(), size(100), size(25));
             let (difference, batch, device_seconds) = (0.0, slim.batch, 0.1);
             let summary = SlimSummary { name, masked, slim: slim_size, difference, batch, device_seconds };
-            Ok((trained(&job.spec), Summary::Slim(summary)))
+            Ok((trained(&job.spec), Summary::Slim(Box::new(summary))))
         }
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: loss(0), error: 0.1 };
