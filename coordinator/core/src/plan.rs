@@ -205,7 +205,7 @@ pub struct RoundPlan {
 pub struct AnalysisPlan {
     /// Name of the analysis.
     pub analysis: String,
-    /// What is compared: `copies` of a round, or consecutive `rounds` of a line.
+    /// What is compared: `copies` of a round, consecutive `rounds` of a line, or a `round` with itself made smaller.
     pub ends: String,
     /// Branch of the round; empty on the trial's own line.
     pub branch: String,

@@ -47,6 +47,7 @@ branch.retrain = {{}}
 branch.random_mask = {{}}
 analysis.connectivity = {{}}
 analysis.collapse = {{}}
+analysis.slim = {{}}
 {distance}"#
     )
 }
@@ -69,7 +70,7 @@ fn settings() -> BTreeMap<String, Option<String>> {
     let mut settings = BTreeMap::from([("name".to_owned(), None)]);
     for file in pruned.into_iter().chain(files) {
         for setting in sweep::resolved(&sweep::parse(&file).unwrap()) {
-            let kinds = ["reinit", "inverted", "join", "retrain", "random_mask", "connectivity"];
+            let kinds = ["reinit", "inverted", "join", "retrain", "random_mask", "connectivity", "slim"];
             let general = |name: String, kind: &str| name.replace(&format!(".{kind}."), ".NAME.");
             let name = kinds.into_iter().fold(setting.name, general);
             let name =

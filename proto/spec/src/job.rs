@@ -15,7 +15,7 @@ use crate::{
     Fingerprint, SpecError, Steps,
     arch::Architecture,
     outcome::Split,
-    settings::{Model, Prune, Recipe, ScoreData},
+    settings::{Dtype, Model, Prune, Recipe, ScoreData},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub enum JobSpec {
     Collapse(CollapseJob),
     /// Compare masks.
     MaskDistance(MaskDistanceJob),
+    /// Measure a network and what is left of it without its dead units.
+    Slim(SlimJob),
 }
 
 /// Train from one anchor to the next.
@@ -294,6 +296,23 @@ impl ConnectivityJob {
     }
 }
 
+/// Measure the network of a round as its mask leaves it, and the smaller one that computes the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlimJob {
+    /// The network.
+    pub network: Network,
+    /// The training job whose [`Output::Weights`] are measured.
+    pub weights: Fingerprint,
+    /// Their mask, `None` = dense.
+    pub mask: Option<Input>,
+    /// Number format of the arithmetic.
+    pub dtype: Dtype,
+    /// Images in a pass that is timed.
+    pub batch: u32,
+    /// How many passes are timed; the median counts.
+    pub passes: u32,
+}
+
 /// An output of another job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Input {
@@ -367,7 +386,7 @@ impl std::str::FromStr for Output {
 }
 
 impl JobSpec {
-    /// `train`, `prune`, `random_mask`, `join`, `connectivity`, `collapse` or `mask_distance`.
+    /// `train`, `prune`, `random_mask`, `join`, `connectivity`, `collapse`, `mask_distance` or `slim`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Train(_) => "train",
@@ -377,6 +396,7 @@ impl JobSpec {
             Self::Connectivity(_) => "connectivity",
             Self::Collapse(_) => "collapse",
             Self::MaskDistance(_) => "mask_distance",
+            Self::Slim(_) => "slim",
         }
     }
 
@@ -392,6 +412,9 @@ impl JobSpec {
             }
             Self::Collapse(_) => Vec::new(),
             Self::MaskDistance(job) => job.masks.clone(),
+            Self::Slim(job) => {
+                [Input { job: job.weights, output: Output::Weights }].into_iter().chain(job.mask).collect()
+            }
         }
     }
 
@@ -405,6 +428,8 @@ impl JobSpec {
             }
             Self::Prune(_) | Self::RandomMask(_) | Self::Join(_) => vec![Output::Mask],
             Self::Connectivity(_) | Self::Collapse(_) | Self::MaskDistance(_) => Vec::new(),
+            // The smaller network's.
+            Self::Slim(_) => vec![Output::Weights],
         }
     }
 
@@ -420,7 +445,8 @@ impl JobSpec {
             | Self::Join(_)
             | Self::Connectivity(_)
             | Self::Collapse(_)
-            | Self::MaskDistance(_) => 0,
+            | Self::MaskDistance(_)
+            | Self::Slim(_) => 0,
         }
     }
 
@@ -431,7 +457,7 @@ impl JobSpec {
             Self::Connectivity(job) => Some(&job.recipe.data.set),
             Self::Prune(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
             Self::Collapse(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
-            Self::RandomMask(_) | Self::Join(_) | Self::MaskDistance(_) => None,
+            Self::RandomMask(_) | Self::Join(_) | Self::MaskDistance(_) | Self::Slim(_) => None,
         }
     }
 }

@@ -45,6 +45,42 @@ pub enum Summary {
     Collapse(CollapseSummary),
     /// Of masks compared.
     MaskDistance(MaskDistanceSummary),
+    /// Of a network with and without its dead units.
+    Slim(Box<SlimSummary>),
+}
+
+/// A network with and without its dead units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlimSummary {
+    /// Name of the smaller network, with its widths; the whole one's if nothing could go.
+    pub name: String,
+    /// The network as it was trained, dead units included.
+    pub masked: Size,
+    /// The one without them.
+    pub slim: Size,
+    /// Largest difference between outputs of the two, on images drawn at random, as a fraction of the largest output.
+    #[serde(with = "crate::float")]
+    pub difference: f64,
+    /// Images in a pass.
+    pub batch: u32,
+    /// Seconds it took on the device.
+    pub device_seconds: f64,
+}
+
+/// What a network costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Size {
+    /// Trained elements.
+    pub parameters: u64,
+    /// Convolution and linear weights.
+    pub weights: u64,
+    /// Floating-point operations of a forward pass of one example: two for each multiply-add of convolutions and linear
+    /// layers.
+    pub flops: u64,
+    /// Bytes of all its tensors.
+    pub bytes: u64,
+    /// Seconds that a forward pass of one batch takes: the median of some.
+    pub latency: f64,
 }
 
 /// Loss and error on the line between two solutions.

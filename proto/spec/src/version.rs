@@ -35,7 +35,9 @@ pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
         JobSpec::RandomMask(_) => vec![("random", RANDOM)],
         JobSpec::Join(_) => vec![("selection", SELECTION)],
         // What its ends depend on is in their fingerprints.
-        JobSpec::Connectivity(_) | JobSpec::MaskDistance(_) => vec![("analysis", ANALYSIS)],
+        JobSpec::Connectivity(_) | JobSpec::MaskDistance(_) | JobSpec::Slim(_) => {
+            vec![("analysis", ANALYSIS)]
+        }
         JobSpec::Collapse(_) => vec![("random", RANDOM), ("selection", SELECTION), ("analysis", ANALYSIS)],
     }
 }

@@ -32,6 +32,8 @@ pub enum Purpose {
     Redraw,
     /// Which outputs of hidden layers a training step leaves out.
     Dropout,
+    /// Pixels of images that networks are measured on.
+    Probe,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             Self::LabelNoise => "label_noise",
             Self::Redraw => "redraw",
             Self::Dropout => "dropout",
+            Self::Probe => "probe",
         }
     }
 }

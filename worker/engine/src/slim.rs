@@ -8,7 +8,6 @@ use crate::{
     error::{EngineError, Result},
     mask::Mask,
 };
-use std::collections::BTreeMap;
 use tombola_spec::arch::{Architecture, Parameter, Units};
 
 /// A network and its values.
@@ -102,16 +101,6 @@ fn part(tensor: &Parameter, values: &[f64], units: &[Units], kept: &[Vec<usize>]
         }
     };
     rows.iter().flat_map(|row| columns.iter().map(move |column| values[row * length + column])).collect()
-}
-
-/// The same values by name.
-pub fn named(slim: &Slim) -> BTreeMap<String, &[f64]> {
-    slim.architecture
-        .tensors()
-        .into_iter()
-        .map(|t| t.name)
-        .zip(slim.values.iter().map(Vec::as_slice))
-        .collect()
 }
 
 #[cfg(test)]

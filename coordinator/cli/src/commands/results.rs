@@ -4,7 +4,7 @@ use super::Context;
 use crate::{
     client::Client,
     output::count,
-    report::{barrier, table},
+    report::{barrier, slim, table},
 };
 use std::process::ExitCode;
 use tombola_wire::v1::{GetRequest, ResultsResponse, SweepRef};
@@ -38,12 +38,10 @@ impl Results {
 /// The tables; where there are none yet because jobs failed, that.
 pub(super) async fn words(client: &Client, sweep: &str, results: &ResultsResponse) -> anyhow::Result<String> {
     let tables = table::render(results);
-    let barriers = barrier::render(results);
-    if !results.curve.is_empty() && !barriers.is_empty() {
-        return Ok(format!("{tables}\n\n{barriers}"));
-    }
     if !results.curve.is_empty() {
-        return Ok(tables);
+        let parts = [tables, barrier::render(results), slim::render(results)];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        return Ok(parts.join("\n\n"));
     }
     let sweep = client.answer(client.sweeps().get(GetRequest { sweep: sweep.to_owned() }).await)?;
     Ok(match sweep.jobs.map_or(0, |jobs| jobs.failed) {

@@ -1,6 +1,8 @@
 //! The report page: one file, no scripts, nothing fetched, light or dark as the reader's system is.
 
-use super::{Line, barrier, cost, groups, heading, lines, of_group, plot, stops, table, tickets, transfer};
+use super::{
+    Line, barrier, cost, groups, heading, lines, of_group, plot, slim, stops, table, tickets, transfer,
+};
 use crate::output::percent;
 use tombola_core::sweep;
 use tombola_wire::v1::{CurvePoint, ResultsResponse, Sweep};
@@ -31,13 +33,14 @@ pub(crate) fn page(sweep: &Sweep, results: &ResultsResponse, searches: &str) -> 
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{name}</title>\n<style>\n{STYLE}\n</style>\n\
          <h1>{name}: test accuracy against density</h1>\n\
          <p>Test accuracy at the end of training. Lines: mean over seeds; bars: one standard deviation between seeds; \
-         dots: every run; dashed: the dense network. {}</p>\n{}{}{}{}{}{searches}\
+         dots: every run; dashed: the dense network. {}</p>\n{}{}{}{}{}{}{searches}\
          <h2>The same in SQL</h2>\n<pre>{}</pre>\n{}<h2>The sweep file</h2>\n<pre>{}</pre>\n</html>\n",
         status(sweep),
         curves(results),
         stops::section(results),
         transfer::section(results),
         barrier::charts(results),
+        slim::section(results),
         cost::section(results),
         escape(&results.sql),
         settings(&sweep.file),

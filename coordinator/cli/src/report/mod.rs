@@ -8,6 +8,7 @@ pub(crate) mod html;
 mod plot;
 mod scale;
 pub(crate) mod searches;
+pub(crate) mod slim;
 mod stops;
 pub(crate) mod table;
 mod transfer;

@@ -258,6 +258,7 @@ fn describe(spec: &JobSpec) -> String {
         JobSpec::Prune(job) => format!("prune {}", job.network.name),
         JobSpec::RandomMask(job) => format!("draw a random mask of {}", job.network.name),
         JobSpec::Join(job) => format!("make one mask of {} of {}", job.masks.len(), job.network.name),
+        JobSpec::Slim(job) => format!("measure {} without its dead units", job.network.name),
         JobSpec::Connectivity(job) => {
             let (model, data) = (&job.recipe.model.name, &job.recipe.data.set);
             format!("compare two solutions of {model} on {data}: {} networks on the line between", job.alphas)

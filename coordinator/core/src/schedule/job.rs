@@ -114,7 +114,8 @@ impl Job {
             | JobSpec::Join(_)
             | JobSpec::Connectivity(_)
             | JobSpec::Collapse(_)
-            | JobSpec::MaskDistance(_) => 0,
+            | JobSpec::MaskDistance(_)
+            | JobSpec::Slim(_) => 0,
         };
         Self {
             from,

@@ -152,6 +152,14 @@ impl<'a> Side<'a> {
         if jobs.values().any(|job| matches!(self.jobs.get(job), Some(JobSpec::MaskDistance(_)))) {
             return format!("masks of {}, rounds {}", lines.join(", "), joined(&rounds));
         }
+        let slim = jobs.values().find_map(|job| match self.jobs.get(job) {
+            Some(JobSpec::Slim(job)) => Some(job),
+            _ => None,
+        });
+        if let Some(job) = slim {
+            let (lines, rounds) = (lines.join(", "), joined(&rounds));
+            return format!("of {lines}, rounds {rounds}, {} passes of {} images", job.passes, job.batch);
+        }
         format!("of {}, rounds {}, {} pairs{how}", lines.join(", "), joined(&rounds), pairs.len())
     }
 

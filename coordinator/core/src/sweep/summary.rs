@@ -102,6 +102,7 @@ impl Networks {
             JobSpec::Connectivity(job) => job.recipe.network(),
             JobSpec::Collapse(job) => job.network.clone(),
             JobSpec::MaskDistance(job) => job.network.clone(),
+            JobSpec::Slim(job) => job.network.clone(),
         };
         if !self.0.contains_key(&network) {
             let architecture = network.architecture().ok()?;
@@ -118,7 +119,14 @@ fn initialization(job: &JobSpec) -> Option<String> {
 }
 
 fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
-    let JobSpec::Train(train) = job else { return network.weight_count() };
+    let train = match job {
+        JobSpec::Train(train) => train,
+        // Of the smaller network: at most so much.
+        JobSpec::Slim(slim) => return network.element_count() * format_bytes(slim.dtype),
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => {
+            return network.weight_count();
+        }
+    };
     match output {
         Output::Initial | Output::Weights => network.element_count() * width(train),
         Output::State => {
@@ -130,7 +138,11 @@ fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
 }
 
 fn width(job: &TrainJob) -> u64 {
-    match job.recipe.dtype {
+    format_bytes(job.recipe.dtype)
+}
+
+fn format_bytes(dtype: Dtype) -> u64 {
+    match dtype {
         Dtype::F32 => 4,
         Dtype::F64 => 8,
     }

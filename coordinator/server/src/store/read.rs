@@ -215,7 +215,8 @@ impl Recipes {
             | JobSpec::RandomMask(_)
             | JobSpec::Join(_)
             | JobSpec::Collapse(_)
-            | JobSpec::MaskDistance(_) => None,
+            | JobSpec::MaskDistance(_)
+            | JobSpec::Slim(_) => None,
         };
         if let Some(recipe) = recipe {
             let text = serde_json::to_string(&**recipe)

@@ -40,6 +40,7 @@ scenarios!(
     sharing_shows_in_what_a_sweep_cost,
     searches_show_where_they_collapsed,
     masks_show_how_far_they_are_from_each_other,
+    networks_without_their_dead_units_show_what_they_cost,
 );
 
 const ACCURACIES: [[f64; 8]; 2] =
@@ -575,6 +576,30 @@ async fn sweeps_are_listed(place: &Place) {
         &world,
         "select id, sweep, state, trials, created from sweep",
         "\n1 | small | active | 2 | 2026-11-24T02:54:28.123Z\n",
+    )
+    .await;
+}
+
+async fn networks_without_their_dead_units_show_what_they_cost(place: &Place) {
+    let mut world = World::new(place).await;
+    let file =
+        COMPARED.replace("compared", "slimmed").split("analysis").next().unwrap_or_default().to_owned();
+    let sweep = world.submit(&(file + "analysis.slim = { rounds = [1], batch = 10 }")).await;
+    let mut writes = Vec::new();
+    for job in &sweep.jobs {
+        let outcome = if job.spec.kind() == "prune" { masked(job, 1) } else { outcome(job) };
+        writes.extend([world.lease(&[job.id]), world.start(job.id), world.finish(job, outcome)]);
+    }
+    world.commit(&writes).await.unwrap();
+    shows(
+        &world,
+        "select analysis, branch, kind, copy, round, density, network, name, parameters, weights, flops, bytes,
+                latency_seconds, batch, difference
+         from slim where sweep = 'slimmed' order by network",
+        "
+slim |  | ticket | 0 | 1 | 0.503153 | masked | mnist_lenet_8_4 | 100 | 100 | 100 | 400 | 0.100000 | 10 | 0.000000
+slim |  | ticket | 0 | 1 | 0.503153 | slim | mnist_lenet_8_4 | 25 | 25 | 25 | 100 | 0.025000 | 10 | 0.000000
+",
     )
     .await;
 }

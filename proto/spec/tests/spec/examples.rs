@@ -5,7 +5,8 @@ use tombola_spec::{
     data::known,
     job::{
         BatchStatistics, CollapseJob, ConnectivityJob, Drawn, Input, JobSpec, Join, JoinJob, MaskDistanceJob,
-        Network, Output, Preserve, PruneJob, RandomMaskJob, Redraw, Scored, Start, Stream, TrainJob, Values,
+        Network, Output, Preserve, PruneJob, RandomMaskJob, Redraw, Scored, SlimJob, Start, Stream, TrainJob,
+        Values,
     },
     outcome::Split,
     settings::{
@@ -242,6 +243,19 @@ pub(crate) fn mask_distance() -> MaskDistanceJob {
     MaskDistanceJob { network: prune().network, masks: masks.into() }
 }
 
+/// Half of the channels of a network with batch normalization.
+pub(crate) fn channels() -> PruneJob {
+    let network = Network { name: "cifar_resnet_20".to_owned(), image: [3, 32, 32], classes: 10 };
+    let rule = Prune::new(Criterion::BnScale, Scope::Global, Amount::Rate(0.5));
+    let rule = Prune { unit: Unit::Channel, ..rule };
+    PruneJob { network, rule, mask: None, ..prune() }
+}
+
+pub(crate) fn slim() -> SlimJob {
+    let (weights, mask) = (parent(2), Some(mask()));
+    SlimJob { network: channels().network, weights, mask, dtype: Dtype::F32, batch: 100, passes: 20 }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -265,5 +279,7 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("global_random_mask", JobSpec::RandomMask(global_random_mask())),
         ("collapse", JobSpec::Collapse(collapse())),
         ("mask_distance", JobSpec::MaskDistance(mask_distance())),
+        ("channels", JobSpec::Prune(channels())),
+        ("slim", JobSpec::Slim(slim())),
     ]
 }

@@ -41,7 +41,7 @@ fn versions_are_part_of_a_fingerprint() {
         assert_ne!(Fingerprint::of(&job).0.0, *bare.as_bytes(), "{name}");
         // What an analysis reads was drawn by the jobs it names.
         let drawn = match job {
-            JobSpec::Connectivity(_) | JobSpec::MaskDistance(_) => "analysis",
+            JobSpec::Connectivity(_) | JobSpec::MaskDistance(_) | JobSpec::Slim(_) => "analysis",
             JobSpec::Join(_) => "selection",
             _ => "random",
         };
@@ -300,6 +300,8 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("global_random_mask", vec![Output::Mask]),
             ("collapse", vec![]),
             ("mask_distance", vec![]),
+            ("channels", vec![Output::Mask]),
+            ("slim", vec![Output::Weights]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -327,12 +329,14 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Mask],
             vec![],
             vec![Output::Mask; 3],
+            vec![Output::Weights],
+            vec![Output::Weights, Output::Mask],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
     assert_eq!(
         iterations,
-        [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0]
+        [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0, 0, 0]
     );
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }

@@ -11,7 +11,7 @@ use tombola_spec::{
     outcome::{
         Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, Failure,
         FailureClass, LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome,
-        Provenance, Series, Split, Summary, TrainSummary,
+        Provenance, Series, Size, SlimSummary, Split, Summary, TrainSummary,
     },
     settings::{Amount, Augment, Data, Frozen, Half, Noise, Optimizer, Partial, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
@@ -146,7 +146,8 @@ fn job() -> impl Strategy<Value = JobSpec> {
     let distance = vec(input(), 0..4).prop_map(|masks| {
         JobSpec::MaskDistance(tombola_spec::job::MaskDistanceJob { masks, ..examples::mask_distance() })
     });
-    prop_oneof![train(), prune, random_mask, connectivity, collapse, distance]
+    let others = select(vec![JobSpec::Prune(examples::channels()), JobSpec::Slim(examples::slim())]);
+    prop_oneof![train(), prune, random_mask, connectivity, collapse, distance, others]
 }
 
 fn measure() -> impl Strategy<Value = Measure> {
@@ -195,7 +196,19 @@ fn summary() -> impl Strategy<Value = Summary> {
     let distance = (vec(pair, 0..3), finite()).prop_map(|(pairs, device_seconds)| {
         Summary::MaskDistance(MaskDistanceSummary { pairs, device_seconds })
     });
-    prop_oneof![train, mask, connectivity, collapse, distance]
+    let slim = (".{0,12}", any::<u64>(), float(), finite()).prop_map(|(name, count, difference, seconds)| {
+        let size = |latency| Size { parameters: count, weights: count, flops: count, bytes: count, latency };
+        let (masked, slim) = (size(seconds), size(seconds / 2.0));
+        Summary::Slim(Box::new(SlimSummary {
+            name,
+            masked,
+            slim,
+            difference,
+            batch: 100,
+            device_seconds: seconds,
+        }))
+    });
+    prop_oneof![train, mask, connectivity, collapse, distance, slim]
 }
 
 fn provenance() -> impl Strategy<Value = Provenance> {

@@ -13,6 +13,7 @@ mod library;
 pub(crate) mod outputs;
 mod prepare;
 mod segment;
+mod slim;
 mod stage;
 pub(crate) mod values;
 

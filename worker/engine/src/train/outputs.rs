@@ -158,7 +158,7 @@ fn put_state(file: &mut TensorFile, layout: &Layout, snapshot: &Snapshot, rule: 
     buffers.try_for_each(|(buffer, state)| values::put(file, layout.trained(), state, Some(buffer)))
 }
 
-fn weights_file(
+pub(super) fn weights_file(
     kind: FileKind,
     network: &Architecture,
     layout: &Layout,
@@ -186,7 +186,7 @@ fn state_file(
     Ok(file)
 }
 
-fn save(file: &TensorFile, path: &Path) -> Result<OutputFile> {
+pub(super) fn save(file: &TensorFile, path: &Path) -> Result<OutputFile> {
     let saved = file.save(path)?;
     Ok(OutputFile { file: path.to_owned(), digest: saved.digest, bytes: saved.bytes })
 }

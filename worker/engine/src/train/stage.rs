@@ -9,6 +9,7 @@ use super::{
     library::Library,
     outputs,
     prepare::prepare,
+    slim::Measured,
 };
 use crate::{
     device::{Device, LIBTORCH},
@@ -47,7 +48,7 @@ impl Engine {
     /// Runs a stage to its end. Every job ends with an event to `link`, except the cancelled ones.
     pub fn run(&mut self, stage: &Stage, link: &dyn Link) {
         tch::set_num_threads(self.threads as i32);
-        let (mut groups, mut lines) = (Vec::new(), Vec::new());
+        let (mut groups, mut lines, mut measured) = (Vec::new(), Vec::new(), Vec::new());
         for job in &stage.jobs {
             let done = guarded(|| match &job.spec {
                 JobSpec::Train(spec) => self.admit(stage, job, spec, &mut groups),
@@ -55,6 +56,12 @@ impl Engine {
                     let material = self.library.material(&spec.recipe.data, spec.recipe.dtype)?;
                     let provenance = self.provenance("alone", 1, Some(material.digest));
                     lines.push(Line::open(job, spec.clone(), material, provenance)?);
+                    Ok(())
+                }
+                JobSpec::Slim(spec) => {
+                    let provenance = self.provenance("alone", 1, None);
+                    let device = self.device.torch;
+                    measured.push(Measured::open(job, spec, &stage.folder, device, provenance)?);
                     Ok(())
                 }
                 spec => {
@@ -75,6 +82,8 @@ impl Engine {
         let checkpoints = self.checkpoints;
         self.each(stage.plan, groups, |group: Group| group.train(stage.plan, checkpoints, link));
         self.each(stage.plan, lines, |line: Line| line.run(link));
+        // One after another: what is timed should have the device to itself.
+        measured.into_iter().for_each(|measured: Measured| measured.run(link));
     }
 
     /// Whether the device still computes. A kernel fault leaves a process unable to use its GPU ever again.

@@ -1,16 +1,20 @@
 //! Channels pruned whole: which go, what dies with them, and that they stay dead.
 
-use crate::rig::{ADAM, PLANS, Rig, SGD, edit_recipe, job, recipe, stream, with_mask};
+use crate::rig::{ADAM, PLANS, Rig, SGD, edit_recipe, fingerprint, job, recipe, stream, with_mask};
 use tombola_engine::{
     EngineError,
+    checkpoint::{FileKind, TensorFile},
     init::initial_weights,
     mask::Mask,
     prune::{self, Subject},
 };
 use tombola_spec::{
+    Attempt, JobId,
     arch::{Architecture, Parameter},
-    job::{Output, Preserve, RandomMaskJob},
-    settings::{Amount, BatchNormInit, Criterion, Prune, Scope, Unit},
+    job::{Input, JobSpec, Output, Preserve, RandomMaskJob, SlimJob},
+    outcome::Summary,
+    settings::{Amount, BatchNormInit, Criterion, Dtype, Prune, Scope, Unit},
+    slot::{Event, StageJob},
 };
 
 fn rule(criterion: Criterion, scope: Scope, rate: f64) -> Prune {
@@ -174,7 +178,7 @@ fn a_mask_of_channels_is_read_as_it_was_written_and_shuffled_by_channels() {
     assert_eq!(Mask::load(&network, &path).unwrap(), mask);
     let job = RandomMaskJob {
         network: recipe(ADAM).network(),
-        mask: tombola_spec::job::Input { job: crate::rig::fingerprint(1), output: Output::Mask },
+        mask: Input { job: fingerprint(1), output: Output::Mask },
         preserve: Preserve::PerLayer,
         whole: Vec::new(),
         stream: stream(9),
@@ -195,7 +199,7 @@ fn what_died_with_a_channel_is_exactly_zero_after_training() {
     for (optimizer, network) in [(SGD, "cifar_resnet_8_4"), (ADAM, "mnist_lenet_16_8")] {
         let mut train = job(1, recipe(optimizer), 30);
         edit_recipe(&mut train, |recipe| recipe.model.name = network.to_owned());
-        let tombola_spec::job::JobSpec::Train(spec) = &train.spec else { unreachable!() };
+        let JobSpec::Train(spec) = &train.spec else { unreachable!() };
         let network = spec.recipe.architecture().unwrap();
         let rule = rule(Criterion::L1Filter, Scope::PerLayer, 0.5);
         let mask = prune(&network, &drawn(&network), &rule, None).unwrap();
@@ -216,4 +220,51 @@ fn what_died_with_a_channel_is_exactly_zero_after_training() {
             assert!(rest > 0 && parameters.iter().map(dead).sum::<usize>() > rest);
         }
     }
+}
+
+/// The analysis of a real ticket: half the filters inside of the blocks gone, and with them their work.
+#[test]
+fn a_trained_network_of_fewer_channels_costs_less_and_says_the_same() {
+    tch::set_num_threads(1);
+    let rig = Rig::new();
+    let mut train = job(1, recipe(SGD), 20);
+    edit_recipe(&mut train, |recipe| recipe.model.name = "cifar_resnet_8_4".to_owned());
+    let JobSpec::Train(spec) = &train.spec else { unreachable!() };
+    let (network, of) = (spec.recipe.architecture().unwrap(), spec.recipe.network());
+    let rule = rule(Criterion::BnScale, Scope::PerLayer, 0.5);
+    let mask = prune(&network, &drawn(&network), &rule, None).unwrap();
+    let path = rig.stage_folder().join("mask.safetensors");
+    mask.save(&network, &path).unwrap();
+    let trained = rig.run(PLANS[0], vec![with_mask(train, &path)]);
+
+    let (weights, masked) = (fingerprint(1), Input { job: fingerprint(1000), output: Output::Mask });
+    let spec = SlimJob { network: of, weights, mask: Some(masked), dtype: Dtype::F32, batch: 5, passes: 3 };
+    let file = trained.outputs(1)[&Output::Weights].file.clone();
+    let inputs =
+        [(Input { job: weights, output: Output::Weights }.to_string(), file), (masked.to_string(), path)];
+    let (job, spec) = (JobId(2), JobSpec::Slim(spec));
+    let slim = StageJob { job, attempt: Attempt(1), spec, inputs: inputs.into(), resume: None };
+    let outcomes = rig.run(PLANS[0], vec![slim]);
+    let event = outcomes.0.iter().find_map(|event| match event {
+        Event::Finished { summary: Summary::Slim(summary), outputs, .. } => Some((summary, outputs)),
+        _ => None,
+    });
+    let (summary, outputs) = event.unwrap_or_else(|| panic!("{:?}", outcomes.0));
+    assert_eq!(summary.name, "cifar_resnet_8_4@2-4-8");
+    let lost = lost_weights();
+    assert_eq!(summary.masked.weights - summary.slim.weights, lost);
+    assert_eq!(summary.masked.parameters - summary.slim.parameters, lost + 2 * (2 + 4 + 8));
+    assert_eq!(summary.masked.bytes, 4 * network.element_count());
+    assert_eq!(summary.masked.flops, 2 * network.multiply_adds());
+    assert!(summary.slim.flops < summary.masked.flops && summary.slim.latency > 0.0);
+    // f32, sums of some hundred numbers in another order.
+    assert!(summary.difference < 1e-5, "{summary:?}");
+    let file = TensorFile::load(&outputs[&Output::Weights].file, FileKind::Weights).unwrap();
+    assert_eq!(file.network(), summary.name);
+    assert_eq!(file.shape("blocks.1.conv1.weight").unwrap(), [4, 4, 3, 3]);
+}
+
+/// Half of the filters of 4, 8 and 16 channels that see 4, 4 and 8, and as much of what is made of them.
+fn lost_weights() -> u64 {
+    9 * (2 * 4 + 2 * 4 + 4 * 4 + 4 * 8 + 8 * 8 + 8 * 16)
 }

@@ -8,5 +8,6 @@ mod kills;
 mod rig;
 mod searches;
 mod sharing;
+mod slim;
 mod tickets;
 mod up;

@@ -5,6 +5,7 @@ mod choice;
 mod collapse;
 mod connectivity;
 mod mask_distance;
+mod slim;
 
 use super::{
     branch::Branch,
@@ -26,6 +27,7 @@ const KINDS: &[Kind<Read>] = &[
     ("connectivity", connectivity::read),
     ("collapse", collapse::read),
     ("mask_distance", mask_distance::read),
+    ("slim", slim::read),
 ];
 
 /// What a file says beside its analyses.

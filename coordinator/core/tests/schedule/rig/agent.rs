@@ -7,8 +7,8 @@ use tombola_spec::{
     job::{Input, JobSpec},
     outcome::{
         Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, Failure, FailureClass,
-        LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Outcome, Provenance, Summary,
-        TrainSummary,
+        LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Outcome, Provenance, Size,
+        SlimSummary, Summary, TrainSummary,
     },
     worker::WorkerInfo,
 };
@@ -293,6 +293,13 @@ fn summary(spec: &JobSpec) -> Summary {
             theoretical_flops: 1,
             device_seconds: 1.0,
         }),
+        JobSpec::Slim(job) => {
+            let size =
+                |n| Size { parameters: n, weights: n, flops: n, bytes: 4 * n, latency: n as f64 / 1e3 };
+            let (name, masked, slim) = (job.network.name.clone(), size(100), size(25));
+            let (difference, batch, device_seconds) = (0.0, job.batch, 1.0);
+            Summary::Slim(Box::new(SlimSummary { name, masked, slim, difference, batch, device_seconds }))
+        }
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();

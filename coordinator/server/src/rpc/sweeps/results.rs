@@ -3,7 +3,7 @@
 use super::Sweeps;
 use crate::{
     Error,
-    store::views::{self, BarrierRow, CurveRow, Failed, LineRow, RunRow, Work},
+    store::views::{self, BarrierRow, CurveRow, Failed, LineRow, RunRow, SlimRow, Work},
 };
 use tombola_wire::v1;
 
@@ -25,7 +25,8 @@ impl Sweeps {
         let runs = views::runs(store, &name).await?.into_iter().map(run).collect();
         let lines = views::line_points(store, &name).await?.into_iter().map(line_point).collect();
         let barriers = views::barriers(store, &name).await?.into_iter().map(barrier).collect();
-        Ok(v1::ResultsResponse { curve, runs, sql: views::curve_sql(&name), lines, barriers, cost })
+        let slim = views::slim(store, &name).await?.into_iter().map(slim).collect();
+        Ok(v1::ResultsResponse { curve, runs, sql: views::curve_sql(&name), lines, barriers, cost, slim })
     }
 
     pub(super) async fn failures_of(&self, what: &str) -> Result<v1::FailuresResponse, Error> {
@@ -79,6 +80,25 @@ fn line_point((row, alpha, error): (LineRow, f64, f64)) -> v1::LinePoint {
 fn barrier(row: BarrierRow) -> v1::Barrier {
     let BarrierRow { line: row, mean, min, max, seeds, pairs } = row;
     v1::Barrier { line: Some(line(row)), mean, min, max, seeds, pairs }
+}
+
+fn slim(row: SlimRow) -> v1::SlimSize {
+    let SlimRow { group, analysis, branch, kind, round, network, density, .. } = row;
+    let SlimRow { parameters, flops, bytes, latency, batch, .. } = row;
+    v1::SlimSize {
+        group,
+        analysis,
+        branch,
+        kind,
+        round,
+        network,
+        density,
+        parameters,
+        flops,
+        bytes,
+        latency,
+        batch,
+    }
 }
 
 fn failed(failed: Failed) -> v1::FailedJob {

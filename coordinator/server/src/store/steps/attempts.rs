@@ -10,8 +10,8 @@ use tombola_core::record::Write;
 use tombola_spec::{
     JobId,
     outcome::{
-        CollapseSummary, ConnectivitySummary, MaskDistanceSummary, MaskSummary, Measure, Outcome, Summary,
-        TrainSummary,
+        CollapseSummary, ConnectivitySummary, MaskDistanceSummary, MaskSummary, Measure, Outcome,
+        SlimSummary, Summary, TrainSummary,
     },
 };
 
@@ -123,6 +123,7 @@ struct Finished<'a> {
     points: Vec<Vec<Arg<'a>>>,
     compressions: Vec<Vec<Arg<'a>>>,
     distances: Vec<Vec<Arg<'a>>>,
+    sizes: Vec<Vec<Arg<'a>>>,
     pins: Vec<Vec<Arg<'a>>>,
     checkpoints: Vec<Vec<Arg<'a>>>,
 }
@@ -149,6 +150,7 @@ fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::CURVE_POINTS, all.points);
     steps.push(&sql::COLLAPSE_POINTS, all.compressions);
     steps.push(&sql::MASK_DISTANCES, all.distances);
+    steps.push(&sql::SIZES, all.sizes);
     steps.push(&sql::UNPIN, all.pins);
     steps.push(&sql::DROP_CHECKPOINTS, all.checkpoints);
 }
@@ -162,6 +164,7 @@ impl<'a> Finished<'a> {
             Summary::Connectivity(line) => self.connectivity(job, line, &mut result),
             Summary::Collapse(search) => self.collapse(job, search, &mut result),
             Summary::MaskDistance(compared) => self.distances(job, compared, &mut result),
+            Summary::Slim(slim) => self.slim(job, slim, &mut result),
         }
         let how = &outcome.provenance;
         result.extend(row![how.plan.as_str(), how.device.as_str(), how.threads, how.width]);
@@ -217,6 +220,15 @@ impl<'a> Finished<'a> {
             }
             let (last, all) = (pair.layers.len() as u64, Arg::Null);
             self.distances.push(row![job, first, second, last, all, living[0], living[1], both, total]);
+        }
+    }
+
+    fn slim(&mut self, job: JobId, slim: &'a SlimSummary, result: &mut Vec<Arg<'a>>) {
+        analysis(0, slim.device_seconds, result);
+        for (network, size) in [("masked", &slim.masked), ("slim", &slim.slim)] {
+            let mut row = row![job, network, slim.name.as_str(), size.parameters, size.weights];
+            row.extend(row![size.flops, size.bytes, size.latency, slim.batch, slim.difference]);
+            self.sizes.push(row);
         }
     }
 

@@ -195,6 +195,28 @@ pub(super) const LAYERS: Verb = Verb {
     expect: Each,
 };
 
+pub(super) const SIZES: Verb = Verb {
+    what: "what a network costs",
+    columns: &[
+        ("job", Int),
+        ("network", Text),
+        ("name", Text),
+        ("parameters", Int),
+        ("weights", Int),
+        ("flops", Int),
+        ("bytes", Int),
+        ("latency_seconds", Float),
+        ("batch", Int),
+        ("difference", Float),
+    ],
+    sql: "insert into slim_sizes (job, network, name, parameters, weights, flops, bytes, latency_seconds, batch, difference)
+          select v.job, v.network, v.name, v.parameters, v.weights, v.flops, v.bytes, v.latency_seconds, v.batch,
+                 v.difference
+          from {v} where true
+          on conflict (job, network) do nothing",
+    expect: Any,
+};
+
 pub(super) const CURVE_POINTS: Verb = Verb {
     what: "a point of a curve",
     columns: &[

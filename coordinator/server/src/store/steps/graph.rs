@@ -162,7 +162,8 @@ fn last_iteration(spec: &JobSpec) -> Option<u64> {
         | JobSpec::Join(_)
         | JobSpec::Connectivity(_)
         | JobSpec::Collapse(_)
-        | JobSpec::MaskDistance(_) => None,
+        | JobSpec::MaskDistance(_)
+        | JobSpec::Slim(_) => None,
     }
 }
 

@@ -7,12 +7,14 @@ mod costs;
 mod jobs;
 mod lines;
 mod results;
+mod slim;
 mod sweeps;
 
 pub use costs::{Work, costs, sweep_cost};
 pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, places, provenance};
 pub use lines::{BarrierRow, LineRow, barriers, line_points};
 pub use results::{CurveRow, RunRow, curve, curve_sql, layers, measures, runs};
+pub use slim::{SlimRow, slim};
 pub use sweeps::{Listed, name_of, progress, sweeps};
 
 use super::{

@@ -13,8 +13,8 @@ use tombola_spec::{
     job::{JobSpec, Network, Output},
     outcome::{
         Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, LayerCount, LayerPair,
-        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome, Provenance, Split, Summary,
-        TrainSummary,
+        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome, Provenance, Size, SlimSummary, Split,
+        Summary, TrainSummary,
     },
     version,
     worker::{DataInfo, DeviceKind, SlotInfo, WorkerInfo},
@@ -316,6 +316,13 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
         JobSpec::Prune(job) => masked(&job.network, job.ties.round),
         JobSpec::RandomMask(job) => masked(&job.network, job.stream.round),
         JobSpec::Join(job) => masked(&job.network, 1),
+        JobSpec::Slim(job) => {
+            let size =
+                |n| Size { parameters: n, weights: n, flops: n, bytes: 4 * n, latency: n as f64 / 1e3 };
+            let (name, masked, slim) = (job.network.name.clone(), size(100), size(25));
+            let (difference, batch, device_seconds) = (0.0, job.batch, 1.0);
+            Summary::Slim(Box::new(SlimSummary { name, masked, slim, difference, batch, device_seconds }))
+        }
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();

@@ -19,8 +19,8 @@ use tombola_spec::{
     job::JobSpec,
     outcome::{
         Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, LayerCount, LayerPair,
-        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome, Provenance, Split, Summary,
-        TrainSummary,
+        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome, Provenance, Size, SlimSummary, Split,
+        Summary, TrainSummary,
     },
     worker::{DeviceKind, Plan as LanePlan, SlotInfo, WorkerInfo},
 };
@@ -336,6 +336,13 @@ pub(crate) fn outcome(job: &JobRow) -> Outcome {
             theoretical_flops: 1_000_000,
             device_seconds: 2.0,
         }),
+        JobSpec::Slim(job) => {
+            let size =
+                |n| Size { parameters: n, weights: n, flops: n, bytes: 4 * n, latency: n as f64 / 1e3 };
+            let (name, masked, slim) = (job.network.name.clone(), size(100), size(25));
+            let (difference, batch, device_seconds) = (0.0, job.batch, 1.0);
+            Summary::Slim(Box::new(SlimSummary { name, masked, slim, difference, batch, device_seconds }))
+        }
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: 0.5, error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();

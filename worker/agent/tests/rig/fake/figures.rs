@@ -8,8 +8,8 @@ use tombola_spec::{
     ladder::cut,
     outcome::{
         CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, LayerCount,
-        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Provenance, Series, Split, Summary,
-        TrainSummary,
+        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Provenance, Series, Size, SlimSummary, Split,
+        Summary, TrainSummary,
     },
     settings::{Amount, Prune},
     slot::{Stage, StageJob},
@@ -30,7 +30,8 @@ pub(super) fn span(spec: &JobSpec) -> (u64, u64) {
         | JobSpec::Join(_)
         | JobSpec::Connectivity(_)
         | JobSpec::Collapse(_)
-        | JobSpec::MaskDistance(_) => (0, 0),
+        | JobSpec::MaskDistance(_)
+        | JobSpec::Slim(_) => (0, 0),
     }
 }
 
@@ -56,6 +57,14 @@ fn loss(iteration: u64) -> f64 {
 pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
     match &job.spec {
         JobSpec::Train(_) => Ok((trained(&job.spec), Summary::Train(train_summary(&job.spec)))),
+        JobSpec::Slim(slim) => {
+            let size =
+                |n| Size { parameters: n, weights: n, flops: n, bytes: 4 * n, latency: n as f64 / 1e3 };
+            let (name, masked, slim_size) = (slim.network.name.clone(), size(100), size(25));
+            let (difference, batch, device_seconds) = (0.0, slim.batch, 0.1);
+            let summary = SlimSummary { name, masked, slim: slim_size, difference, batch, device_seconds };
+            Ok((trained(&job.spec), Summary::Slim(Box::new(summary))))
+        }
         JobSpec::Connectivity(job) => {
             let point = |(bn, alpha, split)| CurvePoint { bn, split, alpha, loss: loss(0), error: 0.1 };
             let curve = job.points().into_iter().map(point).collect();
