@@ -22,7 +22,8 @@ pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
         JobSpec::Prune(prune) => {
             forward(network).saturating_mul(scoring_passes(prune.rule.criterion, prune.data.as_deref()))
         }
-        JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::MaskDistance(_) => 0,
+        // Passes that are timed serve no result.
+        JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::MaskDistance(_) | JobSpec::Slim(_) => 0,
         JobSpec::Collapse(search) => collapse(search, network, search.grid().len()),
         JobSpec::Connectivity(line) => forward(network).saturating_mul(evaluated(line)),
     }

@@ -123,9 +123,8 @@ fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
         JobSpec::Train(train) => train,
         // Of the smaller network: at most so much.
         JobSpec::Slim(slim) => return network.element_count() * format_bytes(slim.dtype),
-        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Connectivity(_) => {
-            return network.weight_count();
-        }
+        JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => return network.weight_count(),
+        JobSpec::Connectivity(_) | JobSpec::Collapse(_) | JobSpec::MaskDistance(_) => return 0,
     };
     match output {
         Output::Initial | Output::Weights => network.element_count() * width(train),

@@ -12,7 +12,7 @@ use tombola_spec::{
     settings::{
         Amount, Augment, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign,
         Half, Init, Model, Noise, Optimizer, Order, Partial, Prune, Recipe, Schedule, Scope, ScoreData,
-        ScoreMode, Signs, Subset, Train,
+        ScoreMode, Signs, Subset, Train, Unit,
     },
 };
 

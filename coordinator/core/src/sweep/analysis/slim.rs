@@ -3,14 +3,14 @@
 
 use super::{
     Compare, Given,
-    choice::{TICKET, lines, rounds},
+    choice::{TICKET, called, lines, rounds},
 };
 use crate::{
     plan::{AnalysisPlan, RoundPlan, TrialSettings},
     sweep::{
         branch::Branch,
-        line::Line,
         jobs::Jobs,
+        line::Line,
         resolved::joined,
         section::Section,
         tree::Node,
@@ -82,16 +82,17 @@ impl Slim {
 }
 
 impl Compare for Slim {
-    fn compare(&self, name: &str, line: &Line, rounds: &[RoundPlan], jobs: &mut Jobs) -> Vec<AnalysisPlan> {
-        let called = |round: &RoundPlan| {
-            if round.branch.is_empty() { TICKET.to_owned() } else { round.branch.clone() }
-        };
+    fn compare(&self, name: &str, _line: &Line, rounds: &[RoundPlan], jobs: &mut Jobs) -> Vec<AnalysisPlan> {
         let measure = |round: &RoundPlan| {
+            let weights = *round.train.last()?;
+            // A branch may train by settings of its own. A mask does not fit a network with a new output layer.
+            let JobSpec::Train(trained) = jobs.spec(weights)? else { return None };
+            let (recipe, None) = (trained.recipe.clone(), &trained.head) else { return None };
             let job = jobs.add(JobSpec::Slim(SlimJob {
-                network: line.network.clone(),
-                weights: *round.train.last()?,
+                network: recipe.network(),
+                weights,
                 mask: round.mask.map(|job| Input { job, output: Output::Mask }),
-                dtype: line.recipe.dtype,
+                dtype: recipe.dtype,
                 batch: self.batch,
                 passes: self.passes,
             }));

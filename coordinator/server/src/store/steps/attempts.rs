@@ -265,7 +265,7 @@ fn theoretical_flops(summary: &Summary) -> f64 {
         Summary::Mask(mask) => mask.flops,
         Summary::Connectivity(line) => line.flops,
         Summary::Collapse(search) => search.flops,
-        Summary::MaskDistance(_) => 0,
+        Summary::MaskDistance(_) | Summary::Slim(_) => 0,
     };
     flops as f64
 }
