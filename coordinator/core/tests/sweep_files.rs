@@ -47,6 +47,7 @@ fn every_sweep_that_ships_can_be_planned() {
         "rewinding-resnet20",
         "sanity-resnet20",
         "signs-lenet",
+        "slimming-vgg16",
         "synflow-lenet",
         "synflow-vgg16",
         "transfer-lenet",
