@@ -420,7 +420,7 @@ mod after_pruning {
         let text = file("1", prune, "").replace("lr = 0.1", &format!("lr = 0.1{train}"));
         let plan = load(&text);
         let jobs = [0, 1, 2].map(|round: usize| {
-            match job(&plan, *plan.trials[0].rounds[round].train.last().unwrap()) {
+            match job(&plan, *plan.trials[0].rounds[round].train.last().expect("a round trains")) {
                 JobSpec::Train(train) => train.clone(),
                 other => panic!("{other:?}"),
             }
@@ -431,7 +431,7 @@ mod after_pruning {
     #[test]
     fn learning_rate_rewinding_goes_on_from_trained_weights_by_the_old_schedule() {
         let (plan, [dense, one, two]) = lines(", after = \"lr_rewind\", retrain = \"40it\"", "");
-        let end = |round: usize| *plan.trials[0].rounds[round].train.last().unwrap();
+        let end = |round: usize| *plan.trials[0].rounds[round].train.last().expect("a round trains");
         assert_eq!((&one.start, &two.start), (&Start::Rewind(end(0)), &Start::Rewind(end(1))));
         assert_eq!((one.from, one.to), (Steps::its(60), Steps::its(100)));
         assert_eq!(one.recipe, dense.recipe);

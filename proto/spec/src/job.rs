@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One job.
-#[expect(clippy::large_enum_variant, reason = "specs are kept behind an Arc, and few of them elsewhere")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobSpec {

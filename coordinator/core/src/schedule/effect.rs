@@ -11,6 +11,10 @@ use tombola_spec::{
 /// Something to do. The driver commits all `Write`s of a batch of events in one transaction, then carries out the
 /// rest in order; if the commit fails, the rest is dropped and the scheduler folded again from the store.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most effects are writes: a box for each would cost more than it saves"
+)]
 pub enum Effect {
     /// A record.
     Write(Write),
