@@ -3,9 +3,9 @@
 use super::{
     Line,
     chart::{Chart, Series},
-    groups, heading,
+    few_lines, groups, heading,
     html::escape,
-    lines,
+    short_title,
 };
 use crate::output::percent;
 use tombola_wire::v1::{Cost, CurvePoint, ResultsResponse};
@@ -39,10 +39,6 @@ fn saved(results: &ResultsResponse) -> String {
     )
 }
 
-fn name(line: &Line) -> String {
-    if line.group.is_empty() { line.title() } else { format!("{}, {}", line.title(), heading(&line.group)) }
-}
-
 fn points<'a>(results: &'a ResultsResponse, line: &Line) -> Vec<(&'a CurvePoint, Cost)> {
     let own = results.curve.iter().filter(|point| Line::of(point) == *line);
     let mut points: Vec<_> = own.filter_map(|point| Some((point, point.cost?))).collect();
@@ -54,12 +50,12 @@ fn chart(results: &ResultsResponse) -> String {
     let series = |line: Line| {
         let points = points(results, &line).into_iter().filter(|(_, cost)| cost.flops > 0.0);
         Series {
-            name: name(&line),
+            name: short_title(&line),
             points: points.map(|(point, cost)| (cost.flops, 100.0 * point.mean)).collect(),
         }
     };
     let series: Vec<Series> =
-        lines(results).into_iter().map(series).filter(|series| !series.points.is_empty()).collect();
+        few_lines(results).into_iter().map(series).filter(|series| !series.points.is_empty()).collect();
     let (x, y) = ("training behind it, floating-point operations (log)", "test accuracy, %");
     Chart { x, log: true, y, series: &series, from_zero: false, bound: None }.svg()
 }

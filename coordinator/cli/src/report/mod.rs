@@ -63,6 +63,17 @@ fn lines(results: &ResultsResponse) -> Vec<Line> {
     lines
 }
 
+/// The lines that one chart can show beside each other: of several settings their tickets alone.
+fn few_lines(results: &ResultsResponse) -> Vec<Line> {
+    let one = groups(results).len() < 2;
+    lines(results).into_iter().filter(|line| one || line.branch.is_empty()).collect()
+}
+
+/// The name of such a line among those of its chart.
+fn short_title(line: &Line) -> String {
+    if line.group.is_empty() || !line.branch.is_empty() { line.title() } else { heading(&line.group) }
+}
+
 /// The axis values there are, counting as people count; one empty text without axes.
 fn groups(results: &ResultsResponse) -> Vec<&str> {
     let mut groups: Vec<&str> = results.curve.iter().map(|point| point.group.as_str()).collect();

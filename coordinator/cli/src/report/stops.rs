@@ -4,7 +4,7 @@
 use super::{
     Line,
     chart::{Chart, Series},
-    heading, lines,
+    few_lines, short_title,
 };
 use tombola_wire::v1::ResultsResponse;
 
@@ -15,12 +15,10 @@ pub(super) fn section(results: &ResultsResponse) -> String {
         let mut points: Vec<(f64, f64)> =
             own.filter_map(|point| Some((1.0 / point.density, point.early_stop_iteration?))).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (title, group) = (line.title(), heading(&line.group));
-        let name = if group.is_empty() { title } else { format!("{title}, {group}") };
-        Series { name, points }
+        Series { name: short_title(&line), points }
     };
     let series: Vec<Series> =
-        lines(results).into_iter().map(series).filter(|series| series.points.len() > 1).collect();
+        few_lines(results).into_iter().map(series).filter(|series| series.points.len() > 1).collect();
     let (x, y) = ("compression, 1 / density (log)", "early-stopping iteration");
     let chart = Chart { x, log: true, y, series: &series, from_zero: true, bound: None }.svg();
     if chart.is_empty() {

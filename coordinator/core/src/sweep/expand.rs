@@ -7,7 +7,7 @@ use super::{
     file::{SweepFile, Variant},
     jobs::Jobs,
     line::{Line, Origin},
-    trunk::Trunks,
+    trunk::{Trunk, Trunks},
 };
 use crate::plan::{Plan, PruneLine, RoundPlan, TrialPlan};
 use serde_json::Value;
@@ -43,41 +43,58 @@ pub fn expand_onto(file: &SweepFile, stored: &Dense) -> Result<Plan, Diagnostics
     let mut jobs = Jobs::default();
     let mut trials = Vec::new();
     for variant in &file.variants {
-        let trunk = trunks.trunk(variant);
         // All lines first: a branch may join the masks of several seeds.
-        let mut lines = Vec::new();
-        for &seed in &file.seeds {
-            for repeat in 0..file.repeat {
-                let mut line = Line::new(variant, seed, repeat, &mut jobs);
-                match stored.get(&key(&variant.axes, seed, repeat)).filter(|dense| line.stands_on(dense)) {
-                    Some(dense) => line.keep(dense, &mut jobs),
-                    None => line.train_densely(&trunk, &mut jobs),
-                }
-                let grown = own_line(&line, variant, &mut jobs);
-                lines.push((seed, repeat, line, grown));
-            }
-        }
-        for (seed, repeat, line, (rounds, anchors)) in &lines {
-            let peers = lines.iter().filter(|(_, other, ..)| other == repeat);
-            let peers: Vec<&[Anchor]> = peers.map(|(.., (_, anchors))| anchors.as_slice()).collect();
-            let mut rounds = rounds.clone();
-            branch::grow_all(line, variant, &file.branches, (anchors, &peers), &mut jobs, &mut rounds);
-            let compared =
-                |analysis: &Analysis| analysis.compare.compare(&analysis.name, line, &rounds, &mut jobs);
-            let analyses = file.analyses.iter().flat_map(compared).collect();
-            trials.push(TrialPlan {
-                key: key(&variant.axes, *seed, *repeat),
-                seed: *seed,
-                repeat: *repeat,
-                axes: variant.axes.clone(),
-                settings: variant.settings.clone(),
-                rounds,
-                analyses,
-            });
-        }
+        let lines = lines(file, variant, &trunks.trunk(variant), stored, &mut jobs);
+        let grown = lines.iter().map(|own| trial(own, &lines, variant, file, &mut jobs));
+        trials.extend(grown.collect::<Vec<_>>());
     }
     let jobs = jobs.finish(&trials);
     Ok(Plan { name: file.name.clone(), trials, jobs })
+}
+
+/// A trial's own line.
+struct Own {
+    seed: u64,
+    repeat: u32,
+    line: Line,
+    rounds: Vec<RoundPlan>,
+    /// What may grow from each of the rounds.
+    anchors: Vec<Anchor>,
+}
+
+/// The own lines of the trials that differ in noise alone.
+fn lines(file: &SweepFile, variant: &Variant, trunk: &Trunk, stored: &Dense, jobs: &mut Jobs) -> Vec<Own> {
+    let noise = file.seeds.iter().flat_map(|&seed| (0..file.repeat).map(move |repeat| (seed, repeat)));
+    let own = |(seed, repeat)| {
+        let mut line = Line::new(variant, seed, repeat, jobs);
+        match stored.get(&key(&variant.axes, seed, repeat)).filter(|dense| line.stands_on(dense)) {
+            Some(dense) => line.keep(dense, jobs),
+            None => line.train_densely(trunk, jobs),
+        }
+        let (rounds, anchors) = own_line(&line, variant, jobs);
+        Own { seed, repeat, line, rounds, anchors }
+    };
+    noise.map(own).collect()
+}
+
+/// A trial with its branches and analyses; `all` are the lines of its seeds and repeats.
+fn trial(own: &Own, all: &[Own], variant: &Variant, file: &SweepFile, jobs: &mut Jobs) -> TrialPlan {
+    let Own { seed, repeat, line, rounds, anchors } = own;
+    let peers = all.iter().filter(|other| other.repeat == *repeat);
+    let peers: Vec<&[Anchor]> = peers.map(|other| other.anchors.as_slice()).collect();
+    let mut rounds = rounds.clone();
+    branch::grow_all(line, variant, &file.branches, (anchors, &peers), jobs, &mut rounds);
+    let compared = |analysis: &Analysis| analysis.compare.compare(&analysis.name, line, &rounds, jobs);
+    let analyses = file.analyses.iter().flat_map(compared).collect();
+    TrialPlan {
+        key: key(&variant.axes, *seed, *repeat),
+        seed: *seed,
+        repeat: *repeat,
+        axes: variant.axes.clone(),
+        settings: variant.settings.clone(),
+        rounds,
+        analyses,
+    }
 }
 
 fn check_size(file: &SweepFile, trunks: &Trunks) -> Result<(), Diagnostics> {
