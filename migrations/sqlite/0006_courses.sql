@@ -170,14 +170,16 @@ join trials t on t.id = r.trial
 join sweeps s on s.id = t.sweep;
 
 create view analysis_cost as
-select s.name as sweep, t.number as trial, t.seed, x.analysis, x.branch, x.copy, x.round, x.first, x.second,
-       p.kind as job_kind, x.job, c.shared, e.iterations, e.flops, e.theoretical_flops, e.device_seconds
+select s.name as sweep, t.number as trial, t.seed, x.analysis, min(x.branch) as branch, min(x.copy) as copy,
+       min(x.round) as round, min(x.first) as first, min(x.second) as second, p.kind as job_kind, x.job, c.shared, e.iterations, e.flops, e.theoretical_flops, e.device_seconds
 from analysis_jobs x
 join trials t on t.id = x.trial
 join sweeps s on s.id = t.sweep
 join job_specs p on p.job = x.job
 join claims c on c.sweep = t.sweep and c.job = x.job
-left join results e on e.job = x.job;
+left join results e on e.job = x.job
+group by s.name, t.number, t.seed, x.analysis, p.kind, x.job, c.shared, e.iterations, e.flops, e.theoretical_flops,
+         e.device_seconds;
 
 -- asked: if every round and analysis had done its own jobs; run: what this sweep added.
 create view sweep_cost as
@@ -187,7 +189,7 @@ select s.name as sweep, a.iterations as asked_iterations, a.flops as asked_flops
 from sweeps s
 join (select t.sweep, cast(coalesce(sum(e.iterations), 0) as integer) as iterations, cast(coalesce(sum(e.flops), 0) as real) as flops,
              cast(coalesce(sum(e.device_seconds), 0) as real) as device_seconds
-      from (select trial, job from round_jobs union all select trial, job from analysis_jobs) as x
+      from (select trial, job from round_jobs union all select distinct trial, job from analysis_jobs) as x
       join trials t on t.id = x.trial
       left join results e on e.job = x.job
       group by t.sweep) as a on a.sweep = s.id

@@ -57,6 +57,7 @@ select s.name as sweep, x.analysis, x.ends as compared,
 from analysis_jobs x
 join mask_distances d on d.job = x.job and d.first = x.first and x.first = x.second
 join analysis_jobs y on y.job = d.job and y.analysis = x.analysis and y.first = d.second and y.second = d.second
+  and (x.ends <> 'rounds' or (y.branch = x.branch and y.copy = x.copy))
 join trials t on t.id = x.trial
 join trials u on u.id = y.trial and u.sweep = t.sweep and (u.id = t.id or x.ends = 'trials')
 join sweeps s on s.id = t.sweep;

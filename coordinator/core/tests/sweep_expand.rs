@@ -448,6 +448,31 @@ mod after_pruning {
     }
 
     #[test]
+    fn what_trains_on_from_where_a_fine_tuned_ticket_did_is_fine_tuned_too() {
+        let schedule = "lr = 0.1, milestones = [\"50it\"], gamma = 0.1";
+        let prune = ", after = \"finetune\", retrain = \"40it\"";
+        let branches = "[branch]\ninverted = { rounds = 2 }\nreinit = { rounds = 2, signs = \"kept\" }";
+        let plan = load(&file("1", prune, branches).replace("lr = 0.1", schedule));
+        let rate = |branch: &str| {
+            let round = plan.trials[0]
+                .rounds
+                .iter()
+                .find(|round| (round.branch.as_str(), round.round) == (branch, 2));
+            let round = round.expect("round 2 of each");
+            let JobSpec::Train(train) = job(&plan, round.train[0]) else { panic!("a round trains") };
+            (round.kind.clone(), train.recipe.train.lr_at(0, 1000))
+        };
+        let (ticket, inverted, redraw) = (rate(""), rate("inverted"), rate("reinit"));
+        assert_eq!(inverted.1, ticket.1);
+        assert_eq!(redraw.1, 0.1, "from step 0 it is trained as a network is");
+        assert_eq!(
+            (inverted.0.as_str(), redraw.0.as_str()),
+            ("inverted", "redraw"),
+            "tickets pair with plain ones"
+        );
+    }
+
+    #[test]
     fn a_dense_round_may_begin_anew_at_the_rewind_point() {
         let (shared, [dense, ..]) = lines(", rewind = \"10it\"", "");
         let trunk = shared.trials[0].rounds[0].train[0];
@@ -459,18 +484,33 @@ mod after_pruning {
 
     #[test]
     fn what_is_pretrained_takes_the_place_of_an_initialization() {
-        let text = file("1", "", "pretrain.data = { subset = [0, 1] }\npretrain.train = { steps = \"7it\" }");
+        let text = file(
+            "1",
+            ", rewind = \"10it\"",
+            "pretrain.data = { subset = [0, 1] }\npretrain.train = { steps = \"7it\" }",
+        );
         let plan = load(&text);
         let before = plan.trials[0].rounds.iter().find(|round| round.branch == "pretrain").unwrap();
         let JobSpec::Train(trained) = job(&plan, before.train[0]) else { panic!("a training") };
         assert_eq!((trained.to, trained.recipe.data.classes()), (Steps::its(7), 2));
-        let mut heads = BTreeSet::new();
-        for round in &plan.trials[0].rounds[..4] {
+        let dense = plan.trials[0].rounds[0].train[0];
+        let JobSpec::Train(train) = job(&plan, dense) else { panic!("a training") };
+        assert_eq!(train.start, Start::Rewind(before.train[0]));
+        assert!(train.head.is_some(), "there are ten classes now");
+        for round in &plan.trials[0].rounds[1..4] {
             let JobSpec::Train(train) = job(&plan, round.train[0]) else { panic!("a training") };
-            assert_eq!(train.start, Start::Rewind(before.train[0]));
-            heads.insert(format!("{:?}", train.head.as_ref().expect("there are ten classes now")));
+            assert_eq!(
+                (&train.start, &train.head),
+                (&Start::Rewind(dense), &None),
+                "whose output layer stays"
+            );
         }
-        assert_eq!(heads.len(), 1, "all rounds begin with one output layer");
+        // With the same classes nothing is drawn, and tickets may go back all the way.
+        let same = load(&file("1", "", "pretrain.data = { set = \"fashion_mnist\" }"));
+        let JobSpec::Train(train) = job(&same, same.trials[0].rounds[2].train[0]) else {
+            panic!("a training")
+        };
+        assert!(matches!(train.start, Start::Rewind(_)) && train.head.is_none() && train.from.is_zero());
     }
 }
 

@@ -312,6 +312,26 @@ b = { kind = "join", of = "a", rule = "union" }"#
     ("fine-tuning of what is not trained", "rounds = 20", "when = \"init\"\nafter = \"finetune\""),
     ("a dense round that restarts where it starts", "rounds = 20", "rounds = 20\ntrunk = \"restart\""),
     ("pretraining on other shapes", "[data]", "[pretrain.data]\nset = \"cifar10\"\n\n[data]"),
+    ("pretraining on other classes, and back to it", "[data]", "[pretrain.data]\nsubset = [0, 1]\n\n[data]"),
+    (
+        "a random mask of weights that are 0 elsewhere",
+        "rounds = 20\n\n[branch]\nreinit = { rounds = [5, 13] }",
+        "rounds = 20\nafter = \"lr_rewind\"\n\n[branch]\nrandom_mask = { weights = \"rewind\" }",
+    ),
+    (
+        "fine-tuning at a learning rate of 0",
+        "rounds = 20",
+        "rounds = 20\nafter = \"finetune\"\n\n[axes]\n\"train.schedule\" = [\"cosine\"]",
+    ),
+    (
+        "ranks that no two layers share",
+        "scope = \"per_layer\"",
+        "scope = \"global\"\ncriterion = \"large_init_large_final\"",
+    ),
+    branch!(
+        "a trained output layer of other classes, and on from there",
+        "a = { kind = \"transfer\", data = { subset = [0, 1] } }\nb = { kind = \"retrain\", of = \"a\", weights = \"trained\" }"
+    ),
     ("pretraining that is a number", "[data]", "[axes]\n\"pretrain\" = [3]\n\n[data]"),
 ];
 

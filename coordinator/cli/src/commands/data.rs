@@ -25,7 +25,8 @@ impl Data {
         let worker = program("tombola-worker")?;
         let mut command = tokio::process::Command::new(&worker);
         command.arg("data").args(&self.words);
-        if context.printer.format() == Format::Json {
+        let answers = |word: &OsString| ["list", "check"].iter().any(|known| word == known);
+        if context.printer.format() == Format::Json && self.words.first().is_some_and(answers) {
             command.args(["--output", "json"]);
         }
         let status =

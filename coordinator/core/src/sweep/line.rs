@@ -256,9 +256,14 @@ impl Line {
 
     /// The training of a pruned round of the trial's own.
     pub(super) fn train(&self, mask: Input, origin: &Origin, round: u32) -> JobSpec {
-        let course = Course { recipe: self.tuned.clone(), ..(*self.course).clone() };
+        let course = self.tuned_course();
         let order = self.order(&course, "", 0, round);
         train(&course, Some(mask), origin, order, self.rewind)
+    }
+
+    /// How survivors are trained.
+    pub(super) fn tuned_course(&self) -> Course {
+        Course { recipe: self.tuned.clone(), ..(*self.course).clone() }
     }
 
     /// A round's training from its rewind point on, once more: equal in everything but the order of the data, which is that

@@ -275,6 +275,11 @@ impl Comparison {
         Self::Movement,
     ];
 
+    /// Whether it scores by ranks among a layer's weights.
+    pub const fn ranks(self) -> bool {
+        matches!(self, Self::LargeInitLargeFinal | Self::SmallInitSmallFinal)
+    }
+
     /// Its name in a sweep file.
     pub const fn name(self) -> &'static str {
         match self {

@@ -97,11 +97,22 @@ impl Site<'_> {
         }
     }
 
+    /// Whether its networks have another output layer than the trial's.
+    pub(super) fn has_new_head(&self) -> bool {
+        self.course.new_head || self.course.recipe.data.classes() != self.line.network.classes
+    }
+
+    /// Names of the weight tensors of the trial's output layer.
+    pub(super) fn head(&self) -> Vec<String> {
+        let network = self.line.network.architecture();
+        let head = network.map(|network| network.head()).unwrap_or_default();
+        head.into_iter().filter(|name| name.ends_with(".weight")).collect()
+    }
+
     /// Trains from `origin` to the end with the branch's own data order.
     pub(super) fn train(&self, jobs: &mut Jobs, mask: Option<Input>, origin: Origin) -> Grown {
         let Self { line, anchor, course, branch, copy, start, .. } = self;
-        let is_new = course.new_head || course.recipe.data.classes() != line.network.classes;
-        let head = origin.head.or_else(|| is_new.then(|| self.stream()));
+        let head = origin.head.or_else(|| self.has_new_head().then(|| self.stream()));
         let origin = Origin { start: origin.start, head };
         let order = line.order(course, branch, *copy, anchor.round);
         let trained = jobs.add(train(course, mask, &origin, order, *start));

@@ -3,14 +3,18 @@
 use super::{
     Branch, Grow, Grown, Section, Site,
     from::{From, from},
-    weights::{DRAWN, Weights},
+    weights::{DRAWN, Weights, mistake},
 };
 use crate::sweep::{
+    file::Variant,
     jobs::Jobs,
     value::{word, word_of},
 };
 use std::sync::Arc;
-use tombola_spec::job::{Input, JobSpec, Join, JoinJob, Output};
+use tombola_spec::{
+    job::{Input, JobSpec, Join, JoinJob, Output},
+    settings::Unit,
+};
 
 #[derive(Debug)]
 struct Joined {
@@ -57,6 +61,14 @@ impl Grow for Joined {
 
     fn keeps_mask(&self) -> bool {
         false
+    }
+
+    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+        if trial.settings.prune.as_ref()?.rule.unit == Unit::Channel {
+            let what = "of channels that live in some masks no mask can be made weight by weight".to_owned();
+            return Some(("kind", what, "join masks of single weights".to_owned()));
+        }
+        mistake(self.weights, trial)
     }
 
     fn refuses(&self, parent: &Branch) -> Option<(&'static str, &'static str)> {

@@ -30,7 +30,7 @@ use super::{
     section::Section,
     tree::Tree,
 };
-use crate::plan::RoundPlan;
+use crate::plan::{RoundPlan, TrialSettings};
 use std::{fmt::Debug, sync::Arc};
 use tombola_spec::{Fingerprint, Steps};
 
@@ -74,6 +74,16 @@ pub(super) trait Grow: Debug + Send + Sync {
 
     /// Whether its output layer is a new one whatever the classes.
     fn new_head(&self) -> bool {
+        false
+    }
+
+    /// What its rounds are called in results, if not as the kind is.
+    fn label(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether it goes on from trained weights, output layer included.
+    fn goes_on(&self) -> bool {
         false
     }
 
@@ -173,6 +183,17 @@ impl Branch {
             };
             complain("start", what, format!("training ends at `{}` (`train.steps`)", settings.steps));
         }
+        let parent = self.of.as_ref().and_then(|of| trial.courses.get(of));
+        let classes = |settings: &TrialSettings| settings.recipe.data.classes();
+        if self.grow.goes_on() && parent.is_some_and(|of| classes(of) != classes(&trial.settings)) {
+            let what =
+                "the output layer it would go on with was drawn for other classes than the mask's".to_owned();
+            complain(
+                "weights",
+                what,
+                "choose other weights, or grow it from the trial's own line".to_owned(),
+            );
+        }
         if let Some(what) = misfit(&trial.settings.recipe, &settings.recipe) {
             let hint =
                 "a ticket fits networks whose layers have the same shapes; only the output layer may differ";
@@ -202,8 +223,11 @@ pub(super) fn grow_all(
                 };
                 let Some(anchor) = parent.cloned() else { continue };
                 let own = settings.map(|settings| Course::of(&branch.name, settings));
-                let mut course = own.unwrap_or_else(|| (*anchor.course).clone());
-                course.new_head |= branch.grow.new_head();
+                // What trains on from where the ticket did is fine-tuned where the ticket is.
+                let tuned = branch.grow.start() == From::Rewind && anchor.course.name.is_empty();
+                let inherited = if tuned { line.tuned_course() } else { (*anchor.course).clone() };
+                let mut course = own.unwrap_or(inherited);
+                course.new_head |= branch.grow.new_head() || anchor.course.new_head;
                 let course = Arc::new(course);
                 let start = match branch.grow.start() {
                     From::Zero => Steps::ZERO,
@@ -216,7 +240,7 @@ pub(super) fn grow_all(
                 let Some(one) = branch.grow.grow(&site, jobs) else { continue };
                 rounds.push(RoundPlan {
                     branch: branch.name.clone(),
-                    kind: branch.kind.to_owned(),
+                    kind: branch.grow.label().unwrap_or(branch.kind).to_owned(),
                     course: one.anchor.course.name.clone(),
                     copy,
                     round,

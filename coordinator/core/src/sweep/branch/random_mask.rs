@@ -3,14 +3,18 @@
 use super::{
     Grow, Grown, Section, Site,
     from::{From, from},
-    weights::{DRAWN, Weights},
+    weights::{DRAWN, Weights, mistake},
 };
 use crate::sweep::{
+    file::Variant,
     jobs::Jobs,
     value::{word, word_of},
 };
 use std::sync::Arc;
-use tombola_spec::job::{Input, JobSpec, Output, Preserve, RandomMaskJob};
+use tombola_spec::{
+    job::{Input, JobSpec, Output, Preserve, RandomMaskJob},
+    settings::Unit,
+};
 
 #[derive(Debug)]
 struct RandomMask {
@@ -40,7 +44,11 @@ impl Grow for RandomMask {
         // Within its layer a mask that is never cut stays as it is by itself.
         let whole = match self.preserve {
             Preserve::PerLayer => Vec::new(),
-            Preserve::Global | Preserve::Even => site.prune.whole(),
+            Preserve::Global | Preserve::Even => {
+                // A new output layer is left whole: the mask of the old one gives nothing away.
+                let head = if site.has_new_head() { site.head() } else { Vec::new() };
+                site.prune.whole().into_iter().chain(head).collect()
+            }
         };
         let mask = jobs.add(JobSpec::RandomMask(RandomMaskJob {
             network: site.line.network.clone(),
@@ -70,5 +78,14 @@ impl Grow for RandomMask {
 
     fn keeps_mask(&self) -> bool {
         false
+    }
+
+    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+        let channels = trial.settings.prune.as_ref()?.rule.unit == Unit::Channel;
+        if channels && self.preserve != Preserve::PerLayer {
+            let what = "channels anywhere may leave a layer without any".to_owned();
+            return Some(("preserve", what, "write `preserve = \"per_layer\"`, or leave it out".to_owned()));
+        }
+        mistake(self.weights, trial)
     }
 }

@@ -78,6 +78,12 @@ impl Grow for Reinit {
         vec![("values", values), ("signs", word_of(SIGNS, self.keep_signs).to_owned())]
     }
 
+    /// A control that keeps something is not the one that tickets are paired with.
+    fn label(&self) -> Option<&'static str> {
+        let plain = self.values == Values::Fresh && !self.keep_signs;
+        (!plain).then_some("redraw")
+    }
+
     fn keeps_mask(&self) -> bool {
         true
     }

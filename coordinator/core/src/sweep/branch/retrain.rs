@@ -2,7 +2,7 @@
 //! 1906.02773, section 3; open_lth's `retrain`), or from other weights of its own: fine-tuning, continued training.
 
 use super::{
-    Grow, Grown, Section, Site,
+    Branch, Grow, Grown, Section, Site,
     from::{From, from},
     overlay,
     weights::{KEPT, Weights},
@@ -65,6 +65,18 @@ impl Grow for Retrain {
 
     fn new_head(&self) -> bool {
         self.new_head
+    }
+
+    fn goes_on(&self) -> bool {
+        self.weights == Weights::Trained
+    }
+
+    fn refuses(&self, parent: &Branch) -> Option<(&'static str, &'static str)> {
+        let drawn = self.goes_on() && parent.grow.new_head();
+        drawn.then_some((
+            "its output layer would be drawn anew once more",
+            "choose other weights than `trained`",
+        ))
     }
 
     fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {

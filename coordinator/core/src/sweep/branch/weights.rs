@@ -1,7 +1,10 @@
 //! Which weights a branch trains from.
 
 use super::anchor::Site;
-use crate::sweep::line::Origin;
+use crate::{
+    plan::After,
+    sweep::{file::Variant, line::Origin},
+};
 use tombola_spec::job::Start;
 
 /// Weights that are there, or drawn.
@@ -29,6 +32,14 @@ pub(super) const KEPT: &[(&str, Weights)] = &[
     ("before", Weights::Before),
     ("trained", Weights::Trained),
 ];
+
+/// What is wrong with the ticket's weights under a mask that is not the ticket's: the setting, the mistake, what to do.
+pub(super) fn mistake(weights: Weights, trial: &Variant) -> Option<(&'static str, String, String)> {
+    let goes_on = trial.settings.prune.as_ref()?.after != After::Rewind;
+    let what = "survivors train on from weights that are 0 where the ticket's mask is".to_owned();
+    let hint = "choose other weights, or leave `prune.after` out".to_owned();
+    (goes_on && weights == Weights::Rewind).then_some(("weights", what, hint))
+}
 
 impl Weights {
     /// Where they are at `site`; `None` where there are none such.

@@ -10,7 +10,7 @@ use super::{
     diagnostic::{Notes, suggest},
     tree::Tree,
 };
-use crate::plan::{PruneLine, TrialSettings};
+use crate::plan::{After, PruneLine, TrialSettings};
 use std::sync::Arc;
 use tombola_spec::{
     Steps,
@@ -72,6 +72,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
         network.inspect(|network| check.last_batch(network, train, data));
         line.inspect(|line| check.looked_at(line, data));
         line.inspect(|line| check.rewind(line, train.steps, per_epoch));
+        line.inspect(|line| check.finetuning(line, train, per_epoch));
     }
     let sound = check.sound;
     let (train, prune) = (train?, prune?);
@@ -219,6 +220,19 @@ impl Check<'_> {
         if line.rewind.iterations(per_epoch) >= steps.iterations(per_epoch) {
             let what = format!("`{}` is not before the end of training", line.rewind);
             self.complain("prune.rewind", &what, format!("training ends at `{steps}` (`train.steps`)"));
+        }
+    }
+
+    /// Whether there is a learning rate to fine-tune at.
+    fn finetuning(&mut self, line: &PruneLine, train: &train::Written, per_epoch: u64) {
+        let last = train.steps.iterations(per_epoch).saturating_sub(1);
+        let lr = train.settings.lr_at(last, per_epoch);
+        if line.after == After::Finetune
+            && lr < 1e-3 * train.settings.lr
+            && !train.settings.schedule.is_step()
+        {
+            let what = format!("the learning rate ends at {lr:.1e}, at which nothing is tuned");
+            self.complain("prune.after", &what, "write `train.final_lr`, the rate to fine-tune at");
         }
     }
 

@@ -40,6 +40,12 @@ pub(super) fn read(
         complain(what, "choose another criterion, or leave `pretrain` out");
         return None;
     }
+    let at_once = prune.is_some_and(|line| line.rewind.is_zero());
+    if at_once && settings.recipe.data.classes() != own.data.classes() {
+        let what = "survivors would go back to the output layer of another task";
+        complain(what, "write `prune.rewind = \"500it\"`, a step at which this task's is there");
+        return None;
+    }
     if early && settings.recipe.data.classes() != own.data.classes() {
         let what = "the mask would be cut from a network with the output layer of another task";
         complain(what, "write `prune.when = \"rewind\"`, or leave `prune.when` out");

@@ -71,6 +71,14 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
         table.complain("rates", what, "leave it whole (rate 0), or write `rate` for the rest");
         return None;
     }
+    if let (Some(Criterion::Deconstructed { comparison, signs }), Some(Scope::Global)) = (criterion, scope)
+        && (comparison.ranks() || signs.is_some())
+    {
+        let what =
+            "its scores are ranks inside a layer, or conditions on them, and say nothing between layers";
+        table.complain("scope", what, "write `scope = \"per_layer\"`");
+        return None;
+    }
     if !unit.is_none_or(|unit| suits(&mut table, unit, criterion)) {
         return None;
     }
