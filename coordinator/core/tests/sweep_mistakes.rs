@@ -332,6 +332,10 @@ b = { kind = "join", of = "a", rule = "union" }"#
         "a trained output layer of other classes, and on from there",
         "a = { kind = \"transfer\", data = { subset = [0, 1] } }\nb = { kind = \"retrain\", of = \"a\", weights = \"trained\" }"
     ),
+    branch!(
+        "a branch that starts where another did, after its own end",
+        "a = { kind = \"retrain\", start = \"2000it\" }\nb = { kind = \"retrain\", of = \"a\", start = \"rewind\", train = { steps = \"1000it\" } }"
+    ),
     ("pretraining that is a number", "[data]", "[axes]\n\"pretrain\" = [3]\n\n[data]"),
 ];
 

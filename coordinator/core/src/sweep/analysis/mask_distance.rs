@@ -104,17 +104,13 @@ impl MaskDistance {
                 self.of.iter().map(|of| self.rounds_of(of, last, branches).len()).collect()
             }
             Between::Lines => {
-                let own = |of: &&String| {
-                    branches
-                        .iter()
-                        .find(|branch| branch.name == **of)
-                        .is_none_or(|branch| branch.kind != "reinit")
-                };
-                let reinits = self.of.iter().any(|of| of != TICKET && !own(&of));
-                let ticket = self.of.iter().any(|of| of == TICKET);
-                let masks = self.of.iter().filter(own).count() + usize::from(reinits && !ticket);
-                let copied =
-                    branches.iter().any(|branch| self.of.contains(&branch.name) && branch.copies > 1);
+                // A branch that keeps the ticket's masks has none of its own.
+                let compared = || branches.iter().filter(|branch| self.of.contains(&branch.name));
+                let others = compared().filter(|branch| !branch.own_masks).count();
+                let tickets =
+                    self.of.iter().any(|of| of == TICKET) || compared().any(|branch| branch.own_masks);
+                let masks = others + usize::from(tickets);
+                let copied = compared().any(|branch| !branch.own_masks && branch.copies > 1);
                 if masks < 2 && !copied {
                     let what = "there are no two lines with masks of their own in it".to_owned();
                     return Some((

@@ -125,8 +125,10 @@ pub(super) struct Branch {
     /// Its own.
     each: u32,
     pub(super) grow: Arc<dyn Grow>,
+    /// Where its training starts, seen from the trial: `Rewind` means the trial's own rewind point.
+    from: From,
     /// Whether its masks are those of the trial's own line.
-    own_masks: bool,
+    pub(super) own_masks: bool,
     /// As written, and where, for messages.
     written: Tree,
     at: usize,
@@ -171,13 +173,13 @@ impl Branch {
         let settings = trial.courses.get(&self.course).unwrap_or(&trial.settings);
         let iterations = |steps: Steps| steps.iterations(settings.recipe.iterations_per_epoch());
         let own = |steps: Steps| steps.iterations(trial.settings.recipe.iterations_per_epoch());
-        let start = match self.grow.start() {
+        let start = match self.from {
             From::At(start) => iterations(start),
             From::Rewind => own(line.rewind),
             From::Zero => 0,
         };
         if start >= iterations(settings.steps) {
-            let what = match self.grow.start() {
+            let what = match self.from {
                 From::At(start) => format!("`{start}` is not before the end of training"),
                 _ => format!("the rewind point, `{}`, is not before the end of training", line.rewind),
             };

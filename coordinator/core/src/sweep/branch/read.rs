@@ -1,6 +1,6 @@
 //! Reads `[branch]`.
 
-use super::{Branch, KINDS, Notes, PRETRAIN, Section};
+use super::{Branch, From, KINDS, Notes, PRETRAIN, Section};
 use crate::sweep::{
     diagnostic::suggest,
     kinds::{is_name, kind},
@@ -89,6 +89,10 @@ fn one(
         rounds,
         copies: each.saturating_mul(parent.map_or(1, |parent| parent.copies)),
         each,
+        from: match (grow.start(), parent) {
+            (From::Rewind, Some(parent)) => parent.from,
+            (start, _) => start,
+        },
         own_masks: grow.keeps_mask() && parent.is_none_or(|parent| parent.own_masks),
         grow,
         written,
