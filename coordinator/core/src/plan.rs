@@ -72,16 +72,16 @@ pub struct PruneLine {
     /// The step survivors go back to.
     pub rewind: Steps,
     /// Which weights are scored.
-    #[serde(default, skip_serializing_if = "When::is_trained")]
+    #[serde(default, skip_serializing_if = "tombola_spec::is_default")]
     pub when: When,
     /// The examples a criterion looks at, `None` where it looks at none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Scoring>,
     /// What survivors train on from.
-    #[serde(default, skip_serializing_if = "After::is_rewind")]
+    #[serde(default, skip_serializing_if = "tombola_spec::is_default")]
     pub after: After,
     /// Whether the dense round begins anew at the rewind point.
-    #[serde(default, skip_serializing_if = "Trunk::is_shared")]
+    #[serde(default, skip_serializing_if = "tombola_spec::is_default")]
     pub trunk: Trunk,
 }
 
@@ -105,16 +105,6 @@ pub enum After {
     Finetune,
 }
 
-impl After {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's skip_serializing_if hands over a reference"
-    )]
-    fn is_rewind(&self) -> bool {
-        *self == Self::Rewind
-    }
-}
-
 /// How the dense round goes past the rewind point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,16 +114,6 @@ pub enum Trunk {
     Shared,
     /// With a fresh optimizer, as the pruned rounds begin (open_lth's level 0).
     Restart,
-}
-
-impl Trunk {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's skip_serializing_if hands over a reference"
-    )]
-    fn is_shared(&self) -> bool {
-        *self == Self::Shared
-    }
 }
 
 /// Which weights a prune step scores.
@@ -147,16 +127,6 @@ pub enum When {
     Init,
     /// Those of the rewind point.
     Rewind,
-}
-
-impl When {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's skip_serializing_if hands over a reference"
-    )]
-    fn is_trained(&self) -> bool {
-        *self == Self::Trained
-    }
 }
 
 /// The examples a criterion looks at.
@@ -205,7 +175,8 @@ pub struct RoundPlan {
 pub struct AnalysisPlan {
     /// Name of the analysis.
     pub analysis: String,
-    /// What is compared: `copies` of a round, consecutive `rounds` of a line, or a `round` with itself made smaller.
+    /// What is compared: `copies` of a round, `rounds` of a line, `lines` of a round, `criteria`, or a `round` with itself
+    /// made smaller.
     pub ends: String,
     /// Branch of the round; empty on the trial's own line.
     pub branch: String,

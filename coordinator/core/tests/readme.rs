@@ -35,7 +35,7 @@ fn least(data: &str, optimizer: &str, prune: &str) -> String {
     let distance = if prune.contains("rounds") { "analysis.mask_distance = {}\n" } else { "" };
     format!(
         r#"name = "least"
-seeds = 1
+seeds = "1..=2"
 model = {{ name = "mnist_lenet_300_100" }}
 data = {{ {data} }}
 train = {{ steps = "1000it", batch = 60, optimizer = "{optimizer}", lr = 0.1 }}

@@ -400,6 +400,9 @@ mod branches {
         assert_eq!(join.masks.iter().map(|mask| mask.job).collect::<Vec<_>>(), masks);
         let trained: BTreeSet<_> = plan.trials.iter().map(|trial| trial.rounds[4].train[0]).collect();
         assert_eq!(trained.len(), 3, "each with the weights of its own trial");
+        let alone = sweep::parse(&file("1", "", "[branch]\njoin = { rule = \"union\" }"));
+        let told = alone.expect_err("nothing to join with").to_string();
+        assert!(told.contains("there is one seed") && told.contains("write more seeds"), "{told}");
     }
 
     #[test]

@@ -336,6 +336,19 @@ b = { kind = "join", of = "a", rule = "union" }"#
         "a branch that starts where another did, after its own end",
         "a = { kind = \"retrain\", start = \"2000it\" }\nb = { kind = \"retrain\", of = \"a\", start = \"rewind\", train = { steps = \"1000it\" } }"
     ),
+    branch!(
+        "a random mask over weights that are 0 elsewhere",
+        "a = { kind = \"retrain\", weights = \"trained\" }\nb = { kind = \"random_mask\", of = \"a\", weights = \"rewind\" }"
+    ),
+    branch!(
+        "joined masks with the ticket's weights from step 0",
+        "join = { rule = \"union\", start = \"zero\" }"
+    ),
+    (
+        "a deviation that dead weights are part of",
+        "rounds = 20\n\n[branch]\nreinit = { rounds = [5, 13] }",
+        "rounds = 20\nafter = \"lr_rewind\"\n\n[branch]\nreinit = { values = \"constant\" }",
+    ),
     ("pretraining that is a number", "[data]", "[axes]\n\"pretrain\" = [3]\n\n[data]"),
 ];
 

@@ -4,7 +4,6 @@
 //! A backward pass counts twice its forward pass. A second derivative is a backward pass through both.
 
 use crate::{
-    Steps,
     arch::Architecture,
     job::{BatchStatistics, CollapseJob, ConnectivityJob, JobSpec},
     outcome::{LayerCount, Split},
@@ -15,8 +14,8 @@ use crate::{
 pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
     match job {
         JobSpec::Train(train) => {
-            let at = |steps: Steps| steps.iterations(train.recipe.iterations_per_epoch());
-            let examples = train.recipe.examples_between(at(train.from), at(train.to));
+            let [from, to] = train.span();
+            let examples = train.recipe.examples_between(from, to);
             network.training_flops(1).saturating_mul(examples)
         }
         JobSpec::Prune(prune) => {

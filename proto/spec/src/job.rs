@@ -122,13 +122,8 @@ pub struct Stream {
     /// The round this noise belongs to.
     pub round: u32,
     /// Salt that tells repeats of a whole trial apart (`repeat = n`).
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub repeat: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
-fn is_zero(n: &u32) -> bool {
-    *n == 0
 }
 
 /// The shape of a network, enough to know its parameters.
@@ -385,6 +380,14 @@ impl std::str::FromStr for Output {
 }
 
 impl JobSpec {
+    /// The training it is, if it is one.
+    pub fn training(&self) -> Option<&TrainJob> {
+        match self {
+            Self::Train(job) => Some(job),
+            _ => None,
+        }
+    }
+
     /// `train`, `prune`, `random_mask`, `join`, `connectivity`, `collapse`, `mask_distance` or `slim`.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -434,19 +437,10 @@ impl JobSpec {
 
     /// Iterations this job trains (0 for masks and analyses).
     pub fn iterations(&self) -> u64 {
-        match self {
-            Self::Train(job) => {
-                let per_epoch = job.recipe.iterations_per_epoch();
-                job.to.iterations(per_epoch).saturating_sub(job.from.iterations(per_epoch))
-            }
-            Self::Prune(_)
-            | Self::RandomMask(_)
-            | Self::Join(_)
-            | Self::Connectivity(_)
-            | Self::Collapse(_)
-            | Self::MaskDistance(_)
-            | Self::Slim(_) => 0,
-        }
+        self.training().map_or(0, |job| {
+            let [from, to] = job.span();
+            to.saturating_sub(from)
+        })
     }
 
     /// The data set this job reads, if any.
@@ -462,6 +456,12 @@ impl JobSpec {
 }
 
 impl TrainJob {
+    /// The iterations of the schedule at which it starts and ends.
+    pub fn span(&self) -> [u64; 2] {
+        let per_epoch = self.recipe.iterations_per_epoch();
+        [self.from, self.to].map(|point| point.iterations(per_epoch))
+    }
+
     /// Whether it starts from weights that are drawn, in whole or in part, and keeps them as [`Output::Initial`].
     pub fn draws(&self) -> bool {
         self.head.is_some() || matches!(self.start, Start::Init(_) | Start::Redraw(_))

@@ -26,3 +26,9 @@ pub use error::SpecError;
 pub use fingerprint::Fingerprint;
 pub use ids::{Attempt, Epoch, JobId, LeaseId, SweepId, TrialId, WorkerId};
 pub use step::Steps;
+
+/// Whether a setting has its default, which is then left out of what is stored and fingerprinted: so a default is for ever the
+/// value that a setting had before it could be set. For serde's `skip_serializing_if`.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

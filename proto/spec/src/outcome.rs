@@ -203,21 +203,11 @@ pub struct MaskSummary {
     /// One entry per weight tensor, in the order of the architecture.
     pub layers: Vec<LayerCount>,
     /// Floating-point operations of scoring.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub flops: u64,
     /// Seconds it took on the device.
-    #[serde(default, skip_serializing_if = "takes_no_time")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub device_seconds: f64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
-fn takes_no_time(seconds: &f64) -> bool {
-    *seconds == 0.0
 }
 
 /// Living weights of one tensor.

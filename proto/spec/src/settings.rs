@@ -18,11 +18,6 @@ pub use self::{
 use crate::{SpecError, arch::Architecture, job::Network};
 use serde::{Deserialize, Serialize};
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
-fn is_zero(number: &f64) -> bool {
-    *number == 0.0
-}
-
 /// What is trained, on what, and how. Shared by all jobs of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -46,11 +41,11 @@ pub struct Model {
     /// Distribution of the biases at initialization.
     pub bias_init: BiasInit,
     /// Distribution of batch normalization's scales at initialization.
-    #[serde(default, skip_serializing_if = "BatchNormInit::is_one")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub bn_init: BatchNormInit,
     /// Share of the outputs of hidden linear layers that a training step leaves out, 0..1; the rest is scaled up for it
     /// (arXiv 1803.03635, section 3: 0.5).
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub dropout: f64,
 }
 
@@ -91,13 +86,6 @@ pub enum BatchNormInit {
     Uniform,
     /// All 0.5: the Early-Bird paper's.
     Half,
-}
-
-impl BatchNormInit {
-    /// Whether it is what there was before it could be set.
-    fn is_one(&self) -> bool {
-        *self == Self::One
-    }
 }
 
 /// Number format of training arithmetic.

@@ -54,10 +54,6 @@ impl Home {
     }
 }
 
-fn exists(path: &Path) -> bool {
-    path.exists()
-}
-
 #[test]
 fn a_folder_of_images_becomes_a_data_set_that_is_listed_and_checked() {
     let home = Home::new();
@@ -102,7 +98,7 @@ fn what_cannot_be_imported_is_named_and_leaves_nothing_behind() {
     let refused = |words: &[&str], says: &str| {
         let (code, said) = home.run(&[&["import"], words].concat());
         assert!(code == 1 && said.contains(says) && said.contains("hint: "), "{words:?}: {said}");
-        assert!(!exists(&home.path("data/pets")), "{words:?}");
+        assert!(!home.path("data/pets").exists(), "{words:?}");
     };
     refused(&["pictures", "pets", "--size", "0"], "`0` is not a size");
     refused(&["pictures", "../pets", "--size", "4"], "cannot be a data set's name");
@@ -146,7 +142,7 @@ fn what_cannot_be_had_here_is_told_file_by_file() {
 fn fashion_mnist_is_laid_out_from_debians_package_or_the_package_is_named() {
     let home = Home::new();
     let (code, said) = home.run(&["get", "fashion_mnist"]);
-    if !exists(Path::new("/usr/share/datasets/fashion-mnist")) {
+    if !Path::new("/usr/share/datasets/fashion-mnist").exists() {
         assert!(code == 1 && said.contains("apt-get install dataset-fashion-mnist"), "{said}");
         return;
     }

@@ -107,16 +107,7 @@ pub(super) struct Job {
 impl Job {
     /// A stored job, before its parents are linked; open ones begin as `Waiting`.
     pub(super) fn new(row: JobRow, key: KeyId) -> Self {
-        let from = match &*row.spec {
-            JobSpec::Train(train) => train.from.iterations(train.recipe.iterations_per_epoch()),
-            JobSpec::Prune(_)
-            | JobSpec::RandomMask(_)
-            | JobSpec::Join(_)
-            | JobSpec::Connectivity(_)
-            | JobSpec::Collapse(_)
-            | JobSpec::MaskDistance(_)
-            | JobSpec::Slim(_) => 0,
-        };
+        let from = row.spec.training().map_or(0, |train| train.span()[0]);
         Self {
             from,
             iterations: row.spec.iterations(),

@@ -94,9 +94,12 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     let analyses = analysis::read(written_analyses, &given, notes);
     for variant in variants.iter().flatten() {
         branches.iter().for_each(|branch| branch.check(variant, notes));
-        analyses.iter().for_each(|analysis| analysis.check(&variant.settings, notes));
+        analyses.iter().for_each(|analysis| analysis.check(variant, notes));
     }
     nobody_looks(tree, &variants, notes);
+    if seeds.as_ref().is_some_and(|seeds| seeds.len() < 2) {
+        branches.iter().for_each(|branch| branch.check_alone(notes));
+    }
     let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
     Some(SweepFile {
         name: name?,

@@ -20,14 +20,14 @@ pub struct Prune {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub invert: bool,
     /// Whose rounding: how many go at a step, and whether equal scores do so together.
-    #[serde(default, skip_serializing_if = "Counting::is_exact")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub counting: Counting,
     /// Share of each layer, 0..1, that is never cut: that of the highest scores (arXiv 1909.11957, its code's protective
     /// variant).
-    #[serde(default, skip_serializing_if = "super::is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub protect: f64,
     /// What goes: single weights, or channels whole.
-    #[serde(default, skip_serializing_if = "Unit::is_weight")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub unit: Unit,
 }
 
@@ -66,11 +66,6 @@ pub enum Counting {
 }
 
 impl Counting {
-    /// Whether it is what there was before it could be chosen.
-    fn is_exact(&self) -> bool {
-        *self == Self::Exact
-    }
-
     /// Whether equal scores at the cut go together.
     pub fn cuts_ties(self) -> bool {
         self != Self::Exact
@@ -87,16 +82,6 @@ pub enum Unit {
     /// Output channels of convolutions and neurons of hidden linear layers ([`crate::arch::Units`]), whole: filter, bias,
     /// scale and shift, and what the next layer's weights make of them. Amounts are shares of channels.
     Channel,
-}
-
-impl Unit {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's skip_serializing_if hands over a reference"
-    )]
-    fn is_weight(&self) -> bool {
-        *self == Self::Weight
-    }
 }
 
 /// How many weights a prune step removes.

@@ -33,14 +33,14 @@ pub struct Train {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip: Option<f64>,
     /// What becomes of the examples of an epoch that do not fill a batch.
-    #[serde(default, skip_serializing_if = "Partial::is_drop")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub partial: Partial,
     /// What is not trained, in order and each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<Frozen>,
     /// L1 penalty on the scales of batch normalizations: so much times their sign is added to their gradient, before it is
     /// clipped (arXiv 1909.11957).
-    #[serde(default, skip_serializing_if = "super::is_zero")]
+    #[serde(default, skip_serializing_if = "crate::is_default")]
     pub bn_l1: f64,
 }
 
@@ -53,13 +53,6 @@ pub enum Partial {
     Drop,
     /// An iteration of its own (open_lth).
     Keep,
-}
-
-impl Partial {
-    /// Whether it is what there was before it could be chosen.
-    fn is_drop(&self) -> bool {
-        *self == Self::Drop
-    }
 }
 
 /// Course of the learning rate after warm-up.

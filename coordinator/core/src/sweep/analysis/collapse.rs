@@ -3,9 +3,10 @@
 
 use super::{Compare, Given};
 use crate::{
-    plan::{AnalysisPlan, RoundPlan, Scoring, TrialSettings},
+    plan::{AnalysisPlan, RoundPlan, Scoring},
     sweep::{
         branch::Branch,
+        file::Variant,
         jobs::Jobs,
         line::Line,
         section::Section,
@@ -148,8 +149,12 @@ impl Compare for Collapse {
         self.criteria.len() as u64
     }
 
-    fn mistake(&self, trial: &TrialSettings) -> Option<(&'static str, String, String)> {
-        let data = &trial.recipe.data;
+    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+        if trial.settings.pretrain.is_some() {
+            let what = "weights are scored as they are drawn, and the trial begins with others".to_owned();
+            return Some(("kind", what, "leave `pretrain` out, or this analysis".to_owned()));
+        }
+        let data = &trial.settings.recipe.data;
         let wanted = u64::from(self.scoring.as_ref()?.per_class) * u64::from(data.classes());
         (wanted > data.train_examples().into()).then(|| {
             let what = format!("{wanted} examples for {} classes", data.classes());

@@ -3,21 +3,21 @@
 
 use super::{
     Compare, Given,
-    choice::{TICKET, called, lines, rounds, several},
+    choice::{Places, TICKET, several},
 };
 use crate::{
-    plan::{AnalysisPlan, RoundPlan, TrialSettings},
+    plan::{AnalysisPlan, RoundPlan},
     sweep::{
         branch::Branch,
+        file::Variant,
         jobs::Jobs,
         line::Line,
-        resolved::joined,
         section::Section,
         tree::Node,
         value::{Reading, count, not, word, word_of},
     },
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 use tombola_spec::{
     Fingerprint,
     job::{BatchStatistics, ConnectivityJob, JobSpec},
@@ -45,10 +45,7 @@ enum Between {
 #[derive(Debug)]
 struct Connectivity {
     between: Between,
-    /// Branches, the own line as `ticket`.
-    of: Vec<String>,
-    /// `None` = all there are.
-    rounds: Option<BTreeSet<u32>>,
+    places: Places,
     /// Trainings of each round, its own included.
     copies: u32,
     alphas: u32,
@@ -58,8 +55,7 @@ struct Connectivity {
 
 pub(super) fn read(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Arc<dyn Compare>> {
     let between = table.or("between", Between::Copies, word(BETWEEN));
-    let of = table.or("of", vec![TICKET.to_owned()], lines(given));
-    let rounds = rounds(table, given);
+    let places = Places::read(table, given, vec![TICKET.to_owned()]);
     let copies = match between {
         Some(Between::Rounds) => {
             let what = "makes no sense between rounds";
@@ -71,8 +67,8 @@ pub(super) fn read(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Arc
     let alphas = table.or("alphas", 30, between_2_and(MOST_ALPHAS));
     let on = table.or("on", vec![Split::Train, Split::Test], several(word(SPLITS)));
     let bn = table.or("bn", vec![BatchStatistics::Interpolate], several(word(STATISTICS)));
-    let (between, of, rounds, copies) = (between?, of?, rounds?, copies?);
-    let read = Connectivity { between, of, rounds, copies, alphas: alphas?, on: on?, bn: bn? };
+    let (between, places, copies) = (between?, places?, copies?);
+    let read = Connectivity { between, places, copies, alphas: alphas?, on: on?, bn: bn? };
     read.finds_some(table, given).then(|| Arc::new(read) as Arc<dyn Compare>)
 }
 
@@ -87,37 +83,16 @@ fn between_2_and(most: u32) -> impl Fn(&Node) -> Reading<u32> {
 }
 
 impl Connectivity {
-    fn wants(&self, round: u32) -> bool {
-        self.rounds.as_ref().is_none_or(|rounds| rounds.contains(&round))
-    }
-
-    /// The first solutions of the pairs of a line with these rounds.
-    fn chosen(&self, there: &BTreeSet<u32>) -> Vec<u32> {
-        let wanted = |round: u32| there.contains(&round) && self.wants(round);
-        let leads = |round: &u32| match self.between {
-            Between::Copies => wanted(*round),
-            Between::Rounds => wanted(*round) && wanted(*round + 1),
-        };
-        there.iter().copied().filter(leads).collect()
-    }
-
-    /// The chosen rounds of a line in a trial of `last` prunings, times the copies of the branch.
-    fn places(&self, of: &str, last: u32, branches: &[Branch]) -> u64 {
-        match branches.iter().find(|branch| branch.name == of) {
-            Some(branch) => {
-                let there = branch.rounds_of(last).into_iter().collect();
-                self.chosen(&there).len() as u64 * u64::from(branch.copies)
-            }
-            None => self.chosen(&(0..=last).collect()).len() as u64,
-        }
+    /// How many pairs of solutions, or rounds with copies, a line has in a trial of `last` prunings.
+    fn places_of(&self, of: &str, last: u32, branches: &[Branch]) -> u64 {
+        let (there, copies) = self.places.of_line(of, last, branches);
+        let leads = |round: &&u32| self.between == Between::Copies || there.contains(&(**round + 1));
+        there.iter().filter(leads).count() as u64 * copies
     }
 
     /// Whether every line has something to compare in the longest trial; if not, that is noted.
     fn finds_some(&self, table: &mut Section<'_, '_>, given: &Given<'_>) -> bool {
-        let Some(&last) = given.lasts.last() else { return true };
-        let is_read = |of: &String| of == TICKET || given.branches.iter().any(|branch| branch.name == *of);
-        let empty = |of: &&String| is_read(of) && self.places(of, last, given.branches) == 0;
-        let empty: Vec<&String> = self.of.iter().filter(empty).collect();
+        let empty = self.places.empty(given, |of, last| self.places_of(of, last, given.branches));
         for of in &empty {
             let (what, hint) = match self.between {
                 Between::Copies => (
@@ -157,7 +132,7 @@ impl Connectivity {
             }
             Between::Rounds => {
                 let next = rounds.iter().find(|next| {
-                    self.wants(next.round)
+                    self.places.wants(next.round)
                         && (&next.branch, next.copy, next.round)
                             == (&round.branch, round.copy, round.round + 1)
                 });
@@ -171,8 +146,7 @@ impl Connectivity {
 impl Compare for Connectivity {
     fn compare(&self, name: &str, line: &Line, rounds: &[RoundPlan], jobs: &mut Jobs) -> Vec<AnalysisPlan> {
         let mut plans = Vec::new();
-        for round in rounds.iter().filter(|round| self.of.contains(&called(round)) && self.wants(round.round))
-        {
+        for round in rounds.iter().filter(|round| self.places.have(round)) {
             let plan = |pair, job| AnalysisPlan {
                 analysis: name.to_owned(),
                 ends: word_of(BETWEEN, self.between).to_owned(),
@@ -202,11 +176,14 @@ impl Compare for Connectivity {
             }
             Between::Rounds => 1,
         };
-        self.of.iter().map(|of| self.places(of, last, branches) * each).sum()
+        self.places.of.iter().map(|of| self.places_of(of, last, branches) * each).sum()
     }
 
-    fn mistake(&self, trial: &TrialSettings) -> Option<(&'static str, String, String)> {
-        if self.on.contains(&Split::Validation) && trial.recipe.data.validation == 0 {
+    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+        let courses = self.places.of.iter().filter_map(|of| trial.courses.get(of));
+        let mut all = courses.chain([&trial.settings]);
+        let trial = &trial.settings;
+        if self.on.contains(&Split::Validation) && all.any(|course| course.recipe.data.validation == 0) {
             let what = "there is no validation split".to_owned();
             return Some(("on", what, "add `data.validation`, or leave `validation` out of `on`".to_owned()));
         }
@@ -219,12 +196,12 @@ impl Compare for Connectivity {
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
-        let rounds = self.rounds.as_ref().map(|rounds| joined(&rounds.iter().copied().collect::<Vec<_>>()));
+        let [of, rounds] = self.places.settings();
         let words = |words: Vec<&str>| words.join(", ");
         let mut settings = vec![
             ("between", word_of(BETWEEN, self.between).to_owned()),
-            ("of", self.of.join(", ")),
-            ("rounds", rounds.unwrap_or_else(|| "all".to_owned())),
+            of,
+            rounds,
             ("alphas", self.alphas.to_string()),
             ("on", words(self.on.iter().map(|split| split.name()).collect())),
             ("bn", words(self.bn.iter().map(|bn| bn.name()).collect())),

@@ -3,23 +3,19 @@
 
 use super::{
     Compare, Given,
-    choice::{TICKET, called, lines, rounds},
+    choice::{Places, TICKET},
 };
 use crate::{
-    plan::{AnalysisPlan, RoundPlan, TrialSettings},
+    plan::{AnalysisPlan, RoundPlan},
     sweep::{
         branch::Branch,
         jobs::Jobs,
         line::Line,
-        resolved::joined,
         section::Section,
         value::{word, word_of},
     },
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 use tombola_spec::job::{Input, JobSpec, MaskDistanceJob, Output};
 
 /// Most masks compared with each other at once: 2,016 pairs.
@@ -38,10 +34,7 @@ enum Between {
 #[derive(Debug)]
 struct MaskDistance {
     between: Between,
-    /// Branches, the own line as `ticket`.
-    of: Vec<String>,
-    /// `None` = all that are pruned.
-    rounds: Option<BTreeSet<u32>>,
+    places: Places,
 }
 
 pub(super) fn read(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Arc<dyn Compare>> {
@@ -51,32 +44,28 @@ pub(super) fn read(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Arc
         Some(Between::Lines) => ticket.chain(given.names.iter().cloned()).collect(),
         _ => ticket.collect(),
     };
-    let of = table.or("of", usual, lines(given));
-    let rounds = rounds(table, given);
-    let read = MaskDistance { between: between?, of: of?, rounds: rounds? };
+    let places = Places::read(table, given, usual);
+    let read = MaskDistance { between: between?, places: places? };
     read.finds_some(table, given).then(|| Arc::new(read) as Arc<dyn Compare>)
 }
 
 impl MaskDistance {
-    /// Whether a round is to be compared; round 0 has no mask.
-    fn wants(&self, round: u32) -> bool {
-        round > 0 && self.rounds.as_ref().is_none_or(|rounds| rounds.contains(&round))
-    }
-
-    /// The wanted rounds of a line in a trial of `last` prunings; none of a branch that could not be read.
-    fn rounds_of(&self, of: &str, last: u32, branches: &[Branch]) -> Vec<u32> {
-        let all: Vec<u32> = match branches.iter().find(|branch| branch.name == of) {
-            Some(branch) => branch.rounds_of(last).into_iter().collect(),
-            None => (1..=last).collect(),
-        };
-        all.into_iter().filter(|round| self.wants(*round)).collect()
+    /// How many wanted rounds a line has in a trial of `last` prunings, and how many copies of each; round 0 has no mask.
+    fn of_line(&self, of: &str, last: u32, branches: &[Branch]) -> (usize, usize) {
+        let (there, copies) = self.places.of_line(of, last, branches);
+        (there.into_iter().filter(|round| *round > 0).count(), copies as usize)
     }
 
     /// Whether there are masks to compare in the longest trial, and not too many at once; if not, that is noted.
     fn finds_some(&self, table: &mut Section<'_, '_>, given: &Given<'_>) -> bool {
         let Some(&last) = given.lasts.last() else { return true };
         // Whoever names a broken branch makes no second mistake.
-        if self.of.iter().any(|of| of != TICKET && given.branches.iter().all(|branch| branch.name != *of)) {
+        if self
+            .places
+            .of
+            .iter()
+            .any(|of| of != TICKET && given.branches.iter().all(|branch| branch.name != *of))
+        {
             return true;
         }
         let (key, what, hint) = match self.fault(last, given.branches) {
@@ -91,24 +80,24 @@ impl MaskDistance {
         if last == 0 {
             return Some(("between", "nothing is pruned: there are no masks".to_owned(), "add `[prune]`"));
         }
-        if self.rounds.as_ref().is_some_and(|rounds| rounds.contains(&0)) {
+        if self.places.rounds.as_ref().is_some_and(|rounds| rounds.contains(&0)) {
             return Some(("rounds", "the dense round 0 has no mask".to_owned(), "leave it out"));
         }
         let masks: Vec<usize> = match self.between {
             Between::Rounds => {
-                let short = self.of.iter().find(|of| self.rounds_of(of, last, branches).len() < 2);
+                let short = self.places.of.iter().find(|of| self.of_line(of, last, branches).0 < 2);
                 if let Some(of) = short {
                     let what = format!("`{of}` has no two of these rounds");
                     return Some(("rounds", what, "choose more rounds, or leave it out of `of`"));
                 }
-                self.of.iter().map(|of| self.rounds_of(of, last, branches).len()).collect()
+                self.places.of.iter().map(|of| self.of_line(of, last, branches).0).collect()
             }
             Between::Lines => {
                 // A branch that keeps the ticket's masks has none of its own.
-                let compared = || branches.iter().filter(|branch| self.of.contains(&branch.name));
+                let compared = || branches.iter().filter(|branch| self.places.of.contains(&branch.name));
                 let others = compared().filter(|branch| !branch.own_masks).count();
                 let tickets =
-                    self.of.iter().any(|of| of == TICKET) || compared().any(|branch| branch.own_masks);
+                    self.places.of.iter().any(|of| of == TICKET) || compared().any(|branch| branch.own_masks);
                 let masks = others + usize::from(tickets);
                 let copied = compared().any(|branch| !branch.own_masks && branch.copies > 1);
                 if masks < 2 && !copied {
@@ -119,13 +108,7 @@ impl MaskDistance {
                         "add a branch of kind `random_mask`; `reinit` has the ticket's mask",
                     ));
                 }
-                let copies = |of: &String| {
-                    branches
-                        .iter()
-                        .find(|branch| branch.name == *of)
-                        .map_or(1, |branch| branch.copies as usize)
-                };
-                vec![self.of.iter().map(copies).sum()]
+                vec![self.places.of.iter().map(|of| self.of_line(of, last, branches).1).sum()]
             }
         };
         let most = masks.into_iter().max().filter(|most| *most > MOST_MASKS)?;
@@ -138,8 +121,7 @@ impl MaskDistance {
 impl Compare for MaskDistance {
     fn compare(&self, name: &str, line: &Line, rounds: &[RoundPlan], jobs: &mut Jobs) -> Vec<AnalysisPlan> {
         let mut together: BTreeMap<(String, u32), Vec<(&RoundPlan, Input)>> = BTreeMap::new();
-        for round in rounds.iter().filter(|round| self.of.contains(&called(round)) && self.wants(round.round))
-        {
+        for round in rounds.iter().filter(|round| self.places.have(round)) {
             let Some(job) = round.mask else { continue };
             let key = match self.between {
                 Between::Rounds => (round.branch.clone(), round.copy),
@@ -171,25 +153,16 @@ impl Compare for MaskDistance {
     }
 
     fn most_jobs(&self, last: u32, branches: &[Branch]) -> u64 {
-        let copies = |of: &String| {
-            branches.iter().find(|branch| branch.name == *of).map_or(1, |branch| u64::from(branch.copies))
-        };
         match self.between {
-            Between::Rounds => self.of.iter().map(copies).sum(),
-            Between::Lines => (1..=last).filter(|round| self.wants(*round)).count() as u64,
+            Between::Rounds => {
+                self.places.of.iter().map(|of| self.of_line(of, last, branches).1 as u64).sum()
+            }
+            Between::Lines => self.of_line(TICKET, last, branches).0 as u64,
         }
     }
 
-    fn mistake(&self, _trial: &TrialSettings) -> Option<(&'static str, String, String)> {
-        None
-    }
-
     fn settings(&self) -> Vec<(&'static str, String)> {
-        let rounds = self.rounds.as_ref().map(|rounds| joined(&rounds.iter().copied().collect::<Vec<_>>()));
-        vec![
-            ("between", word_of(BETWEEN, self.between).to_owned()),
-            ("of", self.of.join(", ")),
-            ("rounds", rounds.unwrap_or_else(|| "all".to_owned())),
-        ]
+        let [of, rounds] = self.places.settings();
+        vec![("between", word_of(BETWEEN, self.between).to_owned()), of, rounds]
     }
 }

@@ -10,13 +10,14 @@ mod slim;
 use super::{
     branch::Branch,
     diagnostic::Notes,
+    file::Variant,
     jobs::Jobs,
     kinds::{Kind, is_name, kind},
     line::Line,
     section::Section,
     tree::{Entry, Val},
 };
-use crate::plan::{AnalysisPlan, RoundPlan, TrialSettings};
+use crate::plan::{AnalysisPlan, RoundPlan};
 use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 /// How a kind's settings are read.
@@ -49,7 +50,9 @@ pub(super) trait Compare: Debug + Send + Sync {
     fn most_jobs(&self, last: u32, branches: &[Branch]) -> u64;
 
     /// What is wrong with it in such a trial: the setting, the mistake, what to do.
-    fn mistake(&self, trial: &TrialSettings) -> Option<(&'static str, String, String)>;
+    fn mistake(&self, _trial: &Variant) -> Option<(&'static str, String, String)> {
+        None
+    }
 
     /// The kind's own settings, for people.
     fn settings(&self) -> Vec<(&'static str, String)>;
@@ -67,7 +70,7 @@ pub(super) struct Analysis {
 
 impl Analysis {
     /// Notes what cannot work in a trial.
-    pub(super) fn check(&self, trial: &TrialSettings, notes: &mut Notes) {
+    pub(super) fn check(&self, trial: &Variant, notes: &mut Notes) {
         let Some((key, what, hint)) = self.compare.mistake(trial) else { return };
         let at = match &self.written.node.value {
             Val::Table(tree) => tree.get(key).map_or(self.written.at, |entry| entry.node.at),

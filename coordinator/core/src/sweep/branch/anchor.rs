@@ -20,8 +20,6 @@ use tombola_spec::{
 pub(in crate::sweep) struct Anchor {
     /// How it was trained, and so whatever grows from it unless that says otherwise.
     pub(super) course: Arc<Course>,
-    branch: String,
-    copy: u32,
     pub(super) round: u32,
     pub(super) mask: Option<Input>,
     /// What it trained from.
@@ -39,8 +37,6 @@ impl Anchor {
     pub(in crate::sweep) fn dense(line: &Line) -> Self {
         Self {
             course: line.course.clone(),
-            branch: String::new(),
-            copy: 0,
             round: 0,
             mask: None,
             origin: line.survivors(None),
@@ -58,10 +54,6 @@ impl Anchor {
         (before, trained): (Option<Fingerprint>, Fingerprint),
     ) -> Self {
         Self { mask: Some(mask), round, origin: origin.clone(), before, trained, ..Self::dense(line) }
-    }
-
-    pub(super) fn is(&self, branch: &str, copy: u32, round: u32) -> bool {
-        (self.branch.as_str(), self.copy, self.round) == (branch, copy, round)
     }
 }
 
@@ -116,21 +108,12 @@ impl Site<'_> {
         let origin = Origin { start: origin.start, head };
         let order = line.order(course, branch, *copy, anchor.round);
         let trained = jobs.add(train(course, mask, &origin, order, *start));
-        let (branch, copy, from) = ((*branch).to_owned(), *copy, *start);
+        let from = *start;
         Grown {
             mask: mask.map(|mask| mask.job),
             train: trained,
             origin: origin_of(&origin, trained),
-            anchor: Anchor {
-                course: course.clone(),
-                branch,
-                copy,
-                mask,
-                origin,
-                from,
-                trained,
-                ..(*anchor).clone()
-            },
+            anchor: Anchor { course: course.clone(), mask, origin, from, trained, ..(*anchor).clone() },
         }
     }
 }

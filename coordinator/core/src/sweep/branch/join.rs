@@ -2,8 +2,8 @@
 
 use super::{
     Branch, Grow, Grown, Section, Site,
-    from::{From, from},
-    weights::{DRAWN, Weights, mistake},
+    from::From,
+    weights::{self, DRAWN, Weights},
 };
 use crate::sweep::{
     file::Variant,
@@ -28,10 +28,8 @@ const RULES: &[(&str, Join)] =
 
 pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
     let rule = table.required("rule", "\"majority\"", word(RULES));
-    let weights = table.or("weights", Weights::Rewind, word(DRAWN));
-    let usual = if weights == Some(Weights::Rewind) { From::Rewind } else { From::Zero };
-    let from = table.or("start", usual, from);
-    Some(Arc::new(Joined { rule: rule?, weights: weights?, from: from? }))
+    let (weights, from) = weights::read(table, Weights::Rewind)?;
+    Some(Arc::new(Joined { rule: rule?, weights, from }))
 }
 
 impl Grow for Joined {
@@ -59,6 +57,10 @@ impl Grow for Joined {
         ]
     }
 
+    fn joins_seeds(&self) -> bool {
+        true
+    }
+
     fn keeps_mask(&self) -> bool {
         false
     }
@@ -68,11 +70,13 @@ impl Grow for Joined {
             let what = "of channels that live in some masks no mask can be made weight by weight".to_owned();
             return Some(("kind", what, "join masks of single weights".to_owned()));
         }
-        mistake(self.weights, trial)
+        weights::mistake(self.weights, trial)
     }
 
     fn refuses(&self, parent: &Branch) -> Option<(&'static str, &'static str)> {
         let hint = "grow it from the trial's own line, or from a branch that keeps its masks";
-        (!parent.own_masks).then_some(("its masks are not those of the trials' own lines", hint))
+        let others =
+            (!parent.own_masks).then_some(("its masks are not those of the trials' own lines", hint));
+        others.or_else(|| weights::refuses(self.weights, parent))
     }
 }

@@ -31,7 +31,7 @@ use super::{
     tree::Tree,
 };
 use crate::plan::{RoundPlan, TrialSettings};
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::HashMap, fmt::Debug, sync::Arc};
 use tombola_spec::{Fingerprint, Steps};
 
 /// How a kind's settings are read.
@@ -82,8 +82,18 @@ pub(super) trait Grow: Debug + Send + Sync {
         None
     }
 
+    /// Whether it trains from weights that are 0 outside of a mask.
+    fn starts_masked(&self) -> bool {
+        false
+    }
+
     /// Whether it goes on from trained weights, output layer included.
     fn goes_on(&self) -> bool {
+        false
+    }
+
+    /// Whether its masks are made of those of all seeds.
+    fn joins_seeds(&self) -> bool {
         false
     }
 
@@ -160,6 +170,14 @@ impl Branch {
         settings.chain(overlay::written(&self.written)).collect()
     }
 
+    /// Notes what makes no sense with one seed.
+    pub(super) fn check_alone(&self, notes: &mut Notes) {
+        if self.grow.joins_seeds() {
+            let what = format!("`branch.{}`: there is one seed, and no mask to join with its own", self.name);
+            notes.problem(self.at, what, "write more seeds, or leave the branch out");
+        }
+    }
+
     /// Notes what cannot work in a trial.
     pub(super) fn check(&self, trial: &Variant, notes: &mut Notes) {
         let Some(line) = &trial.settings.prune else { return };
@@ -214,14 +232,14 @@ pub(super) fn grow_all(
     rounds: &mut Vec<RoundPlan>,
 ) {
     let Some(prune) = &trial.settings.prune else { return };
-    let mut grown: Vec<Anchor> = Vec::new();
+    let mut grown: HashMap<(&str, u32, u32), Anchor> = HashMap::new();
     for branch in branches {
         let settings = trial.courses.get(&branch.name);
         for copy in 0..branch.copies {
             for round in branch.rounds_of(prune.rounds) {
                 let parent = match &branch.of {
                     None => own.get(round as usize),
-                    Some(of) => grown.iter().find(|anchor| anchor.is(of, copy / branch.each, round)),
+                    Some(of) => grown.get(&(of.as_str(), copy / branch.each, round)),
                 };
                 let Some(anchor) = parent.cloned() else { continue };
                 let own = settings.map(|settings| Course::of(&branch.name, settings));
@@ -252,7 +270,7 @@ pub(super) fn grow_all(
                     start,
                     density,
                 });
-                grown.push(one.anchor);
+                grown.insert((&branch.name, copy, round), one.anchor);
             }
         }
     }

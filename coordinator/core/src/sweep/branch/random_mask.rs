@@ -1,9 +1,9 @@
 //! `random_mask`: a random mask with the ticket's counts (arXiv 1803.03635, appendix E, Figure 14).
 
 use super::{
-    Grow, Grown, Section, Site,
-    from::{From, from},
-    weights::{DRAWN, Weights, mistake},
+    Branch, Grow, Grown, Section, Site,
+    from::From,
+    weights::{self, DRAWN, Weights},
 };
 use crate::sweep::{
     file::Variant,
@@ -28,15 +28,8 @@ const PRESERVE: &[(&str, Preserve)] =
 
 pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
     let preserve = table.or("preserve", Preserve::PerLayer, word(PRESERVE));
-    let weights = table.or("weights", Weights::Fresh, word(DRAWN));
-    let usual = if weights == Some(Weights::Rewind) { From::Rewind } else { From::Zero };
-    let from = table.or("start", usual, from);
-    if weights == Some(Weights::Rewind) && from.is_some_and(|from| from != From::Rewind) {
-        let what = "weights of the rewind point train on from there";
-        table.complain("start", what, "leave it out, or choose `weights = \"same\"`");
-        return None;
-    }
-    Some(Arc::new(RandomMask { preserve: preserve?, weights: weights?, from: from? }))
+    let (weights, from) = weights::read(table, Weights::Fresh)?;
+    Some(Arc::new(RandomMask { preserve: preserve?, weights, from }))
 }
 
 impl Grow for RandomMask {
@@ -80,12 +73,16 @@ impl Grow for RandomMask {
         false
     }
 
+    fn refuses(&self, parent: &Branch) -> Option<(&'static str, &'static str)> {
+        weights::refuses(self.weights, parent)
+    }
+
     fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
         let channels = trial.settings.prune.as_ref()?.rule.unit == Unit::Channel;
         if channels && self.preserve != Preserve::PerLayer {
             let what = "channels anywhere may leave a layer without any".to_owned();
             return Some(("preserve", what, "write `preserve = \"per_layer\"`, or leave it out".to_owned()));
         }
-        mistake(self.weights, trial)
+        weights::mistake(self.weights, trial)
     }
 }

@@ -4,8 +4,10 @@
 use super::{
     Branch, Grow, Grown, Section, Site,
     from::{From, from},
+    weights::masked,
 };
 use crate::sweep::{
+    file::Variant,
     jobs::Jobs,
     line::Origin,
     tree::{Node, Val},
@@ -86,6 +88,15 @@ impl Grow for Reinit {
 
     fn keeps_mask(&self) -> bool {
         true
+    }
+
+    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+        let measures = matches!(self.values, Values::Constant | Values::Noise(_));
+        let what =
+            "survivors train on from weights that are 0 where the mask is, whose deviation says little"
+                .to_owned();
+        let hint = "choose other values, or leave `prune.after` out".to_owned();
+        (measures && masked(trial)).then_some(("values", what, hint))
     }
 
     fn refuses(&self, parent: &Branch) -> Option<(&'static str, &'static str)> {

@@ -67,6 +67,10 @@ impl Grow for Retrain {
         self.new_head
     }
 
+    fn starts_masked(&self) -> bool {
+        matches!(self.weights, Weights::Before | Weights::Trained)
+    }
+
     fn goes_on(&self) -> bool {
         self.weights == Weights::Trained
     }

@@ -1,9 +1,13 @@
 //! Which weights a branch trains from.
 
-use super::anchor::Site;
+use super::{
+    Branch, Section,
+    anchor::Site,
+    from::{From, from},
+};
 use crate::{
     plan::After,
-    sweep::{file::Variant, line::Origin},
+    sweep::{file::Variant, line::Origin, value::word},
 };
 use tombola_spec::job::Start;
 
@@ -33,12 +37,38 @@ pub(super) const KEPT: &[(&str, Weights)] = &[
     ("trained", Weights::Trained),
 ];
 
+/// Reads the weights and the start of a control: the ticket's weights train on from where the ticket does.
+pub(super) fn read(table: &mut Section<'_, '_>, usual: Weights) -> Option<(Weights, From)> {
+    let weights = table.or("weights", usual, word(DRAWN));
+    let rewinds = weights == Some(Weights::Rewind);
+    let from = table.or("start", if rewinds { From::Rewind } else { From::Zero }, from);
+    if rewinds && from.is_some_and(|from| from != From::Rewind) {
+        let what = "weights of the rewind point train on from there";
+        table.complain("start", what, "leave it out, or choose `weights = \"same\"`");
+        return None;
+    }
+    weights.zip(from)
+}
+
+/// Why a control cannot have the ticket's weights under a mask of its own.
+pub(super) fn refuses(weights: Weights, parent: &Branch) -> Option<(&'static str, &'static str)> {
+    let masked = weights == Weights::Rewind && parent.grow.starts_masked();
+    masked.then_some((
+        "it trains from weights that are 0 where its mask is",
+        "choose other weights than `rewind`",
+    ))
+}
+
+/// Whether survivors train on from weights that are 0 where a mask is.
+pub(super) fn masked(trial: &Variant) -> bool {
+    trial.settings.prune.as_ref().is_some_and(|line| line.after != After::Rewind)
+}
+
 /// What is wrong with the ticket's weights under a mask that is not the ticket's: the setting, the mistake, what to do.
 pub(super) fn mistake(weights: Weights, trial: &Variant) -> Option<(&'static str, String, String)> {
-    let goes_on = trial.settings.prune.as_ref()?.after != After::Rewind;
     let what = "survivors train on from weights that are 0 where the ticket's mask is".to_owned();
     let hint = "choose other weights, or leave `prune.after` out".to_owned();
-    (goes_on && weights == Weights::Rewind).then_some(("weights", what, hint))
+    (masked(trial) && weights == Weights::Rewind).then_some(("weights", what, hint))
 }
 
 impl Weights {

@@ -155,16 +155,7 @@ fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
 
 /// The iteration of the schedule at which a segment ends.
 fn last_iteration(spec: &JobSpec) -> Option<u64> {
-    match spec {
-        JobSpec::Train(train) => Some(train.to.iterations(train.recipe.iterations_per_epoch())),
-        JobSpec::Prune(_)
-        | JobSpec::RandomMask(_)
-        | JobSpec::Join(_)
-        | JobSpec::Connectivity(_)
-        | JobSpec::Collapse(_)
-        | JobSpec::MaskDistance(_)
-        | JobSpec::Slim(_) => None,
-    }
+    spec.training().map(|train| train.span()[1])
 }
 
 #[cfg(test)]

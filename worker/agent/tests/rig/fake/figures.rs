@@ -20,19 +20,7 @@ type Files = BTreeMap<Output, Vec<u8>>;
 
 /// From which iteration to which a job goes.
 pub(super) fn span(spec: &JobSpec) -> (u64, u64) {
-    match spec {
-        JobSpec::Train(job) => {
-            let per_epoch = job.recipe.iterations_per_epoch();
-            (job.from.iterations(per_epoch), job.to.iterations(per_epoch))
-        }
-        JobSpec::Prune(_)
-        | JobSpec::RandomMask(_)
-        | JobSpec::Join(_)
-        | JobSpec::Connectivity(_)
-        | JobSpec::Collapse(_)
-        | JobSpec::MaskDistance(_)
-        | JobSpec::Slim(_) => (0, 0),
-    }
+    spec.training().map_or((0, 0), |train| train.span().into())
 }
 
 /// Points logged at an iteration.
