@@ -31,11 +31,19 @@ fn saved(results: &ResultsResponse) -> String {
     if run.iterations == 0 {
         return String::new();
     }
+    let did = format!(
+        "This sweep trained {} iterations in {:.0} device-seconds.",
+        run.iterations, run.device_seconds
+    );
+    if asked.iterations == run.iterations {
+        return format!(
+            "{did} No two rounds or analyses had a training in common, and none was there before."
+        );
+    }
     let times = asked.iterations as f64 / run.iterations as f64;
     format!(
-        "This sweep trained {} iterations in {:.0} device-seconds. Had every round and analysis trained for itself, it \
-         would have been {}: {times:.2} times as many.",
-        run.iterations, run.device_seconds, asked.iterations
+        "{did} Had every round and analysis trained for itself, it would have been {}: {times:.2} times as many.",
+        asked.iterations
     )
 }
 
@@ -62,23 +70,26 @@ fn chart(results: &ResultsResponse) -> String {
 
 /// Tickets beside the dense network of their settings.
 fn table(results: &ResultsResponse) -> String {
-    let rows: String = groups(results).into_iter().map(|group| rows(results, group)).collect();
+    let groups = groups(results);
+    let settings = if groups.len() > 1 { "<th>settings" } else { "" };
+    let rows: String = groups.iter().map(|group| rows(results, group, groups.len() > 1)).collect();
     format!(
-        "<table>\n<tr><th>settings<th>round<th>density<th>accuracy, %<th>operations<th>times dense<th>needed by the \
+        "<table>\n<tr>{settings}<th>round<th>density<th>accuracy, %<th>operations<th>times dense<th>needed by the \
          living<th>device-seconds\n{rows}</table>\n"
     )
 }
 
-fn rows(results: &ResultsResponse, group: &str) -> String {
+/// The rows of one group, whose settings stand first if there are others.
+fn rows(results: &ResultsResponse, group: &str, named: bool) -> String {
     let own = Line { group: group.to_owned(), branch: String::new(), kind: "ticket".to_owned() };
     let mut points = points(results, &own);
     points.sort_by_key(|(point, _)| point.round);
     let dense = points.iter().find(|(point, _)| point.round == 0).map(|(_, cost)| cost.flops);
+    let name = if named { format!("<td>{}", escape(&heading(group))) } else { String::new() };
     let row = |(point, cost): &(&CurvePoint, Cost)| {
         let times = dense.filter(|dense| *dense > 0.0).map(|dense| format!("{:.2}", cost.flops / dense));
         format!(
-            "<tr><td>{}<td>{}<td>{}<td>{:.2}<td>{:.3e}<td>{}<td>{:.3e}<td>{:.1}\n",
-            escape(&heading(group)),
+            "<tr>{name}<td>{}<td>{}<td>{:.2}<td>{:.3e}<td>{}<td>{:.3e}<td>{:.1}\n",
             point.round,
             percent(point.density),
             100.0 * point.mean,
@@ -114,6 +125,16 @@ mod tests {
         assert!(page.contains("4.00 times as many") && page.contains("in 7 device-seconds"), "{page}");
         let last = small().curve.iter().filter(|p| p.kind == "ticket").map(|p| p.round).max().unwrap();
         assert!(page.contains(&format!("<td>{:.2}<td>", f64::from(last + 1))), "{page}");
+    }
+
+    #[test]
+    fn a_sweep_that_shares_nothing_says_so() {
+        let mut results = priced();
+        let cost = results.cost.as_mut().expect("priced");
+        cost.asked = cost.run;
+        let page = section(&results);
+        assert!(page.contains("No two rounds") && !page.contains("times as many."), "{page}");
+        assert!(!page.contains("<th>settings"), "there is one");
     }
 
     #[test]
