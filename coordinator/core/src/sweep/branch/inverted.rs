@@ -2,7 +2,7 @@
 //! (arXiv 2009.08576, section 5: "inversion").
 
 use super::{
-    Branch, Grow, Grown, Section, Site,
+    Branch, Fault, Grow, Grown, Section, Site,
     from::{From, from},
 };
 use crate::sweep::{file::Variant, jobs::Jobs};
@@ -52,7 +52,7 @@ impl Grow for Inverted {
             .then_some(("its masks are not cut by scores", "grow it from the trial's own line"))
     }
 
-    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+    fn mistake(&self, trial: &Variant) -> Option<Fault> {
         let criterion = trial.settings.prune.as_ref()?.rule.criterion;
         let what = "`random` has no order to turn round".to_owned();
         let hint = "leave the branch out, or prune by another criterion".to_owned();

@@ -1,7 +1,7 @@
 //! `join`: one mask of the masks that the trial's seeds have in the same round, with the trial's own weights.
 
 use super::{
-    Branch, Grow, Grown, Section, Site,
+    Branch, Fault, Grow, Grown, Section, Site,
     from::From,
     weights::{self, DRAWN, Weights},
 };
@@ -65,7 +65,7 @@ impl Grow for Joined {
         false
     }
 
-    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+    fn mistake(&self, trial: &Variant) -> Option<Fault> {
         if trial.settings.prune.as_ref()?.rule.unit == Unit::Channel {
             let what = "of channels that live in some masks no mask can be made weight by weight".to_owned();
             return Some(("kind", what, "join masks of single weights".to_owned()));

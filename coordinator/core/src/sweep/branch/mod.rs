@@ -34,6 +34,9 @@ use crate::plan::{RoundPlan, TrialSettings};
 use std::{collections::HashMap, fmt::Debug, sync::Arc};
 use tombola_spec::{Fingerprint, Steps};
 
+/// What is wrong: the setting, the mistake, what to do.
+type Fault = (&'static str, String, String);
+
 /// How a kind's settings are read.
 type Read = fn(&mut Section<'_, '_>) -> Option<Arc<dyn Grow>>;
 
@@ -102,8 +105,8 @@ pub(super) trait Grow: Debug + Send + Sync {
         None
     }
 
-    /// What is wrong with it in such a trial: the setting, the mistake, what to do.
-    fn mistake(&self, _trial: &Variant) -> Option<(&'static str, String, String)> {
+    /// What is wrong with it in such a trial.
+    fn mistake(&self, _trial: &Variant) -> Option<Fault> {
         None
     }
 }
@@ -180,49 +183,56 @@ impl Branch {
 
     /// Notes what cannot work in a trial.
     pub(super) fn check(&self, trial: &Variant, notes: &mut Notes) {
-        let Some(line) = &trial.settings.prune else { return };
-        let mut complain = |key: &str, what: String, hint: String| {
+        if trial.settings.prune.is_none() {
+            return;
+        }
+        let faults = [self.grow.mistake(trial), self.late(trial), self.foreign(trial), self.unfit(trial)];
+        for (key, what, hint) in faults.into_iter().flatten() {
             let at = self.written.get(key).map_or(self.at, |entry| entry.node.at);
             notes.problem(at, format!("`branch.{}.{key}`: {what}", self.name), hint);
+        }
+    }
+
+    /// The settings it is trained by.
+    fn settings_in<'a>(&self, trial: &'a Variant) -> &'a TrialSettings {
+        trial.courses.get(&self.course).unwrap_or(&trial.settings)
+    }
+
+    /// Whether its training starts when it is over.
+    fn late(&self, trial: &Variant) -> Option<Fault> {
+        let (settings, rewind) = (self.settings_in(trial), trial.settings.prune.as_ref()?.rewind);
+        let by =
+            |settings: &TrialSettings, steps: Steps| steps.iterations(settings.recipe.iterations_per_epoch());
+        let (start, what) = match self.from {
+            From::Zero => return None,
+            From::At(start) => (by(settings, start), format!("`{start}`")),
+            From::Rewind => (by(&trial.settings, rewind), format!("the rewind point, `{rewind}`,")),
         };
-        if let Some((key, what, hint)) = self.grow.mistake(trial) {
-            complain(key, what, hint);
-        }
-        let settings = trial.courses.get(&self.course).unwrap_or(&trial.settings);
-        let iterations = |steps: Steps| steps.iterations(settings.recipe.iterations_per_epoch());
-        let own = |steps: Steps| steps.iterations(trial.settings.recipe.iterations_per_epoch());
-        let start = match self.from {
-            From::At(start) => iterations(start),
-            From::Rewind => own(line.rewind),
-            From::Zero => 0,
-        };
-        if start >= iterations(settings.steps) {
-            let what = match self.from {
-                From::At(start) => format!("`{start}` is not before the end of training"),
-                _ => format!("the rewind point, `{}`, is not before the end of training", line.rewind),
-            };
-            complain("start", what, format!("training ends at `{}` (`train.steps`)", settings.steps));
-        }
-        let parent = self.of.as_ref().and_then(|of| trial.courses.get(of));
-        let classes = |settings: &TrialSettings| settings.recipe.data.classes();
-        if self.grow.goes_on() && parent.is_some_and(|of| classes(of) != classes(&trial.settings)) {
-            let what =
-                "the output layer it would go on with was drawn for other classes than the mask's".to_owned();
-            complain(
-                "weights",
-                what,
-                "choose other weights, or grow it from the trial's own line".to_owned(),
-            );
-        }
-        if let Some(what) = misfit(&trial.settings.recipe, &settings.recipe) {
-            let hint =
-                "a ticket fits networks whose layers have the same shapes; only the output layer may differ";
-            complain("data", what, hint.to_owned());
-        }
+        let what = format!("{what} is not before the end of training");
+        let hint = format!("training ends at `{}` (`train.steps`)", settings.steps);
+        (start >= by(settings, settings.steps)).then_some(("start", what, hint))
+    }
+
+    /// Whether it goes on with an output layer that the ticket's mask knows nothing of.
+    fn foreign(&self, trial: &Variant) -> Option<Fault> {
+        let parent = trial.courses.get(self.of.as_ref()?)?;
+        let differ = parent.recipe.data.classes() != trial.settings.recipe.data.classes();
+        let what =
+            "the output layer it would go on with was drawn for other classes than the mask's".to_owned();
+        let hint = "choose other weights, or grow it from the trial's own line".to_owned();
+        (differ && self.grow.goes_on()).then_some(("weights", what, hint))
+    }
+
+    /// Whether its networks have other shapes than the trial's.
+    fn unfit(&self, trial: &Variant) -> Option<Fault> {
+        let what = misfit(&trial.settings.recipe, &self.settings_in(trial).recipe)?;
+        let hint =
+            "a ticket fits networks whose layers have the same shapes; only the output layer may differ";
+        Some(("data", what, hint.to_owned()))
     }
 }
 
-/// Grows every branch of a trial: `anchors` are those of its own line, `peers` those of all seeds.
+/// Grows every branch of a trial: `own` are the anchors of its own line, `peers` those of all seeds.
 pub(super) fn grow_all(
     line: &Line,
     trial: &Variant,
@@ -234,44 +244,47 @@ pub(super) fn grow_all(
     let Some(prune) = &trial.settings.prune else { return };
     let mut grown: HashMap<(&str, u32, u32), Anchor> = HashMap::new();
     for branch in branches {
-        let settings = trial.courses.get(&branch.name);
-        for copy in 0..branch.copies {
-            for round in branch.rounds_of(prune.rounds) {
-                let parent = match &branch.of {
-                    None => own.get(round as usize),
-                    Some(of) => grown.get(&(of.as_str(), copy / branch.each, round)),
-                };
-                let Some(anchor) = parent.cloned() else { continue };
-                let own = settings.map(|settings| Course::of(&branch.name, settings));
-                // What trains on from where the ticket did is fine-tuned where the ticket is.
-                let tuned = branch.grow.start() == From::Rewind && anchor.course.name.is_empty();
-                let inherited = if tuned { line.tuned_course() } else { (*anchor.course).clone() };
-                let mut course = own.unwrap_or(inherited);
-                course.new_head |= branch.grow.new_head() || anchor.course.new_head;
-                let course = Arc::new(course);
-                let start = match branch.grow.start() {
-                    From::Zero => Steps::ZERO,
-                    From::Rewind => anchor.from,
-                    From::At(steps) => its(steps.iterations(course.recipe.iterations_per_epoch())),
-                };
-                let density = rounds.get(round as usize).map_or(1.0, |own| own.density);
-                let site =
-                    Site { line, anchor: &anchor, course, branch: &branch.name, copy, start, peers, prune };
-                let Some(one) = branch.grow.grow(&site, jobs) else { continue };
-                rounds.push(RoundPlan {
-                    branch: branch.name.clone(),
-                    kind: branch.grow.label().unwrap_or(branch.kind).to_owned(),
-                    course: one.anchor.course.name.clone(),
-                    copy,
-                    round,
-                    mask: one.mask,
-                    train: vec![one.train],
-                    origin: one.origin,
-                    start,
-                    density,
-                });
-                grown.insert((&branch.name, copy, round), one.anchor);
-            }
+        let places = (0..branch.copies)
+            .flat_map(|copy| branch.rounds_of(prune.rounds).into_iter().map(move |round| (copy, round)));
+        for (copy, round) in places {
+            let parent = match &branch.of {
+                None => own.get(round as usize),
+                Some(of) => grown.get(&(of.as_str(), copy / branch.each, round)),
+            };
+            let Some(anchor) = parent.cloned() else { continue };
+            let course = Arc::new(course(line, trial, branch, &anchor));
+            let start = match branch.grow.start() {
+                From::Zero => Steps::ZERO,
+                From::Rewind => anchor.from,
+                From::At(steps) => its(steps.iterations(course.recipe.iterations_per_epoch())),
+            };
+            let site =
+                Site { line, anchor: &anchor, course, branch: &branch.name, copy, start, peers, prune };
+            let Some(one) = branch.grow.grow(&site, jobs) else { continue };
+            rounds.push(RoundPlan {
+                branch: branch.name.clone(),
+                kind: branch.grow.label().unwrap_or(branch.kind).to_owned(),
+                course: one.anchor.course.name.clone(),
+                copy,
+                round,
+                mask: one.mask,
+                train: vec![one.train],
+                origin: one.origin,
+                start,
+                density: rounds.get(round as usize).map_or(1.0, |own| own.density),
+            });
+            grown.insert((&branch.name, copy, round), one.anchor);
         }
     }
+}
+
+/// How a branch is trained at an anchor.
+fn course(line: &Line, trial: &Variant, branch: &Branch, anchor: &Anchor) -> Course {
+    // What trains on from where a ticket did is fine-tuned where the ticket is.
+    let follows = branch.of.is_none() && branch.grow.start() == From::Rewind;
+    let inherited = || if follows { line.tuned_course() } else { (*anchor.course).clone() };
+    let own = trial.courses.get(&branch.name).map(|settings| Course::of(&branch.name, settings));
+    let mut course = own.unwrap_or_else(inherited);
+    course.new_head |= branch.grow.new_head() || anchor.course.new_head;
+    course
 }

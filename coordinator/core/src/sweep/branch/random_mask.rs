@@ -1,7 +1,7 @@
 //! `random_mask`: a random mask with the ticket's counts (arXiv 1803.03635, appendix E, Figure 14).
 
 use super::{
-    Branch, Grow, Grown, Section, Site,
+    Branch, Fault, Grow, Grown, Section, Site,
     from::From,
     weights::{self, DRAWN, Weights},
 };
@@ -77,7 +77,7 @@ impl Grow for RandomMask {
         weights::refuses(self.weights, parent)
     }
 
-    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+    fn mistake(&self, trial: &Variant) -> Option<Fault> {
         let channels = trial.settings.prune.as_ref()?.rule.unit == Unit::Channel;
         if channels && self.preserve != Preserve::PerLayer {
             let what = "channels anywhere may leave a layer without any".to_owned();

@@ -2,7 +2,7 @@
 //! or such that keep something of the ticket's (arXiv 1905.01067, section 3; 1803.03635, appendix F).
 
 use super::{
-    Branch, Grow, Grown, Section, Site,
+    Branch, Fault, Grow, Grown, Section, Site,
     from::{From, from},
     weights::masked,
 };
@@ -90,7 +90,7 @@ impl Grow for Reinit {
         true
     }
 
-    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+    fn mistake(&self, trial: &Variant) -> Option<Fault> {
         let measures = matches!(self.values, Values::Constant | Values::Noise(_));
         let what =
             "survivors train on from weights that are 0 where the mask is, whose deviation says little"

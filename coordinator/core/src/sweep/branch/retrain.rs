@@ -2,7 +2,7 @@
 //! 1906.02773, section 3; open_lth's `retrain`), or from other weights of its own: fine-tuning, continued training.
 
 use super::{
-    Branch, Grow, Grown, Section, Site,
+    Branch, Fault, Grow, Grown, Section, Site,
     from::{From, from},
     overlay,
     weights::{KEPT, Weights},
@@ -83,7 +83,7 @@ impl Grow for Retrain {
         ))
     }
 
-    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+    fn mistake(&self, trial: &Variant) -> Option<Fault> {
         let early = trial.settings.prune.as_ref()?.when != When::Trained;
         let what = "nothing is trained before the mask is cut".to_owned();
         let hint = "choose other weights, or prune trained networks (leave `prune.when` out)".to_owned();

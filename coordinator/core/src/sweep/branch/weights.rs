@@ -1,7 +1,7 @@
 //! Which weights a branch trains from.
 
 use super::{
-    Branch, Section,
+    Branch, Fault, Section,
     anchor::Site,
     from::{From, from},
 };
@@ -65,7 +65,7 @@ pub(super) fn masked(trial: &Variant) -> bool {
 }
 
 /// What is wrong with the ticket's weights under a mask that is not the ticket's: the setting, the mistake, what to do.
-pub(super) fn mistake(weights: Weights, trial: &Variant) -> Option<(&'static str, String, String)> {
+pub(super) fn mistake(weights: Weights, trial: &Variant) -> Option<Fault> {
     let what = "survivors train on from weights that are 0 where the ticket's mask is".to_owned();
     let hint = "choose other weights, or leave `prune.after` out".to_owned();
     (masked(trial) && weights == Weights::Rewind).then_some(("weights", what, hint))

@@ -13,7 +13,8 @@ use crate::{
         section::Section,
         tree::{Entry, Node, Tree, Val},
         value::{
-            Reading, below_one, count, density, flag, fraction, from_one, not, some_steps, steps, whole, word,
+            Reading, below_one, count, density, flag, fraction, from_one, not, some_steps, steps, whole,
+            word, word_of,
         },
     },
 };
@@ -64,36 +65,7 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let after = after(&mut table, when);
     let trunk = trunk(&mut table, rewind);
     let score = scoring(&mut table, criterion);
-    if let Some((Amount::Density(_), rates)) = amount.zip(rates.as_ref())
-        && let Some((name, _)) = rates.iter().find(|(_, rate)| **rate > 0.0)
-    {
-        let what = format!("`{name}` is pruned at a rate of its own, while the rest is pruned to a density");
-        table.complain("rates", what, "leave it whole (rate 0), or write `rate` for the rest");
-        return None;
-    }
-    if let (Some(Criterion::Deconstructed { comparison, signs }), Some(Scope::Global)) = (criterion, scope)
-        && (comparison.ranks() || signs.is_some())
-    {
-        let what =
-            "its scores are ranks inside a layer, or conditions on them, and say nothing between layers";
-        table.complain("scope", what, "write `scope = \"per_layer\"`");
-        return None;
-    }
     if !unit.is_none_or(|unit| suits(&mut table, unit, criterion)) {
-        return None;
-    }
-    if (criterion, invert) == (Some(Criterion::Random), Some(true)) {
-        table.complain("invert", "`random` has no order to turn round", "leave it out");
-        return None;
-    }
-    if let Some((criterion, when)) =
-        criterion.zip(when).filter(|(c, w)| c.needs_initial() && *w != When::Trained)
-    {
-        let (name, word) = (criterion.name(), crate::sweep::value::word_of(WHENS, when));
-        let what = format!(
-            "`{name}` compares trained with initial weights; nothing is trained at `when = \"{word}\"`"
-        );
-        table.complain("criterion", what, "leave `when` out, or choose another criterion");
         return None;
     }
     let rule = Prune {
@@ -104,6 +76,10 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
         unit: unit?,
         ..Prune::new(criterion?, scope?, amount?)
     };
+    if let Some((key, what, hint)) = contradiction(&rule, when?) {
+        table.complain(key, what, hint);
+        return None;
+    }
     convention::check(&rule, &mut table)?;
     table.finish();
     let rounds = rounds?;
@@ -111,6 +87,32 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let rounds = if matches!(rule.amount, Amount::Density(1.0)) { 0 } else { rounds };
     let (rewind, when, score, after, trunk) = (rewind?, when?, score?, after?, trunk?);
     Some(PruneLine { rule, rounds, rewind, when, score, after, trunk })
+}
+
+/// Settings that are right one by one and contradict each other: which, why, what to do.
+fn contradiction(rule: &Prune, when: When) -> Option<(&'static str, String, &'static str)> {
+    let own = rule.rates.iter().find(|(_, rate)| **rate > 0.0);
+    if let (Amount::Density(_), Some((name, _))) = (rule.amount, own) {
+        let what = format!("`{name}` is pruned at a rate of its own, while the rest is pruned to a density");
+        return Some(("rates", what, "leave it whole (rate 0), or write `rate` for the rest"));
+    }
+    if let (Criterion::Deconstructed { comparison, signs }, Scope::Global) = (rule.criterion, rule.scope)
+        && (comparison.ranks() || signs.is_some())
+    {
+        let what =
+            "its scores are ranks inside a layer, or conditions on them, and say nothing between layers";
+        return Some(("scope", what.to_owned(), "write `scope = \"per_layer\"`"));
+    }
+    if rule.criterion == Criterion::Random && rule.invert {
+        return Some(("invert", "`random` has no order to turn round".to_owned(), "leave it out"));
+    }
+    (rule.criterion.needs_initial() && when != When::Trained).then(|| {
+        let (name, word) = (rule.criterion.name(), word_of(WHENS, when));
+        let what = format!(
+            "`{name}` compares trained with initial weights; nothing is trained at `when = \"{word}\"`"
+        );
+        ("criterion", what, "leave `when` out, or choose another criterion")
+    })
 }
 
 /// Whether channels, or weights, can be ranked and counted as is written.
