@@ -6,7 +6,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
-use tombola_spec::{Fingerprint, Steps, job::JobSpec, settings};
+use tombola_spec::{
+    Fingerprint, Steps,
+    job::{JobSpec, Settled},
+    settings,
+};
 
 /// Everything a sweep file asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,9 +87,26 @@ pub struct PruneLine {
     /// Whether the dense round begins anew at the rewind point.
     #[serde(default, skip_serializing_if = "tombola_spec::is_default")]
     pub trunk: Trunk,
+    /// How an early-bird ticket is searched for, `None` = it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchLine>,
+}
+
+/// How an early-bird ticket is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SearchLine {
+    /// When masks no longer change.
+    pub settled: Settled,
+    /// Whether training goes on to its end once the ticket is found.
+    pub whole: bool,
 }
 
 impl PruneLine {
+    /// The rule of the prune step before a round.
+    pub fn step(&self, round: u32) -> settings::Prune {
+        settings::Prune { amount: self.rule.amount.after(round, self.rounds), ..self.rule.clone() }
+    }
+
     /// Weight tensors that no prune step cuts.
     pub fn whole(&self) -> Vec<String> {
         self.rule.rates.iter().filter(|(_, rate)| **rate == 0.0).map(|(name, _)| name.clone()).collect()
@@ -127,6 +148,8 @@ pub enum When {
     Init,
     /// Those of the rewind point.
     Rewind,
+    /// Those of the epoch from which on the mask they give no longer changes (arXiv 1909.11957); training goes on from there.
+    EarlyBird,
 }
 
 /// The examples a criterion looks at.
@@ -163,7 +186,7 @@ pub struct RoundPlan {
     /// Where this round's weights come from: the segment rewound to (its `weights`) or the one that drew them (its
     /// `initial`). The ticket's theta_k.
     pub origin: Fingerprint,
-    /// The step training starts at.
+    /// The step training starts at; 0 where that is found by a search.
     pub start: Steps,
     /// Density this round will have, from the ladder.
     pub density: f64,

@@ -7,17 +7,13 @@ use crate::{
     arch::Architecture,
     job::{BatchStatistics, CollapseJob, ConnectivityJob, JobSpec},
     outcome::{LayerCount, Split},
-    settings::{Criterion, Data, ScoreData},
+    settings::{Criterion, Data, Recipe, ScoreData},
 };
 
 /// Operations that dense arithmetic executes for a whole job of this network.
 pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
     match job {
-        JobSpec::Train(train) => {
-            let [from, to] = train.span();
-            let examples = train.recipe.examples_between(from, to);
-            network.training_flops(1).saturating_mul(examples)
-        }
+        JobSpec::Train(train) => trained(&train.recipe, network, train.span()),
         JobSpec::Prune(prune) => {
             forward(network).saturating_mul(scoring_passes(prune.rule.criterion, prune.data.as_deref()))
         }
@@ -26,6 +22,11 @@ pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
         JobSpec::Collapse(search) => collapse(search, network, search.grid().len()),
         JobSpec::Connectivity(line) => forward(network).saturating_mul(evaluated(line)),
     }
+}
+
+/// Operations that dense arithmetic executes in training from one iteration to another.
+pub fn trained(recipe: &Recipe, network: &Architecture, [from, to]: [u64; 2]) -> u64 {
+    network.training_flops(1).saturating_mul(recipe.examples_between(from, to))
 }
 
 /// Operations of a training that living weights alone need: of `flops` executed, each layer's share at its density.

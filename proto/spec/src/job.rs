@@ -5,10 +5,12 @@
 
 mod collapse;
 mod distance;
+mod search;
 
 pub use self::{
     collapse::{CollapseJob, greatest_compression},
     distance::MaskDistanceJob,
+    search::{Compared, Search, Settled, Ticket},
 };
 
 use crate::{
@@ -63,6 +65,9 @@ pub struct TrainJob {
     /// targets with other classes, or another task (arXiv 1906.02773, section 3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Stream>,
+    /// Tickets looked for on the way, and kept as [`Output::Tickets`]; `to` is then the latest end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Arc<Search>>,
 }
 
 /// Where a segment's weights come from.
@@ -77,6 +82,9 @@ pub enum Start {
     Rewind(Fingerprint),
     /// Drawn after other weights, of which something is kept; also kept as [`Output::Initial`].
     Redraw(Box<Redraw>),
+    /// Rewound to a ticket that a search found and that job cut: its weights, a fresh optimizer. The schedule goes on from
+    /// the iteration it was found at, which is not known before: `from` is the earliest there can be.
+    Found(Fingerprint),
 }
 
 /// Weights drawn after others: what of a ticket's initialization matters is found by keeping only that of it.
@@ -176,6 +184,8 @@ pub enum Scored {
     Trained(Fingerprint),
     /// Weights as they are drawn at initialization, before any training.
     Drawn(Drawn),
+    /// Those at which a search found a ticket.
+    Found(Ticket),
 }
 
 /// Weights drawn at random: nothing has to be waited for.
@@ -346,11 +356,13 @@ pub enum Output {
     State,
     /// A mask: one `u8` tensor of 0 and 1 per weight tensor.
     Mask,
+    /// Weights at which tickets were found, and what was seen on the way.
+    Tickets,
 }
 
 impl Output {
     /// Every output, in stored order.
-    pub const ALL: [Self; 4] = [Self::Initial, Self::Weights, Self::State, Self::Mask];
+    pub const ALL: [Self; 5] = [Self::Initial, Self::Weights, Self::State, Self::Mask, Self::Tickets];
 
     /// Its name in SQL, on the wire and in files.
     pub fn name(self) -> &'static str {
@@ -359,6 +371,7 @@ impl Output {
             Self::Weights => "weights",
             Self::State => "state",
             Self::Mask => "mask",
+            Self::Tickets => "tickets",
         }
     }
 }
@@ -374,7 +387,8 @@ impl std::str::FromStr for Output {
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         Self::ALL.into_iter().find(|output| output.name() == text).ok_or_else(|| {
-            SpecError::new(format!("`{text}` is not an output"), "outputs: initial, weights, state, mask")
+            let known = Self::ALL.map(Self::name).join(", ");
+            SpecError::new(format!("`{text}` is not an output"), format!("outputs: {known}"))
         })
     }
 }
@@ -426,8 +440,11 @@ impl JobSpec {
             Self::Train(job) => {
                 let initial = job.draws().then_some(Output::Initial);
                 let state = job.keep_state.then_some(Output::State);
-                initial.into_iter().chain([Output::Weights]).chain(state).collect()
+                let tickets = job.search.as_ref().map(|_| Output::Tickets);
+                initial.into_iter().chain([Output::Weights]).chain(state).chain(tickets).collect()
             }
+            // Of a ticket that was searched for, the weights it was found at, too: they are a training's start.
+            Self::Prune(PruneJob { weights: Scored::Found(_), .. }) => vec![Output::Weights, Output::Mask],
             Self::Prune(_) | Self::RandomMask(_) | Self::Join(_) => vec![Output::Mask],
             Self::Connectivity(_) | Self::Collapse(_) | Self::MaskDistance(_) => Vec::new(),
             // The smaller network's.
@@ -474,6 +491,7 @@ impl Scored {
         match self {
             Self::Trained(job) => Some(Input { job: *job, output: Output::Weights }),
             Self::Drawn(_) => None,
+            Self::Found(ticket) => Some(Input { job: ticket.search, output: Output::Tickets }),
         }
     }
 }
@@ -484,7 +502,7 @@ impl Start {
         match self {
             Self::Init(_) => Vec::new(),
             Self::Continue(job) => vec![output_of(job, Output::Weights), output_of(job, Output::State)],
-            Self::Rewind(job) => vec![output_of(job, Output::Weights)],
+            Self::Rewind(job) | Self::Found(job) => vec![output_of(job, Output::Weights)],
             Self::Redraw(redraw) => redraw.after.input().into_iter().collect(),
         }
     }

@@ -2,7 +2,9 @@
 
 mod analyses;
 
-pub use analyses::{CollapsePoint, CollapseSummary, LayerPair, MaskDistanceSummary, MaskPair};
+pub use analyses::{
+    CollapsePoint, CollapseSummary, EpochPair, FoundTicket, LayerPair, MaskDistanceSummary, MaskPair,
+};
 
 use crate::{
     Digest,
@@ -208,6 +210,9 @@ pub struct MaskSummary {
     /// Seconds it took on the device.
     #[serde(default, skip_serializing_if = "crate::is_default")]
     pub device_seconds: f64,
+    /// Where the weights were found, of a ticket that was searched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<FoundTicket>,
 }
 
 /// Living weights of one tensor.

@@ -59,6 +59,7 @@ fn trained(seed: u64, start: Start, mask: Option<Input>) -> JobSpec {
         to: Steps::its(ITERATIONS),
         keep_state: false,
         head: None,
+        search: None,
     })
 }
 

@@ -253,6 +253,7 @@ fn job(number: u64, steps: u32, eval_every: Steps) -> StageJob {
         to: Steps::its(steps),
         keep_state: false,
         head: None,
+        search: None,
     };
     let (spec, inputs) = (JobSpec::Train(spec), BTreeMap::new());
     StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs, resume: None }

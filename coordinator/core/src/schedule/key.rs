@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
-    job::{JobSpec, TrainJob},
+    job::{JobSpec, Start, TrainJob},
     settings::{Data, Dtype, Model, Recipe, Train},
 };
 
@@ -35,6 +35,8 @@ pub(super) struct TrainKey {
     rule: String,
     /// Iterations: from, to, between evaluations.
     span: (u64, u64, u64),
+    /// Where it may begin or end otherwise: what is searched for, or the search that was.
+    search: String,
 }
 
 impl PackKey {
@@ -92,6 +94,11 @@ impl TrainKey {
             double: *dtype == Dtype::F64,
             rule: format!("{optimizer:?} {decay} {clip:?} {bn_l1} {freeze:?} {partial:?} {dropout}"),
             span: (at(job.from), at(job.to), at(*eval_every)),
+            search: match (&job.search, &job.start) {
+                (Some(search), _) => format!("{search:?}"),
+                (None, Start::Found(cut)) => cut.to_string(),
+                _ => String::new(),
+            },
         }
     }
 }

@@ -207,7 +207,7 @@ impl<'a> Side<'a> {
         Some(match &job.start {
             Start::Init(stream) if stream.branch.is_empty() => "same",
             Start::Init(_) => "fresh",
-            Start::Rewind(_) | Start::Continue(_) => "rewound",
+            Start::Rewind(_) | Start::Continue(_) | Start::Found(_) => "rewound",
             Start::Redraw(_) => "redrawn",
         })
     }

@@ -71,6 +71,9 @@ fn lines(file: &SweepFile, variant: &Variant, trunk: &Trunk, stored: &Dense, job
             Some(dense) => line.keep(dense, jobs),
             None => line.train_densely(trunk, jobs),
         }
+        if let Some(prune) = &variant.settings.prune {
+            line.search(prune, &trunk.rules, jobs);
+        }
         let (rounds, anchors) = own_line(&line, variant, jobs);
         Own { seed, repeat, line, rounds, anchors }
     };
@@ -170,7 +173,7 @@ fn own_rounds(
         let Some(scored) = weights else { return };
         let pruning = jobs.add(JobSpec::Prune(line.pruning(prune, scored, mask, round)));
         let input = Input { job: pruning, output: Output::Mask };
-        let origin = line.survivors(before);
+        let origin = line.survivors(before, pruning);
         let train = jobs.add(line.train(input, &origin, round));
         anchors.push(Anchor::pruned(line, (input, round), &origin, (before, train)));
         rounds.push(RoundPlan {
@@ -189,7 +192,7 @@ fn own_rounds(
 /// The job whose output a training starts from; itself, where it draws its own weights.
 pub(super) fn origin_of(origin: &Origin, train: tombola_spec::Fingerprint) -> tombola_spec::Fingerprint {
     match origin {
-        Origin { start: Start::Rewind(segment) | Start::Continue(segment), head: None } => *segment,
+        Origin { start: Start::Rewind(job) | Start::Continue(job) | Start::Found(job), head: None } => *job,
         _ => train,
     }
 }

@@ -1,11 +1,11 @@
 //! What the rounds of one trial have in common: its training, cut where others may grow from it.
 
 use super::{file::Variant, jobs::Jobs, trunk::Trunk};
-use crate::plan::{After, PruneLine, RoundPlan, Scoring, TrialSettings, When};
+use crate::plan::{After, PruneLine, RoundPlan, Scoring, SearchLine, TrialSettings, When};
 use std::sync::Arc;
 use tombola_spec::{
     Fingerprint, Steps,
-    job::{Drawn, Input, JobSpec, Network, PruneJob, Scored, Start, Stream, TrainJob},
+    job::{Drawn, Input, JobSpec, Network, PruneJob, Scored, Search, Start, Stream, Ticket, TrainJob},
     settings::{Augment, Data, Model, Order, Prune, Recipe, Schedule, ScoreData, Train},
 };
 
@@ -42,6 +42,14 @@ pub(super) struct Origin {
 }
 
 impl Origin {
+    /// The same weights, for a training that begins at a step of its own.
+    pub(super) fn elsewhere(self) -> Self {
+        match self.start {
+            Start::Found(cut) => Self { start: Start::Rewind(cut), ..self },
+            _ => self,
+        }
+    }
+
     /// Weights whose output layer stays.
     pub(super) fn of(start: Start) -> Self {
         Self { start, head: None }
@@ -66,6 +74,8 @@ pub(super) struct Line {
     pub(super) rewind: Steps,
     after: After,
     restarts: bool,
+    /// The early-bird ticket, where one is searched for.
+    ticket: Option<Ticket>,
 }
 
 /// Training on another task.
@@ -100,6 +110,7 @@ impl Line {
             after,
             restarts: prune.is_some_and(|line| line.trunk == crate::plan::Trunk::Restart),
             course: Arc::new(course),
+            ticket: None,
         };
         line.pretrain(settings, jobs);
         line
@@ -111,7 +122,7 @@ impl Line {
         let to = its(before.steps.iterations(recipe.iterations_per_epoch()));
         let other_classes = recipe.data.classes() != self.network.classes;
         let (start, from) = (Start::Init(self.stream("", 0, 0)), Steps::ZERO);
-        let job = TrainJob { recipe, start, mask: None, order, from, to, keep_state: false, head: None };
+        let job = TrainJob { recipe, start, mask: None, order, from, to, keep_state: false, head: None, search: None };
         self.pretrained = Some(Pretrained { job: jobs.add(JobSpec::Train(job)), other_classes });
     }
 
@@ -129,6 +140,7 @@ impl Line {
                 to,
                 keep_state: point < trunk.longest,
                 head: origin.head,
+                search: None,
             }));
             self.dense.push(segment);
             let here = to == self.rewind;
@@ -139,6 +151,23 @@ impl Line {
             origin = Origin::of(if anew { Start::Rewind(segment) } else { Start::Continue(segment) });
             from = to;
         }
+    }
+
+    /// Adds the training that searches for an early-bird ticket: the dense one, up to where it is found.
+    pub(super) fn search(&mut self, prune: &PruneLine, rules: &[Prune], jobs: &mut Jobs) {
+        let Some(SearchLine { settled, whole }) = prune.search else { return };
+        let own = prune.step(1);
+        let Some(rule) = (0..).zip(rules).find_map(|(number, rule)| (*rule == own).then_some(number)) else {
+            return;
+        };
+        let ties = self.stream("", 0, 1);
+        let search = Search { rules: rules.to_vec(), settled, whole, ties };
+        let (order, origin) = (self.order(&self.course, "", 0, 0), self.initialization());
+        let job = match train(&self.course, None, &origin, order, Steps::ZERO) {
+            JobSpec::Train(job) => JobSpec::Train(TrainJob { search: Some(Arc::new(search)), ..job }),
+            other => other,
+        };
+        self.ticket = Some(Ticket { search: jobs.add(job), rule });
     }
 
     /// Whether stored segments are this dense training, and cut where this line rewinds to.
@@ -196,6 +225,7 @@ impl Line {
         match when {
             When::Trained => self.dense.last().copied().map(Scored::Trained),
             When::Rewind => self.trunk.map(Scored::Trained),
+            When::EarlyBird => self.ticket.map(Scored::Found),
             When::Init => Some(match &self.pretrained {
                 Some(before) => Scored::Trained(before.job),
                 None => Scored::Drawn(self.drawn()),
@@ -211,11 +241,10 @@ impl Line {
         mask: Option<Input>,
         round: u32,
     ) -> PruneJob {
-        let PruneLine { rule, rounds, score, .. } = prune;
-        let amount = rule.amount.after(round, *rounds);
+        let PruneLine { rule, score, .. } = prune;
         PruneJob {
             network: self.network.clone(),
-            rule: Prune { amount, ..rule.clone() },
+            rule: prune.step(round),
             weights,
             initial: rule.criterion.needs_initial().then(|| self.drawn()),
             data: score.as_ref().map(|score| Arc::new(self.score_data(score, round))),
@@ -242,14 +271,15 @@ impl Line {
     }
 
     /// The weights of the rewind point.
-    fn rewound(&self) -> Origin {
+    pub(super) fn rewound(&self) -> Origin {
         self.trunk.map_or_else(|| self.initialization(), |trunk| Origin::of(Start::Rewind(trunk)))
     }
 
-    /// What survivors of a prune step train on from; `before`: the end of the round before.
-    pub(super) fn survivors(&self, before: Option<Fingerprint>) -> Origin {
+    /// What survivors of the prune step `cut` train on from; `before`: the end of the round before.
+    pub(super) fn survivors(&self, before: Option<Fingerprint>, cut: Fingerprint) -> Origin {
         match (self.after, before) {
             (After::LrRewind | After::Finetune, Some(before)) => Origin::of(Start::Rewind(before)),
+            _ if self.ticket.is_some() => Origin::of(Start::Found(cut)),
             _ => self.rewound(),
         }
     }
@@ -307,7 +337,7 @@ pub(super) fn train(
     from: Steps,
 ) -> JobSpec {
     let (Origin { start, head }, recipe, to) = (origin.clone(), course.recipe.clone(), course.end);
-    JobSpec::Train(TrainJob { recipe, start, mask, order, from, to, keep_state: false, head })
+    JobSpec::Train(TrainJob { recipe, start, mask, order, from, to, keep_state: false, head, search: None })
 }
 
 /// The recipe of fine-tuning: the learning rate of the last iteration throughout.

@@ -3,12 +3,12 @@
 use super::{
     file::SweepFile,
     settings::{
-        AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, COUNTINGS, DTYPES, INITS, ORDERS, PARTIALS, SCOPES,
+        AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, COMPARED, COUNTINGS, DTYPES, INITS, ORDERS, PARTIALS, SCOPES,
         SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, part_name,
     },
     value::word_of,
 };
-use crate::plan::{Pretrain, PruneLine, Scoring, TrialSettings};
+use crate::plan::{Pretrain, PruneLine, Scoring, SearchLine, TrialSettings};
 use std::collections::HashSet;
 use tombola_spec::{
     Steps,
@@ -216,7 +216,7 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 }
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
-    let PruneLine { rule, rounds, rewind, when, score, after, trunk } = prune;
+    let PruneLine { rule, rounds, rewind, when, score, after, trunk, search } = prune;
     let Prune { criterion, scope, amount, rates, invert, counting, protect, unit } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
     add("prune.unit", word_of(UNITS, *unit).to_owned());
@@ -240,5 +240,11 @@ fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
         add("prune.score_data.balanced", balanced.to_string());
         add("prune.score_data.seed", seed.map_or("the trial's".to_owned(), |seed| seed.to_string()));
         add("prune.score_mode", word_of(SCORE_MODES, *mode).to_owned());
+    }
+    if let Some(SearchLine { settled, whole }) = search {
+        add("prune.search.window", settled.window.to_string());
+        add("prune.search.distance", settled.distance.to_string());
+        add("prune.search.compare", word_of(COMPARED, settled.compared).to_owned());
+        add("prune.search.until", if *whole { "end" } else { "found" }.to_owned());
     }
 }

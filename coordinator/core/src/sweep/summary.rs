@@ -123,6 +123,10 @@ fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
         JobSpec::Train(train) => train,
         // Of the smaller network: at most so much.
         JobSpec::Slim(slim) => return network.element_count() * format_bytes(slim.dtype),
+        JobSpec::Prune(_) if output == Output::Weights => {
+            // In the training's number format, which a prune step does not know.
+            return network.element_count() * format_bytes(Dtype::F32);
+        }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => return network.weight_count(),
         JobSpec::Connectivity(_) | JobSpec::Collapse(_) | JobSpec::MaskDistance(_) => return 0,
     };
@@ -133,6 +137,10 @@ fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
             network.parameter_count() * width(train) * buffers
         }
         Output::Mask => network.weight_count(),
+        Output::Tickets => {
+            let rules = train.search.as_ref().map_or(0, |search| search.rules.len() as u64);
+            network.element_count() * width(train) * rules
+        }
     }
 }
 

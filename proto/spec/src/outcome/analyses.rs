@@ -72,3 +72,23 @@ pub struct LayerPair {
     /// All weights.
     pub total: u64,
 }
+
+/// Where a search found a ticket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundTicket {
+    /// Epochs trained before.
+    pub epoch: u32,
+    /// Iterations trained before.
+    pub iteration: u64,
+    /// Every comparison made, later ones too where training went on.
+    pub pairs: Vec<EpochPair>,
+}
+
+/// How far the masks of two epochs are from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EpochPair {
+    /// Epochs trained before each was drawn, the earlier first.
+    pub epochs: [u32; 2],
+    /// The share of units in which they differ.
+    pub distance: f64,
+}

@@ -241,6 +241,11 @@ impl Criterion {
         self.needs_data() || matches!(self, Self::Synflow { .. })
     }
 
+    /// Whether it says something about trained weights without looking at anything else.
+    pub const fn ranks_trained(&self) -> bool {
+        matches!(self, Self::Magnitude | Self::BnScale | Self::L1Filter)
+    }
+
     /// Whether it looks at the weights training began with.
     pub const fn needs_initial(&self) -> bool {
         matches!(self, Self::Deconstructed { .. })

@@ -72,6 +72,7 @@ pub(crate) fn dense() -> TrainJob {
         to: Steps::its(500),
         keep_state: true,
         head: None,
+        search: None,
     }
 }
 

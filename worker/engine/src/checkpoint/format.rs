@@ -20,6 +20,8 @@ pub enum FileKind {
     Mask,
     /// A lane in the middle of a segment.
     Checkpoint,
+    /// Weights at which tickets were found.
+    Tickets,
 }
 
 impl FileKind {
@@ -31,6 +33,7 @@ impl FileKind {
             Self::State => "state",
             Self::Mask => "mask",
             Self::Checkpoint => "checkpoint",
+            Self::Tickets => "tickets",
         }
     }
 }

@@ -23,6 +23,7 @@ mod subject;
 mod synflow;
 
 pub use collapse::collapse;
+pub(crate) use distance::Packed;
 pub use distance::compare;
 pub use join::{join, run_join};
 pub use random_mask::random_mask;

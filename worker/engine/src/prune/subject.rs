@@ -7,13 +7,13 @@ use crate::{
     mask::Mask,
     nn::{Layout, Mode},
     plan::kind_of,
-    train::{outputs, values},
+    train::{outputs, search, values},
 };
 use std::path::Path;
 use tch::{Device, Tensor};
 use tombola_spec::{
     arch::Architecture,
-    job::{Drawn, PruneJob, Scored},
+    job::{Drawn, PruneJob, Scored, Ticket},
     settings::{Criterion, Dtype, ScoreMode},
 };
 
@@ -53,7 +53,11 @@ impl Subject {
                 file.expect_network(&architecture.name)?;
                 values::get(&file, layout.entries(), kind, None)?
             }
-            (Scored::Trained(job), None) => {
+            (Scored::Found(ticket), Some(path)) => {
+                let (_, file) = search::found(path, ticket, &architecture)?;
+                values::get(&file, layout.entries(), kind, None)?
+            }
+            (Scored::Trained(job) | Scored::Found(Ticket { search: job, .. }), None) => {
                 return Err(EngineError::Settings(format!("the weights of job {job} were not given")));
             }
         };
@@ -64,6 +68,18 @@ impl Subject {
             Some(ScoreMode::Eval) | None => Mode::Evaluate,
         };
         Ok(Self { values: values.f_to(device)?, initial, examples, mode, layout, architecture })
+    }
+
+    /// A network with these values, `[P]`, on their device.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub(crate) fn of_values(architecture: &Architecture, values: &Tensor) -> Result<Self> {
+        let (architecture, layout) = (architecture.clone(), Layout::of(architecture));
+        let (initial, examples, mode) = (None, None, Mode::Evaluate);
+        // Ranked as a prune step ranks what it reads.
+        let values = values.f_to_kind(kind_of(Dtype::F32))?;
+        Ok(Self { architecture, layout, values, initial, examples, mode })
     }
 
     /// A network with these values, one vector each in the order of `Architecture::tensors`.

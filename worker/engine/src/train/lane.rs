@@ -1,6 +1,9 @@
 //! One job being trained: where it is in its schedule, and which examples come next.
 
-use super::history::{Evaluation, History};
+use super::{
+    history::{Evaluation, History},
+    search::Searching,
+};
 use crate::{
     data::{batches, draw_views},
     optim::Rule,
@@ -24,8 +27,12 @@ pub(crate) struct Lane {
     pub(crate) drawn: Option<Tensor>,
     /// What lives of each weight tensor; empty = everything.
     pub(crate) living: Vec<LayerCount>,
+    /// First iteration of the segment.
+    pub(crate) begin: u64,
     /// Iterations done, from the start of the schedule.
     pub(crate) iteration: u64,
+    /// What is looked for on the way.
+    pub(crate) searching: Option<Searching>,
     /// Updates since the optimizer was fresh.
     pub(crate) updates: u64,
     /// Evaluations.
@@ -55,25 +62,29 @@ impl Lane {
         // A network that cannot be is told of when the lane is prepared.
         let network = spec.recipe.architecture().ok();
         let dropout = network.and_then(|network| Dropout::of(&network, spec.recipe.model.dropout));
-        let mut lane = Self {
+        Self {
             dropout,
             job,
             folder,
             train_rows,
             drawn: None,
             living: Vec::new(),
-            iteration: 0,
+            begin: spec.span()[0],
+            iteration: spec.span()[0],
+            searching: None,
             updates: 0,
             history: History::default(),
             seconds: 0.0,
-            saved: 0,
+            saved: spec.span()[0],
             ended: false,
             epoch: None,
             spec,
-        };
-        lane.iteration = lane.from();
-        lane.saved = lane.iteration;
-        lane
+        }
+    }
+
+    /// Begins where the weights it starts from were found.
+    pub(crate) fn begin_at(&mut self, iteration: u64) {
+        (self.begin, self.iteration, self.saved) = (iteration, iteration, iteration);
     }
 
     fn per_epoch(&self) -> u64 {
@@ -98,24 +109,32 @@ impl Lane {
         }
     }
 
-    /// First iteration of the segment.
-    pub(crate) fn from(&self) -> u64 {
-        self.spec.from.iterations(self.per_epoch())
-    }
-
-    /// End of the segment.
+    /// End of the segment; a search may end it before.
     pub(crate) fn to(&self) -> u64 {
-        self.spec.to.iterations(self.per_epoch())
+        self.spec.span()[1]
     }
 
     /// Whether the segment is trained to its end.
     pub(crate) fn complete(&self) -> bool {
-        self.iteration >= self.to()
+        self.iteration >= self.to() || self.searching.as_ref().is_some_and(Searching::done)
+    }
+
+    /// The epoch that begins now, if its masks are to be looked at.
+    pub(crate) fn to_look_at(&self) -> Option<u32> {
+        let searching = self.searching.as_ref().filter(|_| self.iteration < self.to())?;
+        let per_epoch = self.per_epoch().max(1);
+        let epoch = u32::try_from(self.iteration / per_epoch).ok()?;
+        (self.iteration.is_multiple_of(per_epoch) && searching.wants(epoch)).then_some(epoch)
     }
 
     /// Iterations until the next evaluation or the end.
     pub(crate) fn until_stop(&self) -> u64 {
         let end = self.to().saturating_sub(self.iteration);
+        let per_epoch = self.per_epoch().max(1);
+        let end = match self.searching {
+            Some(_) => end.min(per_epoch - self.iteration % per_epoch),
+            None => end,
+        };
         match self.eval_every() {
             0 => end,
             every => end.min(every - self.iteration % every),
@@ -133,7 +152,7 @@ impl Lane {
 
     /// Whether an evaluation belongs here that has not been made.
     pub(crate) fn due(&self) -> bool {
-        let here = self.iteration == self.from() || self.complete() || self.due_by_schedule();
+        let here = self.iteration == self.begin || self.complete() || self.due_by_schedule();
         here && self.history.points.last().is_none_or(|last| last.iteration < self.iteration)
     }
 
@@ -207,7 +226,7 @@ mod tests {
         let (start, from, to) = (Start::Init(stream()), Steps::ZERO, Steps::epochs(2));
         let recipe = Arc::new(recipe);
         let spec =
-            TrainJob { recipe, start, mask: None, order: stream(), from, to, keep_state: false, head: None };
+            TrainJob { recipe, start, mask: None, order: stream(), from, to, keep_state: false, head: None, search: None };
         Lane::new(JobId(1), spec, PathBuf::new(), Arc::new((2..13).collect()))
     }
 

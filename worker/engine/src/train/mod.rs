@@ -12,6 +12,7 @@ mod lane;
 mod library;
 pub(crate) mod outputs;
 mod prepare;
+pub(crate) mod search;
 mod segment;
 mod slim;
 mod stage;

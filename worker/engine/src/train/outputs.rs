@@ -65,6 +65,7 @@ pub(super) fn checkpoint(
     let mut file = TensorFile::new(FileKind::Checkpoint, &architecture.name);
     values::put(&mut file, layout.entries(), &snapshot.weights, None)?;
     put_state(&mut file, &layout, snapshot, rule)?;
+    lane.searching.as_ref().map_or(Ok(()), |searching| searching.put(&mut file))?;
     let history = lane.history.clone();
     let record = Record { iteration: lane.iteration, updates: lane.updates, history, seconds: lane.seconds };
     file.put_note(RECORD, &record)?;
@@ -116,17 +117,21 @@ fn output_file(
         }
         (Output::Weights, ..) => weights(FileKind::Weights, &snapshot.weights)?,
         (Output::State, ..) => state_file(lane, architecture, &layout, snapshot, rule)?,
+        (Output::Tickets, ..) => match &lane.searching {
+            Some(searching) => searching.tickets()?,
+            None => return Ok(None),
+        },
         (Output::Initial | Output::Mask, ..) => return Ok(None),
     }))
 }
 
 fn summary(lane: &Lane, architecture: &Architecture) -> TrainSummary {
-    let iterations = lane.to().saturating_sub(lane.from());
-    let flops = flops::executed(&JobSpec::Train(lane.spec.clone()), architecture);
+    let span = [lane.begin, lane.iteration];
+    let flops = flops::trained(&lane.spec.recipe, architecture, span);
     TrainSummary {
         last: lane.history.points.last().map(|last| last.measures.clone()).unwrap_or_default(),
         early_stop: lane.history.early_stop(),
-        iterations,
+        iterations: span[1].saturating_sub(span[0]),
         flops,
         theoretical_flops: flops::theoretical(flops, architecture, &lane.living),
         device_seconds: lane.seconds,

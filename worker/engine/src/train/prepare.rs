@@ -5,6 +5,7 @@ use super::{
     lane::Lane,
     log,
     outputs::{self, ORIGIN, Origin, RECORD, Record},
+    search::{FOUND_AT, Searching},
     values,
 };
 use crate::{
@@ -34,7 +35,6 @@ use tombola_spec::{
 /// # Errors
 /// When the settings cannot work, or an input is missing or unreadable.
 pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) -> Result<LaneStart> {
-    check(lane)?;
     let architecture = lane.spec.recipe.architecture()?;
     let inputs = Inputs {
         layout: Layout::of(&architecture),
@@ -44,6 +44,13 @@ pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) 
         job,
         provenance,
     };
+    if let Start::Found(cut) = lane.spec.start {
+        let file = inputs.file(cut, Output::Weights, FileKind::Weights)?;
+        lane.begin_at(file.needed_note(FOUND_AT)?);
+    }
+    check(lane)?;
+    let search = lane.spec.search.clone();
+    lane.searching = search.map(|search| Searching::new(search, inputs.architecture.clone()));
     let mask = lane.spec.mask.map(|input| inputs.mask(&input, lane)).transpose()?;
     // Of plain ones the stream is kept instead.
     if lane.spec.draws() && !matches!((&lane.spec.start, &lane.spec.head), (Start::Init(_), None)) {
@@ -69,9 +76,9 @@ fn check(lane: &Lane) -> Result<()> {
         let message = format!("a batch of {batch} cannot be drawn from {examples} training examples");
         return Err(EngineError::Settings(format!("{message}; hint: make `batch` smaller")));
     }
-    if lane.to() < lane.from() {
-        let (from, to) = (lane.spec.from, lane.spec.to);
-        return Err(EngineError::Settings(format!("the segment from {from} to {to} runs backwards")));
+    if lane.to() < lane.begin {
+        let (begin, to) = (lane.begin, lane.to());
+        return Err(EngineError::Settings(format!("the segment from iteration {begin} to {to} runs backwards")));
     }
     if lane.spec.head.is_some() && matches!(lane.spec.start, Start::Continue(_)) {
         let message = "a new output layer knows nothing of the optimizer's memory: it cannot be gone on with";
@@ -106,7 +113,7 @@ impl Inputs<'_> {
 
     fn start(&self, lane: &mut Lane, mask: Option<&Mask>) -> Result<Snapshot> {
         match lane.spec.start {
-            Start::Init(_) | Start::Rewind(_) | Start::Redraw(_) => self.fresh(match &lane.drawn {
+            Start::Init(_) | Start::Rewind(_) | Start::Redraw(_) | Start::Found(_) => self.fresh(match &lane.drawn {
                 Some(drawn) => drawn.f_detach_copy()?,
                 None => self.first(lane, mask)?,
             }),
@@ -126,10 +133,15 @@ impl Inputs<'_> {
         let new = head.as_ref().map_or_else(Vec::new, |_| self.architecture.head());
         let weights = match start {
             Start::Init(stream) => self.drawn(&recipe.model, stream)?,
-            Start::Rewind(job) | Start::Continue(job) => self.weights(*job, &new)?,
+            Start::Rewind(job) | Start::Continue(job) | Start::Found(job) => self.weights(*job, &new)?,
             Start::Redraw(draw) => {
                 let after = match &draw.after {
                     Scored::Trained(job) => self.weights(*job, &new)?,
+                    // Its weights are an output of the step that cuts it.
+                    Scored::Found(_) => {
+                        let message = "a ticket is drawn after only once it is cut".to_owned();
+                        return Err(EngineError::Settings(message));
+                    }
                     Scored::Drawn(drawn) => self.drawn(&drawn.model, &drawn.init)?,
                 };
                 let after = values::tensors(&after, self.layout.entries())?;
@@ -194,6 +206,9 @@ impl Inputs<'_> {
         let state = outputs::get_state(&file, &self.layout, self.kind, &self.rule)?;
         (lane.iteration, lane.updates) = (record.iteration, record.updates);
         (lane.history, lane.seconds) = (record.history, record.seconds);
+        if let Some(searching) = &mut lane.searching {
+            searching.resume(&file, self.kind)?;
+        }
         Ok(Snapshot { weights, state })
     }
 }

@@ -39,6 +39,7 @@ impl Segment<'_> {
         loop {
             let lap = Instant::now();
             self.end_cancelled();
+            self.search()?;
             self.evaluate()?;
             self.spend(lap);
             self.finish_complete()?;
@@ -86,6 +87,19 @@ impl Segment<'_> {
         for lane in self.lanes.iter_mut().filter(|lane| !lane.ended) {
             lane.ended = self.link.cancelled(lane.job);
         }
+    }
+
+    /// Looks for tickets, where an epoch begins.
+    fn search(&mut self) -> Result<()> {
+        for (index, lane) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.ended) {
+            let (Some(epoch), iteration) = (lane.to_look_at(), lane.iteration) else { continue };
+            let Some(searching) = &mut lane.searching else { continue };
+            let weights = self.pack.snapshot(index)?.weights;
+            if let Err(error) = searching.look(&weights, epoch, iteration) {
+                fail(lane, &error, self.link);
+            }
+        }
+        Ok(())
     }
 
     fn evaluate(&mut self) -> Result<()> {

@@ -9,6 +9,7 @@ use super::{
     library::Library,
     outputs,
     prepare::prepare,
+    search,
     slim::Measured,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     prune::{Subject, prune, run_join, run_random_mask},
     simd,
 };
-use std::{path::PathBuf, thread, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, thread, time::Instant};
 use tombola_spec::{
     Digest, flops,
     job::{Input, JobSpec, Output, PruneJob, Scored, TrainJob},
@@ -178,12 +179,24 @@ impl Engine {
         let file = outputs::output_path(&stage.folder, job.job, Output::Mask);
         let architecture = network.architecture()?;
         let saved = mask.save(&architecture, &file)?;
+        let mut outputs: BTreeMap<_, _> =
+            [(Output::Mask, OutputFile { file, digest: saved.digest, bytes: saved.bytes })].into();
+        let found = match &job.spec {
+            JobSpec::Prune(PruneJob { weights: Scored::Found(ticket), .. }) => {
+                let tickets = input(job, Input { job: ticket.search, output: Output::Tickets })?;
+                let (found, weights) = search::found(tickets, ticket, &architecture)?;
+                let file = outputs::output_path(&stage.folder, job.job, Output::Weights);
+                outputs.insert(Output::Weights, outputs::save(&weights, &file)?);
+                Some(found)
+            }
+            _ => None,
+        };
         let (flops, device_seconds) =
             (flops::executed(&job.spec, &architecture), begun.elapsed().as_secs_f64());
         Ok(Some(Event::Finished {
             job: job.job,
-            outputs: [(Output::Mask, OutputFile { file, digest: saved.digest, bytes: saved.bytes })].into(),
-            summary: Summary::Mask(MaskSummary { flops, device_seconds, ..mask.counts() }),
+            outputs,
+            summary: Summary::Mask(MaskSummary { flops, device_seconds, found, ..mask.counts() }),
             provenance: self.provenance(plan, 1, data),
         }))
     }
@@ -195,10 +208,7 @@ impl Engine {
         spec: &PruneJob,
         link: &dyn Link,
     ) -> Result<(Option<Mask>, Option<Digest>)> {
-        let weights = match spec.weights {
-            Scored::Trained(trained) => Some(input(job, Input { job: trained, output: Output::Weights })?),
-            Scored::Drawn(_) => None,
-        };
+        let weights = spec.weights.input().map(|weights| input(job, weights)).transpose()?;
         let looked_at = spec.data.as_ref().map(|score| self.library.score_examples(score)).transpose()?;
         let (examples, digest) = looked_at.unzip();
         let subject = Subject::load(spec, weights, examples, self.device.torch)?;

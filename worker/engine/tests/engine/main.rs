@@ -9,6 +9,7 @@ mod child;
 mod connectivity;
 mod criteria;
 mod data;
+mod early_bird;
 mod fused;
 mod nets;
 mod prune;

@@ -39,7 +39,7 @@ impl Anchor {
             course: line.course.clone(),
             round: 0,
             mask: None,
-            origin: line.survivors(None),
+            origin: line.rewound(),
             from: line.rewind,
             before: None,
             trained: *line.dense.last().unwrap_or(&line.dense[0]),
@@ -81,7 +81,7 @@ impl Site<'_> {
     /// The weights that the anchor trained from, to be drawn after.
     pub(super) fn values(&self) -> Scored {
         match &self.anchor.origin.start {
-            Start::Rewind(job) | Start::Continue(job) => Scored::Trained(*job),
+            Start::Rewind(job) | Start::Continue(job) | Start::Found(job) => Scored::Trained(*job),
             Start::Init(init) => {
                 Scored::Drawn(Drawn { model: undropped(&self.course.recipe.model), init: init.clone() })
             }

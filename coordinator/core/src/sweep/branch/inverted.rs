@@ -43,6 +43,10 @@ impl Grow for Inverted {
         Vec::new()
     }
 
+    fn keeps_origin(&self) -> bool {
+        true
+    }
+
     fn keeps_mask(&self) -> bool {
         false
     }

@@ -61,6 +61,10 @@ impl Grow for Joined {
         true
     }
 
+    fn keeps_origin(&self) -> bool {
+        self.weights == Weights::Rewind
+    }
+
     fn keeps_mask(&self) -> bool {
         false
     }

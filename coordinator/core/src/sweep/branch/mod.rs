@@ -30,7 +30,7 @@ use super::{
     section::Section,
     tree::Tree,
 };
-use crate::plan::{RoundPlan, TrialSettings};
+use crate::plan::{RoundPlan, TrialSettings, When};
 use std::{collections::HashMap, fmt::Debug, sync::Arc};
 use tombola_spec::{Fingerprint, Steps};
 
@@ -84,6 +84,9 @@ pub(super) trait Grow: Debug + Send + Sync {
     fn label(&self) -> Option<&'static str> {
         None
     }
+
+    /// Whether it trains from the very weights that its anchor did.
+    fn keeps_origin(&self) -> bool;
 
     /// Whether it trains from weights that are 0 outside of a mask.
     fn starts_masked(&self) -> bool {
@@ -200,7 +203,12 @@ impl Branch {
 
     /// Whether its training starts when it is over.
     fn late(&self, trial: &Variant) -> Option<Fault> {
-        let (settings, rewind) = (self.settings_in(trial), trial.settings.prune.as_ref()?.rewind);
+        let (settings, prune) = (self.settings_in(trial), trial.settings.prune.as_ref()?);
+        let rewind = prune.rewind;
+        if self.from == From::Rewind && prune.when == When::EarlyBird && !self.grow.keeps_origin() {
+            let what = "where the ticket is found is known to its own weights alone".to_owned();
+            return Some(("start", what, "leave it out, or write a number of steps".to_owned()));
+        }
         let by =
             |settings: &TrialSettings, steps: Steps| steps.iterations(settings.recipe.iterations_per_epoch());
         let (start, what) = match self.from {
@@ -251,7 +259,10 @@ pub(super) fn grow_all(
                 None => own.get(round as usize),
                 Some(of) => grown.get(&(of.as_str(), copy / branch.each, round)),
             };
-            let Some(anchor) = parent.cloned() else { continue };
+            let Some(mut anchor) = parent.cloned() else { continue };
+            if branch.grow.start() != From::Rewind {
+                anchor.origin = anchor.origin.elsewhere();
+            }
             let course = Arc::new(course(line, trial, branch, &anchor));
             let start = match branch.grow.start() {
                 From::Zero => Steps::ZERO,

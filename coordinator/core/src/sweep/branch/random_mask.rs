@@ -69,6 +69,10 @@ impl Grow for RandomMask {
         ]
     }
 
+    fn keeps_origin(&self) -> bool {
+        self.weights == Weights::Rewind
+    }
+
     fn keeps_mask(&self) -> bool {
         false
     }

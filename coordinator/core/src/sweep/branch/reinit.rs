@@ -86,6 +86,10 @@ impl Grow for Reinit {
         (!plain).then_some("redraw")
     }
 
+    fn keeps_origin(&self) -> bool {
+        false
+    }
+
     fn keeps_mask(&self) -> bool {
         true
     }

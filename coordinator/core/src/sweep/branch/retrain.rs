@@ -59,6 +59,10 @@ impl Grow for Retrain {
         self.weights != Weights::Before
     }
 
+    fn keeps_origin(&self) -> bool {
+        self.weights == Weights::Rewind
+    }
+
     fn keeps_mask(&self) -> bool {
         true
     }

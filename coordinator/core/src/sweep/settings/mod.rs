@@ -23,7 +23,7 @@ pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
     prune::{
-        AFTERS, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, examples, last,
+        AFTERS, COMPARED, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, examples, last,
         read_criteria,
     },
     train::{DTYPES, ORDERS, PARTIALS, part_name},

@@ -214,6 +214,7 @@ pub(crate) fn job(number: u64, recipe: Recipe, to: u32) -> StageJob {
         to: Steps::its(to),
         keep_state: true,
         head: None,
+        search: None,
     };
     let spec = JobSpec::Train(spec);
     StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs: BTreeMap::new(), resume: None }
@@ -401,6 +402,7 @@ impl Outcomes {
             Output::Weights => FileKind::Weights,
             Output::State => FileKind::State,
             Output::Mask => FileKind::Mask,
+            Output::Tickets => FileKind::Tickets,
         };
         tensors(&self.outputs(number)[&output].file, kind)
     }

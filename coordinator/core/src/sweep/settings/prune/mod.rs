@@ -1,9 +1,11 @@
-//! `prune = { when, unit, criterion, scope, rate, density, rates, rounds, rewind, … }`; a file without it trains densely once
+//! `prune = { when, unit, criterion, scope, rate, density, rates, rounds, rewind, search, … }`; a file without it trains densely once
 //! per trial.
 
 mod convention;
 mod criterion;
+mod search;
 
+pub(in crate::sweep) use search::COMPARED;
 pub(in crate::sweep) use criterion::{describe as describe_criterion, read_list as read_criteria};
 
 use crate::{
@@ -27,7 +29,7 @@ use tombola_spec::{
 pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
     &[("per_layer", Scope::PerLayer), ("global", Scope::Global)];
 pub(in crate::sweep) const WHENS: &[(&str, When)] =
-    &[("trained", When::Trained), ("init", When::Init), ("rewind", When::Rewind)];
+    &[("trained", When::Trained), ("init", When::Init), ("rewind", When::Rewind), ("early_bird", When::EarlyBird)];
 
 pub(in crate::sweep) const AFTERS: &[(&str, After)] =
     &[("rewind", After::Rewind), ("lr_rewind", After::LrRewind), ("finetune", After::Finetune)];
@@ -65,6 +67,7 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let after = after(&mut table, when);
     let trunk = trunk(&mut table, rewind);
     let score = scoring(&mut table, criterion);
+    let search = search::read(&mut table, when, criterion);
     if !unit.is_none_or(|unit| suits(&mut table, unit, criterion)) {
         return None;
     }
@@ -86,7 +89,7 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     // Density 1 is the dense network: the trial shares it with every other, and nothing is pruned.
     let rounds = if matches!(rule.amount, Amount::Density(1.0)) { 0 } else { rounds };
     let (rewind, when, score, after, trunk) = (rewind?, when?, score?, after?, trunk?);
-    Some(PruneLine { rule, rounds, rewind, when, score, after, trunk })
+    Some(PruneLine { rule, rounds, rewind, when, score, after, trunk, search: search? })
 }
 
 /// Settings that are right one by one and contradict each other: which, why, what to do.
@@ -106,7 +109,8 @@ fn contradiction(rule: &Prune, when: When) -> Option<(&'static str, String, &'st
     if rule.criterion == Criterion::Random && rule.invert {
         return Some(("invert", "`random` has no order to turn round".to_owned(), "leave it out"));
     }
-    (rule.criterion.needs_initial() && when != When::Trained).then(|| {
+    let drawn_before = matches!(when, When::Init | When::Rewind | When::EarlyBird);
+    (rule.criterion.needs_initial() && drawn_before).then(|| {
         let (name, word) = (rule.criterion.name(), word_of(WHENS, when));
         let what = format!(
             "`{name}` compares trained with initial weights; nothing is trained at `when = \"{word}\"`"
@@ -180,6 +184,11 @@ fn rewind(table: &mut Section<'_, '_>, when: Option<When>, length: Option<(Steps
     match when? {
         When::Init if !rewind.is_zero() => {
             let what = "nothing is rewound: the mask is cut at initialization and training starts there";
+            table.complain("rewind", what, "leave it out, or write `when = \"rewind\"`");
+            None
+        }
+        When::EarlyBird if !rewind.is_zero() => {
+            let what = "the ticket is trained from where the search finds it";
             table.complain("rewind", what, "leave it out, or write `when = \"rewind\"`");
             None
         }
