@@ -60,7 +60,9 @@ fn settings() -> BTreeMap<String, Option<String>> {
     let pruned = criteria.map(|name| least(mnist, "sgd", &format!("density = 0.1, criterion = \"{name}\"")));
     let noisy = "set = \"mnist\", label_noise = 0.1";
     // What the first file writes is a default of the others.
+    let early = least(mnist, "sgd", "rate = 0.2, when = \"early_bird\"").replace("1000it", "9000it");
     let files = [
+        early,
         least(noisy, "rmsprop", rounds),
         least(noisy, "sgd\", schedule = \"cosine", rounds),
         least(mnist, "sgd", rounds),

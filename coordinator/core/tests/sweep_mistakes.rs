@@ -483,8 +483,40 @@ const SEARCHES: &[Case] = &[
     analysis!("masks of the dense round", "mask_distance = { rounds = [0, 1, 2] }"),
     analysis!("a single mask", "mask_distance = { rounds = [3] }"),
     analysis!("lines with one mask", r#"mask_distance = { between = "lines", of = ["ticket", "reinit"] }"#),
+    analysis!("channels of masks of weights", r#"mask_distance = { unit = "channel" }"#),
     analysis!("masks between nothing", r#"mask_distance = { between = "seeds" }"#),
     ("more masks than are compared at once", "rounds = 20", "rounds = 70\n\n[analysis]\nmask_distance = {}"),
+];
+
+/// The file above with early-bird tickets: a network with batch normalization, its channels pruned once.
+const EARLY: &str = r#"name = "early"
+seeds = 1
+model = { name = "cifar_vgg_11" }
+data = { set = "cifar10" }
+train = { steps = "10ep", batch = 100, optimizer = "sgd", lr = 0.1, bn_l1 = 1e-4 }
+prune = { when = "early_bird", unit = "channel", criterion = "bn_scale", scope = "global", rate = 0.3 }
+"#;
+
+const EARLY_BIRDS: &[Case] = &[
+    ("a rewind point of what is found", "rate = 0.3", "rate = 0.3, rewind = \"2ep\""),
+    ("rounds of what is found once", "rate = 0.3", "rate = 0.3, rounds = 3"),
+    ("a search of what is not searched for", r#""early_bird""#, r#""rewind", rewind = "2ep", search = {}"#),
+    ("a window of one mask", "rate = 0.3", "rate = 0.3, search = { window = 1 }"),
+    ("a distance of everything", "rate = 0.3", "rate = 0.3, search = { distance = 1 }"),
+    ("an unknown comparison", "rate = 0.3", r#"rate = 0.3, search = { compare = "newst", until = "foun" }"#),
+    ("lots are never alike", r#""bn_scale""#, r#""random""#),
+    ("more masks than training has epochs", "\"10ep\"", "\"5ep\""),
+    ("survivors of nothing", "rate = 0.3", r#"rate = 0.3, after = "finetune""#),
+    (
+        "a control that starts where nobody knows",
+        "rate = 0.3 }",
+        "rate = 0.3 }\nbranch.reinit = { start = \"rewind\" }\nbranch.on = { kind = \"retrain\", weights = \"same\", start = \"rewind\" }",
+    ),
+    (
+        "one trial among trials",
+        "rate = 0.3 }",
+        "rate = 0.3 }\nanalysis.mask_distance = { between = \"trials\" }",
+    ),
 ];
 
 #[track_caller]
@@ -495,22 +527,27 @@ fn messages(text: &str) -> String {
     }
 }
 
-fn spoilt((what, line, instead): &Case) -> String {
-    assert_eq!(GOOD.matches(line).count(), 1, "{what}: `{line}` must stand in the file once");
-    GOOD.replacen(line, instead, 1)
+fn spoilt(good: &str, (what, line, instead): &Case) -> String {
+    assert_eq!(good.matches(line).count(), 1, "{what}: `{line}` must stand in the file once");
+    good.replacen(line, instead, 1)
 }
 
 fn told(cases: &[Case]) -> String {
+    told_of(GOOD, cases)
+}
+
+fn told_of(good: &str, cases: &[Case]) -> String {
     let mut all = String::new();
     for case in cases {
-        all += &format!("## {}\n{}\n\n", case.0, messages(&spoilt(case)));
+        all += &format!("## {}\n{}\n\n", case.0, messages(&spoilt(good, case)));
     }
     all
 }
 
 #[test]
-fn the_file_that_is_spoilt_below_is_good() {
+fn the_files_that_are_spoilt_below_are_good() {
     sweep::load(GOOD).unwrap();
+    sweep::load(EARLY).unwrap();
 }
 
 #[test]
@@ -546,6 +583,11 @@ fn mistakes_in_analyses() {
 #[test]
 fn mistakes_in_searches() {
     insta::assert_snapshot!(told(SEARCHES));
+}
+
+#[test]
+fn mistakes_in_early_birds() {
+    insta::assert_snapshot!(told_of(EARLY, EARLY_BIRDS));
 }
 
 #[test]

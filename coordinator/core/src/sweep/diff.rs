@@ -5,7 +5,7 @@ use crate::plan::{Plan, RoundPlan, TrialPlan, TrialSettings};
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
     Fingerprint,
-    job::{JobSpec, Start},
+    job::{JobSpec, PruneJob, Scored, Start},
     settings::Amount,
 };
 
@@ -107,11 +107,28 @@ impl<'a> Side<'a> {
         for (name, rounds) in branches {
             settings.insert(format!("branch.{name}"), self.branch(trial, &rounds));
         }
+        if let Some(searched) = self.searched(trial) {
+            settings.insert("prune.search".to_owned(), searched);
+        }
         for plan in &trial.analyses {
             let name = format!("analysis.{}", plan.analysis);
             settings.entry(name).or_insert_with(|| self.analysis(&trial.key, &plan.analysis));
         }
         settings
+    }
+
+    /// What the search of a trial looks for: what other trials search for is found by the same training.
+    fn searched(&self, trial: &TrialPlan) -> Option<String> {
+        let cut = trial.rounds.iter().find_map(|round| round.mask)?;
+        let JobSpec::Prune(PruneJob { weights: Scored::Found(ticket), .. }) = self.jobs.get(&cut)? else {
+            return None;
+        };
+        let search = self.jobs.get(&ticket.search)?.training()?.search.as_ref()?;
+        let amounts = search.rules.iter().map(|rule| match rule.amount {
+            Amount::Rate(rate) => format!("rate {rate}"),
+            Amount::Density(density) => format!("density {density}"),
+        });
+        Some(format!("by one training for {}", amounts.collect::<Vec<_>>().join(", ")))
     }
 
     /// The jobs of an analysis by their places.
@@ -149,8 +166,12 @@ impl<'a> Side<'a> {
             format!(", {} alphas on {}, statistics: {}", job.alphas, on.join(", "), bn.join(", "))
         });
         let lines: Vec<&str> = lines.into_iter().collect();
-        if jobs.values().any(|job| matches!(self.jobs.get(job), Some(JobSpec::MaskDistance(_)))) {
-            return format!("masks of {}, rounds {}", lines.join(", "), joined(&rounds));
+        let masks = jobs.values().filter_map(|job| match self.jobs.get(job) {
+            Some(JobSpec::MaskDistance(job)) => Some(job.masks.len()),
+            _ => None,
+        });
+        if let Some(most) = masks.max() {
+            return format!("{most} masks of {}, rounds {}", lines.join(", "), joined(&rounds));
         }
         let slim = jobs.values().find_map(|job| match self.jobs.get(job) {
             Some(JobSpec::Slim(job)) => Some(job),

@@ -48,6 +48,10 @@ pub fn expand_onto(file: &SweepFile, stored: &Dense) -> Result<Plan, Diagnostics
         let grown = lines.iter().map(|own| trial(own, &lines, variant, file, &mut jobs));
         trials.extend(grown.collect::<Vec<_>>());
     }
+    for analysis in &file.analyses {
+        let rows = analysis.compare.across(&analysis.name, &trials, &mut jobs);
+        rows.into_iter().for_each(|(trial, row)| trials[trial].analyses.push(row));
+    }
     let jobs = jobs.finish(&trials);
     Ok(Plan { name: file.name.clone(), trials, jobs })
 }

@@ -90,7 +90,9 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         lasts.insert(0);
     }
     let names = branch::names(written_branches);
-    let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names };
+    let noise = seeds.as_ref().map_or(0, Vec::len) as u64 * u64::from(repeat.unwrap_or(1));
+    let trials = noise * axes.len() as u64;
+    let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names, trials };
     let analyses = analysis::read(written_analyses, &given, notes);
     for variant in variants.iter().flatten() {
         branches.iter().for_each(|branch| branch.check(variant, notes));

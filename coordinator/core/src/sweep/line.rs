@@ -122,7 +122,17 @@ impl Line {
         let to = its(before.steps.iterations(recipe.iterations_per_epoch()));
         let other_classes = recipe.data.classes() != self.network.classes;
         let (start, from) = (Start::Init(self.stream("", 0, 0)), Steps::ZERO);
-        let job = TrainJob { recipe, start, mask: None, order, from, to, keep_state: false, head: None, search: None };
+        let job = TrainJob {
+            recipe,
+            start,
+            mask: None,
+            order,
+            from,
+            to,
+            keep_state: false,
+            head: None,
+            search: None,
+        };
         self.pretrained = Some(Pretrained { job: jobs.add(JobSpec::Train(job)), other_classes });
     }
 

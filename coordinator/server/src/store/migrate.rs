@@ -37,6 +37,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(6, "0006_courses.sql"),
     migration!(7, "0007_slim.sql"),
     migration!(8, "0008_searches.sql"),
+    migration!(9, "0009_early_bird.sql"),
 ];
 
 /// Where the version is kept.

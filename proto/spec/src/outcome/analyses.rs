@@ -56,20 +56,20 @@ pub struct MaskDistanceSummary {
 pub struct MaskPair {
     /// Their numbers in the job.
     pub masks: [u32; 2],
-    /// Each weight tensor, in the order of the architecture.
+    /// Each weight tensor, or each layer that has channels, in the order of the architecture.
     pub layers: Vec<LayerPair>,
 }
 
-/// One weight tensor in two masks.
+/// One weight tensor, or the channels of one layer, in two masks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerPair {
-    /// Parameter name.
+    /// Its name.
     pub name: String,
-    /// Weights that live in the first and in the second mask.
+    /// Weights, or channels, that live in the first and in the second mask.
     pub living: [u64; 2],
     /// Those that live in both.
     pub both: u64,
-    /// All weights.
+    /// All of them.
     pub total: u64,
 }
 

@@ -4,9 +4,9 @@ use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
     job::{
-        BatchStatistics, CollapseJob, ConnectivityJob, Drawn, Input, JobSpec, Join, JoinJob, MaskDistanceJob,
-        Network, Output, Preserve, PruneJob, RandomMaskJob, Redraw, Scored, SlimJob, Start, Stream, TrainJob,
-        Values,
+        BatchStatistics, CollapseJob, Compared, ConnectivityJob, Drawn, Input, JobSpec, Join, JoinJob,
+        MaskDistanceJob, Network, Output, Preserve, PruneJob, RandomMaskJob, Redraw, Scored, Search, Settled,
+        SlimJob, Start, Stream, Ticket, TrainJob, Values,
     },
     outcome::Split,
     settings::{
@@ -241,7 +241,7 @@ pub(crate) fn collapse() -> CollapseJob {
 /// Of three rounds.
 pub(crate) fn mask_distance() -> MaskDistanceJob {
     let masks = [5, 6, 7].map(|n| Input { job: parent(n), output: Output::Mask });
-    MaskDistanceJob { network: prune().network, masks: masks.into() }
+    MaskDistanceJob { network: prune().network, masks: masks.into(), unit: Unit::Weight }
 }
 
 /// Half of the channels of a network with batch normalization.
@@ -255,6 +255,25 @@ pub(crate) fn channels() -> PruneJob {
 pub(crate) fn slim() -> SlimJob {
     let (weights, mask) = (parent(2), Some(mask()));
     SlimJob { network: channels().network, weights, mask, dtype: Dtype::F32, batch: 100, passes: 20 }
+}
+
+/// The dense training, searching for two early-bird tickets.
+pub(crate) fn searching() -> TrainJob {
+    let rule = |rate| Prune { amount: Amount::Rate(rate), ..channels().rule };
+    let settled = Settled { window: 5, distance: 0.1, compared: Compared::Newest };
+    let ties = stream(1);
+    let search = Search { rules: vec![rule(0.3), rule(0.5)], settled, whole: false, ties };
+    TrainJob { search: Some(search.into()), keep_state: false, ..dense() }
+}
+
+/// The second of them, cut.
+pub(crate) fn found() -> PruneJob {
+    PruneJob { weights: Scored::Found(Ticket { search: parent(8), rule: 1 }), ..channels() }
+}
+
+/// And trained on from where it was found.
+pub(crate) fn late() -> TrainJob {
+    TrainJob { start: Start::Found(parent(9)), from: Steps::ZERO, ..rewound() }
 }
 
 /// All of them, by name.
@@ -282,5 +301,8 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("mask_distance", JobSpec::MaskDistance(mask_distance())),
         ("channels", JobSpec::Prune(channels())),
         ("slim", JobSpec::Slim(slim())),
+        ("searching", JobSpec::Train(searching())),
+        ("found", JobSpec::Prune(found())),
+        ("late", JobSpec::Train(late())),
     ]
 }

@@ -302,6 +302,9 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("mask_distance", vec![]),
             ("channels", vec![Output::Mask]),
             ("slim", vec![Output::Weights]),
+            ("searching", vec![Output::Initial, Output::Weights, Output::Tickets]),
+            ("found", vec![Output::Weights, Output::Mask]),
+            ("late", vec![Output::Weights]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -331,12 +334,18 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Mask; 3],
             vec![Output::Weights],
             vec![Output::Weights, Output::Mask],
+            vec![],
+            vec![Output::Tickets],
+            vec![Output::Weights, Output::Mask],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
     assert_eq!(
         iterations,
-        [500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0, 0, 0]
+        [
+            500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0, 0, 0,
+            500, 0, 50_000
+        ]
     );
     assert!(matches!(examples::dense().start, Start::Init(_)));
 }

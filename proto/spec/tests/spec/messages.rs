@@ -9,9 +9,9 @@ use tombola_spec::{
     data::DataShape,
     job::{BatchStatistics, Input, JobSpec, Output, Redraw, Scored, Start, Stream, Values},
     outcome::{
-        Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, Failure,
-        FailureClass, LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome,
-        Provenance, Series, Size, SlimSummary, Split, Summary, TrainSummary,
+        Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, EpochPair,
+        Failure, FailureClass, FoundTicket, LayerCount, LayerPair, MaskDistanceSummary, MaskPair,
+        MaskSummary, Measure, Outcome, Provenance, Series, Size, SlimSummary, Split, Summary, TrainSummary,
     },
     settings::{Amount, Augment, Data, Frozen, Half, Noise, Optimizer, Partial, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
@@ -52,6 +52,7 @@ fn start() -> impl Strategy<Value = Start> {
         stream().prop_map(Start::Init),
         digest().prop_map(|job| Start::Continue(Fingerprint(job))),
         digest().prop_map(|job| Start::Rewind(Fingerprint(job))),
+        digest().prop_map(|job| Start::Found(Fingerprint(job))),
         (stream(), values(), any::<bool>()).prop_map(|(stream, values, keep_signs)| {
             let after = Scored::Trained(examples::parent(1));
             Start::Redraw(Box::new(Redraw { after, values, keep_signs, stream }))
@@ -146,7 +147,7 @@ fn job() -> impl Strategy<Value = JobSpec> {
     let distance = vec(input(), 0..4).prop_map(|masks| {
         JobSpec::MaskDistance(tombola_spec::job::MaskDistanceJob { masks, ..examples::mask_distance() })
     });
-    let others = select(vec![JobSpec::Prune(examples::channels()), JobSpec::Slim(examples::slim())]);
+    let others = select(examples::jobs().into_iter().map(|(_, job)| job).collect::<Vec<_>>());
     prop_oneof![train(), prune, random_mask, connectivity, collapse, distance, others]
 }
 
@@ -173,8 +174,12 @@ fn summary() -> impl Strategy<Value = Summary> {
     );
     let layer = (".{0,12}", any::<u64>(), any::<u64>(), any::<bool>())
         .prop_map(|(name, living, total, prunable)| LayerCount { name, living, total, prunable });
-    let mask = vec(layer, 0..4)
-        .prop_map(|layers| Summary::Mask(MaskSummary { layers, flops: 7, device_seconds: 0.5 }));
+    let pair = (any::<[u32; 2]>(), finite()).prop_map(|(epochs, distance)| EpochPair { epochs, distance });
+    let found = (any::<u32>(), any::<u64>(), vec(pair, 0..3))
+        .prop_map(|(epoch, iteration, pairs)| FoundTicket { epoch, iteration, pairs });
+    let mask = (vec(layer, 0..4), prop::option::of(found)).prop_map(|(layers, found)| {
+        Summary::Mask(MaskSummary { layers, flops: 7, device_seconds: 0.5, found })
+    });
     let point = (float(), float(), select(vec![Split::Train, Split::Validation, Split::Test])).prop_map(
         |(loss, part, split)| {
             let alpha = if part.is_finite() { part } else { 0.0 };

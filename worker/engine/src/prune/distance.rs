@@ -8,6 +8,16 @@ use tombola_spec::{
     settings::Unit,
 };
 
+/// Masks of channels as which of these live; others as they are.
+pub fn in_units(architecture: &Architecture, masks: Vec<Mask>, unit: Unit) -> Vec<Mask> {
+    let units = architecture.units();
+    let one = |mask: Mask| match unit {
+        Unit::Weight => mask,
+        Unit::Channel => channels::living(&units, &mask),
+    };
+    masks.into_iter().map(one).collect()
+}
+
 /// Two masks of one network, layer by layer; `numbers` are theirs.
 pub fn compare(masks: &[Mask], numbers: [u32; 2]) -> Option<MaskPair> {
     let [first, second] = numbers.map(|number| masks.get(number as usize));
@@ -30,9 +40,9 @@ pub(crate) struct Packed {
 impl Packed {
     /// Which units live in a mask.
     pub(crate) fn of(architecture: &Architecture, mask: &Mask, unit: Unit) -> Self {
-        let channels = (unit == Unit::Channel).then(|| channels::living(&architecture.units(), mask));
-        let layers = &channels.as_ref().unwrap_or(mask).layers;
-        let bits: Vec<u8> = layers.iter().flat_map(|layer| &layer.bits).copied().collect();
+        let masks = in_units(architecture, vec![mask.clone()], unit);
+        let layers = masks.iter().flat_map(|mask| &mask.layers);
+        let bits: Vec<u8> = layers.flat_map(|layer| &layer.bits).copied().collect();
         let word = |bits: &[u8]| bits.iter().rev().fold(0, |word, &bit| word << 1 | u64::from(bit));
         Self { words: bits.chunks(64).map(word).collect(), units: bits.len() as u64 }
     }

@@ -24,7 +24,7 @@ mod synflow;
 
 pub use collapse::collapse;
 pub(crate) use distance::Packed;
-pub use distance::compare;
+pub use distance::{compare, in_units};
 pub use join::{join, run_join};
 pub use random_mask::random_mask;
 pub(crate) use score_data::draw;

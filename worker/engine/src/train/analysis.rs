@@ -51,6 +51,7 @@ impl Engine {
         let architecture = spec.network.architecture()?;
         let load = |mask| Mask::load(&architecture, input(job, mask)?);
         let masks = spec.masks.iter().map(|mask| load(*mask)).collect::<Result<Vec<_>>>()?;
+        let masks = prune::in_units(&architecture, masks, spec.unit);
         let (go_on, mut pairs) = (going(job, link), Vec::new());
         for numbers in spec.pairs() {
             let missing = || EngineError::Settings(format!("there are no masks {numbers:?}"));

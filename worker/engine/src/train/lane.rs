@@ -225,8 +225,17 @@ mod tests {
         };
         let (start, from, to) = (Start::Init(stream()), Steps::ZERO, Steps::epochs(2));
         let recipe = Arc::new(recipe);
-        let spec =
-            TrainJob { recipe, start, mask: None, order: stream(), from, to, keep_state: false, head: None, search: None };
+        let spec = TrainJob {
+            recipe,
+            start,
+            mask: None,
+            order: stream(),
+            from,
+            to,
+            keep_state: false,
+            head: None,
+            search: None,
+        };
         Lane::new(JobId(1), spec, PathBuf::new(), Arc::new((2..13).collect()))
     }
 

@@ -78,7 +78,9 @@ fn check(lane: &Lane) -> Result<()> {
     }
     if lane.to() < lane.begin {
         let (begin, to) = (lane.begin, lane.to());
-        return Err(EngineError::Settings(format!("the segment from iteration {begin} to {to} runs backwards")));
+        return Err(EngineError::Settings(format!(
+            "the segment from iteration {begin} to {to} runs backwards"
+        )));
     }
     if lane.spec.head.is_some() && matches!(lane.spec.start, Start::Continue(_)) {
         let message = "a new output layer knows nothing of the optimizer's memory: it cannot be gone on with";
@@ -113,10 +115,12 @@ impl Inputs<'_> {
 
     fn start(&self, lane: &mut Lane, mask: Option<&Mask>) -> Result<Snapshot> {
         match lane.spec.start {
-            Start::Init(_) | Start::Rewind(_) | Start::Redraw(_) | Start::Found(_) => self.fresh(match &lane.drawn {
-                Some(drawn) => drawn.f_detach_copy()?,
-                None => self.first(lane, mask)?,
-            }),
+            Start::Init(_) | Start::Rewind(_) | Start::Redraw(_) | Start::Found(_) => {
+                self.fresh(match &lane.drawn {
+                    Some(drawn) => drawn.f_detach_copy()?,
+                    None => self.first(lane, mask)?,
+                })
+            }
             Start::Continue(job) => {
                 let file = self.file(job, Output::State, FileKind::State)?;
                 let record: Record = file.needed_note(RECORD)?;

@@ -213,7 +213,11 @@ fn mask_name(rule: usize, epoch: impl std::fmt::Display) -> String {
 ///
 /// # Errors
 /// When it was not found, or the file cannot be read.
-pub(crate) fn found(path: &Path, ticket: &Ticket, network: &Architecture) -> Result<(FoundTicket, TensorFile)> {
+pub(crate) fn found(
+    path: &Path,
+    ticket: &Ticket,
+    network: &Architecture,
+) -> Result<(FoundTicket, TensorFile)> {
     let file = TensorFile::load(path, FileKind::Tickets)?;
     file.expect_network(&network.name)?;
     let seen: Vec<Seen> = file.needed_note(SEEN)?;
@@ -222,9 +226,13 @@ pub(crate) fn found(path: &Path, ticket: &Ticket, network: &Architecture) -> Res
     let sought = Sought { seen, ..Sought::default() };
     let Some(At { epoch, iteration }) = sought.seen.found else {
         let (last, nearest) = (sought.seen.last, sought.nearest());
-        let nearest = nearest.map_or("there were no two masks".to_owned(), |d| format!("the nearest two masks were {d:.3} apart"));
+        let nearest = nearest.map_or("there were no two masks".to_owned(), |d| {
+            format!("the nearest two masks were {d:.3} apart")
+        });
         let what = format!("no early-bird ticket was found in {last} epochs: {nearest}");
-        return Err(EngineError::Settings(format!("{what}; hint: a larger `search.distance`, or longer training")));
+        return Err(EngineError::Settings(format!(
+            "{what}; hint: a larger `search.distance`, or longer training"
+        )));
     };
     let mut weights = TensorFile::new(FileKind::Weights, &network.name);
     for entry in Layout::of(network).entries() {

@@ -132,10 +132,8 @@ fn a_ticket_is_found_where_its_masks_have_settled_and_has_the_weights_of_that_ep
                 let cut = rig.run(plan, vec![cutting(2, (number, rule.clone()), &searched)]);
                 let (ticket, epoch) = (found(&cut, 2), expected[number as usize]);
                 assert_eq!((ticket.epoch, ticket.iteration), (epoch, u64::from(epoch * PER_EPOCH)));
-                let mask = Mask::load(
-                    &recipe(SGD).architecture().unwrap(),
-                    &cut.outputs(2)[&Output::Mask].file,
-                );
+                let mask =
+                    Mask::load(&recipe(SGD).architecture().unwrap(), &cut.outputs(2)[&Output::Mask].file);
                 assert_eq!(mask.unwrap(), drawn[number as usize][&epoch]);
                 let trained = rig.run(plan, vec![job(1, recipe(SGD), epoch * PER_EPOCH)]);
                 assert_eq!(cut.tensors(2, Output::Weights), trained.tensors(1, Output::Weights));

@@ -1,27 +1,33 @@
-//! `mask_distance`: how much masks have in common, between the rounds of a line or between the lines of a round (arXiv
-//! 1909.11957 draws such maps of epochs).
+//! `mask_distance`: how much masks have in common, between the rounds of a line, the lines of a round, or the trials of a sweep
+//! (seeds, criteria; and epochs, where an axis varies when masks are drawn: arXiv 1909.11957 has such maps).
 
 use super::{
     Compare, Given,
     choice::{Places, TICKET},
 };
 use crate::{
-    plan::{AnalysisPlan, RoundPlan},
+    plan::{AnalysisPlan, RoundPlan, TrialPlan},
     sweep::{
         branch::Branch,
+        file::Variant,
         jobs::Jobs,
         line::Line,
         section::Section,
+        settings::UNITS,
         value::{word, word_of},
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tombola_spec::job::{Input, JobSpec, MaskDistanceJob, Output};
+use tombola_spec::{
+    job::{Input, JobSpec, MaskDistanceJob, Network, Output},
+    settings::Unit,
+};
 
 /// Most masks compared with each other at once: 2,016 pairs.
 const MOST_MASKS: usize = 64;
 
-const BETWEEN: &[(&str, Between)] = &[("rounds", Between::Rounds), ("lines", Between::Lines)];
+const BETWEEN: &[(&str, Between)] =
+    &[("rounds", Between::Rounds), ("lines", Between::Lines), ("trials", Between::Trials)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Between {
@@ -29,12 +35,23 @@ enum Between {
     Rounds,
     /// The lines of each round.
     Lines,
+    /// The trials of the sweep, in each round of each line.
+    Trials,
 }
 
 #[derive(Debug)]
 struct MaskDistance {
     between: Between,
     places: Places,
+    unit: Unit,
+}
+
+/// Masks to be compared with each other, each once, and the rows that say whose they are.
+#[derive(Default)]
+struct Together {
+    masks: Vec<Input>,
+    /// Whose round, and the number of its mask.
+    rows: Vec<(usize, AnalysisPlan)>,
 }
 
 pub(super) fn read(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Arc<dyn Compare>> {
@@ -45,7 +62,8 @@ pub(super) fn read(table: &mut Section<'_, '_>, given: &Given<'_>) -> Option<Arc
         _ => ticket.collect(),
     };
     let places = Places::read(table, given, usual);
-    let read = MaskDistance { between: between?, places: places? };
+    let unit = table.or("unit", Unit::Weight, word(UNITS));
+    let read = MaskDistance { between: between?, places: places?, unit: unit? };
     read.finds_some(table, given).then(|| Arc::new(read) as Arc<dyn Compare>)
 }
 
@@ -68,7 +86,7 @@ impl MaskDistance {
         {
             return true;
         }
-        let (key, what, hint) = match self.fault(last, given.branches) {
+        let (key, what, hint) = match self.fault(last, given) {
             None => return true,
             Some(fault) => fault,
         };
@@ -76,7 +94,8 @@ impl MaskDistance {
         false
     }
 
-    fn fault(&self, last: u32, branches: &[Branch]) -> Option<(&'static str, String, &'static str)> {
+    fn fault(&self, last: u32, given: &Given<'_>) -> Option<(&'static str, String, &'static str)> {
+        let branches = given.branches;
         if last == 0 {
             return Some(("between", "nothing is pruned: there are no masks".to_owned(), "add `[prune]`"));
         }
@@ -110,46 +129,94 @@ impl MaskDistance {
                 }
                 vec![self.places.of.iter().map(|of| self.of_line(of, last, branches).1).sum()]
             }
+            Between::Trials if given.trials == 1 => {
+                let what = "there is one trial, and no other to compare it with".to_owned();
+                return Some(("between", what, "write more seeds, or an axis"));
+            }
+            Between::Trials => vec![given.trials as usize],
         };
         let most = masks.into_iter().max().filter(|most| *most > MOST_MASKS)?;
         let what =
             format!("{most} masks are to be compared with each other, at most {MOST_MASKS} are possible");
-        Some((if self.between == Between::Rounds { "rounds" } else { "of" }, what, "choose fewer"))
+        Some(match self.between {
+            Between::Rounds => ("rounds", what, "choose fewer"),
+            Between::Lines => ("of", what, "choose fewer"),
+            Between::Trials => {
+                ("between", what, "split the sweep: what is trained once is not trained again")
+            }
+        })
+    }
+}
+
+impl MaskDistance {
+    /// The mask of a round, if it is looked at; one more than once has one number.
+    fn add(&self, name: &str, trial: usize, round: &RoundPlan, together: &mut Together) {
+        let Some(job) = round.mask.filter(|_| self.places.have(round)) else { return };
+        let mask = Input { job, output: Output::Mask };
+        let known = together.masks.iter().position(|known| *known == mask);
+        // Within a trial, a branch with the ticket's mask is as far from everything as the ticket is.
+        if known.is_some() && self.between != Between::Trials {
+            return;
+        }
+        let number = known.unwrap_or_else(|| {
+            together.masks.push(mask);
+            together.masks.len() - 1
+        }) as u32;
+        // Each mask says which number it has in the job, so that a row of the result can be led back to two of them.
+        let row = AnalysisPlan {
+            analysis: name.to_owned(),
+            ends: word_of(BETWEEN, self.between).to_owned(),
+            branch: round.branch.clone(),
+            copy: round.copy,
+            round: round.round,
+            pair: [number, number],
+            job,
+        };
+        together.rows.push((trial, row));
+    }
+
+    fn job(&self, network: &Network, together: Together, jobs: &mut Jobs) -> Vec<(usize, AnalysisPlan)> {
+        let Together { masks, rows } = together;
+        if masks.len() < 2 {
+            return Vec::new();
+        }
+        let (network, unit) = (network.clone(), self.unit);
+        let job = jobs.add(JobSpec::MaskDistance(MaskDistanceJob { network, masks, unit }));
+        rows.into_iter().map(|(trial, row)| (trial, AnalysisPlan { job, ..row })).collect()
     }
 }
 
 impl Compare for MaskDistance {
     fn compare(&self, name: &str, line: &Line, rounds: &[RoundPlan], jobs: &mut Jobs) -> Vec<AnalysisPlan> {
-        let mut together: BTreeMap<(String, u32), Vec<(&RoundPlan, Input)>> = BTreeMap::new();
-        for round in rounds.iter().filter(|round| self.places.have(round)) {
-            let Some(job) = round.mask else { continue };
+        let mut groups: BTreeMap<(String, u32), Together> = BTreeMap::new();
+        for round in rounds {
             let key = match self.between {
                 Between::Rounds => (round.branch.clone(), round.copy),
                 Between::Lines => (String::new(), round.round),
+                Between::Trials => return Vec::new(),
             };
-            let (mask, masks) = (Input { job, output: Output::Mask }, together.entry(key).or_default());
-            // A branch with the ticket's mask is as far from everything as the ticket is.
-            if masks.iter().all(|(_, known)| *known != mask) {
-                masks.push((round, mask));
+            self.add(name, 0, round, groups.entry(key).or_default());
+        }
+        let rows = groups.into_values().flat_map(|together| self.job(&line.network, together, jobs));
+        rows.map(|(_, row)| row).collect()
+    }
+
+    fn across(&self, name: &str, trials: &[TrialPlan], jobs: &mut Jobs) -> Vec<(usize, AnalysisPlan)> {
+        if self.between != Between::Trials {
+            return Vec::new();
+        }
+        // Only networks of one architecture have masks that can be compared.
+        let mut groups: BTreeMap<(String, &str, u32, u32), (Network, Together)> = BTreeMap::new();
+        for (number, trial) in trials.iter().enumerate() {
+            let network = trial.settings.recipe.network();
+            for round in &trial.rounds {
+                let key = (format!("{network:?}"), round.branch.as_str(), round.copy, round.round);
+                let (_, together) =
+                    groups.entry(key).or_insert_with(|| (network.clone(), Together::default()));
+                self.add(name, number, round, together);
             }
         }
-        let mut plans = Vec::new();
-        for masks in together.into_values().filter(|masks| masks.len() > 1) {
-            let inputs = masks.iter().map(|(_, mask)| *mask).collect();
-            let job = jobs
-                .add(JobSpec::MaskDistance(MaskDistanceJob { network: line.network.clone(), masks: inputs }));
-            // Each mask says which number it has in the job, so that a row of the result can be led back to two of them.
-            plans.extend((0..).zip(&masks).map(|(number, (round, _))| AnalysisPlan {
-                analysis: name.to_owned(),
-                ends: word_of(BETWEEN, self.between).to_owned(),
-                branch: round.branch.clone(),
-                copy: round.copy,
-                round: round.round,
-                pair: [number, number],
-                job,
-            }));
-        }
-        plans
+        groups.into_values().flat_map(|(network, together)| self.job(&network, together, jobs)).collect()
     }
 
     fn most_jobs(&self, last: u32, branches: &[Branch]) -> u64 {
@@ -158,11 +225,24 @@ impl Compare for MaskDistance {
                 self.places.of.iter().map(|of| self.of_line(of, last, branches).1 as u64).sum()
             }
             Between::Lines => self.of_line(TICKET, last, branches).0 as u64,
+            // At most, where each trial has a network of its own.
+            Between::Trials => {
+                self.places.of.iter().map(|of| self.of_line(of, last, branches).0 as u64).sum()
+            }
         }
+    }
+
+    fn mistake(&self, trial: &Variant) -> Option<(&'static str, String, String)> {
+        let unit = trial.settings.prune.as_ref()?.rule.unit;
+        (self.unit == Unit::Channel && unit != Unit::Channel).then(|| {
+            let what = "masks of single weights have no channels that live or die".to_owned();
+            ("unit", what, "leave it out, or prune channels (`prune.unit`)".to_owned())
+        })
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         let [of, rounds] = self.places.settings();
-        vec![("between", word_of(BETWEEN, self.between).to_owned()), of, rounds]
+        let unit = ("unit", word_of(UNITS, self.unit).to_owned());
+        vec![("between", word_of(BETWEEN, self.between).to_owned()), of, rounds, unit]
     }
 }

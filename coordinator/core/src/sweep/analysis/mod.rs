@@ -17,7 +17,7 @@ use super::{
     section::Section,
     tree::{Entry, Val},
 };
-use crate::plan::{AnalysisPlan, RoundPlan};
+use crate::plan::{AnalysisPlan, RoundPlan, TrialPlan};
 use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 /// How a kind's settings are read.
@@ -39,12 +39,19 @@ pub(super) struct Given<'a> {
     pub(super) branches: &'a [Branch],
     /// All that are written: whoever names a broken one makes no second mistake.
     pub(super) names: &'a [String],
+    /// How many trials there are, seeds and repeats counted.
+    pub(super) trials: u64,
 }
 
 /// What a kind of analysis does.
 pub(super) trait Compare: Debug + Send + Sync {
     /// Adds the jobs of one trial, whose rounds and branches are `rounds`.
     fn compare(&self, name: &str, line: &Line, rounds: &[RoundPlan], jobs: &mut Jobs) -> Vec<AnalysisPlan>;
+
+    /// Adds the jobs that compare trials; the rows of each go to the trial of that place.
+    fn across(&self, _name: &str, _trials: &[TrialPlan], _jobs: &mut Jobs) -> Vec<(usize, AnalysisPlan)> {
+        Vec::new()
+    }
 
     /// The most jobs that [`Compare::compare`] adds to a trial of `last` prunings.
     fn most_jobs(&self, last: u32, branches: &[Branch]) -> u64;

@@ -23,8 +23,8 @@ pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
     prune::{
-        AFTERS, COMPARED, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, examples, last,
-        read_criteria,
+        AFTERS, COMPARED, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, examples,
+        last, read_criteria,
     },
     train::{DTYPES, ORDERS, PARTIALS, part_name},
 };
@@ -73,6 +73,7 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
         line.inspect(|line| check.looked_at(line, data));
         line.inspect(|line| check.rewind(line, train.steps, per_epoch));
         line.inspect(|line| check.finetuning(line, train, per_epoch));
+        line.inspect(|line| check.search(line, train.steps, per_epoch));
     }
     let sound = check.sound;
     let (train, prune) = (train?, prune?);
@@ -220,6 +221,18 @@ impl Check<'_> {
         if line.rewind.iterations(per_epoch) >= steps.iterations(per_epoch) {
             let what = format!("`{}` is not before the end of training", line.rewind);
             self.complain("prune.rewind", &what, format!("training ends at `{steps}` (`train.steps`)"));
+        }
+    }
+
+    /// Whether training is long enough for a ticket to be found.
+    fn search(&mut self, line: &PruneLine, steps: Steps, per_epoch: u64) {
+        let Some(search) = line.search else { return };
+        // None is drawn at the start of the first epoch, none at the end of the last.
+        let masks = steps.iterations(per_epoch).saturating_sub(1) / per_epoch.max(1);
+        let wanted = search.settled.masks() as u64;
+        if masks < wanted {
+            let what = format!("{wanted} masks are compared, and training by `{steps}` draws {masks}");
+            self.complain("prune.search", &what, "train longer, or make `search.window` smaller");
         }
     }
 

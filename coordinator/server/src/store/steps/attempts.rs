@@ -10,8 +10,8 @@ use tombola_core::record::Write;
 use tombola_spec::{
     JobId,
     outcome::{
-        CollapseSummary, ConnectivitySummary, MaskDistanceSummary, MaskSummary, Measure, Outcome,
-        SlimSummary, Summary, TrainSummary,
+        CollapseSummary, ConnectivitySummary, EpochPair, FoundTicket, MaskDistanceSummary, MaskSummary,
+        Measure, Outcome, SlimSummary, Summary, TrainSummary,
     },
 };
 
@@ -124,6 +124,8 @@ struct Finished<'a> {
     compressions: Vec<Vec<Arg<'a>>>,
     distances: Vec<Vec<Arg<'a>>>,
     sizes: Vec<Vec<Arg<'a>>>,
+    tickets: Vec<Vec<Arg<'a>>>,
+    epochs: Vec<Vec<Arg<'a>>>,
     pins: Vec<Vec<Arg<'a>>>,
     checkpoints: Vec<Vec<Arg<'a>>>,
 }
@@ -151,6 +153,8 @@ fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::COLLAPSE_POINTS, all.compressions);
     steps.push(&sql::MASK_DISTANCES, all.distances);
     steps.push(&sql::SIZES, all.sizes);
+    steps.push(&sql::FOUND_TICKETS, all.tickets);
+    steps.push(&sql::EPOCH_DISTANCES, all.epochs);
     steps.push(&sql::UNPIN, all.pins);
     steps.push(&sql::DROP_CHECKPOINTS, all.checkpoints);
 }
@@ -248,6 +252,11 @@ impl<'a> Finished<'a> {
         for (ordinal, layer) in (0u32..).zip(&mask.layers) {
             let name = layer.name.as_str();
             self.layers.push(row![job, ordinal, name, layer.living, layer.total, layer.prunable]);
+        }
+        if let Some(FoundTicket { epoch, iteration, pairs }) = &mask.found {
+            self.tickets.push(row![job, *epoch, *iteration]);
+            let pair = |pair: &EpochPair| row![job, pair.epochs[0], pair.epochs[1], pair.distance];
+            self.epochs.extend(pairs.iter().map(pair));
         }
     }
 }

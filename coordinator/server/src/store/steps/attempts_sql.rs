@@ -270,6 +270,24 @@ pub(super) const MASK_DISTANCES: Verb = Verb {
     expect: Any,
 };
 
+pub(super) const FOUND_TICKETS: Verb = Verb {
+    what: "a ticket that was found",
+    columns: &[("job", Int), ("epoch", Int), ("iteration", Int)],
+    sql: "insert into found_tickets (job, epoch, iteration)
+          select v.job, v.epoch, v.iteration from {v} where true
+          on conflict (job) do nothing",
+    expect: Any,
+};
+
+pub(super) const EPOCH_DISTANCES: Verb = Verb {
+    what: "masks of two epochs",
+    columns: &[("job", Int), ("first", Int), ("second", Int), ("distance", Float)],
+    sql: "insert into epoch_distances (job, first, second, distance)
+          select v.job, v.first, v.second, v.distance from {v} where true
+          on conflict (job, first, second) do nothing",
+    expect: Any,
+};
+
 pub(super) const DROP_CHECKPOINTS: Verb = Verb {
     what: "a checkpoint",
     columns: &[("job", Int)],

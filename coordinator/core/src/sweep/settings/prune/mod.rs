@@ -5,8 +5,8 @@ mod convention;
 mod criterion;
 mod search;
 
-pub(in crate::sweep) use search::COMPARED;
 pub(in crate::sweep) use criterion::{describe as describe_criterion, read_list as read_criteria};
+pub(in crate::sweep) use search::COMPARED;
 
 use crate::{
     plan::{After, PruneLine, Scoring, Trunk, When},
@@ -28,8 +28,12 @@ use tombola_spec::{
 
 pub(in crate::sweep) const SCOPES: &[(&str, Scope)] =
     &[("per_layer", Scope::PerLayer), ("global", Scope::Global)];
-pub(in crate::sweep) const WHENS: &[(&str, When)] =
-    &[("trained", When::Trained), ("init", When::Init), ("rewind", When::Rewind), ("early_bird", When::EarlyBird)];
+pub(in crate::sweep) const WHENS: &[(&str, When)] = &[
+    ("trained", When::Trained),
+    ("init", When::Init),
+    ("rewind", When::Rewind),
+    ("early_bird", When::EarlyBird),
+];
 
 pub(in crate::sweep) const AFTERS: &[(&str, After)] =
     &[("rewind", After::Rewind), ("lr_rewind", After::LrRewind), ("finetune", After::Finetune)];

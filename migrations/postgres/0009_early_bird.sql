@@ -1,0 +1,37 @@
+-- Early-bird tickets: where they were found, and how far the masks of the epochs before are from each other. Documented in
+-- migrations/README.md; same names and columns on both databases.
+
+-- What fills these is conditional on the job's row in the same transaction.
+create table found_tickets (
+  job bigint primary key,
+  epoch bigint not null,
+  iteration bigint not null
+);
+
+create table epoch_distances (
+  job bigint not null,
+  first bigint not null,          -- epochs trained before
+  second bigint not null,
+  distance double precision not null,
+  primary key (job, first, second)
+);
+
+create view early_bird as
+select s.name as sweep, t.number as trial, t.seed, t.repeat, t.settings_key, f.epoch, f.iteration, f.job
+from rounds r
+join found_tickets f on f.job = r.mask
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+where r.branch = '';
+
+create view epoch_distance as
+select s.name as sweep, t.number as trial, t.seed, t.repeat, t.settings_key, d.first as first_epoch, d.second as second_epoch,
+       d.distance, d.job
+from rounds r
+join epoch_distances d on d.job = r.mask
+join trials t on t.id = r.trial
+join sweeps s on s.id = t.sweep
+where r.branch = '';
+
+comment on view early_bird is 'where the early-bird ticket of each trial was found';
+comment on view epoch_distance is 'share of units in which the masks of two epochs of a search differ';
