@@ -3,7 +3,7 @@
 use super::Context;
 use crate::{
     client::Client,
-    report::{html, searches},
+    report::{early_bird, html, searches},
 };
 use std::{path::Path, path::PathBuf, process::ExitCode};
 use tombola_core::sweep;
@@ -50,6 +50,11 @@ async fn found(client: &Client, sweep: &Sweep) -> anyhow::Result<String> {
     }
     if has(sweep, "mask_distance") {
         page += &searches::distances(&ask(client, searches::distance_sql(name)).await?);
+        page += &searches::trial_distances(&ask(client, searches::trial_distance_sql(name)).await?);
+    }
+    if has_early_birds(sweep) {
+        let found = ask(client, early_bird::found_sql(name)).await?;
+        page += &early_bird::section(&found, &ask(client, early_bird::distance_sql(name)).await?);
     }
     Ok(page)
 }
@@ -60,6 +65,12 @@ fn has(sweep: &Sweep, kind: &str) -> bool {
     let is_kind =
         |setting: &sweep::Setting| setting.name.starts_with("analysis.") && setting.name.ends_with(".kind");
     sweep::resolved(&file).iter().any(|setting| is_kind(setting) && setting.value == kind)
+}
+
+fn has_early_birds(sweep: &Sweep) -> bool {
+    let Ok(file) = sweep::parse(&sweep.file) else { return false };
+    let settings = sweep::resolved(&file);
+    settings.iter().any(|setting| setting.name == "prune.when" && setting.value.contains("early_bird"))
 }
 
 async fn ask(client: &Client, sql: String) -> anyhow::Result<QueryResponse> {

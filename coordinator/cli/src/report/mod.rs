@@ -1,10 +1,13 @@
 //! What results look like: a table for the terminal, a page with a plot for people. Pure: answers in, text out.
 
+mod answer;
 pub(crate) mod barrier;
 mod canvas;
 mod chart;
 mod cost;
+pub(crate) mod early_bird;
 pub(crate) mod html;
+mod map;
 mod plot;
 mod scale;
 pub(crate) mod searches;

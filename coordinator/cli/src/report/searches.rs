@@ -1,20 +1,14 @@
 //! Searches and masks compared: where networks collapse as a table, how far masks are from each other as maps and curves.
 
 use super::{
-    canvas::{LEFT, TOP, WIDTH, framed},
+    answer::{number, quoted, text},
     chart::{Chart, Series},
     heading,
     html::escape,
+    map::heat_map,
 };
-use std::{collections::BTreeMap, fmt::Write};
-use tombola_wire::v1::{QueryResponse, Row, value::Kind};
-
-/// Side of the largest cell of a map.
-const CELL: f64 = 44.0;
-/// Below a map stand the numbers of its rounds.
-const BOTTOM: f64 = 50.0;
-/// Up to so many rounds each cell says its number.
-const MOST_NUMBERS: usize = 14;
+use std::collections::{BTreeMap, BTreeSet};
+use tombola_wire::v1::{QueryResponse, Row};
 
 /// What the page asks of the views: the rows come back in this order of columns.
 pub(crate) fn collapse_sql(sweep: &str) -> String {
@@ -31,30 +25,22 @@ pub(crate) fn distance_sql(sweep: &str) -> String {
     format!(
         "select analysis, compared, first_settings_key, first_branch, second_branch, first_round, second_round, \
          avg(distance), avg(overlap), count(*) from mask_distance \
-         where sweep = {} and layer is null and first_trial = second_trial \
+         where sweep = {} and layer is null and compared <> 'trials' \
          group by analysis, compared, first_settings_key, first_branch, second_branch, first_round, second_round \
          order by analysis, first_settings_key, first_branch, second_branch, first_round, second_round",
         quoted(sweep)
     )
 }
 
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-fn text(row: &Row, column: usize) -> &str {
-    match row.values.get(column).and_then(|value| value.kind.as_ref()) {
-        Some(Kind::Text(text)) => text,
-        _ => "",
-    }
-}
-
-fn number(row: &Row, column: usize) -> Option<f64> {
-    match row.values.get(column)?.kind.as_ref()? {
-        Kind::Real(number) => Some(*number),
-        Kind::Integer(number) => Some(*number as f64),
-        Kind::Text(_) | Kind::Boolean(_) => None,
-    }
+/// See [`collapse_sql`].
+pub(crate) fn trial_distance_sql(sweep: &str) -> String {
+    format!(
+        "select analysis, first_branch, first_copy, first_round, first_trial, first_settings_key, first_seed, \
+         second_trial, second_settings_key, second_seed, distance from mask_distance \
+         where sweep = {} and layer is null and compared = 'trials' \
+         order by analysis, first_branch, first_copy, first_round, first_trial, second_trial",
+        quoted(sweep)
+    )
 }
 
 /// The table of critical compressions; empty without rows.
@@ -125,7 +111,7 @@ pub(crate) fn distances(found: &QueryResponse) -> String {
     }
     let map = |((analysis, line), pairs): (&(&str, String), &Vec<[f64; 3]>)| {
         let title = format!("{analysis}: rounds of {line}");
-        format!("<h3>{}</h3>\n{}", escape(&title), heat_map(&title, pairs))
+        format!("<h3>{}</h3>\n{}", escape(&title), heat_map(&title, "round", pairs))
     };
     let curve = |(analysis, series): (&&str, &Vec<Series>)| {
         let chart = Chart { x: "round", log: false, y: "distance", series, from_zero: true, bound: None };
@@ -139,67 +125,46 @@ pub(crate) fn distances(found: &QueryResponse) -> String {
     )
 }
 
-/// A square of cells, one for each two rounds, the darker the farther apart they are.
-fn heat_map(title: &str, pairs: &[[f64; 3]]) -> String {
-    let mut rounds: Vec<f64> = pairs.iter().flat_map(|[first, second, _]| [*first, *second]).collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds.dedup();
-    let farthest = pairs.iter().map(|pair| pair[2]).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-    let side = CELL.min((WIDTH - 2.0 * LEFT) / rounds.len().max(1) as f64);
-    let place = |round: f64| rounds.iter().position(|known| *known == round).unwrap_or(0) as f64 * side;
-    let (bottom, middle) = (TOP + side * rounds.len() as f64, side / 2.0);
-    let mut svg = String::new();
-    let mut cell = |column: f64, row: f64, distance: f64| {
-        let (x, y, share) = (LEFT + place(column), TOP + place(row), distance / farthest);
-        let _ = writeln!(
-            svg,
-            "<rect class=\"c0\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{side:.1}\" height=\"{side:.1}\" fill=\"var(--c)\" \
-             fill-opacity=\"{share:.3}\"><title>rounds {column} and {row}: {distance:.4}</title></rect>"
-        );
-        if rounds.len() <= MOST_NUMBERS {
-            let (x, y) = (x + middle, y + middle + 4.0);
-            let _ =
-                writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{distance:.2}</text>");
+/// Maps of trials, and what each of them is; empty without rows.
+pub(crate) fn trial_distances(found: &QueryResponse) -> String {
+    type Place<'a> = (&'a str, &'a str, u64, u64);
+    let mut maps: BTreeMap<Place<'_>, Vec<[f64; 3]>> = BTreeMap::new();
+    let mut trials: BTreeSet<(u64, String)> = BTreeSet::new();
+    for row in &found.rows {
+        let (Some(first), Some(second), Some(distance)) = (number(row, 4), number(row, 7), number(row, 10))
+        else {
+            continue;
+        };
+        let whole = |column| number(row, column).unwrap_or(0.0) as u64;
+        let place = (text(row, 0), text(row, 1), whole(2), whole(3));
+        maps.entry(place).or_default().push([first, second, distance]);
+        for (trial, key, seed) in [(first, 5, 6), (second, 8, 9)] {
+            let key = heading(text(row, key));
+            let key = if key.is_empty() { key } else { format!("{key}, ") };
+            trials.insert((trial as u64, format!("{key}seed {}", whole(seed))));
         }
+    }
+    if maps.is_empty() {
+        return String::new();
+    }
+    let map = |((analysis, branch, copy, round), pairs): (&Place<'_>, &Vec<[f64; 3]>)| {
+        let line = if branch.is_empty() { "ticket".to_owned() } else { format!("{branch}, copy {copy}") };
+        let title = format!("{analysis}: trials in round {round} of {line}");
+        format!("<h3>{}</h3>\n{}", escape(&title), heat_map(&title, "trial", pairs))
     };
-    rounds.iter().for_each(|round| cell(*round, *round, 0.0));
-    for [first, second, distance] in pairs {
-        cell(*first, *second, *distance);
-        cell(*second, *first, *distance);
-    }
-    for round in rounds.iter().step_by(rounds.len().div_ceil(25)) {
-        let (along, end) = (place(*round) + middle, LEFT - 8.0);
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{round}</text>\n\
-             <text x=\"{end}\" y=\"{:.1}\" text-anchor=\"end\">{round}</text>",
-            LEFT + along,
-            bottom + 18.0,
-            TOP + along + 4.0
-        );
-    }
-    let (x, y) = (LEFT + side * rounds.len() as f64 / 2.0, bottom + 38.0);
-    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">round</text>");
-    framed(bottom + BOTTOM, title, &svg)
+    let maps: String = maps.iter().map(map).collect();
+    let legend: String =
+        trials.iter().map(|(trial, what)| format!("<tr><td>{trial}<td>{}\n", escape(what))).collect();
+    format!(
+        "<h2>Distance between the masks of trials</h2>\n<p>Hamming distance: the share of all weights, or channels, that live in \
+         one of two masks alone.</p>\n{maps}<table>\n<tr><th>trial<th>is\n{legend}</table>\n"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tombola_wire::v1::Value;
-
-    fn row(values: &[&str]) -> Row {
-        let value = |text: &&str| {
-            let number = text.parse::<f64>().ok().map(Kind::Real);
-            let kind = if *text == "null" { None } else { number.or(Some(Kind::Text((*text).to_owned()))) };
-            Value { kind }
-        };
-        Row { values: values.iter().map(value).collect() }
-    }
-
-    fn answer(rows: Vec<Row>) -> QueryResponse {
-        QueryResponse { columns: Vec::new(), rows, truncated: false }
-    }
+    use crate::report::answer::tests::{answer, row};
 
     #[test]
     fn collapses_stand_in_a_table_with_their_range_over_seeds() {
@@ -241,6 +206,33 @@ mod tests {
             "{page}"
         );
         assert_eq!(distances(&answer(Vec::new())), "");
+    }
+
+    #[test]
+    fn trials_are_a_square_and_a_table_says_what_they_are() {
+        let pair = |first, second, distance| {
+            row(&[
+                "d",
+                "",
+                "0",
+                "1",
+                first,
+                "prune.rewind=2ep",
+                "7",
+                second,
+                "prune.rewind=3ep",
+                "7",
+                distance,
+            ])
+        };
+        let page = trial_distances(&answer(vec![pair("1", "2", "0.25"), pair("1", "4", "0.5")]));
+        assert_eq!((page.matches("<svg").count(), page.matches("<rect").count()), (1, 7));
+        assert!(
+            page.contains("trials 1 and 4: 0.5000") && page.contains("trials in round 1 of ticket"),
+            "{page}"
+        );
+        assert!(page.contains("<tr><td>1<td>prune.rewind = 2ep, seed 7\n<tr><td>2<td>"), "{page}");
+        assert_eq!(trial_distances(&answer(Vec::new())), "");
     }
 
     #[test]

@@ -15,4 +15,5 @@ mod queries;
 mod readme;
 mod rig;
 mod schema;
+mod searches;
 mod views;

@@ -14,10 +14,8 @@ use tombola_core::record::{AnalysisRow, Ending, JobRow, JobState, RoundRow, Writ
 use tombola_server::store::{Cell, Store};
 use tombola_spec::{
     Attempt, JobId,
-    job::Output,
     outcome::{
-        CollapsePoint, EarlyStop, Failure, FailureClass, LayerCount, LayerPair, MaskPair, MaskSummary,
-        Measure, Outcome, Series, Split, Summary,
+        EarlyStop, Failure, FailureClass, LayerCount, MaskSummary, Measure, Outcome, Series, Split, Summary,
     },
 };
 
@@ -38,8 +36,6 @@ scenarios!(
     a_transferred_ticket_is_measured_by_its_own_dense_network,
     what_a_network_does_before_it_is_trained_is_shown,
     sharing_shows_in_what_a_sweep_cost,
-    searches_show_where_they_collapsed,
-    masks_show_how_far_they_are_from_each_other,
     networks_without_their_dead_units_show_what_they_cost,
 );
 
@@ -74,7 +70,7 @@ fn trained(job: &JobRow, seed: u64, round: &RoundRow) -> Outcome {
     outcome
 }
 
-fn masked(job: &JobRow, round: u32) -> Outcome {
+pub(crate) fn masked(job: &JobRow, round: u32) -> Outcome {
     let layer = |name: &str, total: u64, prunable: bool| {
         let living = if prunable { total >> round } else { total };
         LayerCount { name: name.into(), living, total, prunable }
@@ -113,7 +109,7 @@ async fn finished(place: &Place) -> World {
     world
 }
 
-async fn shows(world: &World, sql: &str, expected: &str) {
+pub(crate) async fn shows(world: &World, sql: &str, expected: &str) {
     assert_eq!(text(&ask(&world.store, sql).await), expected.trim_start_matches('\n'), "{sql}");
 }
 
@@ -687,113 +683,4 @@ lmc | copies |  | ticket | 0 | 0 | 0 | 1 | interpolate | test | 1.000000 | 0.620
     .await;
     // The trainings of an analysis are no rounds: curves do not see them.
     shows(&world, "select count(*) from round_result where sweep = 'compared'", "2\n").await;
-}
-
-/// One seed, no pruning: two searches. Three prunings: three masks and those of a branch, two copies of it.
-const SEARCHED: &str = r#"
-name = "searched"
-seeds = 7
-model = { name = "mnist_lenet_8_4" }
-data  = { set = "mnist" }
-train = { steps = "100it", batch = 50, optimizer = "sgd", lr = 0.1 }
-prune = { scope = "per_layer", rate = 0.5, rounds = 3 }
-branch.random = { kind = "random_mask", rounds = [2], copies = 2 }
-analysis.c = { kind = "collapse", criteria = ["synflow", "magnitude"] }
-analysis.rounds = { kind = "mask_distance", rounds = [1, 3] }
-analysis.lines = { kind = "mask_distance", between = "lines" }
-"#;
-
-/// Does every job of [`SEARCHED`], searches and comparisons with these results.
-async fn searched(place: &Place, results: impl Fn(&mut Summary)) -> World {
-    let mut world = World::new(place).await;
-    let sweep = world.submit(SEARCHED).await;
-    let mut writes = Vec::new();
-    for job in &sweep.jobs {
-        let mut outcome =
-            if job.spec.outputs().contains(&Output::Mask) { masked(job, 1) } else { outcome(job) };
-        results(&mut outcome.summary);
-        writes.extend([world.lease(&[job.id]), world.start(job.id), world.finish(job, outcome)]);
-    }
-    world.commit(&writes).await.unwrap();
-    world
-}
-
-async fn searches_show_where_they_collapsed(place: &Place) {
-    let world = searched(place, |summary| {
-        let Summary::Collapse(found) = summary else { return };
-        let point = |exponent, living, emptied: &[&str]| CollapsePoint {
-            exponent,
-            living,
-            emptied: emptied.iter().map(|name| (*name).to_owned()).collect(),
-        };
-        (found.greatest, found.points) = match found.criterion.as_str() {
-            "synflow" => (3.25, vec![point(0.0, 900, &[]), point(1.0, 90, &[]), point(2.0, 9, &[])]),
-            // Between the last one alive and the first that is not.
-            _ => (
-                3.25,
-                vec![
-                    point(0.0, 900, &[]),
-                    point(0.5, 285, &[]),
-                    point(0.55, 254, &["b", "a"]),
-                    point(1.0, 90, &["b"]),
-                ],
-            ),
-        };
-    })
-    .await;
-    shows(
-        &world,
-        "select trial, seed, analysis, number, criterion, last_alive, first_collapse, emptied, emptied_layer, greatest
-         from collapse where sweep = 'searched' order by number",
-        "
-1 | 7 | c | 0 | synflow | 2.000000 | null | null | null | 3.250000
-1 | 7 | c | 1 | magnitude | 0.500000 | 0.550000 | 2 | b | 3.250000
-",
-    )
-    .await;
-    shows(
-        &world,
-        "select analysis, job_kind, count(*) from round_job where analysis = 'c' group by analysis, job_kind",
-        "c | collapse | 2\n",
-    )
-    .await;
-}
-
-async fn masks_show_how_far_they_are_from_each_other(place: &Place) {
-    let world = searched(place, |summary| {
-        let Summary::MaskDistance(compared) = summary else { return };
-        let layer =
-            |name: &str, living, both, total| LayerPair { name: name.to_owned(), living, both, total };
-        for pair in &mut compared.pairs {
-            let [first, second] = pair.masks.map(u64::from);
-            let pruned = 10 * second;
-            pair.layers =
-                vec![layer("a", [50, 50 - pruned], 40 - pruned, 100), layer("b", [first, 0], 0, 10)];
-        }
-        assert!(compared.pairs.iter().all(|MaskPair { masks, .. }| masks[0] < masks[1]));
-    })
-    .await;
-    // a: 50 + 40 - 60 of 100 live in one alone, 30 of 60 in both; b: nothing lives in either.
-    shows(
-        &world,
-        "select first_trial, first_seed, first_branch, first_round, second_round, layer, name, living_first, living_second,
-           living_both, total, distance, overlap from mask_distance where analysis = 'rounds' order by coalesce(layer, 9)",
-        "
-1 | 7 |  | 1 | 3 | 0 | a | 50 | 40 | 30 | 100 | 0.300000 | 0.500000
-1 | 7 |  | 1 | 3 | 1 | b | 0 | 0 | 0 | 10 | 0.000000 | null
-1 | 7 |  | 1 | 3 | null | null | 50 | 40 | 30 | 110 | 0.272727 | 0.500000
-",
-    )
-    .await;
-    shows(
-        &world,
-        "select compared, first_branch, first_copy, second_branch, second_copy, first_round, second_round, living_both
-         from mask_distance where analysis = 'lines' and layer is null order by first_copy, first_branch, second_copy",
-        "
-lines |  | 0 | random | 0 | 2 | 2 | 30
-lines |  | 0 | random | 1 | 2 | 2 | 20
-lines | random | 0 | random | 1 | 2 | 2 | 20
-",
-    )
-    .await;
 }
