@@ -7,6 +7,7 @@ mod args;
 mod client;
 mod commands;
 mod error;
+mod files;
 mod output;
 mod places;
 mod report;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 use tombola_spec::{
     Fingerprint, Steps,
-    job::{JobSpec, Settled},
+    job::{JobSpec, Output, Settled},
     settings,
 };
 
@@ -52,6 +52,9 @@ pub struct TrialSettings {
     pub steps: Steps,
     /// Pruning, `None` = one dense training.
     pub prune: Option<PruneLine>,
+    /// The name of the file with the weights the trial begins with, `None` = they are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<FileName>,
     /// Training on another task before, whose end is what the trial begins with (open_lth's `--pretrain`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretrain: Option<Pretrain>,
@@ -90,6 +93,31 @@ pub struct PruneLine {
     /// How an early-bird ticket is searched for, `None` = it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchLine>,
+    /// Files with scores or masks, one for each round, `None` = weights are scored here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+}
+
+/// Scores or masks from files of people's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Given {
+    /// Their names.
+    pub file: FileName,
+    /// What they hold: [`Output::Scores`] or [`Output::Mask`].
+    pub holds: Output,
+}
+
+/// The name of a file beside the sweep file, in which `{seed}`, `{repeat}` and `{round}` stand for a trial's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FileName(pub String);
+
+impl FileName {
+    /// The name for a trial and a round.
+    pub fn of(&self, seed: u64, repeat: u32, round: u32) -> String {
+        let filled = self.0.replace("{seed}", &seed.to_string());
+        filled.replace("{repeat}", &repeat.to_string()).replace("{round}", &round.to_string())
+    }
 }
 
 /// How an early-bird ticket is searched for.

@@ -18,7 +18,11 @@ pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
             forward(network).saturating_mul(scoring_passes(prune.rule.criterion, prune.data.as_deref()))
         }
         // Passes that are timed serve no result.
-        JobSpec::RandomMask(_) | JobSpec::Join(_) | JobSpec::MaskDistance(_) | JobSpec::Slim(_) => 0,
+        JobSpec::RandomMask(_)
+        | JobSpec::Join(_)
+        | JobSpec::MaskDistance(_)
+        | JobSpec::Slim(_)
+        | JobSpec::Import(_) => 0,
         JobSpec::Collapse(search) => collapse(search, network, search.grid().len()),
         JobSpec::Connectivity(line) => forward(network).saturating_mul(evaluated(line)),
     }
@@ -62,6 +66,7 @@ fn scoring_passes(criterion: Criterion, data: Option<&ScoreData>) -> u64 {
         | Criterion::Random
         | Criterion::BnScale
         | Criterion::L1Filter
+        | Criterion::File
         | Criterion::Deconstructed { .. } => 0,
         Criterion::Snip | Criterion::Gradient => examples.saturating_mul(3),
         // A gradient, and another one that is differentiated again.

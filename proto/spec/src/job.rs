@@ -5,11 +5,13 @@
 
 mod collapse;
 mod distance;
+mod import;
 mod search;
 
 pub use self::{
     collapse::{CollapseJob, greatest_compression},
     distance::MaskDistanceJob,
+    import::ImportJob,
     search::{Compared, Search, Settled, Ticket},
 };
 
@@ -42,6 +44,8 @@ pub enum JobSpec {
     MaskDistance(MaskDistanceJob),
     /// Measure a network and what is left of it without its dead units.
     Slim(SlimJob),
+    /// Take in a file of people's own.
+    Import(ImportJob),
 }
 
 /// Train from one anchor to the next.
@@ -172,6 +176,9 @@ pub struct PruneJob {
     pub data: Option<Arc<ScoreData>>,
     /// The mask so far, `None` = dense.
     pub mask: Option<Input>,
+    /// Scores, of a criterion that takes them from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Input>,
     /// Key of the tie-breaking stream, and of scores that are drawn.
     pub ties: Stream,
 }
@@ -358,11 +365,14 @@ pub enum Output {
     Mask,
     /// Weights at which tickets were found, and what was seen on the way.
     Tickets,
+    /// A score for each weight, from a file of people's own.
+    Scores,
 }
 
 impl Output {
     /// Every output, in stored order.
-    pub const ALL: [Self; 5] = [Self::Initial, Self::Weights, Self::State, Self::Mask, Self::Tickets];
+    pub const ALL: [Self; 6] =
+        [Self::Initial, Self::Weights, Self::State, Self::Mask, Self::Tickets, Self::Scores];
 
     /// Its name in SQL, on the wire and in files.
     pub fn name(self) -> &'static str {
@@ -372,6 +382,7 @@ impl Output {
             Self::State => "state",
             Self::Mask => "mask",
             Self::Tickets => "tickets",
+            Self::Scores => "scores",
         }
     }
 }
@@ -402,7 +413,7 @@ impl JobSpec {
         }
     }
 
-    /// `train`, `prune`, `random_mask`, `join`, `connectivity`, `collapse`, `mask_distance` or `slim`.
+    /// `train`, `prune`, `random_mask`, `join`, `connectivity`, `collapse`, `mask_distance`, `slim` or `import`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Train(_) => "train",
@@ -413,6 +424,7 @@ impl JobSpec {
             Self::Collapse(_) => "collapse",
             Self::MaskDistance(_) => "mask_distance",
             Self::Slim(_) => "slim",
+            Self::Import(_) => "import",
         }
     }
 
@@ -420,13 +432,13 @@ impl JobSpec {
     pub fn inputs(&self) -> Vec<Input> {
         match self {
             Self::Train(job) => job.start.inputs().into_iter().chain(job.mask).collect(),
-            Self::Prune(job) => job.weights.input().into_iter().chain(job.mask).collect(),
+            Self::Prune(job) => job.weights.input().into_iter().chain(job.mask).chain(job.scores).collect(),
             Self::RandomMask(job) => vec![job.mask],
             Self::Join(job) => job.masks.clone(),
             Self::Connectivity(job) => {
                 job.ends.iter().map(|&job| Input { job, output: Output::Weights }).collect()
             }
-            Self::Collapse(_) => Vec::new(),
+            Self::Collapse(_) | Self::Import(_) => Vec::new(),
             Self::MaskDistance(job) => job.masks.clone(),
             Self::Slim(job) => {
                 [Input { job: job.weights, output: Output::Weights }].into_iter().chain(job.mask).collect()
@@ -449,6 +461,7 @@ impl JobSpec {
             Self::Connectivity(_) | Self::Collapse(_) | Self::MaskDistance(_) => Vec::new(),
             // The smaller network's.
             Self::Slim(_) => vec![Output::Weights],
+            Self::Import(job) => vec![job.holds],
         }
     }
 
@@ -467,7 +480,9 @@ impl JobSpec {
             Self::Connectivity(job) => Some(&job.recipe.data.set),
             Self::Prune(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
             Self::Collapse(job) => job.data.as_ref().map(|score| score.data.set.as_str()),
-            Self::RandomMask(_) | Self::Join(_) | Self::MaskDistance(_) | Self::Slim(_) => None,
+            Self::RandomMask(_) | Self::Join(_) | Self::MaskDistance(_) | Self::Slim(_) | Self::Import(_) => {
+                None
+            }
         }
     }
 }

@@ -49,6 +49,17 @@ pub enum Summary {
     MaskDistance(MaskDistanceSummary),
     /// Of a network with and without its dead units.
     Slim(Box<SlimSummary>),
+    /// Of a file of people's own with weights or scores; a mask is counted.
+    Import(ImportSummary),
+}
+
+/// A file of people's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportSummary {
+    /// Tensors taken.
+    pub tensors: u32,
+    /// Seconds it took.
+    pub device_seconds: f64,
 }
 
 /// A network with and without its dead units.

@@ -33,7 +33,7 @@ pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
         JobSpec::Train(_) => vec![("random", RANDOM), ("training", TRAINING)],
         JobSpec::Prune(_) => vec![("random", RANDOM), ("selection", SELECTION)],
         JobSpec::RandomMask(_) => vec![("random", RANDOM)],
-        JobSpec::Join(_) => vec![("selection", SELECTION)],
+        JobSpec::Join(_) | JobSpec::Import(_) => vec![("selection", SELECTION)],
         // What its ends depend on is in their fingerprints.
         JobSpec::Connectivity(_) | JobSpec::MaskDistance(_) | JobSpec::Slim(_) => {
             vec![("analysis", ANALYSIS)]

@@ -77,6 +77,7 @@ pub(crate) fn prune(trained: &JobSpec) -> JobSpec {
         initial: None,
         data: None,
         mask: None,
+        scores: None,
         ties: stream(0),
     })
 }

@@ -1,6 +1,7 @@
 //! `tombola extend`: ask for more of a sweep, also while it runs.
 
 use super::{Context, read_sweep, submit};
+use crate::files;
 use std::{path::PathBuf, process::ExitCode};
 use tombola_wire::v1::ExtendRequest;
 
@@ -18,8 +19,10 @@ pub(crate) struct Extend {
 
 impl Extend {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let file = read_sweep(&self.file)?.text;
+        let sweep = read_sweep(&self.file)?;
         let client = context.connect().await?;
+        files::send(&client, &sweep.files).await?;
+        let file = sweep.text;
         let request = ExtendRequest { sweep: self.sweep, file };
         let answer = client.answer(client.sweeps().extend(request).await)?;
         context.printer.show(&answer, || submit::words(&answer))?;

@@ -25,6 +25,7 @@ use crate::{
     args::{Args, Command},
     client::Client,
     error::Failure,
+    files::{self, Local},
     output::Printer,
 };
 use std::{path::Path, process::ExitCode};
@@ -87,18 +88,21 @@ pub(crate) struct Sweep {
     pub(crate) file: SweepFile,
     /// What it amounts to.
     pub(crate) plan: Plan,
+    /// Files it names, which are sent before it.
+    pub(crate) files: Vec<Local>,
 }
 
 /// A sweep file, refused with every mistake in it before anything is sent.
 pub(crate) fn read_sweep(path: &Path) -> anyhow::Result<Sweep> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Failure::Input(format!("cannot read the sweep file `{}`: {e}", path.display())))?;
-    check_sweep(&path.display().to_string(), text)
+    let (text, files) = files::listed(path, text)?;
+    Ok(Sweep { files, ..check_sweep(&path.display().to_string(), text)? })
 }
 
 /// The text of a sweep; `origin` stands before each mistake in it.
 pub(crate) fn check_sweep(origin: &str, text: String) -> anyhow::Result<Sweep> {
     let read = sweep::parse(&text).and_then(|file| sweep::expand(&file).map(|plan| (file, plan)));
     let (file, plan) = read.map_err(|mistakes| Failure::Input(mistakes.show(origin)))?;
-    Ok(Sweep { text, file, plan })
+    Ok(Sweep { text, file, plan, files: Vec::new() })
 }

@@ -1,7 +1,7 @@
 //! `tombola submit`: store a sweep and start it.
 
 use super::{Context, list, read_sweep, watch};
-use crate::output::count;
+use crate::{files, output::count};
 use std::{path::PathBuf, process::ExitCode};
 use tombola_wire::v1::{SubmitRequest, SubmitResponse};
 
@@ -19,8 +19,10 @@ pub(crate) struct Submit {
 
 impl Submit {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let file = read_sweep(&self.file)?.text;
+        let sweep = read_sweep(&self.file)?;
         let client = context.connect().await?;
+        files::send(&client, &sweep.files).await?;
+        let file = sweep.text;
         let answer = client.answer(client.sweeps().submit(SubmitRequest { file }).await)?;
         let name = answer.sweep.as_ref().map_or_else(String::new, |sweep| sweep.name.clone());
         if self.watch {

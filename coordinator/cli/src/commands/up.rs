@@ -1,8 +1,9 @@
 //! `tombola up`: coordinator and local workers in one command, state in one folder.
 
-use super::{Context, read_sweep, report, results, watch};
+use super::{Context, Sweep, read_sweep, report, results, watch};
 use crate::{
     client::Client,
+    files,
     output::Printer,
     places,
     up::{Plan, Supervisor},
@@ -75,7 +76,7 @@ pub(crate) enum Device {
 impl Up {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         // Mistakes in the file are found before anything is started.
-        let file = self.run.as_deref().map(read_sweep).transpose()?.map(|sweep| sweep.text);
+        let file = self.run.as_deref().map(read_sweep).transpose()?;
         let plan = self.plan();
         let again = format!("stopped; `tombola up --state {}` goes on from here", plan.state.display());
         // From here on they are listened to: at their default they would end this process and no other.
@@ -111,7 +112,7 @@ impl Up {
 async fn work(
     supervisor: &Supervisor,
     context: &Context<'_>,
-    file: Option<String>,
+    file: Option<Sweep>,
     report_file: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
     let client = supervisor.start(context.printer).await?;
@@ -131,9 +132,11 @@ async fn work(
 async fn run_sweep(
     client: &Client,
     printer: &Printer,
-    file: String,
+    sweep: Sweep,
     report_file: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
+    files::send(client, &sweep.files).await?;
+    let file = sweep.text;
     let submitted = client.answer(client.sweeps().submit(SubmitRequest { file }).await)?;
     printer.note(&super::submit::words(&submitted));
     let name = submitted.sweep.map_or_else(String::new, |sweep| sweep.name);

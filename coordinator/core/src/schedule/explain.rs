@@ -266,6 +266,7 @@ fn describe(spec: &JobSpec) -> String {
         JobSpec::Collapse(job) => {
             format!("find where {} loses a layer by {}", job.network.name, job.criterion.name())
         }
+        JobSpec::Import(job) => format!("take in a file with a {} of {}", job.holds, job.network.name),
         JobSpec::MaskDistance(job) => format!("compare {} masks of {}", job.masks.len(), job.network.name),
     }
 }

@@ -50,6 +50,7 @@ impl PackKey {
             JobSpec::Collapse(job) => (&job.network, None),
             JobSpec::MaskDistance(job) => (&job.network, None),
             JobSpec::Slim(job) => (&job.network, None),
+            JobSpec::Import(job) => (&job.network, None),
         };
         let network = format!("{} {:?} {}", network.name, network.image, network.classes);
         Self { kind: spec.kind(), network, set: spec.data_set().map(str::to_owned), train }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::record::{PackRow, Write};
 use std::cmp::Reverse;
-use tombola_spec::{Attempt, JobId, LeaseId};
+use tombola_spec::{Attempt, JobId, LeaseId, job::JobSpec};
 
 impl Scheduler {
     /// Puts a job into the queue or takes it out, as its state says.
@@ -120,11 +120,15 @@ impl Scheduler {
     fn leased_job(&self, id: JobId) -> Option<super::effect::LeasedJob> {
         let job = self.graph.get(id)?;
         let inputs = job.spec.inputs();
-        let inputs = inputs.into_iter().filter_map(|input| Some((input, self.graph.artifact(job, &input)?)));
+        let made = inputs.into_iter().filter_map(|input| Some((input, self.graph.artifact(job, &input)?)));
+        let given = match &*job.spec {
+            JobSpec::Import(import) => Some((import.input(), import.file)),
+            _ => None,
+        };
         Some(super::effect::LeasedJob {
             fingerprint: job.fingerprint,
             spec: job.spec.clone(),
-            inputs: inputs.collect(),
+            inputs: made.chain(given).collect(),
             resume: job.checkpoint.as_deref().copied(),
         })
     }

@@ -65,6 +65,8 @@ pub(super) struct Notes {
     /// Settings that an unknown key was most likely meant to be. That they are missing is then not said again.
     meant: BTreeSet<String>,
     pub(super) defaults: BTreeSet<String>,
+    /// Files that are named.
+    pub(super) files: BTreeSet<String>,
 }
 
 impl Notes {

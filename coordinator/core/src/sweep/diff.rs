@@ -200,7 +200,7 @@ impl<'a> Side<'a> {
             return manner;
         };
         let (recipe, steps) = (job.recipe.clone(), job.to);
-        let own = TrialSettings { recipe, steps, prune: None, pretrain: None };
+        let own = TrialSettings { recipe, steps, prune: None, weights: None, pretrain: None };
         let own =
             differing(&trial.settings, &own).into_iter().map(|(name, value)| format!(", {name} {value}"));
         own.fold(manner, |manner, setting| manner + &setting)

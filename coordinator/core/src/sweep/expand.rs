@@ -149,7 +149,7 @@ fn own_line(line: &Line, variant: &Variant, jobs: &mut Jobs) -> (Vec<RoundPlan>,
     if let Some(prune) = &variant.settings.prune {
         own_rounds(line, prune, jobs, &mut grown);
     }
-    if let Some(before) = &line.pretrained {
+    if let Some(before) = line.pretrained.as_ref().filter(|before| before.trained) {
         grown.0.push(RoundPlan {
             branch: branch::PRETRAIN.to_owned(),
             kind: branch::PRETRAIN.to_owned(),
@@ -175,7 +175,8 @@ fn own_rounds(
     let (mut mask, mut before) = (None, line.dense.last().copied());
     for (round, &density) in (0..).zip(&ladder.unwrap_or_default()).skip(1) {
         let Some(scored) = weights else { return };
-        let pruning = jobs.add(JobSpec::Prune(line.pruning(prune, scored, mask, round)));
+        let Some(cutting) = line.cutting(prune, (scored, mask), (round, density), jobs) else { return };
+        let pruning = jobs.add(cutting);
         let input = Input { job: pruning, output: Output::Mask };
         let origin = line.survivors(before, pruning);
         let train = jobs.add(line.train(input, &origin, round));

@@ -5,13 +5,18 @@ use super::{
     axes::{Axes, MOST, Values},
     branch::{self, Branch, Overlay},
     diagnostic::{Diagnostic, Diagnostics, Notes, position},
+    files::{self, Files},
     section::Section,
     settings,
     tree::Tree,
     value::{count, name, numbers},
 };
 use crate::plan::TrialSettings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tombola_spec::outcome::Artifact;
 
 /// A sweep file that makes sense. Only [`parse`] makes one.
 #[derive(Debug, Clone)]
@@ -36,12 +41,20 @@ pub(super) struct Variant {
     pub(super) settings: TrialSettings,
     /// Those of branches that have settings of their own, by name.
     pub(super) courses: BTreeMap<String, TrialSettings>,
+    /// Those its settings name.
+    pub(super) files: Arc<Files>,
 }
 
 impl SweepFile {
     /// The sweep's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The files of people's own that its table `[files]` lists, by name.
+    pub fn files(&self) -> impl Iterator<Item = (&str, Artifact)> {
+        let files = self.variants.first().map(|variant| &variant.files);
+        files.into_iter().flat_map(|files| files.iter()).map(|(name, file)| (name.as_str(), *file))
     }
 }
 
@@ -65,6 +78,14 @@ pub fn parse(text: &str) -> Result<SweepFile, Diagnostics> {
     }
 }
 
+/// The names of the files that a sweep file asks for, whatever is wrong with it.
+pub fn named_files(text: &str) -> BTreeSet<String> {
+    let mut notes = Notes::default();
+    let tree = Tree::parse(text, &mut notes);
+    read(&tree, text, &mut notes);
+    notes.files
+}
+
 fn unreadable() -> Diagnostics {
     let what = "this sweep file cannot be read".to_owned();
     Diagnostics(vec![Diagnostic { line: 1, column: 1, what, hint: String::new() }])
@@ -78,20 +99,28 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     top.know(&settings::TABLES);
     let (written_axes, written_branches) = (top.get("axes"), top.get("branch"));
     let written_analyses = top.get("analysis");
+    let files = files::read(top.get("files"), top.notes);
     top.finish();
 
     let axes = Axes::read(written_axes, notes);
     let mut lasts = BTreeSet::new();
     let overlays = branch::overlays(written_branches);
-    let variants = variants(tree, &axes, &overlays, &mut lasts, notes);
+    let files = Arc::new(files);
+    let variants = variants(tree, (&axes, &files), &overlays, &mut lasts, notes);
     let pruned = tree.get("prune").is_some() || axes.vary("prune");
     let branches = branch::read(written_branches, pruned, &lasts, notes);
     if !pruned {
         lasts.insert(0);
     }
     let names = branch::names(written_branches);
-    let noise = seeds.as_ref().map_or(0, Vec::len) as u64 * u64::from(repeat.unwrap_or(1));
-    let trials = noise * axes.len() as u64;
+    let noise: Vec<(u64, u32)> = {
+        let repeat = repeat.unwrap_or(1);
+        seeds.iter().flatten().flat_map(|&seed| (0..repeat).map(move |repeat| (seed, repeat))).collect()
+    };
+    for variant in variants.iter().flatten() {
+        files::check((&variant.settings, &files), &noise, tree, notes);
+    }
+    let trials = noise.len() as u64 * axes.len() as u64;
     let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names, trials };
     let analyses = analysis::read(written_analyses, &given, notes);
     for variant in variants.iter().flatten() {
@@ -135,7 +164,7 @@ fn nobody_looks(tree: &Tree, variants: &[Option<Variant>], notes: &mut Notes) {
 /// the number of rounds of each that says one.
 fn variants(
     tree: &Tree,
-    axes: &Axes,
+    (axes, files): (&Axes, &Arc<Files>),
     overlays: &[Overlay],
     lasts: &mut BTreeSet<u32>,
     notes: &mut Notes,
@@ -151,7 +180,7 @@ fn variants(
         lasts.extend(settings::last(&tree));
         let settings = settings::read(&tree, notes)?;
         let courses = courses(&tree, overlays, notes)?;
-        Some(Variant { axes, settings, courses })
+        Some(Variant { axes, settings, courses, files: files.clone() })
     };
     (0..all).map(read).collect()
 }

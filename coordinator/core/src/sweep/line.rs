@@ -1,11 +1,14 @@
 //! What the rounds of one trial have in common: its training, cut where others may grow from it.
 
-use super::{file::Variant, jobs::Jobs, trunk::Trunk};
+use super::{file::Variant, files::Files, jobs::Jobs, trunk::Trunk};
 use crate::plan::{After, PruneLine, RoundPlan, Scoring, SearchLine, TrialSettings, When};
 use std::sync::Arc;
 use tombola_spec::{
     Fingerprint, Steps,
-    job::{Drawn, Input, JobSpec, Network, PruneJob, Scored, Search, Start, Stream, Ticket, TrainJob},
+    job::{
+        Drawn, ImportJob, Input, JobSpec, Network, Output, PruneJob, Scored, Search, Start, Stream, Ticket,
+        TrainJob,
+    },
     settings::{Augment, Data, Model, Order, Prune, Recipe, Schedule, ScoreData, Train},
 };
 
@@ -65,8 +68,9 @@ pub(super) struct Line {
     pub(super) network: Network,
     seed: u64,
     repeat: u32,
-    /// Training on another task before.
+    /// What the trial begins with, if that is not drawn.
     pub(super) pretrained: Option<Pretrained>,
+    files: Arc<Files>,
     /// The dense training's segments.
     pub(super) dense: Vec<Fingerprint>,
     /// The segment that ends at the rewind point; `None` = rewind to initialization.
@@ -78,10 +82,12 @@ pub(super) struct Line {
     ticket: Option<Ticket>,
 }
 
-/// Training on another task.
+/// Training on another task, or a file of people's own.
 #[derive(Debug)]
 pub(super) struct Pretrained {
     pub(super) job: Fingerprint,
+    /// Whether it was trained here.
+    pub(super) trained: bool,
     /// Whether it has other classes, so that the output layer is drawn anew.
     other_classes: bool,
 }
@@ -104,6 +110,7 @@ impl Line {
             seed,
             repeat,
             pretrained: None,
+            files: variant.files.clone(),
             dense: Vec::new(),
             trunk: None,
             rewind: its(prune.map_or(0, |line| line.rewind.iterations(per_epoch))),
@@ -117,6 +124,12 @@ impl Line {
     }
 
     fn pretrain(&mut self, settings: &TrialSettings, jobs: &mut Jobs) {
+        if let Some(name) = &settings.weights {
+            // It cannot have other classes: its shapes are checked when it is taken in.
+            let job = self.import(&name.of(self.seed, self.repeat, 0), Output::Weights, None);
+            let other_classes = false;
+            self.pretrained = job.map(|job| Pretrained { job: jobs.add(job), other_classes, trained: false });
+        }
         let Some(before) = &settings.pretrain else { return };
         let (recipe, order) = (before.recipe.clone(), self.stream("pretrain", 0, 0));
         let to = its(before.steps.iterations(recipe.iterations_per_epoch()));
@@ -133,7 +146,8 @@ impl Line {
             head: None,
             search: None,
         };
-        self.pretrained = Some(Pretrained { job: jobs.add(JobSpec::Train(job)), other_classes });
+        let job = jobs.add(JobSpec::Train(job));
+        self.pretrained = Some(Pretrained { job, other_classes, trained: true });
     }
 
     /// Adds the segments of the dense training.
@@ -243,14 +257,34 @@ impl Line {
         }
     }
 
-    /// The prune step before a round.
-    pub(super) fn pruning(
+    /// The taking in of a file; `None` only for one that [`super::files::check`] has missed.
+    fn import(&self, name: &str, holds: Output, density: Option<f64>) -> Option<JobSpec> {
+        let (network, file) = (self.network.clone(), *self.files.get(name)?);
+        Some(JobSpec::Import(ImportJob { network, file, holds, density }))
+    }
+
+    /// What gives a round its mask, of which `density` of all weights live: a prune step, or a file.
+    pub(super) fn cutting(
         &self,
         prune: &PruneLine,
-        weights: Scored,
-        mask: Option<Input>,
-        round: u32,
-    ) -> PruneJob {
+        scored: (Scored, Option<Input>),
+        (round, density): (u32, f64),
+        jobs: &mut Jobs,
+    ) -> Option<JobSpec> {
+        let Some(given) = &prune.given else {
+            return Some(JobSpec::Prune(self.pruning(prune, scored, round)));
+        };
+        let name = given.file.of(self.seed, self.repeat, round);
+        if given.holds == Output::Mask {
+            return self.import(&name, given.holds, Some(density));
+        }
+        let job = jobs.add(self.import(&name, given.holds, None)?);
+        let scores = Some(Input { job, output: given.holds });
+        Some(JobSpec::Prune(PruneJob { scores, ..self.pruning(prune, scored, round) }))
+    }
+
+    /// The prune step before a round.
+    fn pruning(&self, prune: &PruneLine, (weights, mask): (Scored, Option<Input>), round: u32) -> PruneJob {
         let PruneLine { rule, score, .. } = prune;
         PruneJob {
             network: self.network.clone(),
@@ -259,6 +293,7 @@ impl Line {
             initial: rule.criterion.needs_initial().then(|| self.drawn()),
             data: score.as_ref().map(|score| Arc::new(self.score_data(score, round))),
             mask,
+            scores: None,
             ties: self.stream("", 0, round),
         }
     }

@@ -10,7 +10,7 @@
 //! - `model`, `data`, `train`, `prune`: one file each under `settings/`. Left-out settings have defaults, which
 //!   [`resolved`] lists. `pretrain`: tables `data` and `train` of another task, put over these.
 //! - `axes`: settings that take several values (`axes.rs`); `branch`: controls grown from rounds (`branch/`);
-//!   `analysis`: comparisons of what rounds end with (`analysis/`).
+//!   `analysis`: comparisons of what rounds end with (`analysis/`). `files`: the bytes behind the names of files.
 //!
 //! Nothing here reads files, and nothing it is given makes it panic. To add a setting: its reader in `settings/`, its
 //! line in `resolved.rs`. To add a kind of branch or of analysis: a file in `branch/` or `analysis/` and a line in its registry.
@@ -22,6 +22,7 @@ mod diagnostic;
 mod diff;
 mod expand;
 mod file;
+mod files;
 mod jobs;
 mod kinds;
 mod line;
@@ -36,7 +37,7 @@ mod value;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use diff::{Change, diff, lost};
 pub use expand::{Dense, MOST_JOBS, expand, expand_onto};
-pub use file::{SweepFile, parse};
+pub use file::{SweepFile, named_files, parse};
 pub use resolved::{Setting, resolved};
 pub use summary::{Cost, Summary, cost, summary};
 

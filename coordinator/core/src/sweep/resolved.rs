@@ -3,12 +3,12 @@
 use super::{
     file::SweepFile,
     settings::{
-        AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, COMPARED, COUNTINGS, DTYPES, INITS, ORDERS, PARTIALS, SCOPES,
-        SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, part_name,
+        AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, COMPARED, COUNTINGS, DTYPES, HOLDS, INITS, ORDERS, PARTIALS,
+        SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, part_name,
     },
     value::word_of,
 };
-use crate::plan::{Pretrain, PruneLine, Scoring, SearchLine, TrialSettings};
+use crate::plan::{Given, Pretrain, PruneLine, Scoring, SearchLine, TrialSettings};
 use std::collections::HashSet;
 use tombola_spec::{
     Steps,
@@ -84,11 +84,12 @@ fn list<T: ToString>(items: &[T]) -> String {
 
 /// The settings of one trial by dotted name. Structs are taken apart field by field, so that none can be forgotten.
 pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
-    let TrialSettings { recipe, steps, prune, pretrain } = settings;
+    let TrialSettings { recipe, steps, prune, weights, pretrain } = settings;
     let Recipe { model, data, train, dtype } = &**recipe;
     let mut out = Vec::new();
     let mut add = |name: &str, value: String| out.push((name.to_owned(), value));
     describe_model(model, &mut add);
+    add("model.weights", weights.as_ref().map_or("drawn", |file| file.0.as_str()).to_owned());
     describe_data(data, &mut add);
     add("train.steps", steps.to_string());
     describe_train(train, &mut add);
@@ -97,7 +98,8 @@ pub(super) fn describe(settings: &TrialSettings) -> Vec<(String, String)> {
         describe_prune(prune, &mut add);
     }
     if let Some(Pretrain { recipe, steps }) = pretrain {
-        let before = TrialSettings { recipe: recipe.clone(), steps: *steps, prune: None, pretrain: None };
+        let (recipe, steps) = (recipe.clone(), *steps);
+        let before = TrialSettings { recipe, steps, prune: None, weights: None, pretrain: None };
         let own = differing(settings, &before);
         out.extend(own.into_iter().map(|(name, value)| (format!("pretrain.{name}"), value)));
     }
@@ -109,7 +111,7 @@ pub(super) fn differing(own: &TrialSettings, other: &TrialSettings) -> Vec<(Stri
     let bare = |settings: &TrialSettings| {
         let per_epoch = settings.recipe.iterations_per_epoch();
         let steps = Steps::its(u32::try_from(settings.steps.iterations(per_epoch)).unwrap_or(u32::MAX));
-        describe(&TrialSettings { steps, prune: None, pretrain: None, ..settings.clone() })
+        describe(&TrialSettings { steps, prune: None, weights: None, pretrain: None, ..settings.clone() })
     };
     let known = bare(own);
     bare(other).into_iter().filter(|described| !known.contains(described)).collect()
@@ -216,11 +218,17 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 }
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
-    let PruneLine { rule, rounds, rewind, when, score, after, trunk, search } = prune;
+    let PruneLine { rule, rounds, rewind, when, score, after, trunk, search, given } = prune;
     let Prune { criterion, scope, amount, rates, invert, counting, protect, unit } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
     add("prune.unit", word_of(UNITS, *unit).to_owned());
-    describe_criterion(*criterion, add);
+    match given {
+        Some(Given { file, holds }) => {
+            add("prune.criterion.file", file.0.clone());
+            add("prune.criterion.holds", word_of(HOLDS, *holds).to_owned());
+        }
+        None => describe_criterion(*criterion, add),
+    }
     add("prune.scope", word_of(SCOPES, *scope).to_owned());
     match amount {
         Amount::Rate(rate) => add("prune.rate", rate.to_string()),

@@ -103,6 +103,7 @@ impl Networks {
             JobSpec::Collapse(job) => job.network.clone(),
             JobSpec::MaskDistance(job) => job.network.clone(),
             JobSpec::Slim(job) => job.network.clone(),
+            JobSpec::Import(job) => job.network.clone(),
         };
         if !self.0.contains_key(&network) {
             let architecture = network.architecture().ok()?;
@@ -128,6 +129,7 @@ fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
             return network.element_count() * format_bytes(Dtype::F32);
         }
         JobSpec::Prune(_) | JobSpec::RandomMask(_) | JobSpec::Join(_) => return network.weight_count(),
+        JobSpec::Import(import) => return import.file.bytes,
         JobSpec::Connectivity(_) | JobSpec::Collapse(_) | JobSpec::MaskDistance(_) => return 0,
     };
     match output {
@@ -136,7 +138,7 @@ fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
             let buffers = train.recipe.train.optimizer.buffers().len() as u64;
             network.parameter_count() * width(train) * buffers
         }
-        Output::Mask => network.weight_count(),
+        Output::Mask | Output::Scores => network.weight_count(),
         Output::Tickets => {
             let rules = train.search.as_ref().map_or(0, |search| search.rules.len() as u64);
             network.element_count() * width(train) * rules

@@ -1,6 +1,7 @@
 //! Where dense training is cut, and what it is searched for.
 
 use super::file::Variant;
+use crate::plan::TrialSettings;
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::settings::Prune;
 
@@ -53,7 +54,8 @@ impl Trunks {
 
 /// What dense trainings that can share their beginning have in common.
 fn key(variant: &Variant) -> String {
-    format!("{:?} {:?}", variant.settings.recipe, variant.settings.pretrain)
+    let TrialSettings { recipe, weights, pretrain, .. } = &variant.settings;
+    format!("{recipe:?} {weights:?} {pretrain:?}")
 }
 
 /// What trials have in common that search while one network trains, and the prune step this one searches for.

@@ -6,6 +6,7 @@ use super::{
     diagnostic::{Problem, nearest, quoted},
     tree::{Node, Val},
 };
+use crate::plan::FileName;
 use std::collections::HashSet;
 use tombola_spec::{Steps, data::PerChannel};
 
@@ -38,6 +39,20 @@ pub(super) fn name(node: &Node) -> Reading<String> {
         Val::Text(text) if fits(text) => Ok(text.clone()),
         _ => not(node, "a name", "names are small letters, digits, `-` and `_`, at most 64 of them"),
     }
+}
+
+/// The name of a file beside the sweep file; `holes` are what may stand in it for a trial's own.
+pub(super) fn file_name(node: &Node, holes: &[&str]) -> Reading<FileName> {
+    let name = text(node)?;
+    let filled = holes.iter().fold(name.clone(), |name, hole| name.replace(hole, ""));
+    let hint = format!("write the name of a file beside this one; {} stand for a trial's", holes.join(", "));
+    if filled.contains(['{', '}']) {
+        return not(node, "the name of a file", &hint);
+    }
+    if name.is_empty() || name.starts_with('/') || name.split('/').any(|part| part == "..") {
+        return not(node, "a file beside this one, or in a folder there", &hint);
+    }
+    Ok(FileName(name))
 }
 
 pub(super) fn flag(node: &Node) -> Reading<bool> {

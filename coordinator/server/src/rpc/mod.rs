@@ -51,6 +51,8 @@ impl Services {
         let sweeps = SweepServiceServer::new(sweeps::Sweeps {
             driver: driver.clone(),
             store: Arc::clone(&store),
+            shelf: shelf.clone(),
+            gate: gate.clone(),
             tasks: tasks.clone(),
             stop,
         });

@@ -38,6 +38,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(7, "0007_slim.sql"),
     migration!(8, "0008_searches.sql"),
     migration!(9, "0009_early_bird.sql"),
+    migration!(10, "0010_files.sql"),
 ];
 
 /// Where the version is kept.

@@ -216,7 +216,8 @@ impl Recipes {
             | JobSpec::Join(_)
             | JobSpec::Collapse(_)
             | JobSpec::MaskDistance(_)
-            | JobSpec::Slim(_) => None,
+            | JobSpec::Slim(_)
+            | JobSpec::Import(_) => None,
         };
         if let Some(recipe) = recipe {
             let text = serde_json::to_string(&**recipe)

@@ -155,6 +155,6 @@ pub(super) const LAST_IDS: Verb = read(
 pub(super) const KEPT: Verb = read(
     "artifacts in use",
     &[("now", Time)],
-    "select digest from outputs union select digest from checkpoints
+    "select digest from outputs union select digest from checkpoints union select digest from given_files
      union select p.digest from {v} join pins p on p.expires > v.now",
 );

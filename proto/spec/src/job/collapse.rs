@@ -60,6 +60,7 @@ impl CollapseJob {
             initial: None,
             data: self.data.clone(),
             mask: None,
+            scores: None,
             ties: self.ties.clone(),
         }
     }

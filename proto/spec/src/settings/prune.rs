@@ -150,6 +150,8 @@ pub enum Criterion {
     BnScale,
     /// Sum of |weight| over a channel's filter (arXiv 1608.08710). Of channels.
     L1Filter,
+    /// Scores from a file of people's own.
+    File,
 }
 
 /// Which weights GraSP keeps. The paper's score is -w Hg and its highest go; an implementation that keeps the highest of
@@ -219,6 +221,7 @@ impl Criterion {
             Self::Deconstructed { comparison, .. } => comparison.name(),
             Self::BnScale => "bn_scale",
             Self::L1Filter => "l1_filter",
+            Self::File => "file",
         }
     }
 

@@ -4,11 +4,11 @@ use tombola_spec::{
     Digest, Fingerprint, Steps,
     data::known,
     job::{
-        BatchStatistics, CollapseJob, Compared, ConnectivityJob, Drawn, Input, JobSpec, Join, JoinJob,
-        MaskDistanceJob, Network, Output, Preserve, PruneJob, RandomMaskJob, Redraw, Scored, Search, Settled,
-        SlimJob, Start, Stream, Ticket, TrainJob, Values,
+        BatchStatistics, CollapseJob, Compared, ConnectivityJob, Drawn, ImportJob, Input, JobSpec, Join,
+        JoinJob, MaskDistanceJob, Network, Output, Preserve, PruneJob, RandomMaskJob, Redraw, Scored, Search,
+        Settled, SlimJob, Start, Stream, Ticket, TrainJob, Values,
     },
-    outcome::Split,
+    outcome::{Artifact, Split},
     settings::{
         Amount, Augment, BatchNormInit, BiasInit, Comparison, Criterion, CutSchedule, Data, Dtype, GraspSign,
         Half, Init, Model, Noise, Optimizer, Order, Partial, Prune, Recipe, Schedule, Scope, ScoreData,
@@ -139,6 +139,7 @@ pub(crate) fn prune() -> PruneJob {
         initial: None,
         data: None,
         mask: Some(mask()),
+        scores: None,
         ties: stream(2),
     }
 }
@@ -276,6 +277,19 @@ pub(crate) fn late() -> TrainJob {
     TrainJob { start: Start::Found(parent(9)), from: Steps::ZERO, ..rewound() }
 }
 
+/// Scores of people's own, taken in.
+pub(crate) fn import() -> ImportJob {
+    let file = Artifact { digest: Digest([7; 32]), bytes: 1064 };
+    ImportJob { network: network(), file, holds: Output::Scores, density: None }
+}
+
+/// And pruned by.
+pub(crate) fn scored() -> PruneJob {
+    let scores = Some(Input { job: parent(10), output: Output::Scores });
+    let rule = Prune::new(Criterion::File, Scope::Global, Amount::Density(0.1));
+    PruneJob { rule, scores, ..prune() }
+}
+
 /// All of them, by name.
 pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
     vec![
@@ -304,5 +318,7 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("searching", JobSpec::Train(searching())),
         ("found", JobSpec::Prune(found())),
         ("late", JobSpec::Train(late())),
+        ("import", JobSpec::Import(import())),
+        ("scored", JobSpec::Prune(scored())),
     ]
 }

@@ -42,7 +42,7 @@ fn versions_are_part_of_a_fingerprint() {
         // What an analysis reads was drawn by the jobs it names.
         let drawn = match job {
             JobSpec::Connectivity(_) | JobSpec::MaskDistance(_) | JobSpec::Slim(_) => "analysis",
-            JobSpec::Join(_) => "selection",
+            JobSpec::Join(_) | JobSpec::Import(_) => "selection",
             _ => "random",
         };
         assert!(version::components_of(&job).iter().any(|(component, _)| *component == drawn), "{name}");
@@ -305,6 +305,8 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("searching", vec![Output::Initial, Output::Weights, Output::Tickets]),
             ("found", vec![Output::Weights, Output::Mask]),
             ("late", vec![Output::Weights]),
+            ("import", vec![Output::Scores]),
+            ("scored", vec![Output::Mask]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -337,6 +339,8 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![],
             vec![Output::Tickets],
             vec![Output::Weights, Output::Mask],
+            vec![],
+            vec![Output::Weights, Output::Mask, Output::Scores],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
@@ -344,7 +348,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
         iterations,
         [
             500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0, 0, 0,
-            500, 0, 50_000
+            500, 0, 50_000, 0, 0
         ]
     );
     assert!(matches!(examples::dense().start, Start::Init(_)));

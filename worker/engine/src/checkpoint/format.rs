@@ -22,6 +22,8 @@ pub enum FileKind {
     Checkpoint,
     /// Weights at which tickets were found.
     Tickets,
+    /// A score for each weight.
+    Scores,
 }
 
 impl FileKind {
@@ -34,6 +36,7 @@ impl FileKind {
             Self::Mask => "mask",
             Self::Checkpoint => "checkpoint",
             Self::Tickets => "tickets",
+            Self::Scores => "scores",
         }
     }
 }

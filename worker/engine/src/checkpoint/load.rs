@@ -39,6 +39,27 @@ impl TensorFile {
         Ok(file)
     }
 
+    /// Reads a file that others wrote, as one of that kind and about that network. Truth values become bytes.
+    ///
+    /// # Errors
+    /// When it is missing, not safetensors, or has numbers of a format that is not known here.
+    pub fn load_foreign(path: &Path, kind: FileKind, network: &str) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(EngineError::io(path))?;
+        let wrong = |error: SafeTensorError| EngineError::format(path, unreadable(&error, bytes.len()));
+        let mut file = Self { origin: path.to_owned(), ..Self::new(kind, network) };
+        for (name, view) in SafeTensors::deserialize(&bytes).map_err(wrong)?.iter() {
+            let values = match view.dtype() {
+                Dtype::BOOL => Values::U8(view.data().to_vec()),
+                dtype => values(&view).ok_or_else(|| {
+                    let what = format!("has `{name}` of type {dtype:?}");
+                    file.wrong(format!("{what}; hint: F32, F64, I64, U8 and BOOL can be read"))
+                })?,
+            };
+            file.put(name, view.shape(), values)?;
+        }
+        Ok(file)
+    }
+
     fn check_header(&mut self, metadata: &HashMap<String, String>) -> Result<()> {
         let format = metadata.get("tombola.format").and_then(|text| text.parse::<u32>().ok());
         let format =

@@ -8,6 +8,7 @@ pub(crate) mod channels;
 mod collapse;
 mod deconstructed;
 mod distance;
+mod given;
 mod gradients;
 mod grasp;
 mod join;
@@ -92,6 +93,7 @@ fn criterion(criterion: settings::Criterion) -> Result<Box<dyn Criterion>> {
         settings::Criterion::Deconstructed { comparison, signs } => {
             Box::new(deconstructed::Deconstructed { comparison, signs })
         }
+        settings::Criterion::File => Box::new(given::Given),
         settings::Criterion::BnScale | settings::Criterion::L1Filter => {
             return Err(unsuitable(criterion, "channels, not single weights"));
         }

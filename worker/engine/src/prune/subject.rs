@@ -2,7 +2,7 @@
 
 use super::gradients::{Masked, host};
 use crate::{
-    checkpoint::{FileKind, TensorFile},
+    checkpoint::{FileKind, TensorFile, Values},
     error::{EngineError, Result},
     mask::Mask,
     nn::{Layout, Mode},
@@ -12,7 +12,7 @@ use crate::{
 use std::path::Path;
 use tch::{Device, Tensor};
 use tombola_spec::{
-    arch::Architecture,
+    arch::{Architecture, Parameter},
     job::{Drawn, PruneJob, Scored, Ticket},
     settings::{Criterion, Dtype, ScoreMode},
 };
@@ -30,6 +30,8 @@ pub struct Subject {
     examples: Option<(Tensor, Tensor)>,
     /// How batch normalization goes while examples are looked at.
     pub(super) mode: Mode,
+    /// Scores that people gave, one vector for each weight tensor.
+    pub(super) given: Option<Vec<Vec<f64>>>,
 }
 
 impl Subject {
@@ -67,7 +69,7 @@ impl Subject {
             Some(ScoreMode::Train) => Mode::Train,
             Some(ScoreMode::Eval) | None => Mode::Evaluate,
         };
-        Ok(Self { values: values.f_to(device)?, initial, examples, mode, layout, architecture })
+        Ok(Self { values: values.f_to(device)?, initial, examples, mode, layout, architecture, given: None })
     }
 
     /// A network with these values, `[P]`, on their device.
@@ -79,7 +81,7 @@ impl Subject {
         let (initial, examples, mode) = (None, None, Mode::Evaluate);
         // Ranked as a prune step ranks what it reads.
         let values = values.f_to_kind(kind_of(Dtype::F32))?;
-        Ok(Self { architecture, layout, values, initial, examples, mode })
+        Ok(Self { architecture, layout, values, initial, examples, mode, given: None })
     }
 
     /// A network with these values, one vector each in the order of `Architecture::tensors`.
@@ -94,13 +96,28 @@ impl Subject {
         }
         let values = Tensor::f_from_slice(&values.concat())?;
         let (architecture, mode) = (architecture.clone(), Mode::Evaluate);
-        Ok(Self { architecture, layout, values, initial: None, examples: None, mode })
+        Ok(Self { architecture, layout, values, initial: None, examples: None, mode, given: None })
     }
 
     /// The same with examples to look at: images `[N, C, H, W]` and labels `[N]`.
     #[must_use]
     pub fn with_examples(self, images: Tensor, labels: Tensor) -> Self {
         Self { examples: Some((images, labels)), ..self }
+    }
+
+    /// The same with scores from a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is about another network.
+    pub(crate) fn with_scores(self, path: &Path) -> Result<Self> {
+        let file = TensorFile::load(path, FileKind::Scores)?;
+        file.expect_network(&self.architecture.name)?;
+        let one = |tensor: Parameter| match file.values(&tensor.name)? {
+            Values::F64(values) => Ok(values.clone()),
+            _ => Ok(file.f32s(&tensor.name)?.iter().map(|&score| f64::from(score)).collect()),
+        };
+        let given = self.architecture.weights().into_iter().map(one).collect::<Result<_>>()?;
+        Ok(Self { given: Some(given), ..self })
     }
 
     /// The same in another number format.
@@ -110,7 +127,8 @@ impl Subject {
     pub fn in_numbers_of(&self, dtype: Dtype) -> Result<Self> {
         let values = self.values.f_to_kind(kind_of(dtype))?;
         let (architecture, layout) = (self.architecture.clone(), self.layout.clone());
-        Ok(Self { architecture, layout, values, initial: None, examples: None, mode: self.mode })
+        let given = self.given.clone();
+        Ok(Self { architecture, layout, values, initial: None, examples: None, mode: self.mode, given })
     }
 
     /// The mask with which all its weights live.

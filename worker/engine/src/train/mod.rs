@@ -8,6 +8,7 @@ mod checkpoints;
 mod connectivity;
 mod group;
 mod history;
+mod import;
 mod lane;
 mod library;
 pub(crate) mod outputs;

@@ -121,7 +121,7 @@ fn output_file(
             Some(searching) => searching.tickets()?,
             None => return Ok(None),
         },
-        (Output::Initial | Output::Mask, ..) => return Ok(None),
+        (Output::Initial | Output::Mask | Output::Scores, ..) => return Ok(None),
     }))
 }
 

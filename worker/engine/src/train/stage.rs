@@ -70,6 +70,7 @@ impl Engine {
                     let done = match spec {
                         JobSpec::Collapse(spec) => self.collapse(job, spec, link)?,
                         JobSpec::MaskDistance(spec) => self.mask_distances(job, spec, link)?,
+                        JobSpec::Import(spec) => Some(self.import(job, spec, &stage.folder)?),
                         _ => self.make_mask(stage, job, link)?,
                     };
                     done.into_iter().for_each(|done| link.emit(done));
@@ -211,7 +212,10 @@ impl Engine {
         let weights = spec.weights.input().map(|weights| input(job, weights)).transpose()?;
         let looked_at = spec.data.as_ref().map(|score| self.library.score_examples(score)).transpose()?;
         let (examples, digest) = looked_at.unzip();
-        let subject = Subject::load(spec, weights, examples, self.device.torch)?;
+        let mut subject = Subject::load(spec, weights, examples, self.device.torch)?;
+        if let Some(scores) = spec.scores {
+            subject = subject.with_scores(input(job, scores)?)?;
+        }
         let mask =
             spec.mask.map(|mask| Mask::load(&spec.network.architecture()?, input(job, mask)?)).transpose()?;
         // A count that stands still would be taken for an engine that is stuck.

@@ -133,6 +133,7 @@ fn a_pack_is_trained_then_pruned_then_shuffled() {
         initial: None,
         data: None,
         mask: None,
+        scores: None,
         ties: stream(0),
     };
     let files = [(weights.to_string(), trained.outputs(1)[&Output::Weights].file.clone())].into();

@@ -55,6 +55,7 @@ fn cutting(number: u64, rule: (u32, Prune), searched: &Outcomes) -> StageJob {
         initial: None,
         data: None,
         mask: None,
+        scores: None,
         ties: stream(1),
     };
     let tickets = Input { job: fingerprint(1), output: Output::Tickets };

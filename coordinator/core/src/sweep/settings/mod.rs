@@ -23,8 +23,8 @@ pub(super) use self::{
     data::AUGMENTS,
     model::{BIAS_INITS, BN_INITS, INITS},
     prune::{
-        AFTERS, COMPARED, COUNTINGS, SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, examples,
-        last, read_criteria,
+        AFTERS, COMPARED, COUNTINGS, HOLDS, SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion,
+        examples, last, read_criteria,
     },
     train::{DTYPES, ORDERS, PARTIALS, part_name},
 };
@@ -34,7 +34,7 @@ pub(super) const TABLES: [&str; 5] = ["model", "data", "train", "prune", "pretra
 
 /// Reads one trial's settings; what is wrong is noted.
 pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
-    let model = model::read(tree, notes);
+    let (model, weights) = model::read(tree, notes).unzip();
     let data = data::read(tree, notes);
     let train = train::read(tree, notes);
     let length = data.as_ref().zip(train.as_ref()).map(|(data, train)| {
@@ -80,7 +80,26 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
     let steps = train.steps;
     let recipe = train.into_recipe(model?, data?);
     let pretrain = pretrain::read(tree, &recipe, prune.as_ref(), notes)?;
-    sound.then(|| TrialSettings { recipe: Arc::new(recipe), steps, prune, pretrain })
+    let weights = weights?;
+    if weights.is_some() && !may_be_given(tree, pretrain.is_some(), prune.as_ref(), notes) {
+        return None;
+    }
+    sound.then(|| TrialSettings { recipe: Arc::new(recipe), steps, prune, weights, pretrain })
+}
+
+/// Whether the weights a trial begins with may come from a file.
+fn may_be_given(tree: &Tree, pretrains: bool, prune: Option<&PruneLine>, notes: &mut Notes) -> bool {
+    let compares = prune.is_some_and(|line| line.rule.criterion.needs_initial());
+    let (what, hint) = match (pretrains, compares) {
+        (true, _) => ("and `pretrain` exclude each other", "write one of them"),
+        (_, true) => (
+            "and this criterion exclude each other: it compares with the weights drawn at initialization",
+            "choose another criterion",
+        ),
+        _ => return true,
+    };
+    notes.problem(tree.place("model.weights"), format!("`model.weights` {what}"), hint);
+    false
 }
 
 /// Reads the settings of a course: training without pruning, as written in `tree`. Mistakes say whose they are.

@@ -7,8 +7,8 @@ use tombola_spec::{
     job::{Input, JobSpec},
     outcome::{
         Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, Failure, FailureClass,
-        LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Outcome, Provenance, Size,
-        SlimSummary, Summary, TrainSummary,
+        ImportSummary, LayerCount, LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Outcome,
+        Provenance, Size, SlimSummary, Summary, TrainSummary,
     },
     worker::WorkerInfo,
 };
@@ -311,6 +311,7 @@ fn summary(spec: &JobSpec) -> Summary {
             let (criterion, greatest) = (job.criterion.name().to_owned(), 2.0);
             Summary::Collapse(CollapseSummary { criterion, points, greatest, flops: 0, device_seconds: 1.0 })
         }
+        JobSpec::Import(_) => Summary::Import(ImportSummary { tensors: 1, device_seconds: 1.0 }),
         JobSpec::MaskDistance(job) => {
             let layer = LayerPair { name: "fc.weight".to_owned(), living: [6, 4], both: 2, total: 10 };
             let pair = |masks| MaskPair { masks, layers: vec![layer.clone()] };

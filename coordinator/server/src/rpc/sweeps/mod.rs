@@ -12,7 +12,7 @@ mod ticket;
 mod watch;
 mod workers;
 
-use crate::{Error, driver::Driver, store::Store};
+use crate::{Error, artifacts::Artifacts, collect::Gate, driver::Driver, store::Store};
 use std::sync::Arc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -25,6 +25,8 @@ use tonic::{Request, Response, Status};
 pub(crate) struct Sweeps {
     pub(crate) driver: Driver,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) shelf: Artifacts,
+    pub(crate) gate: Gate,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }

@@ -169,6 +169,7 @@ impl<'a> Finished<'a> {
             Summary::Collapse(search) => self.collapse(job, search, &mut result),
             Summary::MaskDistance(compared) => self.distances(job, compared, &mut result),
             Summary::Slim(slim) => self.slim(job, slim, &mut result),
+            Summary::Import(import) => analysis(0, import.device_seconds, &mut result),
         }
         let how = &outcome.provenance;
         result.extend(row![how.plan.as_str(), how.device.as_str(), how.threads, how.width]);
@@ -274,7 +275,7 @@ fn theoretical_flops(summary: &Summary) -> f64 {
         Summary::Mask(mask) => mask.flops,
         Summary::Connectivity(line) => line.flops,
         Summary::Collapse(search) => search.flops,
-        Summary::MaskDistance(_) | Summary::Slim(_) => 0,
+        Summary::MaskDistance(_) | Summary::Slim(_) | Summary::Import(_) => 0,
     };
     flops as f64
 }

@@ -133,7 +133,7 @@ fn add_analyses<'a>(steps: &mut Steps<'a>, analyses: &'a [AnalysisRow]) {
 }
 
 fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
-    let (mut rows, mut specs, mut parents) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rows, mut specs, mut parents, mut files) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for job in jobs {
         let state = job.state.name();
         rows.push(row![job.id, job.fingerprint, state, job.attempt, job.tries, job.losses, job.height]);
@@ -147,10 +147,14 @@ fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
         for (ordinal, parent) in (0u32..).zip(&job.parents) {
             parents.push(row![job.id, ordinal, *parent]);
         }
+        if let JobSpec::Import(import) = &*job.spec {
+            files.push(row![import.file.digest, import.file.bytes]);
+        }
     }
     steps.push(&sql::ADD_JOBS, rows);
     steps.push(&sql::JOB_SPECS, specs);
     steps.push(&sql::JOB_PARENTS, parents);
+    steps.push(&sql::GIVEN_FILES, files);
 }
 
 /// The iteration of the schedule at which a segment ends.

@@ -144,6 +144,14 @@ pub(super) const JOB_PARENTS: Verb = Verb {
     expect: Each,
 };
 
+pub(super) const GIVEN_FILES: Verb = Verb {
+    what: "a given file",
+    columns: &[("digest", Text), ("bytes", Int)],
+    sql: "insert into given_files (digest, bytes) select v.digest, v.bytes from {v} where true
+          on conflict (digest) do nothing",
+    expect: Any,
+};
+
 pub(super) const CLAIM: Verb = Verb {
     what: "a claim",
     columns: &[("sweep", Int), ("job", Int), ("shared", Bool)],

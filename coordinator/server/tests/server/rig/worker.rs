@@ -12,9 +12,9 @@ use tombola_spec::{
     Digest, data,
     job::{JobSpec, Network, Output},
     outcome::{
-        Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, LayerCount, LayerPair,
-        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome, Provenance, Size, SlimSummary, Split,
-        Summary, TrainSummary,
+        Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, ImportSummary, LayerCount,
+        LayerPair, MaskDistanceSummary, MaskPair, MaskSummary, Measure, Outcome, Provenance, Size,
+        SlimSummary, Split, Summary, TrainSummary,
     },
     version,
     worker::{DataInfo, DeviceKind, SlotInfo, WorkerInfo},
@@ -334,6 +334,7 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
             let (criterion, greatest) = (job.criterion.name().to_owned(), 2.0);
             Summary::Collapse(CollapseSummary { criterion, points, greatest, flops: 0, device_seconds: 1.0 })
         }
+        JobSpec::Import(_) => Summary::Import(ImportSummary { tensors: 1, device_seconds: 1.0 }),
         JobSpec::MaskDistance(job) => {
             let layer = LayerPair { name: "fc.weight".to_owned(), living: [6, 4], both: 2, total: 10 };
             let pair = |masks| MaskPair { masks, layers: vec![layer.clone()] };

@@ -7,9 +7,9 @@ use tombola_spec::{
     job::{Input, JobSpec, Output},
     ladder::cut,
     outcome::{
-        CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, LayerCount,
-        MaskDistanceSummary, MaskPair, MaskSummary, Measure, Provenance, Series, Size, SlimSummary, Split,
-        Summary, TrainSummary,
+        CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, EarlyStop, ImportSummary,
+        LayerCount, MaskDistanceSummary, MaskPair, MaskSummary, Measure, Provenance, Series, Size,
+        SlimSummary, Split, Summary, TrainSummary,
     },
     settings::{Amount, Prune},
     slot::{Stage, StageJob},
@@ -65,6 +65,10 @@ pub(super) fn outputs(job: &StageJob) -> io::Result<(Files, Summary)> {
             let criterion = job.criterion.name().to_owned();
             let summary = CollapseSummary { criterion, points, greatest: 2.0, flops: 0, device_seconds: 0.1 };
             Ok((Files::new(), Summary::Collapse(summary)))
+        }
+        JobSpec::Import(import) => {
+            let files = [(import.holds, text(&job.spec, import.holds))].into();
+            Ok((files, Summary::Import(ImportSummary { tensors: 1, device_seconds: 0.1 })))
         }
         JobSpec::MaskDistance(job) => {
             let pairs = job.pairs().map(|masks| MaskPair { masks, layers: Vec::new() }).collect();

@@ -403,6 +403,7 @@ impl Outcomes {
             Output::State => FileKind::State,
             Output::Mask => FileKind::Mask,
             Output::Tickets => FileKind::Tickets,
+            Output::Scores => FileKind::Scores,
         };
         tensors(&self.outputs(number)[&output].file, kind)
     }

@@ -112,7 +112,8 @@ pub(in crate::sweep) fn describe(criterion: Criterion, add: &mut impl FnMut(&str
         | Criterion::Snip
         | Criterion::Gradient
         | Criterion::BnScale
-        | Criterion::L1Filter => {}
+        | Criterion::L1Filter
+        | Criterion::File => {}
         Criterion::Grasp { temperature, sign } => {
             add("prune.criterion.temperature", temperature.to_string());
             add("prune.criterion.sign", word_of(GRASP_SIGNS, sign).to_owned());

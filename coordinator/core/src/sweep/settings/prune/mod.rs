@@ -3,13 +3,15 @@
 
 mod convention;
 mod criterion;
+mod given;
 mod search;
 
 pub(in crate::sweep) use criterion::{describe as describe_criterion, read_list as read_criteria};
+pub(in crate::sweep) use given::HOLDS;
 pub(in crate::sweep) use search::COMPARED;
 
 use crate::{
-    plan::{After, PruneLine, Scoring, Trunk, When},
+    plan::{After, Given, PruneLine, Scoring, Trunk, When},
     sweep::{
         diagnostic::Notes,
         section::Section,
@@ -23,6 +25,7 @@ use crate::{
 use std::collections::BTreeMap;
 use tombola_spec::{
     Steps,
+    job::Output,
     settings::{Amount, Counting, Criterion, Prune, Scope, ScoreMode, Unit},
 };
 
@@ -59,8 +62,15 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let mut table = Section::of(notes, "prune", entry, "scope = \"per_layer\", rate = 0.2, rounds = 20")?;
     let when = table.or("when", When::Trained, word(WHENS));
     let unit = table.or("unit", Unit::Weight, word(UNITS));
-    let criterion = criterion::read(&mut table);
-    let scope = table.required("scope", "\"per_layer\"` or `\"global\"", word(SCOPES));
+    let given = given::read(&mut table);
+    let criterion = match &given {
+        Some(Some(_)) => Some(Criterion::File),
+        _ => criterion::read(&mut table),
+    };
+    let scope = match &given {
+        Some(Some(Given { holds: Output::Mask, .. })) => Some(Scope::Global),
+        _ => table.required("scope", "\"per_layer\"` or `\"global\"", word(SCOPES)),
+    };
     let amount = amount(&mut table);
     let rates = rates(&mut table);
     let invert = table.or("invert", false, flag);
@@ -93,7 +103,7 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     // Density 1 is the dense network: the trial shares it with every other, and nothing is pruned.
     let rounds = if matches!(rule.amount, Amount::Density(1.0)) { 0 } else { rounds };
     let (rewind, when, score, after, trunk) = (rewind?, when?, score?, after?, trunk?);
-    Some(PruneLine { rule, rounds, rewind, when, score, after, trunk, search: search? })
+    Some(PruneLine { rule, rounds, rewind, when, score, after, trunk, search: search?, given: given? })
 }
 
 /// Settings that are right one by one and contradict each other: which, why, what to do.

@@ -1,0 +1,5 @@
+-- Files that people gave to sweeps: the collector of artifacts leaves them alone.
+create table given_files (
+  digest text primary key,
+  bytes bigint not null
+);
