@@ -61,7 +61,12 @@ fn settings() -> BTreeMap<String, Option<String>> {
     let noisy = "set = \"mnist\", label_noise = 0.1";
     // What the first file writes is a default of the others.
     let early = least(mnist, "sgd", "rate = 0.2, when = \"early_bird\"").replace("1000it", "9000it");
+    let scored = "criterion = { file = \"scores.safetensors\" }, density = 0.1";
+    let digest = "0".repeat(64);
+    let scored = least(mnist, "sgd", scored).replace("branch.inverted = {}\n", "")
+        + &format!("files.\"scores.safetensors\" = {{ digest = \"{digest}\", bytes = 8 }}\n");
     let files = [
+        scored,
         early,
         least(noisy, "rmsprop", rounds),
         least(noisy, "sgd\", schedule = \"cosine", rounds),
@@ -108,9 +113,13 @@ fn the_reference_tells_the_defaults_there_are() {
 #[test]
 fn its_examples_can_be_planned() {
     let examples = blocks(&readme(), "toml");
-    let [whole, axes, branches, analysis] = examples.as_slice() else {
-        panic!("a file, a block of axes, one of branches, one of analyses")
+    let [whole, given, axes, branches, analysis] = examples.as_slice() else {
+        panic!("a file, a block of files, one of axes, one of branches, one of analyses")
     };
+    let head = "name = \"own\"\nseeds = [7]\ndata = { set = \"mnist\" }\n";
+    let train = "train = { steps = \"1ep\", batch = 60, optimizer = \"sgd\", lr = 0.1 }\n";
+    let named = sweep::named_files(&format!("{head}{train}{given}"));
+    assert!(named.iter().eq(["init-7.safetensors", "scores-7.safetensors"]), "{named:?}");
     let plan = sweep::load(whole).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert_eq!(plan.trials.len(), 10, "two rewind points times five seeds");
     let plan = sweep::load(&format!("{whole}{analysis}")).unwrap_or_else(|mistakes| panic!("{mistakes}"));

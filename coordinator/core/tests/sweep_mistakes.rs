@@ -519,6 +519,36 @@ const EARLY_BIRDS: &[Case] = &[
     ),
 ];
 
+/// A file whose masks come from files.
+const GIVEN: &str = r#"name = "given"
+seeds = 1
+model = { name = "mnist_lenet_300_100", weights = "w.safetensors" }
+data = { set = "mnist" }
+train = { steps = "10it", batch = 60, optimizer = "adam", lr = 1e-3 }
+prune = { criterion = { file = "m-{round}.safetensors", holds = "mask" }, rate = 0.5, rounds = 2 }
+
+[files]
+"m-1.safetensors" = { digest = "0000000000000000000000000000000000000000000000000000000000000001", bytes = 8 }
+"m-2.safetensors" = { digest = "0000000000000000000000000000000000000000000000000000000000000002", bytes = 8 }
+"w.safetensors" = { digest = "0000000000000000000000000000000000000000000000000000000000000003", bytes = 8 }
+"#;
+
+const FILES: &[Case] = &[
+    ("a round without a file", "rounds = 2", "rounds = 3"),
+    ("a hole nobody fills", "m-{round}", "m-{rate}"),
+    ("weights of a round", "\"w.safetensors\" }", "\"w-{round}.safetensors\" }"),
+    ("a file elsewhere", "\"m-{round}.safetensors\", holds", "\"../m.safetensors\", holds"),
+    ("a mask that is ranked", "rate = 0.5", "rate = 0.5, scope = \"global\", invert = true"),
+    ("a file that holds something else", "\"mask\"", "\"masks\""),
+    ("no digest", "\"0000000000000000000000000000000000000000000000000000000000000003\"", "\"3\""),
+    ("a criterion that is two", "holds = \"mask\"", "name = \"snip\""),
+    (
+        "weights before weights",
+        "rounds = 2 }",
+        "rounds = 2 }\npretrain = { data = { set = \"fashion_mnist\" } }",
+    ),
+];
+
 #[track_caller]
 fn messages(text: &str) -> String {
     match sweep::load(text) {
@@ -548,6 +578,7 @@ fn told_of(good: &str, cases: &[Case]) -> String {
 fn the_files_that_are_spoilt_below_are_good() {
     sweep::load(GOOD).unwrap();
     sweep::load(EARLY).unwrap();
+    sweep::load(GIVEN).unwrap();
 }
 
 #[test]
@@ -588,6 +619,11 @@ fn mistakes_in_searches() {
 #[test]
 fn mistakes_in_early_birds() {
     insta::assert_snapshot!(told_of(EARLY, EARLY_BIRDS));
+}
+
+#[test]
+fn mistakes_in_files() {
+    insta::assert_snapshot!(told_of(GIVEN, FILES));
 }
 
 #[test]

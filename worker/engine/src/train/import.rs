@@ -23,6 +23,16 @@ const TOLERANCE: f64 = 0.01;
 impl Engine {
     /// Takes a file in, as the event that ends the job.
     pub(super) fn import(&self, job: &StageJob, spec: &ImportJob, folder: &Path) -> Result<Event> {
+        // A file that does not fit will not fit elsewhere, either.
+        self.take(job, spec, folder).map_err(|error| match error {
+            EngineError::Format { reason, .. } => {
+                EngineError::Settings(format!("the file given ({}) {reason}", spec.file.digest))
+            }
+            other => other,
+        })
+    }
+
+    fn take(&self, job: &StageJob, spec: &ImportJob, folder: &Path) -> Result<Event> {
         let begun = Instant::now();
         let network = spec.network.architecture()?;
         let path = super::input(job, spec.input())?;

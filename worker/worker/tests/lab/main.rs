@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod connectivity;
+mod given;
 mod kills;
 mod rig;
 mod searches;
