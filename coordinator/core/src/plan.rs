@@ -226,8 +226,8 @@ pub struct RoundPlan {
 pub struct AnalysisPlan {
     /// Name of the analysis.
     pub analysis: String,
-    /// What is compared: `copies` of a round, `rounds` of a line, `lines` of a round, `criteria`, or a `round` with itself
-    /// made smaller.
+    /// What is compared: `copies` of a round, `rounds` of a line, `lines` of a round, `trials`, `criteria`, or a `round` with
+    /// itself made smaller. Nothing is by a `search` for a ticket and a `file` taken in, which stand here to be found.
     pub ends: String,
     /// Branch of the round; empty on the trial's own line.
     pub branch: String,

@@ -18,7 +18,7 @@ pub use self::{
 use crate::{
     Fingerprint, SpecError, Steps,
     arch::Architecture,
-    outcome::Split,
+    outcome::{Artifact, Split},
     settings::{Dtype, Model, Prune, Recipe, ScoreData},
 };
 use serde::{Deserialize, Serialize};
@@ -443,6 +443,14 @@ impl JobSpec {
             Self::Slim(job) => {
                 [Input { job: job.weights, output: Output::Weights }].into_iter().chain(job.mask).collect()
             }
+        }
+    }
+
+    /// The file of people's own that this job reads, if any: no job makes it.
+    pub fn given(&self) -> Option<(Input, Artifact)> {
+        match self {
+            Self::Import(job) => Some((job.input(), job.file)),
+            _ => None,
         }
     }
 

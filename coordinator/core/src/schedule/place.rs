@@ -10,7 +10,7 @@ use super::{
 };
 use crate::record::{PackRow, Write};
 use std::cmp::Reverse;
-use tombola_spec::{Attempt, JobId, LeaseId, job::JobSpec};
+use tombola_spec::{Attempt, JobId, LeaseId};
 
 impl Scheduler {
     /// Puts a job into the queue or takes it out, as its state says.
@@ -121,14 +121,10 @@ impl Scheduler {
         let job = self.graph.get(id)?;
         let inputs = job.spec.inputs();
         let made = inputs.into_iter().filter_map(|input| Some((input, self.graph.artifact(job, &input)?)));
-        let given = match &*job.spec {
-            JobSpec::Import(import) => Some((import.input(), import.file)),
-            _ => None,
-        };
         Some(super::effect::LeasedJob {
             fingerprint: job.fingerprint,
             spec: job.spec.clone(),
-            inputs: made.chain(given).collect(),
+            inputs: made.chain(job.spec.given()).collect(),
             resume: job.checkpoint.as_deref().copied(),
         })
     }

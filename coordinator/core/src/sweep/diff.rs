@@ -107,6 +107,10 @@ impl<'a> Side<'a> {
         for (name, rounds) in branches {
             settings.insert(format!("branch.{name}"), self.branch(trial, &rounds));
         }
+        let masks = trial.rounds.iter().filter(|round| round.branch.is_empty());
+        if let Some(masks) = self.files(masks.filter_map(|round| round.mask.as_ref())) {
+            settings.insert("prune.criterion.masks".to_owned(), masks);
+        }
         if let Some(searched) = self.searched(trial) {
             settings.insert("prune.search".to_owned(), searched);
         }
@@ -115,6 +119,13 @@ impl<'a> Side<'a> {
             settings.entry(name).or_insert_with(|| self.analysis(&trial.key, &plan.analysis));
         }
         settings
+    }
+
+    /// The bytes that these jobs take in.
+    fn files<'j>(&self, jobs: impl Iterator<Item = &'j Fingerprint>) -> Option<String> {
+        let digest = |job| Some(self.jobs.get(job)?.given()?.1.digest.to_string()[..8].to_owned());
+        let files: Vec<String> = jobs.filter_map(digest).collect();
+        (!files.is_empty()).then(|| format!("files {}", files.join(", ")))
     }
 
     /// What the search of a trial looks for: what other trials search for is found by the same training.
@@ -155,6 +166,9 @@ impl<'a> Side<'a> {
             .collect();
         if !searched.is_empty() {
             return format!("by {}", searched.join(", "));
+        }
+        if let Some(files) = self.files(jobs.values()) {
+            return files;
         }
         let compared = jobs.values().find_map(|job| match self.jobs.get(job) {
             Some(JobSpec::Connectivity(job)) => Some(job),

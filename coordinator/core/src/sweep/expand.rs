@@ -9,12 +9,12 @@ use super::{
     line::{Line, Origin},
     trunk::{Trunk, Trunks},
 };
-use crate::plan::{Plan, PruneLine, RoundPlan, TrialPlan};
+use crate::plan::{AnalysisPlan, Plan, PruneLine, RoundPlan, TrialPlan};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 use tombola_spec::{
-    Steps,
-    job::{Input, JobSpec, Output, Scored, Start},
+    Fingerprint, Steps,
+    job::{Input, JobSpec, Output, PruneJob, Scored, Start},
     ladder,
 };
 
@@ -92,7 +92,8 @@ fn trial(own: &Own, all: &[Own], variant: &Variant, file: &SweepFile, jobs: &mut
     let mut rounds = rounds.clone();
     branch::grow_all(line, variant, &file.branches, (anchors, &peers), jobs, &mut rounds);
     let compared = |analysis: &Analysis| analysis.compare.compare(&analysis.name, line, &rounds, jobs);
-    let analyses = file.analyses.iter().flat_map(compared).collect();
+    let analyses = file.analyses.iter().flat_map(compared).collect::<Vec<_>>();
+    let analyses = analyses.into_iter().chain(beside(line, &rounds, jobs)).collect();
     TrialPlan {
         key: key(&variant.axes, *seed, *repeat),
         seed: *seed,
@@ -102,6 +103,34 @@ fn trial(own: &Own, all: &[Own], variant: &Variant, file: &SweepFile, jobs: &mut
         rounds,
         analyses,
     }
+}
+
+/// What is done for the masks and weights of a trial's own line beside its rounds, as rows of analyses, so that people find
+/// it: searches, and files taken in. A setting's dotted name is none that an analysis can have.
+fn beside(line: &Line, rounds: &[RoundPlan], jobs: &Jobs) -> Vec<AnalysisPlan> {
+    let row = |(analysis, ends, round, job): (&str, &str, u32, Fingerprint)| AnalysisPlan {
+        analysis: analysis.to_owned(),
+        ends: ends.to_owned(),
+        branch: String::new(),
+        copy: 0,
+        round,
+        pair: [0, 0],
+        job,
+    };
+    let given = line.pretrained.iter().filter(|before| !before.trained);
+    let mut rows: Vec<_> = given.map(|before| ("model.weights", "file", 0, before.job)).collect();
+    for round in rounds.iter().filter(|round| round.branch.is_empty()) {
+        match round.mask.and_then(|mask| jobs.spec(mask)) {
+            Some(JobSpec::Prune(PruneJob { weights: Scored::Found(ticket), .. })) => {
+                rows.push(("prune.search", "search", round.round, ticket.search));
+            }
+            Some(JobSpec::Prune(PruneJob { scores: Some(scores), .. })) => {
+                rows.push(("prune.criterion", "file", round.round, scores.job));
+            }
+            _ => {}
+        }
+    }
+    rows.into_iter().map(row).collect()
 }
 
 fn check_size(file: &SweepFile, trunks: &Trunks) -> Result<(), Diagnostics> {
@@ -195,7 +224,7 @@ fn own_rounds(
 }
 
 /// The job whose output a training starts from; itself, where it draws its own weights.
-pub(super) fn origin_of(origin: &Origin, train: tombola_spec::Fingerprint) -> tombola_spec::Fingerprint {
+pub(super) fn origin_of(origin: &Origin, train: Fingerprint) -> Fingerprint {
     match origin {
         Origin { start: Start::Rewind(job) | Start::Continue(job) | Start::Found(job), head: None } => *job,
         _ => train,

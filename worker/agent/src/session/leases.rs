@@ -192,7 +192,9 @@ impl Granted {
     fn resolve(&self, stage: Vec<LeasedJob>) -> (Vec<LeasedJob>, Vec<JobId>) {
         let (mut ready, mut orphans) = (Vec::new(), Vec::new());
         for mut leased in stage {
-            let wanted: Vec<String> = leased.spec.inputs().iter().map(Input::to_string).collect();
+            let given = leased.spec.given().map(|(input, _)| input);
+            let wanted = leased.spec.inputs().into_iter().chain(given);
+            let wanted: Vec<String> = wanted.map(|input| input.to_string()).collect();
             let given = |input: &String| {
                 let artifact = leased.inputs.get(input).or_else(|| self.made.get(input))?;
                 Some((input.clone(), *artifact))

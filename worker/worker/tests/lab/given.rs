@@ -56,7 +56,7 @@ async fn a_ticket_that_was_fetched_trains_to_the_same_bits_when_it_is_handed_in(
     let ends = lab.sql(ends).await;
     assert_eq!(ends.len(), 3, "{ends:?}");
     assert!(ends.iter().all(|row| row[1] == ends[0][1]), "{ends:?}");
-    let masks = "select r.sweep, l.name, l.living from round_job r join layer_counts l on l.job = r.job where r.round = 1
+    let masks = "select r.sweep, l.name, l.living from round_job r join mask_layers l on l.job = r.job where r.round = 1
                  order by r.sweep, l.name";
     let masks = lab.sql(masks).await;
     let of = |sweep: &str| -> Vec<String> {
@@ -77,8 +77,7 @@ async fn a_file_that_does_not_fit_fails_its_job_and_one_that_is_not_there_is_mis
     wrong.put("layer.weight", &[2], vec![1.0f32, 2.0]).unwrap();
     wrong.save(&lab.path("scores.safetensors")).unwrap();
     submit(&lab, "one", &file("one", scored, ""));
-    let sweep = lab.finished("one").await;
-    assert_eq!(sweep.state, "failed");
+    assert_eq!(lab.over("one").await.state, "failed");
     let failures = lab.tombola(&["failures", "one"]);
     let failures = String::from_utf8_lossy(&failures.stdout).into_owned();
     assert!(failures.contains("has no tensor") && failures.contains("there are layer.weight"), "{failures}");

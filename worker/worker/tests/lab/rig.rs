@@ -219,6 +219,13 @@ impl Lab {
 
     /// Waits until a sweep is finished, which it has to be without failures.
     pub(crate) async fn finished(&self, sweep: &str) -> Sweep {
+        let sweep = self.over(sweep).await;
+        assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}");
+        sweep
+    }
+
+    /// Waits until no job of a sweep can run any more.
+    pub(crate) async fn over(&self, sweep: &str) -> Sweep {
         let done = || async {
             let request = GetRequest { sweep: sweep.to_owned() };
             self.sweeps()
@@ -228,9 +235,7 @@ impl Lab {
                 .map(tonic::Response::into_inner)
                 .filter(|sweep| sweep.finished)
         };
-        let sweep = eventually(done).await;
-        assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}");
-        sweep
+        eventually(done).await
     }
 
     /// Waits until so many trainings of a sweep are past `iteration` at once.

@@ -147,8 +147,8 @@ fn add_jobs<'a>(steps: &mut Steps<'a>, jobs: &'a [JobRow]) {
         for (ordinal, parent) in (0u32..).zip(&job.parents) {
             parents.push(row![job.id, ordinal, *parent]);
         }
-        if let JobSpec::Import(import) = &*job.spec {
-            files.push(row![import.file.digest, import.file.bytes]);
+        if let Some((_, file)) = job.spec.given() {
+            files.push(row![file.digest, file.bytes]);
         }
     }
     steps.push(&sql::ADD_JOBS, rows);

@@ -64,11 +64,16 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let unit = table.or("unit", Unit::Weight, word(UNITS));
     let given = given::read(&mut table);
     let criterion = match &given {
-        Some(Some(_)) => Some(Criterion::File),
-        _ => criterion::read(&mut table),
+        Some(None) => criterion::read(&mut table),
+        given => given.as_ref().map(|_| Criterion::File),
     };
     let scope = match &given {
         Some(Some(Given { holds: Output::Mask, .. })) => Some(Scope::Global),
+        // What it holds cannot be read: whether there has to be a scope is not known.
+        None => {
+            table.know(&["scope"]);
+            None
+        }
         _ => table.required("scope", "\"per_layer\"` or `\"global\"", word(SCOPES)),
     };
     let amount = amount(&mut table);
