@@ -305,6 +305,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("searching", vec![Output::Initial, Output::Weights, Output::Tickets]),
             ("found", vec![Output::Weights, Output::Mask]),
             ("late", vec![Output::Weights]),
+            ("supermask", vec![Output::Mask]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -337,6 +338,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![],
             vec![Output::Tickets],
             vec![Output::Weights, Output::Mask],
+            vec![],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
@@ -344,7 +346,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
         iterations,
         [
             500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0, 0, 0,
-            500, 0, 50_000
+            500, 0, 50_000, 0
         ]
     );
     assert!(matches!(examples::dense().start, Start::Init(_)));

@@ -21,5 +21,6 @@ mod resume;
 mod rig;
 mod searches;
 mod subset;
+mod supermask;
 mod tensors;
 mod training;
