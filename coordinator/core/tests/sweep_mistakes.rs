@@ -185,6 +185,7 @@ const PRUNING: &[Case] = &[
         "density = 0.1\ncriterion = { name = \"snip\", iterations = 50 }",
     ),
     ("no iterations", HOW, "density = 0.1\ncriterion = { name = \"synflow\", iterations = 0 }"),
+    ("a ranking in bf16", HOW, "density = 0.1\ncriterion = { name = \"synflow\", dtype = \"bf16\" }"),
     (
         "a mask learned in no iterations",
         HOW,

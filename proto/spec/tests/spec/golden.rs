@@ -168,6 +168,7 @@ fn every_setting_moves_the_fingerprint() {
         ("/recipe/train/freeze", r#"[{"parameter":"fc.weight"}]"#),
         ("/recipe/train/bn_l1", "0.0001"),
         ("/recipe/dtype", "\"f64\""),
+        ("/recipe/dtype", "\"bf16\""),
         ("/mask", "null"),
         ("/order/seed", "2"),
         ("/order/branch", "\"b\""),

@@ -11,6 +11,7 @@ mod criteria;
 mod data;
 mod early_bird;
 mod fused;
+mod mixed;
 mod nets;
 mod prune;
 mod random;

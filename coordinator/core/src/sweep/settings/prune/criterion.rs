@@ -1,6 +1,5 @@
 //! `criterion = "snip"`, or with settings of its own: `criterion = { name = "synflow", iterations = 100 }`.
 
-use super::super::DTYPES;
 use crate::sweep::{
     diagnostic::suggest,
     section::Section,
@@ -12,6 +11,8 @@ use tombola_spec::settings::{Comparison, Criterion, CutSchedule, Dtype, GraspSig
 const SIGNS: &[(&str, Option<Signs>)] =
     &[("any", None), ("same", Some(Signs::Same)), ("differ", Some(Signs::Differ))];
 const GRASP_SIGNS: &[(&str, GraspSign)] = &[("paper", GraspSign::Paper), ("opposite", GraspSign::Opposite)];
+/// No ranking is computed in less.
+const DTYPES: &[(&str, Dtype)] = &[("f32", Dtype::F32), ("f64", Dtype::F64)];
 const SCHEDULES: &[(&str, CutSchedule)] =
     &[("exponential", CutSchedule::Exponential), ("linear", CutSchedule::Linear)];
 
