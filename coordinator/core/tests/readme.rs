@@ -56,7 +56,7 @@ analysis.slim = {{}}
 fn settings() -> BTreeMap<String, Option<String>> {
     let own = "set = \"own\", examples = 900, test = 90, classes = 2";
     let (mnist, rounds) = ("set = \"mnist\"", "rate = 0.2, rounds = 3");
-    let criteria = ["grasp", "synflow", "movement"];
+    let criteria = ["grasp", "synflow", "supermask", "movement"];
     let pruned = criteria.map(|name| least(mnist, "sgd", &format!("density = 0.1, criterion = \"{name}\"")));
     let noisy = "set = \"mnist\", label_noise = 0.1";
     // What the first file writes is a default of the others.

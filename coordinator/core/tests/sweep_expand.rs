@@ -884,11 +884,12 @@ mod analyses {
         };
         assert_eq!((&first.start, first.from, first.to), (&second.start, second.from, second.to));
         // Examples are looked at as they are, however training varies them.
-        // Nor does it matter what training drops or leaves alone.
+        // Nor does it matter what training drops, leaves alone or rounds.
         for axis in [
             "\"data.augment\" = [\"none\", \"flip\"]",
             "\"model.dropout\" = [0, 0.5]",
             "\"train.freeze\" = [[], [\"output\"]]",
+            "\"train.dtype\" = [\"f32\", \"bf16\"]",
         ] {
             let varied = file("1", "", &format!("axes = {{ {axis} }}"));
             let plan = load(&varied.replace("rate = 0.2, rounds = 3", prune));

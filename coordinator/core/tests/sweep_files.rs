@@ -51,6 +51,7 @@ fn every_sweep_that_ships_can_be_planned() {
         "sanity-resnet20",
         "signs-lenet",
         "slimming-vgg16",
+        "supermask-lenet",
         "synflow-lenet",
         "synflow-vgg16",
         "transfer-lenet",

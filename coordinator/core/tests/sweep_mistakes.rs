@@ -185,6 +185,27 @@ const PRUNING: &[Case] = &[
         "density = 0.1\ncriterion = { name = \"snip\", iterations = 50 }",
     ),
     ("no iterations", HOW, "density = 0.1\ncriterion = { name = \"synflow\", iterations = 0 }"),
+    ("a ranking in bf16", HOW, "density = 0.1\ncriterion = { name = \"synflow\", dtype = \"bf16\" }"),
+    (
+        "a mask learned in no iterations",
+        HOW,
+        "density = 0.1\ncriterion = { name = \"supermask\", iterations = 0 }",
+    ),
+    (
+        "a mask learned from no examples, at no speed, with too much momentum",
+        HOW,
+        "density = 0.1\ncriterion = { name = \"supermask\", batch = 0, lr = 0, momentum = 1, rescale = 2 }",
+    ),
+    (
+        "a mask of channels that would be learned",
+        HOW,
+        "unit = \"channel\"\nrate = 0.2\nrounds = 3\ncriterion = \"supermask\"",
+    ),
+    (
+        "a mask learned from more examples than are trained on",
+        HOW,
+        "density = 0.1\ncriterion = \"supermask\"\nscore_data = { per_class = 6000 }",
+    ),
     ("a criterion that is a number", HOW, "density = 0.1\ncriterion = 3"),
     ("a density and a compression", HOW, "density = 0.1\ncompression = 10"),
     ("a density above 1", HOW, "density = 1.5"),

@@ -72,6 +72,9 @@ fn scoring_passes(criterion: Criterion, data: Option<&ScoreData>) -> u64 {
         // A gradient, and another one that is differentiated again.
         Criterion::Grasp { .. } => examples.saturating_mul(3 + 9),
         Criterion::Synflow { iterations, .. } => u64::from(iterations).saturating_mul(3),
+        Criterion::Supermask { iterations, batch, .. } => {
+            u64::from(iterations).saturating_mul(examples.min(batch.into())).saturating_mul(3)
+        }
     }
 }
 

@@ -89,13 +89,27 @@ pub enum BatchNormInit {
 }
 
 /// Number format of training arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dtype {
     /// 32-bit floats.
     F32,
     /// 64-bit floats, for tests of exactness.
     F64,
+    /// Mixed precision: convolutions and linear layers compute in bfloat16, forward and backward; everything else, and all
+    /// that is kept, is 32-bit floats.
+    Bf16,
+}
+
+impl Dtype {
+    /// The format of what is kept: parameters, optimizer state, statistics, files.
+    #[must_use]
+    pub const fn kept(self) -> Self {
+        match self {
+            Self::F32 | Self::Bf16 => Self::F32,
+            Self::F64 => Self::F64,
+        }
+    }
 }
 
 impl Recipe {

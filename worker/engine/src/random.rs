@@ -34,6 +34,8 @@ pub enum Purpose {
     Dropout,
     /// Pixels of images that networks are measured on.
     Probe,
+    /// Batches and sampled masks of a mask that is learned.
+    Supermask,
 }
 
 impl Purpose {
@@ -51,6 +53,7 @@ impl Purpose {
             Self::Redraw => "redraw",
             Self::Dropout => "dropout",
             Self::Probe => "probe",
+            Self::Supermask => "supermask",
         }
     }
 }

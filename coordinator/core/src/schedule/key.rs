@@ -29,7 +29,7 @@ pub(super) struct TrainKey {
     /// What is taken of the set, how it is normalized, split and varied.
     data: String,
     batch: u32,
-    double: bool,
+    dtype: Dtype,
     /// The optimizer's constants, the decay, the clipping, what is frozen or dropped, whether epochs end with a smaller batch: lanes may
     /// differ in learning rate and schedule only.
     rule: String,
@@ -92,7 +92,7 @@ impl TrainKey {
                 shape.mean, shape.std
             ),
             batch: *batch,
-            double: *dtype == Dtype::F64,
+            dtype: *dtype,
             rule: format!("{optimizer:?} {decay} {clip:?} {bn_l1} {freeze:?} {partial:?} {dropout}"),
             span: (at(job.from), at(job.to), at(*eval_every)),
             search: match (&job.search, &job.start) {

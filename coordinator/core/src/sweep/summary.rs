@@ -116,7 +116,7 @@ impl Networks {
 /// What decides the weights a training draws, as text.
 fn initialization(job: &JobSpec) -> Option<String> {
     let JobSpec::Train(TrainJob { recipe, start, .. }) = job else { return None };
-    Some(format!("{:?} {:?} {:?} {start:?}", recipe.model, recipe.data.shape, recipe.dtype))
+    Some(format!("{:?} {:?} {:?} {start:?}", recipe.model, recipe.data.shape, recipe.dtype.kept()))
 }
 
 fn bytes(job: &JobSpec, network: &Architecture, output: Output) -> u64 {
@@ -152,7 +152,7 @@ fn width(job: &TrainJob) -> u64 {
 
 fn format_bytes(dtype: Dtype) -> u64 {
     match dtype {
-        Dtype::F32 => 4,
+        Dtype::F32 | Dtype::Bf16 => 4,
         Dtype::F64 => 8,
     }
 }

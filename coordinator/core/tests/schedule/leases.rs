@@ -179,6 +179,7 @@ fn lanes_differ_in_learning_rate_and_in_no_other_constant() {
     };
     assert_eq!(lanes("\"train.lr\" = [0.1, 0.2, 0.3]"), 3);
     assert_eq!(lanes("\"train.momentum\" = [0.0, 0.5, 0.9]"), 1);
+    assert_eq!(lanes("\"train.dtype\" = [\"f32\", \"f64\", \"bf16\"]"), 1);
     assert_eq!(lanes("\"train.decay\" = [0.0, 1e-4, 1e-3]"), 1);
 }
 

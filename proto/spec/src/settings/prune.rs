@@ -137,6 +137,19 @@ pub enum Criterion {
         /// Arithmetic: f32 overflows in networks deeper than about 50 layers.
         dtype: Dtype,
     },
+    /// Logits of a mask that is learned while the weights stay as they are, on the score data (arXiv 1905.01067, section 4).
+    Supermask {
+        /// Updates of the logits, which begin at 0.
+        iterations: u32,
+        /// Examples per update; all where there are fewer.
+        batch: u32,
+        /// Learning rate of the logits; 100 in the paper.
+        lr: f64,
+        /// Momentum of their updates; 0.9 in its code.
+        momentum: f64,
+        /// Whether each layer's weights are multiplied by weights / sampled weights (its dynamic weight rescaling).
+        rescale: bool,
+    },
     /// A criterion of initial and trained weights (arXiv 1905.01067, section 2).
     Deconstructed {
         /// Which.
@@ -218,6 +231,7 @@ impl Criterion {
             Self::Gradient => "gradient",
             Self::Grasp { .. } => "grasp",
             Self::Synflow { .. } => "synflow",
+            Self::Supermask { .. } => "supermask",
             Self::Deconstructed { comparison, .. } => comparison.name(),
             Self::BnScale => "bn_scale",
             Self::L1Filter => "l1_filter",
@@ -236,7 +250,7 @@ impl Criterion {
 
     /// Whether it looks at examples.
     pub const fn needs_data(&self) -> bool {
-        matches!(self, Self::Snip | Self::Gradient | Self::Grasp { .. })
+        matches!(self, Self::Snip | Self::Gradient | Self::Grasp { .. } | Self::Supermask { .. })
     }
 
     /// Whether it differentiates the network, and so depends on the device.

@@ -175,6 +175,11 @@ pub(crate) fn grasp() -> PruneJob {
     at_init(Criterion::Grasp { temperature: 200.0, sign: GraspSign::Paper }, Some(score_data()))
 }
 
+pub(crate) fn supermask() -> PruneJob {
+    let (iterations, batch, lr, momentum, rescale) = (1000, 250, 100.0, 0.9, false);
+    at_init(Criterion::Supermask { iterations, batch, lr, momentum, rescale }, Some(score_data()))
+}
+
 pub(crate) fn snip() -> PruneJob {
     at_init(Criterion::Snip, Some(score_data()))
 }
@@ -320,5 +325,6 @@ pub(crate) fn jobs() -> Vec<(&'static str, JobSpec)> {
         ("late", JobSpec::Train(late())),
         ("import", JobSpec::Import(import())),
         ("scored", JobSpec::Prune(scored())),
+        ("supermask", JobSpec::Prune(supermask())),
     ]
 }

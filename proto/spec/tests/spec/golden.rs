@@ -168,6 +168,7 @@ fn every_setting_moves_the_fingerprint() {
         ("/recipe/train/freeze", r#"[{"parameter":"fc.weight"}]"#),
         ("/recipe/train/bn_l1", "0.0001"),
         ("/recipe/dtype", "\"f64\""),
+        ("/recipe/dtype", "\"bf16\""),
         ("/mask", "null"),
         ("/order/seed", "2"),
         ("/order/branch", "\"b\""),
@@ -307,6 +308,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             ("late", vec![Output::Weights]),
             ("import", vec![Output::Scores]),
             ("scored", vec![Output::Mask]),
+            ("supermask", vec![Output::Mask]),
         ]
     );
     let inputs: Vec<Vec<Output>> =
@@ -341,6 +343,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
             vec![Output::Weights, Output::Mask],
             vec![],
             vec![Output::Weights, Output::Mask, Output::Scores],
+            vec![],
         ]
     );
     let iterations: Vec<u64> = jobs().iter().map(|(_, job)| job.iterations()).collect();
@@ -348,7 +351,7 @@ fn a_jobs_inputs_and_outputs_follow_from_what_it_does() {
         iterations,
         [
             500, 49_500, 49_500, 50_000, 500, 500, 0, 0, 0, 0, 0, 0, 0, 500, 0, 50_000, 0, 0, 0, 0, 0, 0,
-            500, 0, 50_000, 0, 0
+            500, 0, 50_000, 0, 0, 0
         ]
     );
     assert!(matches!(examples::dense().start, Start::Init(_)));

@@ -39,9 +39,9 @@ pub(crate) fn forward_dropping(
     mode: Mode,
     factors: &[Tensor],
 ) -> Result<Tensor> {
-    let Tensors { trained, statistics, lanes } = tensors;
+    let Tensors { trained, statistics, lanes, products } = tensors;
     let (trained, statistics, factors) = (trained.iter(), statistics.iter(), factors.iter());
-    Pass { trained, statistics, factors, lanes: *lanes, mode }.run(layers, inputs)
+    Pass { trained, statistics, factors, lanes: *lanes, products: *products, mode }.run(layers, inputs)
 }
 
 /// A pass on its way; layers take their tensors in turn.
@@ -51,6 +51,8 @@ struct Pass<'a> {
     factors: Iter<'a, Tensor>,
     /// `None` = plain.
     lanes: Option<i64>,
+    /// Number format of convolutions and linear layers; `None` = that of their inputs.
+    products: Option<Kind>,
     mode: Mode,
 }
 
@@ -80,10 +82,18 @@ impl<'a> Pass<'a> {
                 x.f_avg_pool2d(size, size, [0; 2], false, true, None)?
             }
             Layer::GlobalAvgPool => self.rows(&x.f_mean_dim([2i64, 3].as_slice(), true, None::<Kind>)?)?,
-            Layer::Linear { .. } => linear(x, self.trained(), self.trained())?,
+            Layer::Linear { .. } => {
+                let (weight, bias) = (self.trained(), self.trained());
+                let (weight, bias) = (self.lowered(weight)?, self.lowered(bias)?);
+                linear(&self.lowered(x)?, &weight, &bias)?.f_to_kind(x.kind())?
+            }
             Layer::Conv { stride, padding, bias, .. } => {
                 let (weight, bias) = (self.trained(), bias.then(|| self.trained()));
-                self.convolution(x, weight, bias, i64::from(*stride), i64::from(*padding))?
+                let (weight, bias) =
+                    (self.lowered(weight)?, bias.map(|bias| self.lowered(bias)).transpose()?);
+                let (stride, padding) = (i64::from(*stride), i64::from(*padding));
+                let y = self.convolution(&self.lowered(x)?, &weight, bias.as_ref(), stride, padding)?;
+                y.f_to_kind(x.kind())?
             }
             Layer::BatchNorm { .. } => self.batch_norm(x)?,
             Layer::Residual { body, shortcut } => {
@@ -95,6 +105,14 @@ impl<'a> Pass<'a> {
 
     fn trained(&mut self) -> &'a Tensor {
         self.trained.next().expect("every layer has its parameters")
+    }
+
+    /// A tensor in the format of products; autograd leads its gradient back to its own.
+    fn lowered(&self, tensor: &Tensor) -> Result<Tensor> {
+        Ok(match self.products {
+            Some(kind) => tensor.f_to_kind(kind)?,
+            None => tensor.shallow_clone(),
+        })
     }
 
     fn statistic(&mut self) -> &'a Tensor {

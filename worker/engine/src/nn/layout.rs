@@ -2,7 +2,7 @@
 //! first, so that optimizers, gradients and masks know nothing of running statistics.
 
 use crate::error::Result;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 use tombola_spec::arch::Architecture;
 
 /// Tensors of an architecture, one after another.
@@ -39,6 +39,15 @@ pub(crate) struct Tensors {
     pub(crate) statistics: Vec<Tensor>,
     /// Number of lanes; `None` = one network, without a lane dimension.
     pub(crate) lanes: Option<i64>,
+    /// Number format that convolutions and linear layers compute in; `None` = the tensors' own.
+    pub(crate) products: Option<Kind>,
+}
+
+impl Tensors {
+    /// The same, for convolutions and linear layers that compute in another number format.
+    pub(crate) fn with_products(self, products: Option<Kind>) -> Self {
+        Self { products, ..self }
+    }
 }
 
 impl Layout {
@@ -86,6 +95,7 @@ impl Layout {
             trained: views(trained, flat)?.into_iter().map(leaf).collect::<Result<_>>()?,
             statistics: views(statistics, flat)?.into_iter().map(apart).collect::<Result<_>>()?,
             lanes: (flat.dim() == 2).then(|| flat.size()[0]),
+            products: None,
         })
     }
 }

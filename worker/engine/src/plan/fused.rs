@@ -60,7 +60,8 @@ impl Fused {
         let loss_sum = Tensor::f_zeros([shape[0]], (Kind::Double, options.1))?;
         let moving = common.parts.moving_mask(options)?;
         let l1 = common.parts.scale_weights(common.rule.bn_l1, options)?;
-        let (trained, tensors) = (common.layout.trained_part(&flat)?, common.layout.tensors(&flat)?);
+        let trained = common.layout.trained_part(&flat)?;
+        let tensors = common.layout.tensors(&flat)?.with_products(common.products);
         Ok(Self { common, width, flat, trained, tensors, state, mask, moving, l1, loss_sum })
     }
 

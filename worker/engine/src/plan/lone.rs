@@ -37,8 +37,12 @@ impl Lone {
     /// A lane that starts from `start`.
     pub(crate) fn new(common: Common, start: LaneStart) -> Result<Self> {
         let LaneStart { memory: Snapshot { weights, state }, mask } = start;
-        let tensors = common.layout.tensors(&weights)?;
-        let by_hand = ByHand::new(&common.architecture, &common.layout, &weights, common.batch)?;
+        let tensors = common.layout.tensors(&weights)?.with_products(common.products);
+        let by_hand = match common.products {
+            None => ByHand::new(&common.architecture, &common.layout, &weights, common.batch)?,
+            // By hand, everything is of one format.
+            Some(_) => None,
+        };
         Ok(Self { common, held: Held { weights, state, mask }, tensors, by_hand, loss_sum: 0.0 })
     }
 
@@ -198,8 +202,8 @@ mod tests {
         let memory = Snapshot { weights: &weights * &mask, state: vec![weights.zeros_like()] };
         let examples = Examples::new(set(), set(), set());
         let (rule, parts, kind) = (Rule::of(&train), Parts::of(&architecture, &layout, &train), Kind::Double);
-        let common =
-            Common { architecture, layout, rule, parts, dropout: None, examples, kind, batch: BATCH };
+        let (dropout, products, batch) = (None, None, BATCH);
+        let common = Common { architecture, layout, rule, parts, dropout, examples, kind, products, batch };
         Lone::new(common, LaneStart { memory, mask: Some(mask) }).unwrap()
     }
 

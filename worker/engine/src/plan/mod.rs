@@ -58,6 +58,8 @@ pub(crate) struct Common {
     pub(crate) examples: Examples,
     /// Number format.
     pub(crate) kind: Kind,
+    /// That of convolutions and linear layers, if it is another.
+    pub(crate) products: Option<Kind>,
     /// Examples per update, but for the last of an epoch.
     pub(crate) batch: i64,
 }
@@ -163,10 +165,15 @@ pub(crate) struct Score {
     pub(crate) accuracy: f64,
 }
 
-/// libtorch's name of a number format.
+/// libtorch's name of the number format in which numbers are kept.
 pub(crate) fn kind_of(dtype: Dtype) -> Kind {
     match dtype {
-        Dtype::F32 => Kind::Float,
+        Dtype::F32 | Dtype::Bf16 => Kind::Float,
         Dtype::F64 => Kind::Double,
     }
+}
+
+/// That of convolutions and linear layers, if it is another.
+pub(crate) fn products_of(dtype: Dtype) -> Option<Kind> {
+    (dtype == Dtype::Bf16).then_some(Kind::BFloat16)
 }

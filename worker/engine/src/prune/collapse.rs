@@ -1,9 +1,9 @@
 //! The search for critical compression: the largest one at which no layer is empty (Tanaka et al., arXiv 2006.05467, section 3).
 //!
 //! Each compression is cut from the dense network as a prune step of its own would. Only what does not depend on the cut is done
-//! once: the scores of a criterion that scores once.
+//! once: the scores of a criterion that scores once, learned before if it learns.
 
-use super::{Criterion, Subject, criterion, prune, select};
+use super::{Criterion, Lessons, Subject, criterion, prune, select};
 use crate::{error::Result, mask::Mask};
 use tombola_spec::{job::CollapseJob, ladder, outcome::CollapsePoint};
 
@@ -18,7 +18,7 @@ pub fn collapse(
     go_on: &dyn Fn() -> bool,
 ) -> Result<Option<Vec<CollapsePoint>>> {
     let mut points: Vec<CollapsePoint> = Vec::new();
-    let search = Search::new(subject, job, go_on)?;
+    let Some(search) = Search::new(subject, job, go_on)? else { return Ok(None) };
     let Some(scanned) = search.until_collapse(&job.grid(), &mut points)? else { return Ok(None) };
     if let (Some(collapsed), [.., alive, _]) = (scanned, &points[..]) {
         let between = job.between(alive.exponent, collapsed);
@@ -40,12 +40,16 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(subject: &'a Subject, job: &'a CollapseJob, go_on: &'a dyn Fn() -> bool) -> Result<Self> {
-        let criterion: Box<dyn Criterion> = criterion(job.criterion)?;
-        let once = criterion.iterations() == 1;
-        let score =
-            || -> Result<_> { Ok((criterion.score(subject, &subject.dense())?, criterion.draws_lots())) };
-        Ok(Self { subject, job, go_on, scores: once.then(score).transpose()? })
+    /// `None` if it was stopped.
+    fn new(subject: &'a Subject, job: &'a CollapseJob, go_on: &'a dyn Fn() -> bool) -> Result<Option<Self>> {
+        let mut criterion: Box<dyn Criterion> = criterion(job.criterion)?;
+        let (once, dense) = (criterion.iterations() == 1, subject.dense());
+        let lessons = Lessons { stream: &job.ties, learned: &|_| go_on() };
+        if !criterion.learn(subject, &dense, &lessons)? {
+            return Ok(None);
+        }
+        let score = || -> Result<_> { Ok((criterion.score(subject, &dense)?, criterion.draws_lots())) };
+        Ok(Some(Self { subject, job, go_on, scores: once.then(score).transpose()? }))
     }
 
     /// Tries these exponents until one empties a layer: that one, inside. `None` if it was stopped.

@@ -21,19 +21,24 @@ pub(super) struct Masked<'a> {
 
 impl<'a> Masked<'a> {
     pub(super) fn new(subject: &'a Subject, mask: &Mask) -> Result<Self> {
-        Self::of(subject, &subject.values, mask)
+        Self::of(subject, &subject.values, &subject.flat(mask)?)
+    }
+
+    /// With what is trained multiplied by `factors`, `[T]`.
+    pub(super) fn multiplied(subject: &'a Subject, factors: &Tensor) -> Result<Self> {
+        Self::of(subject, &subject.values, factors)
     }
 
     /// With every number replaced by its size, running statistics too.
     pub(super) fn positive(subject: &'a Subject, mask: &Mask) -> Result<Self> {
-        Self::of(subject, &subject.values.f_abs()?, mask)
+        Self::of(subject, &subject.values.f_abs()?, &subject.flat(mask)?)
     }
 
-    fn of(subject: &'a Subject, values: &Tensor, mask: &Mask) -> Result<Self> {
+    fn of(subject: &'a Subject, values: &Tensor, factors: &Tensor) -> Result<Self> {
         let layout = &subject.layout;
         // A copy: a pass in training mode moves running statistics.
         let flat = values.f_detach_copy()?;
-        let _ = layout.trained_part(&flat)?.f_mul_(&subject.flat(mask)?)?;
+        let _ = layout.trained_part(&flat)?.f_mul_(factors)?;
         let tensors = layout.tensors(&flat)?;
         let weights = subject.architecture.weights();
         let is_weight = |name: &str| weights.iter().any(|weight| weight.name == name);

@@ -21,6 +21,7 @@ mod select;
 mod snip;
 mod step;
 mod subject;
+mod supermask;
 mod synflow;
 
 pub use collapse::collapse;
@@ -37,10 +38,36 @@ use crate::{
     mask::Mask,
 };
 use std::path::Path;
-use tombola_spec::{arch::Units, job::RandomMaskJob, settings};
+use tombola_spec::{
+    arch::Units,
+    job::{RandomMaskJob, Stream},
+    settings,
+};
+
+/// What a criterion learns by.
+struct Lessons<'a> {
+    /// Key of what it draws.
+    stream: &'a Stream,
+    /// Hears of each lesson that is over, and says whether to go on.
+    learned: &'a dyn Fn(u32) -> bool,
+}
 
 /// Ranks weights.
 trait Criterion {
+    /// Learns, once before the first cut, what it scores by: one that looks for a while rather than once. `false` if it
+    /// was stopped.
+    ///
+    /// # Errors
+    /// When the subject lacks what the criterion looks at, or libtorch fails.
+    fn learn(&mut self, _subject: &Subject, _mask: &Mask, _lessons: &Lessons<'_>) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// How many lessons it takes.
+    fn lessons(&self) -> u32 {
+        0
+    }
+
     /// A score for every weight, one vector per weight tensor and as long as it. Small ones go first. Scores of dead
     /// weights are not read; they must not reach the living ones.
     ///
@@ -90,6 +117,9 @@ fn criterion(criterion: settings::Criterion) -> Result<Box<dyn Criterion>> {
         settings::Criterion::Synflow { iterations, schedule, dtype: _ } => {
             Box::new(synflow::Synflow { iterations, schedule })
         }
+        settings::Criterion::Supermask { iterations, batch, lr, momentum, rescale } => {
+            Box::new(supermask::Supermask { iterations, batch, lr, momentum, rescale, logits: None })
+        }
         settings::Criterion::Deconstructed { comparison, signs } => {
             Box::new(deconstructed::Deconstructed { comparison, signs })
         }
@@ -114,12 +144,20 @@ fn unsuitable(criterion: settings::Criterion, what: &str) -> EngineError {
     EngineError::Settings(format!("`{}` ranks {what}; hint: another criterion or `unit`", criterion.name()))
 }
 
-/// A criterion's score of every weight, one vector per weight tensor; those of dead weights mean nothing.
+/// A criterion's score of every weight, one vector per weight tensor; those of dead weights mean nothing. What it draws
+/// is keyed by `stream`.
 ///
 /// # Errors
 /// When the subject lacks what the criterion looks at, or libtorch fails.
-pub fn scores(subject: &Subject, name: settings::Criterion, mask: &Mask) -> Result<Vec<Vec<f64>>> {
-    criterion(name)?.score(subject, mask)
+pub fn scores(
+    subject: &Subject,
+    name: settings::Criterion,
+    mask: &Mask,
+    stream: &Stream,
+) -> Result<Vec<Vec<f64>>> {
+    let mut criterion = criterion(name)?;
+    criterion.learn(subject, mask, &Lessons { stream, learned: &|_| true })?;
+    criterion.score(subject, mask)
 }
 
 /// Does a random-mask job: draws a mask with the counts of the one in the file.

@@ -1,6 +1,6 @@
 //! One prune step: scores, cuts, and scores again where the criterion wants to.
 
-use super::{Subject, channels, criterion, select};
+use super::{Lessons, Subject, channels, criterion, select};
 use crate::{
     error::{EngineError, Result},
     mask::Mask,
@@ -12,8 +12,8 @@ use tombola_spec::{
     settings::{Amount, Prune, Unit},
 };
 
-/// One prune step: the mask that `rule` leaves of `mask` (`None` = dense). `iterated` hears of each iteration of the
-/// criterion that is done, and says whether to go on: `None` if not.
+/// One prune step: the mask that `rule` leaves of `mask` (`None` = dense). `ties` is the key of all that is drawn.
+/// `iterated` hears of each lesson and iteration of the criterion that is done, and says whether to go on: `None` if not.
 ///
 /// # Errors
 /// When the amount is impossible, a rate names no weight tensor, the mask is another network's, or a living weight's
@@ -33,7 +33,7 @@ pub fn prune(
         let mask = channels::prune(subject, rule, &mask, ties)?;
         return Ok(iterated(1).then_some(mask));
     }
-    let criterion = criterion(rule.criterion)?;
+    let mut criterion = criterion(rule.criterion)?;
     let pools = ladder::pools(architecture, rule);
     for pool in &pools {
         pool.layers.iter().for_each(|&layer| mask.layers[layer].prunable = pool.is_prunable());
@@ -41,6 +41,9 @@ pub fn prune(
     let everywhere = mask.layers.iter().map(|layer| layer.living()).sum();
     let alive = |pool: &Pool| pool.layers.iter().map(|&layer| mask.layers[layer].living()).sum();
     let alive: Vec<u64> = pools.iter().map(alive).collect();
+    if !criterion.learn(subject, &mask, &Lessons { stream: ties, learned: iterated })? {
+        return Ok(None);
+    }
     for done in 1..=criterion.iterations() {
         let mut scores = criterion.score(subject, &mask)?;
         if rule.invert {
@@ -55,7 +58,7 @@ pub fn prune(
                 pool.on_the_way(alive, everywhere, |all, goal| criterion.living_after(done, all, goal));
             select::cut(&mut mask, &pool.layers, left, &scores, &rule)?;
         }
-        if !iterated(done) {
+        if !iterated(criterion.lessons() + done) {
             return Ok(None);
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     checkpoint::{FileKind, TensorFile, Values},
     error::{EngineError, Result},
     mask::Mask,
-    nn::{Layout, Mode},
+    nn::{Entry, Layout, Mode},
     plan::kind_of,
     train::{outputs, search, values},
 };
@@ -155,10 +155,18 @@ impl Subject {
     /// # Errors
     /// When the network has none of that name.
     pub(super) fn tensor(&self, name: &str) -> Result<Vec<f64>> {
-        let entry = self.layout.entries().iter().find(|entry| entry.name == name).ok_or_else(|| {
-            EngineError::Settings(format!("`{}` has no tensor `{name}`", self.architecture.name))
-        })?;
+        let entry = self.entry(name)?;
         host(&self.values.f_narrow(0, entry.offset as i64, entry.len as i64)?)
+    }
+
+    /// Where one tensor lies.
+    ///
+    /// # Errors
+    /// When the network has none of that name.
+    pub(super) fn entry(&self, name: &str) -> Result<&Entry> {
+        let missing =
+            || EngineError::Settings(format!("`{}` has no tensor `{name}`", self.architecture.name));
+        self.layout.entries().iter().find(|entry| entry.name == name).ok_or_else(missing)
     }
 
     /// The weights of each weight tensor.

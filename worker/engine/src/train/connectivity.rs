@@ -5,7 +5,7 @@ use crate::{
     checkpoint::{FileKind, TensorFile},
     error::{EngineError, Result},
     nn::{Layout, Mode, Tensors, forward},
-    plan::{Part, Score, evaluate, kind_of},
+    plan::{Part, Score, evaluate, kind_of, products_of},
 };
 use std::{cell::Cell, path::PathBuf, time::Instant};
 use tch::{Kind, Tensor, no_grad_guard};
@@ -80,6 +80,7 @@ impl Line {
         for &bn in &self.spec.bn {
             for alpha in self.spec.grid() {
                 let tensors = layout.tensors(&self.between(&from, &to, alpha)?)?;
+                let tensors = tensors.with_products(products_of(self.spec.recipe.dtype));
                 if bn == BatchStatistics::Recompute {
                     self.recompute(&tensors, link)?;
                 }

@@ -61,11 +61,12 @@ impl Library {
         Self { folder, device, loaded: None }
     }
 
-    /// A data set and its split, as numbers of `dtype`.
+    /// A data set and its split, in the numbers that `dtype` keeps.
     ///
     /// # Errors
     /// When the set is missing, damaged or not what `data` says, or memory runs out.
     pub(super) fn material(&mut self, data: &Data, dtype: Dtype) -> Result<Material> {
+        let dtype = dtype.kept();
         let fits = |loaded: &Loaded| {
             loaded.data.set == data.set && loaded.data.shape == data.shape && loaded.dtype == dtype
         };

@@ -18,7 +18,7 @@ use crate::{
     mask::Mask,
     nn::Layout,
     optim::Rule,
-    plan::{Common, Dropout, Parts, kind_of},
+    plan::{Common, Dropout, Parts, kind_of, products_of},
     prune::{Subject, prune, run_join, run_random_mask},
     simd,
 };
@@ -131,6 +131,7 @@ impl Engine {
                 rule: Rule::of(&recipe.train),
                 examples: material.examples,
                 kind: kind_of(recipe.dtype),
+                products: products_of(recipe.dtype),
                 batch: i64::from(recipe.train.batch),
             },
             lanes: vec![lane],

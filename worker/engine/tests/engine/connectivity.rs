@@ -65,7 +65,7 @@ fn in_format(dtype: Dtype) -> Recipe {
 #[test]
 fn the_ends_of_a_line_are_the_trainings_own_last_evaluations_to_the_bit() {
     let rig = Rig::new();
-    for dtype in [Dtype::F32, Dtype::F64] {
+    for dtype in [Dtype::F32, Dtype::F64, Dtype::Bf16] {
         let ([a, b], ends) = copies(&rig, dtype);
         let outcomes = rig.run(Plan::CpuLanes, vec![line(in_format(dtype), 7, &[Split::Test], [&a, &b])]);
         let curve = &summary(&outcomes.0).curve;

@@ -5,6 +5,7 @@ use tombola_engine::{
     init::initial_weights,
     mask::Mask,
     prune::{self, Subject, scores},
+    random::{Purpose, Random},
 };
 use tombola_spec::{
     arch::{Architecture, Layer, Role},
@@ -16,6 +17,9 @@ use tombola_spec::{
 
 const SYNFLOW: Criterion =
     Criterion::Synflow { iterations: 100, schedule: CutSchedule::Exponential, dtype: Dtype::F64 };
+
+const SUPERMASK: Criterion =
+    Criterion::Supermask { iterations: 5, batch: 4, lr: 20.0, momentum: 0.9, rescale: false };
 
 fn stream(seed: u64) -> Stream {
     Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 }
@@ -30,7 +34,7 @@ fn prune(subject: &Subject, rule: &Prune, mask: Option<&Mask>) -> Mask {
 }
 
 fn scored(subject: &Subject, criterion: Criterion) -> Vec<Vec<f64>> {
-    scores(subject, criterion, &subject.dense()).unwrap()
+    scores(subject, criterion, &subject.dense(), &stream(1)).unwrap()
 }
 
 fn linear(name: &str, inputs: u32, outputs: u32) -> Layer {
@@ -254,6 +258,89 @@ fn grasp_scores_are_weight_times_the_difference_of_gradients_along_the_gradient(
     }
 }
 
+/// Three linear layers whose biases keep every rectifier off its kink, whatever a mask leaves of its inputs.
+fn perceptron() -> (Architecture, Vec<Vec<f64>>, Subject) {
+    let layers = vec![
+        Layer::Flatten,
+        linear("first", 16, 6),
+        Layer::Relu,
+        linear("second", 6, 5),
+        Layer::Relu,
+        linear("third", 5, 3),
+    ];
+    let architecture = Architecture { name: "perceptron".to_owned(), input: [1, 4, 4], outputs: 3, layers };
+    let mut parameters = drawn(&architecture, 3);
+    for (tensor, values) in architecture.parameters().iter().zip(&mut parameters) {
+        if tensor.role == Role::Bias {
+            values.iter_mut().for_each(|bias| *bias = 0.1);
+        }
+    }
+    let subject = with_examples(Subject::of(&architecture, &parameters).unwrap());
+    (architecture, parameters, subject)
+}
+
+/// A mask of each weight tensor, drawn by these logits: a draw has 16 bits, four in a number of the stream, low ones first.
+fn sampled(architecture: &Architecture, logits: &[Vec<f64>], update: u64) -> Vec<Vec<f64>> {
+    let sample = |(tensor, logits): (tombola_spec::arch::Parameter, &Vec<f64>)| {
+        let random = Random::new(Purpose::Supermask, &stream(1), &tensor.name, update);
+        let draw = |index: usize| (random.u64_at(index as u64 / 4) >> (16 * (index % 4))) as u16;
+        let lives = |(index, v): (usize, &f64)| {
+            f64::from(u8::from((f64::from(draw(index)) + 0.5) / 65_536.0 < 1.0 / (1.0 + (-v).exp())))
+        };
+        logits.iter().enumerate().map(lives).collect()
+    };
+    architecture.weights().into_iter().zip(logits).map(sample).collect()
+}
+
+/// The loss of the network with each weight times its entry of a mask, rescaled or not.
+fn masked_loss(
+    architecture: &Architecture,
+    parameters: &[Vec<f64>],
+    mask: &[Vec<f64>],
+    rescale: bool,
+) -> f64 {
+    let mut masked = parameters.to_vec();
+    for (tensor, mask) in weight_tensors(architecture).into_iter().zip(mask) {
+        let scale = if rescale { mask.len() as f64 / mask.iter().sum::<f64>() } else { 1.0 };
+        masked[tensor].iter_mut().zip(mask).for_each(|(weight, m)| *weight *= m * scale);
+    }
+    loss(architecture, &masked, 1.0)
+}
+
+/// Logits are moved by how the loss changes with the mask that was sampled, times how its expectation changes with them.
+#[test]
+fn a_supermasks_logits_follow_the_finite_differences_of_the_loss_by_its_mask() {
+    let (architecture, parameters, subject) = perceptron();
+    let (iterations, lr, momentum, step) = (3, 20.0, 0.9, 1e-6);
+    for rescale in [false, true] {
+        let mut logits: Vec<Vec<f64>> = architecture.weights().iter().map(|w| vec![0.0; w.len()]).collect();
+        let mut velocity = logits.clone();
+        for update in 0..u64::from(iterations) {
+            let mut mask = sampled(&architecture, &logits, update);
+            for layer in 0..mask.len() {
+                for index in 0..mask[layer].len() {
+                    let here = mask[layer][index];
+                    mask[layer][index] = here + step;
+                    let above = masked_loss(&architecture, &parameters, &mask, rescale);
+                    mask[layer][index] = here - step;
+                    let below = masked_loss(&architecture, &parameters, &mask, rescale);
+                    mask[layer][index] = here;
+                    let chance = 1.0 / (1.0 + (-logits[layer][index]).exp());
+                    let gradient = (above - below) / (2.0 * step) * chance * (1.0 - chance);
+                    velocity[layer][index] = momentum * velocity[layer][index] + gradient;
+                }
+            }
+            for (logits, velocity) in logits.iter_mut().flatten().zip(velocity.iter().flatten()) {
+                *logits -= lr * velocity;
+            }
+        }
+        // All six examples in each batch.
+        let criterion = Criterion::Supermask { iterations, batch: 250, lr, momentum, rescale };
+        assert_close(&scored(&subject, criterion).concat(), &logits.concat(), 1e-6);
+        assert!(logits.iter().flatten().any(|logit| logit.abs() > 1.0), "they got somewhere: {logits:?}");
+    }
+}
+
 /// Three hundred are more than are differentiated at a time, and their mean loss is that of the six they repeat.
 #[test]
 fn many_examples_score_as_their_mean_does() {
@@ -284,6 +371,29 @@ fn every_iteration_of_a_prune_step_is_told_and_may_be_the_last() {
     assert_eq!(told.into_inner(), (1..=100).collect::<Vec<u32>>());
 }
 
+/// As with iterations; and a layer that is left whole is no part of what is learned.
+#[test]
+fn every_update_of_a_supermask_is_told_and_may_be_the_last() {
+    let (_, _, subject) = small();
+    let criterion = Criterion::Supermask { iterations: 20, batch: 4, lr: 20.0, momentum: 0.9, rescale: true };
+    let rates = [("fc.weight".to_owned(), 0.0)].into();
+    let rule = Prune { rates, ..to_density(criterion, 0.5) };
+    let told = std::cell::RefCell::new(Vec::new());
+    let until = |last: u32| {
+        let told = &told;
+        move |done: u32| {
+            told.borrow_mut().push(done);
+            done < last
+        }
+    };
+    let stopped = prune::prune(&subject, &rule, None, &stream(1), &until(3)).unwrap();
+    assert_eq!((stopped, told.take()), (None, vec![1, 2, 3]));
+    let mask = prune::prune(&subject, &rule, None, &stream(1), &until(100)).unwrap().unwrap();
+    // The last one cuts.
+    assert_eq!(told.into_inner(), (1..=21).collect::<Vec<u32>>());
+    assert!(mask.layers[2].bits.iter().all(|bit| *bit == 1) && !mask.layers[2].prunable);
+}
+
 /// Dead weights have no say in the scores of the living, and are not brought back.
 #[test]
 fn dead_weights_are_zero_to_every_criterion() {
@@ -295,9 +405,10 @@ fn dead_weights_are_zero_to_every_criterion() {
     }
     let zeroed = with_examples(Subject::of(&architecture, &parameters).unwrap());
     for criterion in
-        [Criterion::Snip, Criterion::Grasp { temperature: 200.0, sign: GraspSign::Paper }, SYNFLOW]
+        [Criterion::Snip, Criterion::Grasp { temperature: 200.0, sign: GraspSign::Paper }, SYNFLOW, SUPERMASK]
     {
-        let (masked, zeroed) = (scores(&subject, criterion, &half).unwrap(), scored(&zeroed, criterion));
+        let (masked, zeroed) =
+            (scores(&subject, criterion, &half, &stream(1)).unwrap(), scored(&zeroed, criterion));
         let living = |scores: &[Vec<f64>], mask: &Mask| -> Vec<f64> {
             let bits = mask.layers.iter().flat_map(|layer| &layer.bits);
             scores.iter().flatten().zip(bits).filter(|(_, bit)| **bit == 1).map(|(score, _)| *score).collect()

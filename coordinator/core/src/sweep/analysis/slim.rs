@@ -77,7 +77,7 @@ impl Compare for Slim {
                 network: recipe.network(),
                 weights,
                 mask: round.mask.map(|job| Input { job, output: Output::Mask }),
-                dtype: recipe.dtype,
+                dtype: recipe.dtype.kept(),
                 batch: self.batch,
                 passes: self.passes,
             }));

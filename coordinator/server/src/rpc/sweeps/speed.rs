@@ -20,7 +20,7 @@ const LOOKED_AT: usize = 2000;
 pub(super) struct Likeness {
     network: Network,
     batch: u32,
-    double: bool,
+    dtype: Dtype,
     optimizer: &'static str,
     augment: Augment,
     clipped: bool,
@@ -33,7 +33,7 @@ impl Likeness {
         Self {
             network: recipe.network(),
             batch: recipe.train.batch,
-            double: recipe.dtype == Dtype::F64,
+            dtype: recipe.dtype,
             optimizer: recipe.train.optimizer.name(),
             augment: recipe.data.augment,
             clipped: recipe.train.clip.is_some(),

@@ -1,23 +1,24 @@
 //! `criterion = "snip"`, or with settings of its own: `criterion = { name = "synflow", iterations = 100 }`.
 
-use super::super::DTYPES;
 use crate::sweep::{
     diagnostic::suggest,
     section::Section,
     tree::{Node, Tree, Val},
-    value::{count, positive, text, word, word_of},
+    value::{below_one, count, flag, positive, text, word, word_of},
 };
 use tombola_spec::settings::{Comparison, Criterion, CutSchedule, Dtype, GraspSign, Signs};
 
 const SIGNS: &[(&str, Option<Signs>)] =
     &[("any", None), ("same", Some(Signs::Same)), ("differ", Some(Signs::Differ))];
 const GRASP_SIGNS: &[(&str, GraspSign)] = &[("paper", GraspSign::Paper), ("opposite", GraspSign::Opposite)];
+/// No ranking is computed in less.
+const DTYPES: &[(&str, Dtype)] = &[("f32", Dtype::F32), ("f64", Dtype::F64)];
 const SCHEDULES: &[(&str, CutSchedule)] =
     &[("exponential", CutSchedule::Exponential), ("linear", CutSchedule::Linear)];
 
 /// Every criterion but those called as a [`Comparison`].
-const NAMES: [&str; 8] =
-    ["magnitude", "random", "snip", "gradient", "grasp", "synflow", "bn_scale", "l1_filter"];
+const NAMES: [&str; 9] =
+    ["magnitude", "random", "snip", "gradient", "grasp", "synflow", "supermask", "bn_scale", "l1_filter"];
 
 /// The criterion written in the table `prune`.
 pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Criterion> {
@@ -93,6 +94,7 @@ fn known(name: &str, key: &str, own: &mut Section<'_, '_>) -> Option<Criterion> 
             let dtype = own.or("dtype", Dtype::F64, word(DTYPES));
             Criterion::Synflow { iterations: iterations?, schedule: schedule?, dtype: dtype? }
         }
+        "supermask" => supermask(own)?,
         _ => {
             let Some(comparison) = Comparison::ALL.into_iter().find(|known| known.name() == name) else {
                 unknown(name, key, own);
@@ -100,6 +102,20 @@ fn known(name: &str, key: &str, own: &mut Section<'_, '_>) -> Option<Criterion> 
             };
             Criterion::Deconstructed { comparison, signs: own.or("signs", None, word(SIGNS))? }
         }
+    })
+}
+
+/// As in the paper's code, but for its 440,000 iterations.
+fn supermask(own: &mut Section<'_, '_>) -> Option<Criterion> {
+    let (iterations, batch) = (own.or("iterations", 1000, count), own.or("batch", 250, count));
+    let (lr, momentum) = (own.or("lr", 100.0, positive), own.or("momentum", 0.9, below_one));
+    let rescale = own.or("rescale", false, flag)?;
+    Some(Criterion::Supermask {
+        iterations: iterations?,
+        batch: batch?,
+        lr: lr?,
+        momentum: momentum?,
+        rescale,
     })
 }
 
@@ -122,6 +138,13 @@ pub(in crate::sweep) fn describe(criterion: Criterion, add: &mut impl FnMut(&str
             add("prune.criterion.iterations", iterations.to_string());
             add("prune.criterion.schedule", word_of(SCHEDULES, schedule).to_owned());
             add("prune.criterion.dtype", word_of(DTYPES, dtype).to_owned());
+        }
+        Criterion::Supermask { iterations, batch, lr, momentum, rescale } => {
+            add("prune.criterion.iterations", iterations.to_string());
+            add("prune.criterion.batch", batch.to_string());
+            add("prune.criterion.lr", lr.to_string());
+            add("prune.criterion.momentum", momentum.to_string());
+            add("prune.criterion.rescale", rescale.to_string());
         }
         Criterion::Deconstructed { comparison: _, signs } => {
             add("prune.criterion.signs", word_of(SIGNS, signs).to_owned());
