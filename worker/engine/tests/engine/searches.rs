@@ -12,7 +12,7 @@ use tombola_spec::{
     arch::{Architecture, Role},
     job::{CollapseJob, Drawn, Input, JobSpec, MaskDistanceJob, Network, Output, greatest_compression},
     outcome::{CollapsePoint, CollapseSummary, FailureClass, LayerPair, Summary},
-    settings::{Criterion, CutSchedule, Data, Dtype, ScoreData, ScoreMode},
+    settings::{Criterion, CutSchedule, Data, Dtype, ScoreData, ScoreMode, Unit},
     slot::{Event, StageJob},
     worker::Plan,
 };
@@ -192,8 +192,11 @@ fn masks_are_compared_layer_by_layer_each_with_each() {
         mask.save(&architecture, &file).unwrap();
         (input.to_string(), file)
     });
-    let spec =
-        JobSpec::MaskDistance(MaskDistanceJob { network: recipe(ADAM).network(), masks: inputs.clone() });
+    let spec = JobSpec::MaskDistance(MaskDistanceJob {
+        network: recipe(ADAM).network(),
+        masks: inputs.clone(),
+        unit: Unit::Weight,
+    });
     let stage = StageJob { job: JobId(6), attempt: Attempt(1), spec, inputs: files.collect(), resume: None };
     let outcomes = rig.run(Plan::CpuLanes, vec![stage]);
     let pairs = outcomes.0.iter().find_map(|event| match event {
