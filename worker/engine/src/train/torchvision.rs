@@ -13,20 +13,23 @@ use tombola_spec::{
     settings::{BatchNormInit, BiasInit, Init, Model},
 };
 
-/// Loads a weights file strictly, and tells how far the logits are from those that the engine gave for the same images.
+/// Loads weights files strictly, and tells how far the logits are from those that the engine gave for the same images.
 const SCRIPT: &str = r#"
 import sys
 import torch, torchvision
 from safetensors.torch import load_file
 
-name, weights, passed = sys.argv[1:]
-weights, passed = load_file(weights), load_file(passed)
-model = getattr(torchvision.models, name)(num_classes=len(weights["fc.bias"]))
-model.load_state_dict(weights, strict=True)
-with torch.no_grad():
-    logits = model.eval()(passed["images"])
-print(float((logits - passed["logits"]).abs().max()))
+for depth in sys.argv[2:]:
+    file = f"{sys.argv[1]}/{depth}."
+    weights, passed = load_file(file + "weights"), load_file(file + "passed")
+    model = getattr(torchvision.models, "resnet" + depth)(num_classes=len(weights["fc.bias"]))
+    model.load_state_dict(weights, strict=True)
+    with torch.no_grad():
+        logits = model.eval()(passed["images"])
+    print(float((logits - passed["logits"]).abs().max()))
 "#;
+
+const DEPTHS: [&str; 3] = ["18", "34", "50"];
 
 const CLASSES: u32 = 10;
 
@@ -68,7 +71,7 @@ fn moved(network: &Architecture, layout: &Layout, images: &Tensor) -> (Tensor, T
     let stream = Stream { seed: 1, branch: String::new(), copy: 0, round: 0, repeat: 0 };
     let flat = initial(&model, network, &stream, Kind::Float).unwrap();
     let tensors = layout.tensors(&flat).unwrap();
-    for _ in 0..10 {
+    for _ in 0..3 {
         let _ = forward(&network.layers, &tensors, images, Mode::Train).unwrap();
     }
     (flat, tensors)
@@ -81,16 +84,18 @@ fn put(file: &mut TensorFile, name: &str, tensor: &Tensor) {
 }
 
 /// Writes the weights of a network, and images with the logits that they give; returns the largest of these.
-fn write(name: &str, weights: &Path, passed: &Path) -> f64 {
-    let network = Architecture::parse(name, [3, SIDE, SIDE], CLASSES).unwrap();
+fn write(depth: &str, folder: &Path) -> f64 {
+    let name = format!("imagenet_resnet_{depth}");
+    let network = Architecture::parse(&name, [3, SIDE, SIDE], CLASSES).unwrap();
     let (layout, images) = (Layout::of(&network), images());
     let (flat, tensors) = no_grad(|| moved(&network, &layout, &images));
-    weights_file(FileKind::Weights, &network, &layout, &flat).unwrap().save(weights).unwrap();
+    let weights = weights_file(FileKind::Weights, &network, &layout, &flat).unwrap();
+    weights.save(&folder.join(format!("{depth}.weights"))).unwrap();
     let logits = no_grad(|| forward(&network.layers, &tensors, &images, Mode::Evaluate)).unwrap();
-    let mut file = TensorFile::new(FileKind::Weights, name);
+    let mut file = TensorFile::new(FileKind::Weights, &name);
     put(&mut file, "images", &images);
     put(&mut file, "logits", &logits);
-    file.save(passed).unwrap();
+    file.save(&folder.join(format!("{depth}.passed"))).unwrap();
     logits.abs().max().double_value(&[])
 }
 
@@ -100,15 +105,13 @@ fn write(name: &str, weights: &Path, passed: &Path) -> f64 {
 fn imagenet_resnets_load_strictly_into_torchvisions_and_give_the_same_logits() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (weights, passed) =
-        (folder.path().join("weights.safetensors"), folder.path().join("passed.safetensors"));
-    for depth in ["18", "34", "50"] {
-        let largest = write(&format!("imagenet_resnet_{depth}"), &weights, &passed);
-        let mut asked = Command::new(&python);
-        asked.args(["-c", SCRIPT, &format!("resnet{depth}")]).args([&weights, &passed]);
-        let output = asked.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let apart: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
+    let largest = DEPTHS.map(|depth| write(depth, folder.path()));
+    let output = Command::new(python).args(["-c", SCRIPT]).arg(folder.path()).args(DEPTHS).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let apart: Vec<f64> = told.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(apart.len(), DEPTHS.len());
+    for ((depth, largest), apart) in DEPTHS.iter().zip(largest).zip(apart) {
         println!("ResNet-{depth}: logits up to {largest:.3}, {apart:e} apart from torchvision's");
         assert!(largest > 0.1 && apart <= APART * largest, "ResNet-{depth}: {apart:e} of {largest}");
     }
