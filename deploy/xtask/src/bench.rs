@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::args::Args;
 use crate::paths::Paths;
 use crate::postgres::Postgres;
+use crate::python;
 use crate::setup::{self, Wanted};
 use crate::shell::{self, Failure, Result, report, say};
 use crate::tools;
@@ -13,29 +14,32 @@ use crate::tools;
 pub(crate) const HELP: &str = "\
 Run the benchmarks, built in release mode. They print tables of figures and fail only if they cannot run.
 
-Usage: cargo xtask bench [scheduler|store|dispatch|engine|all]... [-- OPTIONS]
+Usage: cargo xtask bench [scheduler|store|dispatch|engine|peers|all]... [-- OPTIONS]
 
   scheduler  expansion and scheduling at 200,000 jobs
   store      lease + full commit per second, SQLite and Postgres (a throw-away one)
   dispatch   latency from a ready job to a warm idle worker, SQLite and Postgres
   engine     a training step against the measured matmul floor
-  all        each of them; so does naming none
+  peers      training steps of four networks beside PyTorch's: by the Python that TOMBOLA_TEST_TORCH names, else by an
+             environment with PyTorch, made once (3 GB to fetch)
+  all        each of them but `peers`; so does naming none
 
 OPTIONS go to the benchmark itself: `cargo xtask bench engine -- --device cuda`.
 
 The machine is printed first: a figure without it says nothing. Close other programs, and compare ratios.";
 
-/// A benchmark: its name here, its crate, its target, and whether it wants Postgres or libtorch.
+/// A benchmark: its name here, its crate, its target, and whether it wants Postgres, libtorch, or a Python with PyTorch.
 struct Bench {
     name: &'static str,
     package: &'static str,
     target: &'static str,
     postgres: bool,
     libtorch: bool,
+    torch: bool,
 }
 
 const fn bench(name: &'static str, package: &'static str, target: &'static str) -> Bench {
-    Bench { name, package, target, postgres: false, libtorch: false }
+    Bench { name, package, target, postgres: false, libtorch: false, torch: false }
 }
 
 const BENCHES: &[Bench] = &[
@@ -43,7 +47,13 @@ const BENCHES: &[Bench] = &[
     Bench { postgres: true, ..bench("store", "tombola-server", "store") },
     Bench { postgres: true, ..bench("dispatch", "tombola-server", "dispatch") },
     Bench { libtorch: true, ..bench("engine", "tombola-engine", "step") },
+    Bench { libtorch: true, torch: true, ..bench("peers", "tombola-engine", "peers") },
 ];
+
+/// Those that run unless others are named.
+fn usual() -> impl Iterator<Item = &'static Bench> {
+    BENCHES.iter().filter(|bench| !bench.torch)
+}
 
 pub(crate) fn run(args: Args) -> Result<()> {
     let (chosen, options) = parse(args)?;
@@ -54,17 +64,20 @@ pub(crate) fn run(args: Args) -> Result<()> {
     if chosen.iter().any(|bench| bench.postgres) {
         tools::require(&[&tools::POSTGRES])?;
     }
+    if chosen.iter().any(|bench| bench.torch) {
+        tools::require(&[&tools::VENV])?;
+    }
     name_the_machine();
     chosen.into_iter().try_for_each(|bench| measure(&paths, bench, &options))
 }
 
-/// The benchmarks named, none or `all` being all of them, and the words after `--`.
+/// The benchmarks named, none or `all` being the usual ones, and the words after `--`.
 fn parse(mut args: Args) -> Result<(Vec<&'static Bench>, Vec<String>)> {
     let mut chosen: Vec<&Bench> = Vec::new();
     while let Some(word) = args.next() {
         match word.as_str() {
             "--" => break,
-            "all" => chosen.extend(BENCHES),
+            "all" => chosen.extend(usual()),
             name => {
                 let known = BENCHES.iter().find(|bench| bench.name == name);
                 chosen.push(known.ok_or_else(|| args.unknown(name))?);
@@ -72,7 +85,7 @@ fn parse(mut args: Args) -> Result<(Vec<&'static Bench>, Vec<String>)> {
         }
     }
     if chosen.is_empty() {
-        chosen.extend(BENCHES);
+        chosen.extend(usual());
     }
     Ok((chosen, args.into_rest()))
 }
@@ -85,6 +98,10 @@ fn measure(paths: &Paths, bench: &Bench, options: &[String]) -> Result<()> {
     let postgres = bench.postgres.then(Postgres::start).transpose()?;
     if let Some(server) = &postgres {
         cargo.env("TOMBOLA_TEST_POSTGRES", server.url());
+    }
+    if bench.torch {
+        let _lock = paths.lock()?;
+        cargo.env(python::TORCH_PYTHON, python::with_torch(paths)?);
     }
     shell::run(&mut cargo, "")
         .map_err(|failure| Failure::Failed(format!("benchmark `{}`: {failure}", bench.name)))
@@ -123,10 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn naming_none_or_all_runs_every_benchmark() {
+    fn naming_none_or_all_runs_every_benchmark_but_the_one_that_fetches_gigabytes() {
         assert_eq!(names(""), names("all"));
-        assert_eq!(names("all").len(), BENCHES.len());
-        assert_eq!(names("store engine"), ["store", "engine"]);
+        assert_eq!(names("all").len(), BENCHES.len() - 1);
+        assert_eq!(names("store engine peers"), ["store", "engine", "peers"]);
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     setup::set_up(&paths, &Wanted::default())?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     show_and_run(paths.cargo().args(clippy), "")?;
-    test::test(&paths, &[])
+    test::test(&paths, false, &[])
 }

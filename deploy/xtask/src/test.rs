@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::args::Args;
 use crate::paths::Paths;
 use crate::postgres::Postgres;
-use crate::python::Environment;
+use crate::python::{self, Environment};
 use crate::setup::{self, Wanted};
 use crate::shell::{self, Result};
 use crate::stopwatch::Stopwatch;
@@ -14,9 +14,10 @@ use crate::tools;
 pub(crate) const HELP: &str = "\
 Set up what the tests need and run all of them.
 
-Usage: cargo xtask test [ARGS]...
+Usage: cargo xtask test [--torch] [ARGS]...
 
-ARGS go to `cargo nextest run`: `cargo xtask test -p tombola-core`, `cargo xtask test survives_a_kill`,
+--torch, as the first word, also runs the tests that load weights into torchvision's networks: by the Python that
+TOMBOLA_TEST_TORCH names, else by an environment with PyTorch, made once (3 GB to fetch). ARGS go to `cargo nextest run`: `cargo xtask test -p tombola-core`, `cargo xtask test survives_a_kill`,
 `cargo xtask test -E 'test(/fused/)'`. Without -p, the whole workspace is tested.
 
 What it does: `cargo xtask setup`; a Python environment in ~/.cache/tombola (made once) with stock gRPC, safetensors
@@ -28,17 +29,22 @@ The tests find these by TOMBOLA_TEST_POSTGRES, TOMBOLA_TEST_PYTHON and TOMBOLA_T
 failure.";
 
 pub(crate) fn run(args: Args) -> Result<()> {
-    test(&Paths::new()?, &args.into_rest())
+    let words = args.into_rest();
+    match words.split_first() {
+        Some((first, rest)) if first == "--torch" => test(&Paths::new()?, true, rest),
+        _ => test(&Paths::new()?, false, &words),
+    }
 }
 
 /// Also the last step of `ci`.
-pub(crate) fn test(paths: &Paths, args: &[String]) -> Result<()> {
+pub(crate) fn test(paths: &Paths, torch: bool, args: &[String]) -> Result<()> {
     let mut clock = Stopwatch::default();
     let wanted = Wanted { tools: &[&tools::VENV, &tools::POSTGRES], ..Wanted::default() };
-    let python = clock.time("set-up", || {
+    let (python, torch) = clock.time("set-up", || {
         setup::set_up(paths, &wanted)?;
         let _lock = paths.lock()?;
-        Environment::ready(paths)
+        let torch = torch.then(|| python::with_torch(paths)).transpose()?;
+        Ok((Environment::ready(paths, &python::TESTS)?, torch))
     })?;
     clock.time("build", || {
         // With the tests' own targets, so that features and thus dependencies are resolved once for both.
@@ -50,7 +56,8 @@ pub(crate) fn test(paths: &Paths, args: &[String]) -> Result<()> {
         tests.env("TOMBOLA_TEST_REQUIRE", "1").env("TOMBOLA_TEST_POSTGRES", postgres.url());
         tests
             .env("TOMBOLA_TEST_PYTHON", python.program("python"))
-            .env("TOMBOLA_TEST_BUF", python.program("buf"));
+            .env("TOMBOLA_TEST_BUF", python.program("buf"))
+            .envs(torch.map(|torch| (python::TORCH_PYTHON, torch)));
         shell::run(&mut tests, "")
     });
     drop(postgres);

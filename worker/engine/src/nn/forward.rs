@@ -3,7 +3,7 @@
 use super::Tensors;
 use crate::error::Result;
 use std::slice::Iter;
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Device, Kind, Tensor, no_grad_guard};
 use tombola_spec::arch::Layer;
 
 /// Added to a variance before its root is divided by, PyTorch's default.
@@ -140,7 +140,7 @@ impl<'a> Pass<'a> {
     ) -> Result<Tensor> {
         let (strides, paddings) = ([stride; 2], [padding; 2]);
         let Some(lanes) = self.lanes else {
-            return Ok(x.f_conv2d(weight, bias, strides, paddings, [1; 2], 1)?);
+            return Ok(channels_innermost(x)?.f_conv2d(weight, bias, strides, paddings, [1; 2], 1)?);
         };
         // The images of each lane, side by side.
         let x = if x.dim() == 5 { x.f_transpose(0, 1)?.f_flatten(1, 2)? } else { x.shallow_clone() };
@@ -165,6 +165,17 @@ impl<'a> Pass<'a> {
         }
         Ok(y)
     }
+}
+
+/// The same `[N, C, H, W]` in the order of memory that convolutions of f32 on a CPU are fastest in; what comes of it keeps
+/// that order, up to the first linear layer, so that a network pays for one copy (`benches/LOG.md`).
+fn channels_innermost(x: &Tensor) -> Result<Tensor> {
+    let gains = x.kind() == Kind::Float && x.device() == Device::Cpu;
+    // One channel has no order: the second convolution of such images is the first to be told.
+    if !gains || x.size()[1] == 1 || x.stride()[1] == 1 {
+        return Ok(x.shallow_clone());
+    }
+    Ok(x.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
 /// `[B, C, …]` as `[B * C, …]`.

@@ -17,6 +17,8 @@ pub(crate) mod search;
 mod segment;
 mod slim;
 mod stage;
+#[cfg(test)]
+mod torchvision;
 pub(crate) mod values;
 
 pub use checkpoints::CheckpointRule;

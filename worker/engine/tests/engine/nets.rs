@@ -200,16 +200,20 @@ with torch.no_grad():
 
 /// An interpreter that has torchvision.
 fn torchvision() -> Option<Command> {
-    let program = env::var_os("TOMBOLA_TEST_PYTHON")?;
+    let program = env::var_os("TOMBOLA_TEST_TORCH").or_else(|| env::var_os("TOMBOLA_TEST_PYTHON"))?;
     let asked = Command::new(&program).args(["-c", "import torchvision, safetensors.torch"]).output().ok()?;
     asked.status.success().then(|| Command::new(program))
 }
 
-/// Needs torch and torchvision, which set-up does not bring: `arch::imagenet_resnet` compares names and shapes always.
+/// Needs torch and torchvision, which set-up does not bring: `arch::imagenet_resnet` compares names and shapes always,
+/// `train::torchvision` logits of all depths where this runs.
 #[test]
 fn a_resnet_18_loads_strictly_into_torchvisions_and_computes_the_same() {
     let Some(mut python) = torchvision() else {
-        eprintln!("not run: TOMBOLA_TEST_PYTHON names no Python with torch and torchvision");
+        eprintln!(
+            "not run: neither TOMBOLA_TEST_TORCH nor TOMBOLA_TEST_PYTHON names a Python with torch and torchvision \
+             (`cargo xtask test --torch` does)"
+        );
         return;
     };
     let rig = Rig::new();
