@@ -51,6 +51,18 @@ pub(super) struct Origin {
     pub(super) job: Fingerprint,
     /// How the job has been computed so far.
     pub(super) provenance: Provenance,
+    /// [`ARITHMETIC`] of the build that wrote it.
+    #[serde(default = "first")]
+    pub(super) arithmetic: u32,
+}
+
+/// The order in which this build adds things up. Raise it with whatever moves the last bits of a training: a checkpoint of
+/// another order is not gone on from. 2: convolutions of one f32 network on a CPU take images channels innermost.
+pub(super) const ARITHMETIC: u32 = 2;
+
+/// Of checkpoints from before it was noted.
+fn first() -> u32 {
+    1
 }
 
 /// Writes a checkpoint.
@@ -70,7 +82,7 @@ pub(super) fn checkpoint(
     let record = Record { iteration: lane.iteration, updates: lane.updates, history, seconds: lane.seconds };
     file.put_note(RECORD, &record)?;
     let job = Fingerprint::of(&JobSpec::Train(lane.spec.clone()));
-    file.put_note(ORIGIN, &Origin { job, provenance: provenance.clone() })?;
+    file.put_note(ORIGIN, &Origin { job, provenance: provenance.clone(), arithmetic: ARITHMETIC })?;
     let path = lane.folder.join(format!("{}.checkpoint.safetensors", lane.job));
     file.save(&path)?;
     Ok(Event::Checkpoint { job: lane.job, iteration: lane.iteration, file: path })

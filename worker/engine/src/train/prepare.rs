@@ -4,7 +4,7 @@ use super::{
     input,
     lane::Lane,
     log,
-    outputs::{self, ORIGIN, Origin, RECORD, Record},
+    outputs::{self, ARITHMETIC, ORIGIN, Origin, RECORD, Record},
     search::{FOUND_AT, Searching},
     values,
 };
@@ -199,6 +199,9 @@ impl Inputs<'_> {
         let origin: Origin = file.needed_note(ORIGIN)?;
         if origin.job != Fingerprint::of(&self.job.spec) {
             return Err(file.wrong("is a checkpoint of another job"));
+        }
+        if origin.arithmetic != ARITHMETIC {
+            return Err(file.wrong("was computed by a build that adds up in another order"));
         }
         if bits_of(&origin.provenance) != bits_of(self.provenance) {
             return Err(

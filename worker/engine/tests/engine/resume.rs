@@ -214,6 +214,13 @@ fn a_job_is_not_begun_in_one_way_and_ended_in_another() {
     assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job.clone()]), 2);
     assert_starts_over(&rig, &rig.stage(Plan::Fused, vec![job]), 1);
 
+    // An earlier build, which did not note how it adds up.
+    let (mut job, file) = half_done(&rig, Plan::CpuLanes);
+    job.resume = Some(with_note(&file, "origin", |origin| {
+        origin.as_object_mut().unwrap().remove("arithmetic").unwrap();
+    }));
+    assert_starts_over(&rig, &rig.stage(Plan::CpuLanes, vec![job]), 1);
+
     let (mut job, file) = half_done(&rig, Plan::Fused);
     job.resume = Some(file);
     let wider = Stage { width: 2, ..rig.stage(Plan::Fused, vec![job]) };
