@@ -77,6 +77,10 @@ fn given_weights_take_the_place_of_an_initialization() {
     let other = file(masks, ", weights = \"w-{seed}.st\"", &["w-2.st", "w-1.st", "m.st"]);
     let lost = sweep::lost(&plan, &load(&other));
     assert!(lost.iter().any(|change| change.setting == "prune.criterion.masks"), "{lost:?}");
+    let masks = "file = \"m-{round}.st\", holds = \"mask\"";
+    let two = load(&file(masks, "", &["m-1.st", "m-2.st"]));
+    let three = load(&file(masks, "", &["m-1.st", "m-2.st", "m-3.st"]).replace("rounds = 2", "rounds = 3"));
+    assert_eq!(sweep::lost(&two, &three), [], "a further round has a further mask");
     for (trial, bytes) in plan.trials.iter().zip([2, 3]) {
         let start = |round: usize| {
             let job = plan.jobs.iter().find(|job| job.fingerprint == trial.rounds[round].train[0]).unwrap();

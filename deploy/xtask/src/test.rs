@@ -16,9 +16,10 @@ Set up what the tests need and run all of them.
 
 Usage: cargo xtask test [--torch] [ARGS]...
 
---torch, as the first word, also runs the tests that load weights into torchvision's networks: by the Python that
-TOMBOLA_TEST_TORCH names, else by an environment with PyTorch, made once (3 GB to fetch). ARGS go to `cargo nextest run`: `cargo xtask test -p tombola-core`, `cargo xtask test survives_a_kill`,
-`cargo xtask test -E 'test(/fused/)'`. Without -p, the whole workspace is tested.
+--torch also runs the tests that load weights into torchvision's networks: by the Python that TOMBOLA_TEST_TORCH names,
+else by an environment with PyTorch, made once (3 GB to fetch). ARGS go to `cargo nextest run`:
+`cargo xtask test -p tombola-core`, `cargo xtask test survives_a_kill`, `cargo xtask test -E 'test(/fused/)'`. Without -p,
+the whole workspace is tested.
 
 What it does: `cargo xtask setup`; a Python environment in ~/.cache/tombola (made once) with stock gRPC, safetensors
 and buf; a build of every binary, since tests start real ones; a throw-away Postgres from this machine's or Debian's
@@ -29,11 +30,9 @@ The tests find these by TOMBOLA_TEST_POSTGRES, TOMBOLA_TEST_PYTHON and TOMBOLA_T
 failure.";
 
 pub(crate) fn run(args: Args) -> Result<()> {
-    let words = args.into_rest();
-    match words.split_first() {
-        Some((first, rest)) if first == "--torch" => test(&Paths::new()?, true, rest),
-        _ => test(&Paths::new()?, false, &words),
-    }
+    let (torch, rest): (Vec<String>, Vec<String>) =
+        args.into_rest().into_iter().partition(|word| word == "--torch");
+    test(&Paths::new()?, !torch.is_empty(), &rest)
 }
 
 /// Also the last step of `ci`.

@@ -1,6 +1,6 @@
 //! `tombola report`: the results as a page with a plot.
 
-use super::Context;
+use super::{Context, sql};
 use crate::{
     client::Client,
     report::{early_bird, html, searches},
@@ -57,6 +57,28 @@ async fn found(client: &Client, sweep: &Sweep) -> anyhow::Result<String> {
         page += &early_bird::section(&found, &ask(client, early_bird::distance_sql(name)).await?);
     }
     Ok(page)
+}
+
+/// The tables of [`found`] for the terminal; empty for a sweep that has none.
+pub(super) async fn found_in_words(client: &Client, sweep: &str) -> anyhow::Result<String> {
+    let sweep = client.answer(client.sweeps().get(GetRequest { sweep: sweep.to_owned() }).await)?;
+    let name = &sweep.name;
+    let mut tables = Vec::new();
+    if has(&sweep, "collapse") {
+        tables.push(("critical compression, as powers of ten", searches::collapse_sql(name)));
+    }
+    if has_early_birds(&sweep) {
+        tables
+            .push(("early-bird tickets: epochs trained before they were found", early_bird::found_sql(name)));
+    }
+    let mut parts = Vec::new();
+    for (title, sql) in tables {
+        let answer = ask(client, sql).await?;
+        if !answer.rows.is_empty() {
+            parts.push(format!("{title}:\n{}", sql::for_people(&answer)));
+        }
+    }
+    Ok(parts.join("\n\n"))
 }
 
 /// Whether a sweep has an analysis of this kind. A file of a later version, which cannot be read, says nothing.

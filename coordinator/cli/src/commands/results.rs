@@ -1,6 +1,6 @@
 //! `tombola results`: accuracy against density, ticket beside its controls.
 
-use super::Context;
+use super::{Context, report};
 use crate::{
     client::Client,
     output::count,
@@ -12,7 +12,8 @@ use tombola_wire::v1::{GetRequest, ResultsResponse, SweepRef};
 /// Show accuracy against density, tickets beside their controls.
 ///
 /// One table for each setting of the sweep's axes. Test accuracy at the end of training: mean ± standard deviation between
-/// seeds, copies averaged inside a seed first. Of a sweep with analyses, the error barriers of each round as well.
+/// seeds, copies averaged inside a seed first. Of a sweep with analyses, the error barriers of each round, sizes, critical
+/// compressions and early-bird tickets as well.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Results {
     /// The sweep's name or id.
@@ -39,7 +40,8 @@ impl Results {
 pub(super) async fn words(client: &Client, sweep: &str, results: &ResultsResponse) -> anyhow::Result<String> {
     let tables = table::render(results);
     if !results.curve.is_empty() {
-        let parts = [tables, barrier::render(results), slim::render(results)];
+        let found = report::found_in_words(client, sweep).await?;
+        let parts = [tables, barrier::render(results), slim::render(results), found];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         return Ok(parts.join("\n\n"));
     }

@@ -44,7 +44,7 @@ impl Sql {
             client.answer(client.query().query(QueryRequest { sql, max_rows: self.max_rows }).await)?;
         let style = if context.printer.format() == Format::Json { Style::Json } else { self.format };
         context.printer.data(&match style {
-            Style::Table => table(&headers(&answer), answer.rows.iter().map(row_for_people)),
+            Style::Table => for_people(&answer),
             Style::Json => json(&answer)?,
             Style::Csv => csv(&answer),
         })?;
@@ -69,6 +69,11 @@ fn statement(text: String) -> anyhow::Result<String> {
         .read_to_string(&mut read)
         .map_err(|e| Failure::Input(format!("cannot read the statement from standard input: {e}")))?;
     Ok(read)
+}
+
+/// An answer as a table.
+pub(super) fn for_people(answer: &QueryResponse) -> String {
+    table(&headers(answer), answer.rows.iter().map(row_for_people))
 }
 
 fn headers(answer: &QueryResponse) -> Vec<&str> {

@@ -13,7 +13,8 @@ use tombola_wire::v1::{QueryResponse, Row};
 /// What the page asks of the views: the rows come back in this order of columns.
 pub(crate) fn found_sql(sweep: &str) -> String {
     format!(
-        "select settings_key, avg(epoch), min(epoch), max(epoch), avg(iteration), count(*) from early_bird \
+        "select settings_key as setting, avg(epoch) as mean_epoch, min(epoch) as first_epoch, max(epoch) as last_epoch, \
+         avg(iteration) as mean_iteration, count(*) as seeds from early_bird \
          where sweep = {} group by settings_key order by settings_key",
         quoted(sweep)
     )

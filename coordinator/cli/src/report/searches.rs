@@ -13,8 +13,9 @@ use tombola_wire::v1::{QueryResponse, Row};
 /// What the page asks of the views: the rows come back in this order of columns.
 pub(crate) fn collapse_sql(sweep: &str) -> String {
     format!(
-        "select analysis, settings_key, criterion, min(last_alive), avg(last_alive), max(last_alive), min(first_collapse), \
-         max(first_collapse), min(emptied_layer), max(greatest), count(*) from collapse where sweep = {} \
+        "select analysis, settings_key as setting, criterion, min(last_alive) as least_alive, avg(last_alive) as mean_alive, \
+         max(last_alive) as most_alive, min(first_collapse) as first_collapse, max(first_collapse) as last_collapse, \
+         min(emptied_layer) as layer_lost, max(greatest) as possible, count(*) as seeds from collapse where sweep = {} \
          group by analysis, settings_key, criterion, number order by analysis, settings_key, number",
         quoted(sweep)
     )
@@ -157,7 +158,7 @@ pub(crate) fn trial_distances(found: &QueryResponse) -> String {
         trials.iter().map(|(trial, what)| format!("<tr><td>{trial}<td>{}\n", escape(what))).collect();
     format!(
         "<h2>Distance between the masks of trials</h2>\n<p>Hamming distance: the share of all weights, or channels, that live in \
-         one of two masks alone.</p>\n{maps}<table>\n<tr><th>trial<th>is\n{legend}</table>\n"
+         one of two masks alone. Cells without colour are trials with the same mask.</p>\n{maps}<table>\n<tr><th>trial<th>is\n{legend}</table>\n"
     )
 }
 

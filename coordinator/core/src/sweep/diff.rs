@@ -9,6 +9,9 @@ use tombola_spec::{
     settings::Amount,
 };
 
+/// Under this name stand the masks that are taken in from files.
+const MASKS: &str = "prune.criterion.masks";
+
 /// One difference. A side is `None` where it has no such trial, setting or branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -48,6 +51,8 @@ pub fn lost(old: &Plan, new: &Plan) -> Vec<Change> {
             let now = after.analyses(&change.trial, name);
             before.analyses(&change.trial, name).iter().any(|(place, job)| now.get(place) != Some(job))
         }
+        // Further rounds have further masks.
+        (Some(old), Some(new)) if change.setting == MASKS => !new.starts_with(old.as_str()),
         (Some(old), Some(new)) if change.setting == "prune.rounds" => {
             // Steps to a density are as long as there are few of them: more rounds make others of all there are.
             new.parse::<u32>().ok() < old.parse().ok() || before.steps_to_a_density(&change.trial)
@@ -109,7 +114,7 @@ impl<'a> Side<'a> {
         }
         let masks = trial.rounds.iter().filter(|round| round.branch.is_empty());
         if let Some(masks) = self.files(masks.filter_map(|round| round.mask.as_ref())) {
-            settings.insert("prune.criterion.masks".to_owned(), masks);
+            settings.insert(MASKS.to_owned(), masks);
         }
         if let Some(searched) = self.searched(trial) {
             settings.insert("prune.search".to_owned(), searched);

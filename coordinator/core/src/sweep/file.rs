@@ -86,6 +86,13 @@ pub fn named_files(text: &str) -> BTreeSet<String> {
     notes.files
 }
 
+/// The files that a sweep file's table `[files]` lists, whatever is wrong with it.
+pub fn listed_files(text: &str) -> BTreeMap<String, Artifact> {
+    let mut notes = Notes::default();
+    let tree = Tree::parse(text, &mut notes);
+    files::read(tree.get("files"), &mut notes)
+}
+
 fn unreadable() -> Diagnostics {
     let what = "this sweep file cannot be read".to_owned();
     Diagnostics(vec![Diagnostic { line: 1, column: 1, what, hint: String::new() }])

@@ -37,7 +37,7 @@ mod value;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use diff::{Change, diff, lost};
 pub use expand::{Dense, MOST_JOBS, expand, expand_onto};
-pub use file::{SweepFile, named_files, parse};
+pub use file::{SweepFile, listed_files, named_files, parse};
 pub use resolved::{Setting, resolved};
 pub use summary::{Cost, Summary, cost, summary};
 

@@ -37,6 +37,8 @@ impl Trunks {
                 }
             }
         }
+        // In an order of their own: that of an axis does not make another experiment.
+        trunks.rules.values_mut().for_each(|rules| rules.sort_by_cached_key(|rule| format!("{rule:?}")));
         trunks
     }
 

@@ -148,7 +148,7 @@ async fn searched_early(place: &Place) -> World {
         if let (JobSpec::Prune(_), Summary::Mask(mask)) = (&*job.spec, &mut outcome.summary) {
             let pair = |first, distance| EpochPair { epochs: [first, epoch], distance };
             let pairs = vec![pair(1, 0.5), pair(4, 0.0625)];
-            mask.found = Some(FoundTicket { epoch, iteration: 1000 * u64::from(epoch), pairs });
+            mask.found = Some(FoundTicket { epoch, iteration: 900 * u64::from(epoch), pairs });
             epoch += 1;
         }
         writes.extend([world.lease(&[job.id]), world.start(job.id), world.finish(job, outcome)]);
@@ -163,8 +163,8 @@ async fn early_birds_show_where_they_were_found(place: &Place) {
         &world,
         "select sweep, trial, seed, repeat, settings_key, epoch, iteration from early_bird order by trial",
         "
-early | 1 | 7 | 0 | prune.rate=0.3 | 5 | 5000
-early | 2 | 7 | 0 | prune.rate=0.5 | 6 | 6000
+early | 1 | 7 | 0 | prune.rate=0.3 | 5 | 4500
+early | 2 | 7 | 0 | prune.rate=0.5 | 6 | 5400
 ",
     )
     .await;
@@ -179,14 +179,17 @@ early | 2 | 7 | 0 | prune.rate=0.5 | 6 | 6000
 ",
     )
     .await;
-    // What a ticket costs is the search and its own training, and no dense training.
+    // Behind a ticket is the search up to where it was found, of 9,000 iterations, and its own training; no dense training. What
+    // the sweep added for it is the whole search, once.
     shows(
         &world,
-        "select round, kind, standalone_flops / 1e6 as jobs from cost where sweep = 'early' and trial = 1 and branch = ''
-         order by round",
+        "select trial, round, standalone_flops / 1e6 as alone, standalone_iterations, marginal_flops / 1e6 as added
+         from cost where sweep = 'early' and branch = '' order by trial, round",
         "
-0 | ticket | 1.000000
-1 | ticket | 2.000000
+1 | 0 | 1.000000 | 9000 | 1.000000
+1 | 1 | 1.500000 | 13500 | 2.000000
+2 | 0 | 1.000000 | 9000 | 0.000000
+2 | 1 | 1.600000 | 14400 | 1.000000
 ",
     )
     .await;

@@ -76,7 +76,7 @@ fn numbers(
             }
         };
         if !is_finite {
-            return Err(EngineError::NotFinite { what: format!("`{}` of a given file", tensor.name) });
+            return Err(given.wrong(format!("has NaN or infinity in `{}`", tensor.name)));
         }
         taken.put(&tensor.name, &shape(tensor), values.clone())?;
     }

@@ -76,6 +76,11 @@ fn check(lane: &Lane) -> Result<()> {
         let message = format!("a batch of {batch} cannot be drawn from {examples} training examples");
         return Err(EngineError::Settings(format!("{message}; hint: make `batch` smaller")));
     }
+    if matches!(lane.spec.start, Start::Found(_)) && lane.to() <= lane.begin {
+        let (begin, to) = (lane.begin, lane.to());
+        let message = format!("the ticket was found at iteration {begin}, and training ends at {to}");
+        return Err(EngineError::Settings(format!("{message}; hint: train longer than until it is found")));
+    }
     if lane.to() < lane.begin {
         let (begin, to) = (lane.begin, lane.to());
         return Err(EngineError::Settings(format!(

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use tch::{Kind, Tensor};
 use tombola_spec::{
     arch::Architecture,
-    job::{Compared, Search, Ticket},
+    job::{Compared, Search, Settled, Ticket},
     outcome::{EpochPair, FoundTicket},
 };
 
@@ -51,6 +51,8 @@ struct Seen {
     found: Option<At>,
     /// The epoch looked at last.
     last: u32,
+    /// The smallest distance at which it would have been found so far.
+    nearest: Option<f64>,
     pairs: Vec<EpochPair>,
 }
 
@@ -95,7 +97,9 @@ impl Searching {
             let mask = prune(&subject, rule, None, &search.ties, &|_| true)?;
             let mask = mask.ok_or_else(|| EngineError::Settings("a prune step was stopped".to_owned()))?;
             sought.see(Packed::of(architecture, &mask, rule.unit), epoch, search);
-            if sought.seen.found.is_none() && sought.settled(search) {
+            let spread = sought.spread(&search.settled);
+            sought.seen.nearest = [sought.seen.nearest, spread].into_iter().flatten().min_by(f64::total_cmp);
+            if sought.seen.found.is_none() && spread.is_some_and(|spread| spread <= search.settled.distance) {
                 sought.seen.found = Some(At { epoch, iteration });
                 sought.weights = Some(weights.f_detach_copy()?);
             }
@@ -178,24 +182,19 @@ impl Sought {
         self.seen.last = epoch;
     }
 
-    /// Whether the masks in the window are one ticket.
-    fn settled(&self, search: &Search) -> bool {
-        let window = search.settled.masks();
+    /// The largest of the distances in the window, once there are masks enough.
+    fn spread(&self, settled: &Settled) -> Option<f64> {
+        let window = settled.masks();
         let epochs: Vec<u32> = self.masks.keys().rev().take(window).copied().collect();
-        let near = |pair: [u32; 2]| {
-            let known = self.seen.pairs.iter().rev().find(|known| known.epochs == pair);
-            known.is_some_and(|known| known.distance <= search.settled.distance)
+        if epochs.len() < window {
+            return None;
+        }
+        let pairs: Vec<[u32; 2]> = match settled.compared {
+            Compared::Newest => epochs[1..].iter().map(|&older| [older, epochs[0]]).collect(),
+            Compared::Neighbours => epochs.windows(2).map(|pair| [pair[1], pair[0]]).collect(),
         };
-        epochs.len() == window
-            && match search.settled.compared {
-                Compared::Newest => epochs[1..].iter().all(|&older| near([older, epochs[0]])),
-                Compared::Neighbours => epochs.windows(2).all(|pair| near([pair[1], pair[0]])),
-            }
-    }
-
-    /// The smallest distance at which it would have been found with that window.
-    fn nearest(&self) -> Option<f64> {
-        self.seen.pairs.iter().map(|pair| pair.distance).min_by(f64::total_cmp)
+        let known = self.seen.pairs.iter().filter(|known| pairs.contains(&known.epochs));
+        known.map(|known| known.distance).max_by(f64::total_cmp)
     }
 }
 
@@ -223,15 +222,13 @@ pub(crate) fn found(
     let seen: Vec<Seen> = file.needed_note(SEEN)?;
     let number = ticket.rule as usize;
     let seen = seen.into_iter().nth(number).ok_or_else(|| file.wrong("has no such ticket"))?;
-    let sought = Sought { seen, ..Sought::default() };
-    let Some(At { epoch, iteration }) = sought.seen.found else {
-        let (last, nearest) = (sought.seen.last, sought.nearest());
-        let nearest = nearest.map_or("there were no two masks".to_owned(), |d| {
-            format!("the nearest two masks were {d:.3} apart")
+    let Some(At { epoch, iteration }) = seen.found else {
+        let nearest = seen.nearest.map_or("masks were too few".to_owned(), |nearest| {
+            format!("it would have been at a distance of {nearest:.3}")
         });
-        let what = format!("no early-bird ticket was found in {last} epochs: {nearest}");
+        let what = format!("no early-bird ticket was found in {} epochs: {nearest}", seen.last);
         return Err(EngineError::Settings(format!(
-            "{what}; hint: a larger `search.distance`, or longer training"
+            "{what}; hint: a larger `prune.search.distance`, or longer training"
         )));
     };
     let mut weights = TensorFile::new(FileKind::Weights, &network.name);
@@ -240,5 +237,5 @@ pub(crate) fn found(
         weights.put(&entry.name, file.shape(&name)?, file.values(&name)?.clone())?;
     }
     weights.put_note(FOUND_AT, &iteration)?;
-    Ok((FoundTicket { epoch, iteration, pairs: sought.seen.pairs }, weights))
+    Ok((FoundTicket { epoch, iteration, pairs: seen.pairs }, weights))
 }

@@ -47,6 +47,10 @@ fn python() -> Option<OsString> {
         let asked = Command::new(program).args(["-c", "import torchvision, safetensors.torch"]).output();
         asked.is_ok_and(|asked| asked.status.success())
     });
+    assert!(
+        found.is_some() || env::var_os("TOMBOLA_TEST_TORCH").is_none(),
+        "TOMBOLA_TEST_TORCH names a Python that cannot import torchvision and safetensors.torch"
+    );
     if found.is_none() {
         eprintln!(
             "not run: neither TOMBOLA_TEST_TORCH nor TOMBOLA_TEST_PYTHON names a Python with torch and torchvision \

@@ -171,10 +171,14 @@ fn a_search_to_the_end_compares_every_pair_of_epochs_and_finds_the_same() {
 fn a_search_that_is_interrupted_between_epochs_finds_what_an_uninterrupted_one_does() {
     let rig = Rig::new();
     for plan in PLANS {
-        let mut job = searching(search(settled(3, 0.1, Compared::Newest), true));
+        let mut job = searching(search(settled(3, 0.05, Compared::Newest), false));
         let whole = rig.run(plan, vec![job.clone()]);
+        let epoch = |rule| u64::from(found(&rig.run(plan, vec![cutting(2, rule, &whole)]), 2).epoch);
+        let (first, last) = (epoch((0, neurons())), epoch((1, weights())));
+        assert!(first < last, "one is found and the other is not: {first} {last}");
         // At the very start of an epoch, whose masks may have been drawn or not, and inside one.
-        for at in [75, 87] {
+        let found = first * u64::from(PER_EPOCH);
+        for at in [found, found + 12] {
             let first = rig.run_with(&rig.stage(plan, vec![job.clone()]), &Recorder::yield_at(at), 1, None);
             job.resume = Some(first.checkpoint(1).1);
             let second = rig.run(plan, vec![job.clone()]);
@@ -222,8 +226,15 @@ fn a_ticket_that_was_not_found_says_how_near_it_came() {
     let cut = rig.run(Plan::CpuLanes, vec![cutting(2, (1, weights()), &searched)]);
     let failure = cut.failure(2).expect("there is nothing to cut");
     assert_eq!(failure.class, FailureClass::User);
-    let nearest = failure.message.contains("no early-bird ticket was found in 11 epochs: the nearest two");
-    assert!(nearest && failure.message.contains("`search.distance`"), "{}", failure.message);
+    // The least of the largest distances between the newest mask and the four before it.
+    let drawn = masks(&rig, Plan::CpuLanes, &weights());
+    let spread = |newest: u32| {
+        let apart = |older: u32| distance(&drawn[&older], &drawn[&newest], Unit::Weight);
+        (newest - 4..newest).map(apart).fold(0.0, f64::max)
+    };
+    let nearest = (5..EPOCHS).map(spread).fold(1.0, f64::min);
+    let words = format!("found in 11 epochs: it would have been at a distance of {nearest:.3}");
+    assert!(failure.message.contains(&words) && nearest > 0.0, "{words}: {}", failure.message);
     let file = TensorFile::load(&searched.outputs(1)[&Output::Tickets].file, FileKind::Tickets).unwrap();
     let kept = file.tensors().filter(|(name, ..)| name.ends_with(".found1")).count();
     assert_eq!(kept, 0, "nothing is kept of what was not found");

@@ -216,7 +216,16 @@ impl Compare for MaskDistance {
                 self.add(name, number, round, together);
             }
         }
-        groups.into_values().flat_map(|(network, together)| self.job(&network, together, jobs)).collect()
+        // Lines with the ticket's masks are as far from each other as the tickets are.
+        let mut seen: Vec<Vec<Input>> = Vec::new();
+        let mut rows = Vec::new();
+        for (network, together) in groups.into_values().filter(|(_, together)| !together.masks.is_empty()) {
+            if !seen.contains(&together.masks) {
+                seen.push(together.masks.clone());
+                rows.extend(self.job(&network, together, jobs));
+            }
+        }
+        rows
     }
 
     fn most_jobs(&self, last: u32, branches: &[Branch]) -> u64 {

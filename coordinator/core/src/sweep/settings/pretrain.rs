@@ -40,7 +40,8 @@ pub(super) fn read(
         complain(what, "choose another criterion, or leave `pretrain` out");
         return None;
     }
-    let at_once = prune.is_some_and(|line| line.rewind.is_zero());
+    // An early-bird ticket goes back to weights of this task.
+    let at_once = prune.is_some_and(|line| line.rewind.is_zero() && line.when != When::EarlyBird);
     if at_once && settings.recipe.data.classes() != own.data.classes() {
         let what = "survivors would go back to the output layer of another task";
         complain(what, "write `prune.rewind = \"500it\"`, a step at which this task's is there");
