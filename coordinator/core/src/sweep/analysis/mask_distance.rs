@@ -29,6 +29,9 @@ const MOST_MASKS: usize = 64;
 const BETWEEN: &[(&str, Between)] =
     &[("rounds", Between::Rounds), ("lines", Between::Lines), ("trials", Between::Trials)];
 
+/// What is wrong: the setting, the mistake, what to do.
+type Fault = (&'static str, String, &'static str);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Between {
     /// The rounds of each line.
@@ -94,22 +97,24 @@ impl MaskDistance {
         false
     }
 
-    fn fault(&self, last: u32, given: &Given<'_>) -> Option<(&'static str, String, &'static str)> {
-        let branches = given.branches;
+    fn fault(&self, last: u32, given: &Given<'_>) -> Option<Fault> {
         if last == 0 {
             return Some(("between", "nothing is pruned: there are no masks".to_owned(), "add `[prune]`"));
         }
         if self.places.rounds.as_ref().is_some_and(|rounds| rounds.contains(&0)) {
             return Some(("rounds", "the dense round 0 has no mask".to_owned(), "leave it out"));
         }
-        let masks: Vec<usize> = match self.between {
+        self.too_few(last, given).or_else(|| self.too_many(last, given))
+    }
+
+    /// Whether a mask has no other to be compared with.
+    fn too_few(&self, last: u32, given: &Given<'_>) -> Option<Fault> {
+        let branches = given.branches;
+        match self.between {
             Between::Rounds => {
-                let short = self.places.of.iter().find(|of| self.of_line(of, last, branches).0 < 2);
-                if let Some(of) = short {
-                    let what = format!("`{of}` has no two of these rounds");
-                    return Some(("rounds", what, "choose more rounds, or leave it out of `of`"));
-                }
-                self.places.of.iter().map(|of| self.of_line(of, last, branches).0).collect()
+                let of = self.places.of.iter().find(|of| self.of_line(of, last, branches).0 < 2)?;
+                let what = format!("`{of}` has no two of these rounds");
+                Some(("rounds", what, "choose more rounds, or leave it out of `of`"))
             }
             Between::Lines => {
                 // A branch that keeps the ticket's masks has none of its own.
@@ -117,34 +122,37 @@ impl MaskDistance {
                 let others = compared().filter(|branch| !branch.own_masks).count();
                 let tickets =
                     self.places.of.iter().any(|of| of == TICKET) || compared().any(|branch| branch.own_masks);
-                let masks = others + usize::from(tickets);
                 let copied = compared().any(|branch| !branch.own_masks && branch.copies > 1);
-                if masks < 2 && !copied {
-                    let what = "there are no two lines with masks of their own in it".to_owned();
-                    return Some((
-                        "of",
-                        what,
-                        "add a branch of kind `random_mask`; `reinit` has the ticket's mask",
-                    ));
-                }
-                vec![self.places.of.iter().map(|of| self.of_line(of, last, branches).1).sum()]
+                let what = "there are no two lines with masks of their own in it".to_owned();
+                let hint = "add a branch of kind `random_mask`; `reinit` has the ticket's mask";
+                (others + usize::from(tickets) < 2 && !copied).then_some(("of", what, hint))
             }
-            Between::Trials if given.trials == 1 => {
+            Between::Trials => {
                 let what = "there is one trial, and no other to compare it with".to_owned();
-                return Some(("between", what, "write more seeds, or an axis"));
+                (given.trials == 1).then_some(("between", what, "write more seeds, or an axis"))
             }
-            Between::Trials => vec![given.trials as usize],
+        }
+    }
+
+    /// Whether more masks are to be compared at once than can be.
+    fn too_many(&self, last: u32, given: &Given<'_>) -> Option<Fault> {
+        let lines = || self.places.of.iter().map(|of| self.of_line(of, last, given.branches));
+        let most = match self.between {
+            Between::Rounds => lines().map(|(rounds, _)| rounds).max().unwrap_or(0),
+            Between::Lines => lines().map(|(_, copies)| copies).sum(),
+            Between::Trials => given.trials as usize,
         };
-        let most = masks.into_iter().max().filter(|most| *most > MOST_MASKS)?;
+        if most <= MOST_MASKS {
+            return None;
+        }
         let what =
             format!("{most} masks are to be compared with each other, at most {MOST_MASKS} are possible");
-        Some(match self.between {
-            Between::Rounds => ("rounds", what, "choose fewer"),
-            Between::Lines => ("of", what, "choose fewer"),
-            Between::Trials => {
-                ("between", what, "split the sweep: what is trained once is not trained again")
-            }
-        })
+        let (key, hint) = match self.between {
+            Between::Rounds => ("rounds", "choose fewer"),
+            Between::Lines => ("of", "choose fewer"),
+            Between::Trials => ("between", "split the sweep: what is trained once is not trained again"),
+        };
+        Some((key, what, hint))
     }
 }
 
