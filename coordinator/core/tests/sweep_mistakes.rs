@@ -642,6 +642,16 @@ fn mistakes_in_early_birds() {
     insta::assert_snapshot!(told_of(EARLY, EARLY_BIRDS));
 }
 
+/// Trials are counted, never listed, before it is known that there are not too many.
+#[test]
+fn a_sweep_beyond_all_measure_is_refused_at_once() {
+    for file in [GOOD, EARLY, GIVEN] {
+        let endless = file.replacen("seeds = ", "repeat = 4000000000\nseeds = ", 1);
+        let said = messages(&endless);
+        assert!(said.contains("jobs; at most 200000 are possible"), "{said}");
+    }
+}
+
 #[test]
 fn mistakes_in_files() {
     insta::assert_snapshot!(told_of(GIVEN, FILES));

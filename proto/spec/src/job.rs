@@ -4,21 +4,25 @@
 //! be expanded, fingerprinted and compared with earlier work before anything runs.
 
 mod collapse;
+mod connectivity;
 mod distance;
 mod import;
+mod masks;
 mod search;
 
 pub use self::{
     collapse::{CollapseJob, greatest_compression},
+    connectivity::{BatchStatistics, ConnectivityJob},
     distance::MaskDistanceJob,
     import::ImportJob,
+    masks::{Join, JoinJob, Preserve, RandomMaskJob},
     search::{Compared, Search, Settled, Ticket},
 };
 
 use crate::{
     Fingerprint, SpecError, Steps,
     arch::Architecture,
-    outcome::{Artifact, Split},
+    outcome::Artifact,
     settings::{Dtype, Model, Prune, Recipe, ScoreData},
 };
 use serde::{Deserialize, Serialize};
@@ -202,109 +206,6 @@ pub struct Drawn {
     pub model: Model,
     /// Key of the draw, as of [`Start::Init`].
     pub init: Stream,
-}
-
-/// Draw a random mask with the counts of another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RandomMaskJob {
-    /// The network.
-    pub network: Network,
-    /// The mask whose counts are kept.
-    pub mask: Input,
-    /// Which counts are kept.
-    pub preserve: Preserve,
-    /// Weight tensors that are left as they are: those no prune step cuts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub whole: Vec<String>,
-    /// Key of the shuffle's stream.
-    pub stream: Stream,
-}
-
-/// What a random mask keeps of the mask it is drawn after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Preserve {
-    /// The number of living weights of each layer (arXiv 1803.03635, Figure 14).
-    PerLayer,
-    /// The number of all living weights, which may then live anywhere.
-    Global,
-    /// The number of all living weights, of which each layer gets its share by size.
-    Even,
-}
-
-/// Make one mask of several of a network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JoinJob {
-    /// The network.
-    pub network: Network,
-    /// The masks, at least one.
-    pub masks: Vec<Input>,
-    /// Which weights live.
-    pub rule: Join,
-}
-
-/// Which weights live in a mask made of several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Join {
-    /// Those that live in any.
-    Union,
-    /// Those that live in all.
-    Intersection,
-    /// Those that live in more than half.
-    Majority,
-}
-
-/// Evaluate networks on the straight line between two solutions (arXiv 1912.05671, section 2): weights
-/// `(1 - alpha) a + alpha b`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ConnectivityJob {
-    /// Network, data, numerics; the rest of it says how the ends were trained.
-    pub recipe: Arc<Recipe>,
-    /// The training jobs whose [`Output::Weights`] are the ends, at alpha 0 and 1.
-    pub ends: [Fingerprint; 2],
-    /// How many values of alpha, evenly spaced over [0, 1], both ends included; at least 2.
-    pub alphas: u32,
-    /// What is evaluated on. `train` is the whole training split, without augmentation.
-    pub on: Vec<Split>,
-    /// Which running statistics an interpolated network gets; all of them are evaluated.
-    pub bn: Vec<BatchStatistics>,
-}
-
-/// Where the BatchNorm statistics of an interpolated network come from. A network without
-/// BatchNorm has none, and is the same by every convention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BatchStatistics {
-    /// Interpolated like the weights.
-    Interpolate,
-    /// The mean of those of the training examples' batches.
-    Recompute,
-}
-
-impl BatchStatistics {
-    /// Its name in SQL and in sweep files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Interpolate => "interpolate",
-            Self::Recompute => "recompute",
-        }
-    }
-}
-
-impl ConnectivityJob {
-    /// The values of alpha, in order.
-    pub fn grid(&self) -> Vec<f64> {
-        let last = f64::from(self.alphas.saturating_sub(1).max(1));
-        (0..self.alphas).map(|index| f64::from(index) / last).collect()
-    }
-
-    /// Every point that is evaluated, in the order of the outcome's curve.
-    pub fn points(&self) -> Vec<(BatchStatistics, f64, Split)> {
-        let along = |&bn: &BatchStatistics| self.grid().into_iter().map(move |alpha| (bn, alpha));
-        let lines = self.bn.iter().flat_map(along);
-        lines.flat_map(|(bn, alpha)| self.on.iter().map(move |&split| (bn, alpha, split))).collect()
-    }
 }
 
 /// Measure the network of a round as its mask leaves it, and the smaller one that computes the same.

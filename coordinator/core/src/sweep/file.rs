@@ -120,14 +120,11 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         lasts.insert(0);
     }
     let names = branch::names(written_branches);
-    let noise: Vec<(u64, u32)> = {
-        let repeat = repeat.unwrap_or(1);
-        seeds.iter().flatten().flat_map(|&seed| (0..repeat).map(move |repeat| (seed, repeat))).collect()
-    };
+    let (own, repeats) = (seeds.as_deref().unwrap_or_default(), repeat.unwrap_or(1));
     for variant in variants.iter().flatten() {
-        files::check((&variant.settings, &files), &noise, tree, notes);
+        files::check((&variant.settings, &files), (own, repeats), tree, notes);
     }
-    let trials = noise.len() as u64 * axes.len() as u64;
+    let trials = (own.len() as u64).saturating_mul(repeats.into()).saturating_mul(axes.len() as u64);
     let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names, trials };
     let analyses = analysis::read(written_analyses, &given, notes);
     for variant in variants.iter().flatten() {

@@ -3,6 +3,7 @@
 
 use super::{
     diagnostic::Notes,
+    expand::MOST_JOBS,
     section::Section,
     tree::{Entry, Tree, Val},
     value::{Reading, not, text, whole},
@@ -38,20 +39,25 @@ fn digest(node: &super::tree::Node) -> Reading<Digest> {
     text(node)?.parse().or_else(|_| not(node, "a digest", "BLAKE3, 64 digits from 0 to f"))
 }
 
-/// Notes the files that a trial's settings name, and those among them that are not there.
+/// Notes the files that a trial's settings name, and those among them that are not there. Of more than a sweep can have
+/// none is looked for: it is refused for its size.
 pub(super) fn check(
     (settings, files): (&TrialSettings, &Files),
-    noise: &[(u64, u32)],
+    (seeds, repeats): (&[u64], u32),
     tree: &Tree,
     notes: &mut Notes,
 ) {
-    for &(seed, repeat) in noise {
+    let given = settings.prune.as_ref().and_then(|line| Some((line.given.as_ref()?, line.rounds)));
+    let each = u64::from(given.map_or(1, |(_, rounds)| rounds));
+    if (seeds.len() as u64).saturating_mul(repeats.into()).saturating_mul(each) > MOST_JOBS {
+        return;
+    }
+    for (seed, repeat) in seeds.iter().flat_map(|&seed| (0..repeats).map(move |repeat| (seed, repeat))) {
         let own = settings.weights.iter().map(|name| ("model.weights", name.of(seed, repeat, 0)));
-        let rounds = settings.prune.iter().flat_map(|line| {
-            let given = line.given.iter();
-            given.flat_map(|given| (1..=line.rounds).map(|round| given.file.of(seed, repeat, round)))
+        let rounds = given.into_iter().flat_map(|(given, rounds)| {
+            (1..=rounds).map(move |round| ("prune.criterion", given.file.of(seed, repeat, round)))
         });
-        for (setting, name) in own.chain(rounds.map(|name| ("prune.criterion", name))) {
+        for (setting, name) in own.chain(rounds) {
             if !files.contains_key(&name) {
                 let what = format!("`{setting}`: the file `{name}` is not in `[files]`");
                 let hint = "`tombola submit` puts it there, if it lies beside the sweep file";
