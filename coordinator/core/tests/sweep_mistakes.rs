@@ -563,6 +563,7 @@ const FILES: &[Case] = &[
     ("a file that holds something else", "\"mask\"", "\"masks\""),
     ("no digest", "\"0000000000000000000000000000000000000000000000000000000000000003\"", "\"3\""),
     ("a criterion that is two", "holds = \"mask\"", "name = \"snip\""),
+    ("scores that are not there, turned round", "rounds = 2 }", "rounds = 2 }\nbranch.inverted = {}"),
     (
         "weights before weights",
         "rounds = 2 }",

@@ -57,7 +57,12 @@ impl Grow for Inverted {
     }
 
     fn mistake(&self, trial: &Variant) -> Option<Fault> {
-        let criterion = trial.settings.prune.as_ref()?.rule.criterion;
+        let prune = trial.settings.prune.as_ref()?;
+        if prune.given.as_ref().is_some_and(|given| given.holds == Output::Mask) {
+            let what = "the masks are given, and no scores that could be turned round".to_owned();
+            return Some(("kind", what, "leave the branch out, or hand in scores".to_owned()));
+        }
+        let criterion = prune.rule.criterion;
         let what = "`random` has no order to turn round".to_owned();
         let hint = "leave the branch out, or prune by another criterion".to_owned();
         (criterion == Criterion::Random).then_some(("kind", what, hint))
