@@ -3,6 +3,7 @@
 //! Made by `sweep::expand` from a sweep file alone, so that `tombola plan` works without a coordinator; compared with
 //! what is stored by fingerprint.
 
+use crate::verdict::Until;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,6 +22,9 @@ pub struct Plan {
     pub trials: Vec<TrialPlan>,
     /// Jobs, each once, parents before children.
     pub jobs: Vec<JobPlan>,
+    /// Whether it depends on results how far its trials go: a whole plan has then what they can come to at most, any other
+    /// what is certain so far.
+    pub decides: bool,
 }
 
 /// One assignment of all settings, one seed.
@@ -93,6 +97,9 @@ pub struct PruneLine {
     /// How an early-bird ticket is searched for, `None` = it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchLine>,
+    /// Where the line ends before its last round, `None` = it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
     /// Files with scores or masks, one for each round, `None` = weights are scored here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Given>,

@@ -3,7 +3,7 @@
 //! A store applies a list of [`Write`]s in one transaction, each conditional on what its doc says; the scheduler never
 //! sees SQL and a store never decides anything.
 
-use crate::plan::TrialSettings;
+use crate::{plan::TrialSettings, verdict::Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -29,6 +29,8 @@ pub struct SweepRow {
     pub source: String,
     /// What people asked of it.
     pub state: SweepState,
+    /// Whether results still decide how far its trials go.
+    pub decides: bool,
 }
 
 /// What people asked of a sweep. Whether it is finished follows from its jobs.
@@ -303,6 +305,15 @@ pub enum Write {
         /// The new state.
         state: SweepState,
     },
+    /// Whether results still decide how far a sweep's trials go.
+    Decides {
+        /// The sweep.
+        sweep: SweepId,
+        /// Whether they do.
+        decides: bool,
+    },
+    /// Verdicts on trials; each once.
+    AddVerdicts(Vec<(TrialId, Verdict)>),
     /// New trials.
     AddTrials(Vec<TrialRow>),
     /// Other settings of a trial (its sweep was extended by rounds).
@@ -431,7 +442,7 @@ pub enum Write {
 /// What a new leader folds: living jobs, with the finished parents they read, sweeps, claims and numbers given out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
-    /// Sweeps that are not cancelled and have jobs that are not done.
+    /// Sweeps that are not cancelled and have jobs that are not done, or verdicts to come.
     pub sweeps: Vec<SweepRow>,
     /// Jobs in state open, leased, failed or quarantined that some sweep claims, and their done parents.
     pub jobs: Vec<JobRow>,

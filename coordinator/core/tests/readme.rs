@@ -65,7 +65,11 @@ fn settings() -> BTreeMap<String, Option<String>> {
     let digest = "0".repeat(64);
     let scored = least(mnist, "sgd", scored).replace("branch.inverted = {}\n", "")
         + &format!("files.\"scores.safetensors\" = {{ digest = \"{digest}\", bytes = 8 }}\n");
+    let until = "rate = 0.2, rounds = 3, until = { worse = 0.01 }";
+    let decides =
+        least(mnist, "sgd", until) + "axes.\"train.decay\" = [0.0, 0.1]\nselect.axes = [\"train.decay\"]\n";
     let files = [
+        decides,
         scored,
         early,
         least(noisy, "rmsprop", rounds),

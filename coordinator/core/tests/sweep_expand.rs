@@ -6,7 +6,7 @@ use std::{
 };
 use tombola_core::{
     plan::{Plan, RoundPlan, TrialPlan},
-    sweep,
+    sweep::{self, Extent},
 };
 use tombola_spec::{
     Fingerprint, Steps,
@@ -611,7 +611,7 @@ mod sharing {
         let text = rewinds("\"0it\", \"20it\", \"50it\"");
         let apart = load(&text);
         assert!(shared(&old, &apart) < old.jobs.len(), "a cut dense training is other work");
-        let new = sweep::expand_onto(&sweep::parse(&text).unwrap(), &dense(&old)).unwrap();
+        let new = sweep::expand_onto(&sweep::parse(&text).unwrap(), &dense(&old), Extent::Whole).unwrap();
         assert_eq!(shared(&old, &new), old.jobs.len());
         for trial in &old.trials {
             let kept = new.trials.iter().find(|new| new.key == trial.key).unwrap();
@@ -627,7 +627,7 @@ mod sharing {
     fn a_stored_dense_training_of_another_length_is_not_taken_over() {
         let old = load(&file("1", "", ""));
         let text = file("1", "", "").replace("100it", "150it");
-        let new = sweep::expand_onto(&sweep::parse(&text).unwrap(), &dense(&old)).unwrap();
+        let new = sweep::expand_onto(&sweep::parse(&text).unwrap(), &dense(&old), Extent::Whole).unwrap();
         assert_eq!(new, load(&text));
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     collect::{Collector, Gate},
     config::{Config, Database},
     driver::{Driver, Start},
+    judge,
     rpc::Services,
     state::AddressFile,
     store::{SqlStore, Store},
@@ -79,6 +80,7 @@ impl Coordinator {
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
+        tasks.spawn(judge::run(services.driver.clone(), stop.clone()));
         tasks.spawn(collector(&services, config.uploads.collect.0).run(stop.clone()));
         let server = tokio::spawn(serve(services.routes().await?, listener, stop.clone()));
         let address_file = AddressFile::write(config.address_file(), address)?;

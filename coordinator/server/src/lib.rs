@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   rpc ──► driver (one task: scheduler and writer) ──► store (SQLite, Postgres)
-//!    │                                                    ▲
+//!    │      ▲                                             ▲
+//!    │    judge: results to verdicts                      │
 //!    └──► artifacts ◄── collect ──────────────────────────┘
 //! ```
 //!
@@ -15,6 +16,7 @@ mod collect;
 pub mod config;
 pub mod driver;
 mod error;
+mod judge;
 mod rpc;
 mod state;
 pub mod store;

@@ -12,7 +12,8 @@ use tombola_wire::v1::{Density, PlanRequest, PlanResponse, Setting};
 /// Show what a sweep would train, before it does.
 ///
 /// Trials, rounds and jobs, how many of them are new, shared inside the sweep or done earlier; every resolved setting,
-/// defaults marked; densities, iterations, device time, bytes kept.
+/// defaults marked; densities, iterations, device time, bytes kept. Where results decide how far trials go (`select`,
+/// `prune.until`), these are the most there can be.
 ///
 /// Works without a coordinator, too. What was done earlier is unknown then: every job counts as new, and JSON has null
 /// for `jobs_known`, `device_seconds` and `warnings`.
@@ -55,6 +56,10 @@ fn alone(file: &Sweep, unreachable: &anyhow::Error, context: &Context<'_>) -> an
     Ok(ExitCode::SUCCESS)
 }
 
+/// Above the numbers of a sweep whose results decide how far its trials go.
+const AT_MOST: &str =
+    "at most, as `select` or `prune.until` decides by validation results how far trials go:\n";
+
 /// A plan with nothing done earlier.
 fn from_file(file: &Sweep) -> anyhow::Result<PlanResponse> {
     let summary = sweep::summary(&file.plan);
@@ -75,6 +80,7 @@ fn from_file(file: &Sweep) -> anyhow::Result<PlanResponse> {
         ladder: summary.ladder.into_iter().map(|(round, density)| Density { round, density }).collect(),
         device_seconds: 0.0,
         warnings: Vec::new(),
+        at_most: file.plan.decides,
     })
 }
 
@@ -101,7 +107,8 @@ fn words(plan: &PlanResponse, asked: bool) -> String {
         ("kept artifacts", bytes(plan.bytes_kept)),
     ];
     let facts: Vec<_> = facts.iter().map(|(name, value)| format!("{name:<36}  {value}")).collect();
-    format!("sweep {}\n\n{}\n\n{}\n\n{}", plan.name, settings(plan), ladder(plan), facts.join("\n"))
+    let bound = if plan.at_most { AT_MOST } else { "" };
+    format!("sweep {}\n\n{}\n\n{}\n\n{bound}{}", plan.name, settings(plan), ladder(plan), facts.join("\n"))
 }
 
 fn settings(plan: &PlanResponse) -> String {

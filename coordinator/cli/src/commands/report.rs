@@ -3,7 +3,7 @@
 use super::{Context, sql};
 use crate::{
     client::Client,
-    report::{early_bird, html, searches},
+    report::{early_bird, html, searches, verdicts},
 };
 use std::{path::Path, path::PathBuf, process::ExitCode};
 use tombola_core::sweep;
@@ -45,6 +45,10 @@ pub(crate) async fn write(client: &Client, sweep: &str, file: &Path) -> anyhow::
 async fn found(client: &Client, sweep: &Sweep) -> anyhow::Result<String> {
     let name = &sweep.name;
     let mut page = String::new();
+    if decides(sweep) {
+        let select = ask(client, verdicts::select_sql(name)).await?;
+        page += &verdicts::section(&select, &ask(client, verdicts::until_sql(name)).await?);
+    }
     if has(sweep, "collapse") {
         page += &searches::collapses(&ask(client, searches::collapse_sql(name)).await?);
     }
@@ -64,6 +68,10 @@ pub(super) async fn found_in_words(client: &Client, sweep: &str) -> anyhow::Resu
     let sweep = client.answer(client.sweeps().get(GetRequest { sweep: sweep.to_owned() }).await)?;
     let name = &sweep.name;
     let mut tables = Vec::new();
+    if decides(&sweep) {
+        tables.push(("values compared on validation examples", verdicts::select_sql(name)));
+        tables.push(("pruned until worse than dense, on validation examples", verdicts::until_sql(name)));
+    }
     if has(&sweep, "collapse") {
         tables.push(("critical compression, as powers of ten", searches::collapse_sql(name)));
     }
@@ -87,6 +95,11 @@ fn has(sweep: &Sweep, kind: &str) -> bool {
     let is_kind =
         |setting: &sweep::Setting| setting.name.starts_with("analysis.") && setting.name.ends_with(".kind");
     sweep::resolved(&file).iter().any(|setting| is_kind(setting) && setting.value == kind)
+}
+
+/// Whether results decide how far its trials go.
+fn decides(sweep: &Sweep) -> bool {
+    sweep::parse(&sweep.file).is_ok_and(|file| file.decides())
 }
 
 fn has_early_birds(sweep: &Sweep) -> bool {

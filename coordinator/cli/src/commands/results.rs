@@ -13,7 +13,7 @@ use tombola_wire::v1::{GetRequest, ResultsResponse, SweepRef};
 ///
 /// One table for each setting of the sweep's axes. Test accuracy at the end of training: mean ± standard deviation between
 /// seeds, copies averaged inside a seed first. Of a sweep with analyses, the error barriers of each round, sizes, critical
-/// compressions and early-bird tickets as well.
+/// compressions and early-bird tickets as well; of one whose results decide how far its trials go, what was decided.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Results {
     /// The sweep's name or id.

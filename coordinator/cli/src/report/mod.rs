@@ -15,6 +15,7 @@ pub(crate) mod slim;
 mod stops;
 pub(crate) mod table;
 mod transfer;
+pub(crate) mod verdicts;
 
 use std::cmp::Ordering;
 use tombola_wire::v1::{CurvePoint, ResultsResponse, RunPoint};

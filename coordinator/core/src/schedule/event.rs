@@ -3,10 +3,12 @@
 use crate::{
     plan::Plan,
     record::{CheckpointRow, JobRow, SweepRow, SweepState, TrialRow},
+    sweep::Growth,
+    verdict::Verdict,
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tombola_spec::{
-    Attempt, JobId, LeaseId, SweepId, WorkerId,
+    Attempt, JobId, LeaseId, SweepId, TrialId, WorkerId,
     outcome::{Failure, Outcome, Series},
     worker::WorkerInfo,
 };
@@ -83,6 +85,8 @@ pub enum Event {
     },
     /// More of a sweep that is there.
     Extend(Box<Extension>),
+    /// What came to be known of a sweep was looked at.
+    Judge(Box<Judgement>),
     /// People changed a sweep's state (pause, resume, stop, cancel).
     SetState {
         /// The sweep.
@@ -116,6 +120,23 @@ pub struct Extension {
     pub known: Vec<JobRow>,
     /// Its stored trials.
     pub trials: Vec<StoredTrial>,
+}
+
+/// What follows from results of a sweep: see [`crate::sweep::judge`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// How many of its news were known when it was looked at ([`super::Scheduler::unjudged`]).
+    pub seen: u64,
+    /// Verdicts not given before.
+    pub verdicts: Vec<(TrialId, Verdict)>,
+    /// What they add to the sweep.
+    pub growth: Growth,
+    /// Stored jobs with fingerprints of that.
+    pub known: Vec<JobRow>,
+    /// Its trials by key.
+    pub trials: BTreeMap<String, TrialId>,
 }
 
 /// A trial of a sweep that is being extended.

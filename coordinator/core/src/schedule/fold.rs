@@ -7,7 +7,7 @@ use super::{
     key::Keys,
     lease::Lease,
     queue::Queue,
-    sweep::Sweep,
+    sweep::{Judged, Sweep},
     worker::{Floor, Worker},
 };
 use crate::record::{JobRow, JobState, PackRow, Snapshot};
@@ -24,6 +24,7 @@ impl Scheduler {
         scheduler.floor.names = snapshot.workers.into_iter().map(|(id, name)| (name, id)).collect();
         for row in snapshot.sweeps {
             scheduler.graph.sweeps.insert(row.id, Sweep::new(row.name, row.state));
+            scheduler.graph.decides(row.id, row.decides.then_some(Judged::FRESH));
         }
         scheduler.fold_jobs(snapshot.jobs, &snapshot.packs);
         for (sweep, job) in snapshot.claims {

@@ -3,7 +3,7 @@
 
 use super::{
     job::Job,
-    sweep::{Sweep, oldest},
+    sweep::{Judged, Sweep, oldest},
 };
 use crate::record::SweepState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ pub(super) struct Graph {
     pub(super) sweeps: BTreeMap<SweepId, Sweep>,
     /// Sweeps with news since this was last taken.
     pub(super) changed: BTreeSet<SweepId>,
+    /// Sweeps of which something is known that nobody has judged.
+    pub(super) unjudged: BTreeSet<SweepId>,
 }
 
 impl Graph {
@@ -34,13 +36,33 @@ impl Graph {
         if before == after {
             return;
         }
-        for sweep in &job.claims {
-            if let Some(sweep) = self.sweeps.get_mut(sweep) {
+        for id in &job.claims {
+            if let Some(sweep) = self.sweeps.get_mut(id) {
                 sweep.tally.remove(before);
                 sweep.tally.add(after);
+                if after.ended() && !before.ended() && sweep.hear() {
+                    self.unjudged.insert(*id);
+                }
             }
-            self.changed.insert(*sweep);
+            self.changed.insert(*id);
         }
+    }
+
+    /// Results decide how far a sweep's trials go, or do no more.
+    pub(super) fn decides(&mut self, id: SweepId, judged: Option<Judged>) {
+        let Some(sweep) = self.sweeps.get_mut(&id) else { return };
+        sweep.judged = judged;
+        if sweep.is_unjudged() {
+            self.unjudged.insert(id);
+        } else {
+            self.unjudged.remove(&id);
+        }
+    }
+
+    /// Forgets a sweep.
+    pub(super) fn drop_sweep(&mut self, id: SweepId) {
+        self.sweeps.remove(&id);
+        self.unjudged.remove(&id);
     }
 
     /// Adds a job without links.
@@ -96,6 +118,10 @@ impl Graph {
         job.claims.push(sweep);
         row.tally.add(job.share());
         row.jobs.push(id);
+        // What was done before it was wanted is known at once.
+        if job.share().ended() && row.hear() {
+            self.unjudged.insert(sweep);
+        }
     }
 
     /// A sweep gives up a job.

@@ -76,6 +76,13 @@ pub(super) struct Share {
     pub(super) iterations: u64,
 }
 
+impl Share {
+    /// Whether its job has come to an end, good or bad.
+    pub(super) fn ended(self) -> bool {
+        matches!(self.class, Some(Class::Done | Class::Failed))
+    }
+}
+
 /// A job in memory. Kept small: there may be 200,000.
 #[derive(Debug)]
 pub(super) struct Job {

@@ -33,7 +33,7 @@ mod worker;
 
 pub use config::Config;
 pub use effect::{Effect, Lease, LeasedJob, Message};
-pub use event::{Event, Extension, Fact, Held, Now, StoredTrial};
+pub use event::{Event, Extension, Fact, Held, Judgement, Now, StoredTrial};
 pub use sweep::{Progress, RunningJob};
 pub use worker::{SlotView, WorkerView};
 
@@ -85,6 +85,7 @@ impl Scheduler {
             Event::Tick => self.tick(),
             Event::Submit { plan, source, known } => self.submit(&plan, source, known),
             Event::Extend(extension) => self.extend(*extension),
+            Event::Judge(judgement) => self.judge(*judgement),
             Event::SetState { sweep, state } => self.set_state(sweep, state),
             Event::Retry { sweep } => self.retry(sweep),
             Event::Drain { worker } => self.drain(worker),

@@ -85,7 +85,7 @@ impl Scheduler {
             }
         }
         self.set_job_state(&unwanted, JobState::Unwanted, false);
-        self.graph.sweeps.remove(&id);
+        self.graph.drop_sweep(id);
     }
 
     fn cancel_attempt(&mut self, job: JobId, lease: LeaseId) {

@@ -1,9 +1,14 @@
 //! New sweeps, and more of sweeps that are there. Jobs are matched by fingerprint with everything known.
 
-use super::{Effect, Extension, Scheduler, job::State, sweep::Sweep};
+use super::{
+    Effect, Extension, Judgement, Scheduler,
+    job::State,
+    sweep::{Judged, Sweep},
+};
 use crate::{
     plan::{AnalysisPlan, JobPlan, Plan, RoundPlan, TrialPlan},
     record::{AnalysisRow, JobRow, JobState, RoundRow, SweepRow, SweepState, TrialRow, Write},
+    sweep::Growth,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{Attempt, Fingerprint, JobId, SweepId, TrialId};
@@ -14,7 +19,9 @@ impl Scheduler {
         let id = SweepId(self.last.sweep);
         let (name, state) = (plan.name.clone(), SweepState::Active);
         self.graph.sweeps.insert(id, Sweep::new(name.clone(), state));
-        self.write(Write::AddSweep(SweepRow { id, name, source, state }));
+        let decides = plan.decides;
+        self.write(Write::AddSweep(SweepRow { id, name, source, state, decides }));
+        self.graph.decides(id, decides.then_some(Judged::FRESH));
         let trials: Vec<TrialRow> =
             (1..).zip(&plan.trials).map(|(number, trial)| self.trial_row(id, number, trial)).collect();
         let mut fresh = Fresh::default();
@@ -22,14 +29,18 @@ impl Scheduler {
             fresh.add(row.id, trial, |_| true);
         }
         self.write(Write::AddTrials(trials));
-        self.take_in(id, plan, known, &fresh);
+        self.take_in(id, plan, (known, &fresh), |_| true);
     }
 
     pub(super) fn extend(&mut self, extension: Extension) {
         let Extension { sweep: row, plan, source, known, trials: stored } = extension;
         let id = row.id;
         self.write(Write::SweepSource { sweep: id, source });
+        if row.decides != plan.decides {
+            self.write(Write::Decides { sweep: id, decides: plan.decides });
+        }
         self.wake(row);
+        self.graph.decides(id, plan.decides.then_some(Judged::FRESH));
         let mut number = stored.iter().map(|trial| trial.row.number).max().unwrap_or(0);
         let stored: BTreeMap<&str, &super::StoredTrial> =
             stored.iter().map(|trial| (trial.row.key.as_str(), trial)).collect();
@@ -53,7 +64,31 @@ impl Scheduler {
         if !rows.is_empty() {
             self.write(Write::AddTrials(rows));
         }
-        self.take_in(id, &plan, known, &all);
+        self.take_in(id, &plan, (known, &all), |_| true);
+    }
+
+    /// More of a sweep by what came to be known of it. One that was cancelled meanwhile gets no more.
+    pub(super) fn judge(&mut self, judgement: Judgement) {
+        let Judgement { sweep: id, seen, verdicts, growth, known, trials } = judgement;
+        let Some(judged) = self.graph.sweeps.get(&id).and_then(|sweep| sweep.judged) else {
+            return self.effects.push(Effect::Accepted { sweep: id, new: 0, known: 0 });
+        };
+        let Growth { plan, fresh: new } = growth;
+        if !verdicts.is_empty() {
+            self.write(Write::AddVerdicts(verdicts));
+        }
+        if !plan.decides {
+            self.write(Write::Decides { sweep: id, decides: false });
+        }
+        self.graph.decides(id, plan.decides.then_some(Judged { seen, ..judged }));
+        let mut fresh = Fresh::default();
+        for trial in &plan.trials {
+            if let Some(row) = trials.get(&trial.key) {
+                fresh.add(*row, trial, |_| true);
+            }
+        }
+        self.take_in(id, &plan, (known, &fresh), |job| new.contains(job));
+        self.forget_sweep(id);
     }
 
     /// Brings a sweep back into memory whose jobs may all be forgotten, or whose claims were given up.
@@ -74,8 +109,14 @@ impl Scheduler {
         sweep.jobs.retain(|job| jobs.contains_key(job));
     }
 
-    /// Adds what is new of a plan and claims all of it.
-    fn take_in(&mut self, id: SweepId, plan: &Plan, known: Vec<JobRow>, fresh: &Fresh<'_>) {
+    /// Adds what is new of a plan, and claims those jobs that are `wanted`: others are there because these read them.
+    fn take_in(
+        &mut self,
+        id: SweepId,
+        plan: &Plan,
+        (known, fresh): (Vec<JobRow>, &Fresh<'_>),
+        wanted: impl Fn(&Fingerprint) -> bool,
+    ) {
         let mut known: BTreeMap<Fingerprint, JobRow> =
             known.into_iter().map(|row| (row.fingerprint, row)).collect();
         let (mut ids, mut new, mut shared) = (Vec::new(), Vec::new(), Vec::new());
@@ -94,10 +135,13 @@ impl Scheduler {
                 new.push(row.clone());
                 self.insert(row)
             });
+            self.graph.change(job_id, |row| row.height = row.height.max(job.height));
+            if !wanted(&job.fingerprint) {
+                continue;
+            }
             if found.is_some() {
                 shared.push(job_id);
             }
-            self.graph.change(job_id, |row| row.height = row.height.max(job.height));
             ids.push(job_id);
         }
         let (count_new, count_known) = (new.len() as u64, shared.len() as u64);
@@ -106,7 +150,9 @@ impl Scheduler {
         }
         self.add_rounds(&fresh.rounds);
         self.add_analyses(&fresh.analyses);
-        self.write(Write::Claim { sweep: id, jobs: ids.clone(), shared });
+        if !ids.is_empty() {
+            self.write(Write::Claim { sweep: id, jobs: ids.clone(), shared });
+        }
         for &job in &ids {
             self.graph.claim(id, job);
         }

@@ -15,11 +15,40 @@ pub(super) struct Sweep {
     pub(super) tally: Tally,
     /// Its done jobs that are not in memory, and the iterations they trained.
     pub(super) gone: (u64, u64),
+    /// How far it is judged, where results decide how far its trials go.
+    pub(super) judged: Option<Judged>,
+}
+
+/// What came to be known of a sweep, and how much of it was looked at. More jobs may follow from what was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Judged {
+    /// News so far: its submission, and each end of a job.
+    pub(super) news: u64,
+    /// News that were looked at.
+    pub(super) seen: u64,
+}
+
+impl Judged {
+    /// Of a sweep nobody has looked at.
+    pub(super) const FRESH: Self = Self { news: 1, seen: 0 };
 }
 
 impl Sweep {
     pub(super) fn new(name: String, state: SweepState) -> Self {
-        Self { name, state, jobs: Vec::new(), tally: Tally::default(), gone: (0, 0) }
+        Self { name, state, jobs: Vec::new(), tally: Tally::default(), gone: (0, 0), judged: None }
+    }
+
+    /// A job of it has come to an end. Whether anything may follow from that.
+    pub(super) fn hear(&mut self) -> bool {
+        self.judged.as_mut().is_some_and(|judged| {
+            judged.news += 1;
+            true
+        })
+    }
+
+    /// Whether something of it is not looked at yet that may lead to more jobs.
+    pub(super) fn is_unjudged(&self) -> bool {
+        self.judged.is_some_and(|judged| judged.news > judged.seen)
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -33,7 +62,7 @@ impl Sweep {
             iterations_done: self.tally.trained + self.gone.1,
             iterations: self.tally.iterations + self.gone.1,
             // A waiting job whose ancestors neither run nor are ready stands behind a failed one.
-            finished: ready == 0 && running == 0,
+            finished: ready == 0 && running == 0 && !self.is_unjudged(),
         }
     }
 }

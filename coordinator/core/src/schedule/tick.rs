@@ -5,7 +5,7 @@ use super::{
     job::{Hold, State},
 };
 use crate::record::{Ending, WorkerState, Write};
-use tombola_spec::{JobId, WorkerId};
+use tombola_spec::{JobId, SweepId, WorkerId};
 
 impl Scheduler {
     pub(super) fn tick(&mut self) {
@@ -72,13 +72,18 @@ impl Scheduler {
         }
     }
 
+    /// Forgets a sweep none of whose jobs is in memory and that nothing can add to.
+    pub(super) fn forget_sweep(&mut self, id: SweepId) {
+        if self.graph.sweeps.get(&id).is_some_and(|sweep| sweep.tally.is_empty() && !sweep.is_unjudged()) {
+            self.graph.drop_sweep(id);
+        }
+    }
+
     fn forget(&mut self, id: JobId) {
         let claims = self.graph.get(id).map(|job| job.claims.clone()).unwrap_or_default();
         self.graph.forget(id);
         for sweep in claims {
-            if self.graph.sweeps.get(&sweep).is_some_and(|sweep| sweep.tally.is_empty()) {
-                self.graph.sweeps.remove(&sweep);
-            }
+            self.forget_sweep(sweep);
         }
     }
 }

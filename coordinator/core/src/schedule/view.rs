@@ -9,6 +9,17 @@ impl Scheduler {
         self.graph.sweeps.get(&sweep).map(super::sweep::Sweep::progress)
     }
 
+    /// Sweeps of which something is known that nobody has judged, with the number of their news so far.
+    pub fn unjudged(&self) -> Vec<(SweepId, u64)> {
+        let sweeps = self.graph.unjudged.iter();
+        sweeps.filter_map(|id| Some((*id, self.graph.sweeps.get(id)?.judged?.news))).collect()
+    }
+
+    /// Whether there are any.
+    pub fn has_unjudged(&self) -> bool {
+        !self.graph.unjudged.is_empty()
+    }
+
     /// Jobs of a sweep that run now, by lease.
     pub fn running(&self, sweep: SweepId) -> Vec<RunningJob> {
         let jobs = self.leases.values().flat_map(|lease| lease.jobs().map(|(job, _)| (lease.worker, job)));

@@ -73,6 +73,14 @@ impl Axes {
         self.0.iter().flat_map(|axis| &axis.settings).any(|setting| first(setting) == table)
     }
 
+    /// The settings of an axis, found by its name or by one of them, and the number of its values.
+    pub(super) fn find(&self, name: &str) -> Option<(&[String], usize)> {
+        let named: Vec<&str> = name.split(',').map(str::trim).collect();
+        let is_it =
+            |axis: &&Axis| axis.settings == named || axis.settings.iter().any(|setting| setting == name);
+        self.0.iter().find(is_it).map(|axis| (&*axis.settings, axis.points.len()))
+    }
+
     /// Where the first axis is written.
     pub(super) fn place(&self) -> usize {
         self.0.first().map_or(0, |axis| axis.at)

@@ -7,6 +7,7 @@ use super::{
     file::{SweepFile, Variant},
     jobs::Jobs,
     line::{Line, Origin},
+    reach::{Extent, Reach},
     trunk::{Trunk, Trunks},
 };
 use crate::plan::{AnalysisPlan, Plan, PruneLine, RoundPlan, TrialPlan};
@@ -24,12 +25,12 @@ pub const MOST_JOBS: u64 = 200_000;
 /// The dense training of trials that are stored, segments in order, by trial key.
 pub type Dense = BTreeMap<String, Vec<Arc<JobSpec>>>;
 
-/// The plan of a sweep file.
+/// The whole plan of a sweep file: all that may come to be trained.
 ///
 /// # Errors
 /// When it asks for more than [`MOST_JOBS`] jobs.
 pub fn expand(file: &SweepFile) -> Result<Plan, Diagnostics> {
-    expand_onto(file, &Dense::new())
+    expand_onto(file, &Dense::new(), Extent::Whole)
 }
 
 /// The plan of a file that extends a stored sweep. What is trained stays cut where it was cut: another rewind point
@@ -37,14 +38,15 @@ pub fn expand(file: &SweepFile) -> Result<Plan, Diagnostics> {
 ///
 /// # Errors
 /// When it asks for more than [`MOST_JOBS`] jobs.
-pub fn expand_onto(file: &SweepFile, stored: &Dense) -> Result<Plan, Diagnostics> {
+pub fn expand_onto(file: &SweepFile, stored: &Dense, extent: Extent<'_>) -> Result<Plan, Diagnostics> {
     let trunks = Trunks::of(&file.variants);
     check_size(file, &trunks)?;
     let mut jobs = Jobs::default();
-    let mut trials = Vec::new();
+    let (mut trials, mut settled) = (Vec::new(), !(matches!(extent, Extent::Whole) && file.decides()));
     for variant in &file.variants {
         // All lines first: a branch may join the masks of several seeds.
-        let lines = lines(file, variant, &trunks.trunk(variant), stored, &mut jobs);
+        let lines = lines(file, variant, &trunks.trunk(variant), (stored, extent), &mut jobs);
+        settled &= lines.iter().all(|own| own.reach.settled);
         let grown = lines.iter().map(|own| trial(own, &lines, variant, file, &mut jobs));
         trials.extend(grown.collect::<Vec<_>>());
     }
@@ -53,13 +55,16 @@ pub fn expand_onto(file: &SweepFile, stored: &Dense) -> Result<Plan, Diagnostics
         rows.into_iter().for_each(|(trial, row)| trials[trial].analyses.push(row));
     }
     let jobs = jobs.finish(&trials);
-    Ok(Plan { name: file.name.clone(), trials, jobs })
+    Ok(Plan { name: file.name.clone(), trials, jobs, decides: !settled })
 }
 
 /// A trial's own line.
 struct Own {
+    key: String,
     seed: u64,
     repeat: u32,
+    /// How far it goes.
+    reach: Reach,
     line: Line,
     rounds: Vec<RoundPlan>,
     /// What may grow from each of the rounds.
@@ -67,35 +72,47 @@ struct Own {
 }
 
 /// The own lines of the trials that differ in noise alone.
-fn lines(file: &SweepFile, variant: &Variant, trunk: &Trunk, stored: &Dense, jobs: &mut Jobs) -> Vec<Own> {
+fn lines(
+    file: &SweepFile,
+    variant: &Variant,
+    trunk: &Trunk,
+    (stored, extent): (&Dense, Extent<'_>),
+    jobs: &mut Jobs,
+) -> Vec<Own> {
     let noise = file.seeds.iter().flat_map(|&seed| (0..file.repeat).map(move |repeat| (seed, repeat)));
     let own = |(seed, repeat)| {
+        let key = key(&variant.axes, seed, repeat);
+        let reach = Reach::of(file, variant, &key, extent);
         let mut line = Line::new(variant, seed, repeat, jobs);
-        match stored.get(&key(&variant.axes, seed, repeat)).filter(|dense| line.stands_on(dense)) {
+        match stored.get(&key).filter(|dense| line.stands_on(dense)) {
             Some(dense) => line.keep(dense, jobs),
             None => line.train_densely(trunk, jobs),
         }
         if let Some(prune) = &variant.settings.prune {
             line.search(prune, &trunk.rules, jobs);
         }
-        let (rounds, anchors) = own_line(&line, variant, jobs);
-        Own { seed, repeat, line, rounds, anchors }
+        let (rounds, anchors) = own_line(&line, variant, reach, jobs);
+        Own { key, seed, repeat, reach, line, rounds, anchors }
     };
     noise.map(own).collect()
 }
 
 /// A trial with its branches and analyses; `all` are the lines of its seeds and repeats.
 fn trial(own: &Own, all: &[Own], variant: &Variant, file: &SweepFile, jobs: &mut Jobs) -> TrialPlan {
-    let Own { seed, repeat, line, rounds, anchors } = own;
+    let Own { key, seed, repeat, reach, line, rounds, anchors } = own;
     let peers = all.iter().filter(|other| other.repeat == *repeat);
     let peers: Vec<&[Anchor]> = peers.map(|other| other.anchors.as_slice()).collect();
     let mut rounds = rounds.clone();
-    branch::grow_all(line, variant, &file.branches, (anchors, &peers), jobs, &mut rounds);
+    if reach.branches {
+        branch::grow_all(line, variant, &file.branches, (anchors, &peers), jobs, &mut rounds);
+    }
+    // One that looks at all rounds of a line waits until there are no more to come.
+    let ripe = |analysis: &&Analysis| reach.branches && (reach.settled || !analysis.compare.wants_all());
     let compared = |analysis: &Analysis| analysis.compare.compare(&analysis.name, line, &rounds, jobs);
-    let analyses = file.analyses.iter().flat_map(compared).collect::<Vec<_>>();
+    let analyses = file.analyses.iter().filter(ripe).flat_map(compared).collect::<Vec<_>>();
     let analyses = analyses.into_iter().chain(beside(line, &rounds, jobs)).collect();
     TrialPlan {
-        key: key(&variant.axes, *seed, *repeat),
+        key: key.clone(),
         seed: *seed,
         repeat: *repeat,
         axes: variant.axes.clone(),
@@ -157,7 +174,7 @@ fn check_size(file: &SweepFile, trunks: &Trunks) -> Result<(), Diagnostics> {
 }
 
 /// The rounds of a trial's own line, and what may grow from each.
-fn own_line(line: &Line, variant: &Variant, jobs: &mut Jobs) -> (Vec<RoundPlan>, Vec<Anchor>) {
+fn own_line(line: &Line, variant: &Variant, reach: Reach, jobs: &mut Jobs) -> (Vec<RoundPlan>, Vec<Anchor>) {
     let dense = RoundPlan {
         branch: String::new(),
         kind: "ticket".to_owned(),
@@ -176,7 +193,7 @@ fn own_line(line: &Line, variant: &Variant, jobs: &mut Jobs) -> (Vec<RoundPlan>,
     }
     grown.1.push(Anchor::dense(line));
     if let Some(prune) = &variant.settings.prune {
-        own_rounds(line, prune, jobs, &mut grown);
+        own_rounds(line, (prune, reach.rounds), jobs, &mut grown);
     }
     if let Some(before) = line.pretrained.as_ref().filter(|before| before.trained) {
         grown.0.push(RoundPlan {
@@ -191,10 +208,10 @@ fn own_line(line: &Line, variant: &Variant, jobs: &mut Jobs) -> (Vec<RoundPlan>,
     grown
 }
 
-/// Prune, rewind, train, as often as the line says.
+/// Prune, rewind, train, up to the `last` round.
 fn own_rounds(
     line: &Line,
-    prune: &PruneLine,
+    (prune, last): (&PruneLine, u32),
     jobs: &mut Jobs,
     (rounds, anchors): &mut (Vec<RoundPlan>, Vec<Anchor>),
 ) {
@@ -202,7 +219,7 @@ fn own_rounds(
     let ladder = architecture.map(|network| ladder::densities(&network, &prune.rule, prune.rounds));
     let mut weights = line.scored(prune.when);
     let (mut mask, mut before) = (None, line.dense.last().copied());
-    for (round, &density) in (0..).zip(&ladder.unwrap_or_default()).skip(1) {
+    for (round, &density) in (0..).zip(&ladder.unwrap_or_default()).skip(1).take(last as usize) {
         let Some(scored) = weights else { return };
         let Some(cutting) = line.cutting(prune, (scored, mask), (round, density), jobs) else { return };
         let pruning = jobs.add(cutting);
@@ -232,7 +249,7 @@ pub(super) fn origin_of(origin: &Origin, train: Fingerprint) -> Fingerprint {
 }
 
 /// A trial's name inside its sweep. Repeat 0 is left out, so that asking for repeats later keeps the trials there are.
-fn key(axes: &BTreeMap<String, Value>, seed: u64, repeat: u32) -> String {
+pub(super) fn key(axes: &BTreeMap<String, Value>, seed: u64, repeat: u32) -> String {
     let mut words: Vec<String> =
         axes.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
     words.push(format!("seed={seed}"));

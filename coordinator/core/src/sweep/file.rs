@@ -7,6 +7,7 @@ use super::{
     diagnostic::{Diagnostic, Diagnostics, Notes, position},
     files::{self, Files},
     section::Section,
+    select::{self, Select},
     settings,
     tree::Tree,
     value::{count, name, numbers},
@@ -28,6 +29,8 @@ pub struct SweepFile {
     pub(super) variants: Vec<Variant>,
     pub(super) branches: Vec<Branch>,
     pub(super) analyses: Vec<Analysis>,
+    /// Which values of an axis go on, if not all.
+    pub(super) select: Option<Select>,
     /// Settings that are not in the file, by dotted name.
     pub(super) defaults: BTreeSet<String>,
     /// Line and column of the first axis, else of the seeds: where a sweep that is too large is complained about.
@@ -49,6 +52,13 @@ impl SweepFile {
     /// The sweep's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether results decide how far its trials go.
+    pub fn decides(&self) -> bool {
+        let until =
+            |variant: &Variant| variant.settings.prune.as_ref().is_some_and(|line| line.until.is_some());
+        self.select.is_some() || self.variants.iter().any(until)
     }
 
     /// The files of people's own that its table `[files]` lists, by name.
@@ -106,10 +116,12 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     top.know(&settings::TABLES);
     let (written_axes, written_branches) = (top.get("axes"), top.get("branch"));
     let written_analyses = top.get("analysis");
+    let written_select = top.get("select");
     let files = files::read(top.get("files"), top.notes);
     top.finish();
 
     let axes = Axes::read(written_axes, notes);
+    let select = select::read(written_select, &axes, notes);
     let mut lasts = BTreeSet::new();
     let overlays = branch::overlays(written_branches);
     let files = Arc::new(files);
@@ -131,21 +143,29 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         branches.iter().for_each(|branch| branch.check(variant, notes));
         analyses.iter().for_each(|analysis| analysis.check(variant, notes));
     }
+    for variant in variants.iter().flatten() {
+        select.iter().flatten().for_each(|select| select.check(variant, notes));
+    }
     nobody_looks(tree, &variants, notes);
     if seeds.as_ref().is_some_and(|seeds| seeds.len() < 2) {
         branches.iter().for_each(|branch| branch.check_alone(notes));
     }
     let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
-    Some(SweepFile {
+    let file = SweepFile {
         name: name?,
         seeds: seeds?,
         repeat: repeat?,
         variants: variants.into_iter().collect::<Option<_>>()?,
         branches,
         analyses,
+        select: select?,
         defaults: std::mem::take(&mut notes.defaults),
         place: position(text, place),
-    })
+    };
+    if file.decides() {
+        file.analyses.iter().for_each(|analysis| analysis.check_undecided(notes));
+    }
+    Some(file)
 }
 
 /// Settings of examples to look at, where no trial's criterion does.

@@ -12,6 +12,9 @@
 //! - `axes`: settings that take several values (`axes.rs`); `branch`: controls grown from rounds (`branch/`);
 //!   `analysis`: comparisons of what rounds end with (`analysis/`). `files`: the bytes behind the names of files.
 //!
+//! - `select`: which values of an axis go on (`select.rs`). It and `prune.until` are decided by results (`judge.rs`); how far
+//!   a trial goes until then is in `reach.rs`, what a decision adds to a sweep in `growth.rs`.
+//!
 //! Nothing here reads files, and nothing it is given makes it panic. To add a setting: its reader in `settings/`, its
 //! line in `resolved.rs`. To add a kind of branch or of analysis: a file in `branch/` or `analysis/` and a line in its registry.
 
@@ -23,21 +26,29 @@ mod diff;
 mod expand;
 mod file;
 mod files;
+mod growth;
 mod jobs;
+mod judge;
 mod kinds;
 mod line;
+mod reach;
 mod resolved;
 mod section;
+mod select;
 mod settings;
 mod summary;
 mod tree;
 mod trunk;
 mod value;
+mod yardstick;
 
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use diff::{Change, diff, lost};
 pub use expand::{Dense, MOST_JOBS, expand, expand_onto};
 pub use file::{SweepFile, listed_files, named_files, parse};
+pub use growth::{Growth, growth};
+pub use judge::judge;
+pub use reach::Extent;
 pub use resolved::{Setting, resolved};
 pub use summary::{Cost, Summary, cost, summary};
 

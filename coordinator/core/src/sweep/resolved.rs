@@ -9,6 +9,7 @@ use super::{
     value::word_of,
 };
 use crate::plan::{Given, Pretrain, PruneLine, Scoring, SearchLine, TrialSettings};
+use crate::verdict::{Until, Yardstick};
 use std::collections::HashSet;
 use tombola_spec::{
     Steps,
@@ -40,6 +41,7 @@ pub fn resolved(file: &SweepFile) -> Vec<Setting> {
             None => settings.push((name, vec![value])),
         }
     }
+    settings.extend(selected(file).into_iter().map(|(name, value)| (name, vec![value])));
     settings
         .extend(branches(file).into_iter().chain(analyses(file)).map(|(name, value)| (name, vec![value])));
     let setting = |(name, values): (String, Vec<String>)| {
@@ -47,6 +49,22 @@ pub fn resolved(file: &SweepFile) -> Vec<Setting> {
         Setting { name, value: values.join(" | "), is_default }
     };
     settings.into_iter().map(setting).collect()
+}
+
+fn selected(file: &SweepFile) -> Vec<(String, String)> {
+    let Some(select) = &file.select else { return Vec::new() };
+    let mut settings = Vec::new();
+    let mut add = |name: &str, value| settings.push((name.to_owned(), value));
+    add("select.axes", select.settings.iter().cloned().collect::<Vec<_>>().join(", "));
+    add("select.keep", select.keep.to_string());
+    add("select.round", select.round.to_string());
+    describe_yardstick("select", &select.by, &mut add);
+    settings
+}
+
+fn describe_yardstick(whose: &str, by: &Yardstick, add: &mut impl FnMut(&str, String)) {
+    add(&format!("{whose}.by"), by.metric.clone());
+    add(&format!("{whose}.at"), by.at.name().to_owned());
 }
 
 fn branches(file: &SweepFile) -> Vec<(String, String)> {
@@ -218,7 +236,7 @@ fn describe_schedule(schedule: &Schedule, add: &mut impl FnMut(&str, String)) {
 }
 
 fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
-    let PruneLine { rule, rounds, rewind, when, score, after, trunk, search, given } = prune;
+    let PruneLine { rule, rounds, rewind, when, score, after, trunk, search, until, given } = prune;
     let Prune { criterion, scope, amount, rates, invert, counting, protect, unit } = rule;
     add("prune.when", word_of(WHENS, *when).to_owned());
     add("prune.unit", word_of(UNITS, *unit).to_owned());
@@ -248,6 +266,11 @@ fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
         add("prune.score_data.balanced", balanced.to_string());
         add("prune.score_data.seed", seed.map_or("the trial's".to_owned(), |seed| seed.to_string()));
         add("prune.score_mode", word_of(SCORE_MODES, *mode).to_owned());
+    }
+    if let Some(Until { worse, patience, by }) = until {
+        add("prune.until.worse", worse.to_string());
+        add("prune.until.patience", patience.to_string());
+        describe_yardstick("prune.until", by, add);
     }
     if let Some(SearchLine { settled, whole }) = search {
         add("prune.search.window", settled.window.to_string());

@@ -4,6 +4,7 @@
 
 mod explain;
 mod failures;
+mod judging;
 mod leases;
 mod random;
 mod restart;

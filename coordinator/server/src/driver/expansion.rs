@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tombola_core::{
     plan::Plan,
     record::{RoundRow, SweepRow},
-    sweep::{self, Dense, Diagnostics, SweepFile},
+    sweep::{self, Dense, Diagnostics, Extent, SweepFile},
 };
 use tombola_spec::{JobId, TrialId};
 
@@ -18,7 +18,7 @@ pub(crate) async fn aside<T: Send + 'static>(
     done.map_err(|mistakes| Error::Invalid(mistakes.to_string()))
 }
 
-/// The plan of a file: on top of the stored sweep of its name, if there is one.
+/// The whole plan of a file: on top of the stored sweep of its name, if there is one.
 ///
 /// # Errors
 /// It asks for too much; a store that cannot be read.
@@ -27,7 +27,19 @@ pub(crate) async fn plan(store: &dyn Store, file: SweepFile) -> Result<Plan, Err
         Some(there) => dense(store, &there).await?,
         None => Dense::new(),
     };
-    aside(move || sweep::expand_onto(&file, &stored)).await
+    aside(move || sweep::expand_onto(&file, &stored, Extent::Whole)).await
+}
+
+/// What is certain of a plan by the verdicts given so far.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) async fn certain(store: &dyn Store, file: SweepFile) -> Result<Plan, Error> {
+    let (stored, verdicts) = match store.sweep(file.name()).await? {
+        Some(there) => (dense(store, &there).await?, store.verdicts(there.id).await?),
+        None => Default::default(),
+    };
+    aside(move || sweep::expand_onto(&file, &stored, Extent::Decided(&verdicts))).await
 }
 
 /// What a sweep trains before anything is pruned.

@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{Notify, broadcast, mpsc},
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
@@ -54,21 +54,23 @@ pub(super) struct Leader {
     pinned: Duration,
     links: Links,
     outbox: Outbox,
-    watchers: Watchers,
-    ended: broadcast::Sender<Ended>,
-    /// How often the store was folded again.
-    folds: Arc<AtomicU64>,
+    hears: Hears,
     stop: CancellationToken,
+}
+
+/// Who hears of what the leader does.
+pub(super) struct Hears {
+    pub(super) watchers: Watchers,
+    pub(super) ended: broadcast::Sender<Ended>,
+    /// How often the store was folded again.
+    pub(super) folds: Arc<AtomicU64>,
+    /// Rung while there are results that nobody has judged.
+    pub(super) bell: Arc<Notify>,
 }
 
 impl Leader {
     /// Takes the lead and folds what is stored.
-    pub(super) async fn lead(
-        start: Start,
-        watchers: Watchers,
-        ended: broadcast::Sender<Ended>,
-        folds: Arc<AtomicU64>,
-    ) -> Result<Self, StoreError> {
+    pub(super) async fn lead(start: Start, hears: Hears) -> Result<Self, StoreError> {
         let Start { store, terms, pinned, stop } = start;
         let (epoch, scheduler) = fold(store.as_ref(), terms).await?;
         Ok(Self {
@@ -81,9 +83,7 @@ impl Leader {
             pinned,
             links: Links::default(),
             outbox: Outbox::default(),
-            watchers,
-            ended,
-            folds,
+            hears,
             stop,
         })
     }
@@ -181,7 +181,7 @@ impl Leader {
     }
 
     fn accept(&mut self, event: Event, turn: Turn, reply: Reply<Accepted>) {
-        if turn.folds != self.folds.load(Ordering::SeqCst) {
+        if turn.folds != self.hears.folds.load(Ordering::SeqCst) {
             // Dropped, the reply asks for another try.
             return;
         }
@@ -254,14 +254,17 @@ impl Leader {
                 self.carry_out(act);
             }
         }
+        if self.scheduler.has_unjudged() {
+            self.hears.bell.notify_one();
+        }
         Ok(())
     }
 
     fn announce(&self, writes: &[Write]) {
-        if self.ended.receiver_count() > 0 {
+        if self.hears.ended.receiver_count() > 0 {
             for ended in writes.iter().filter_map(Ended::of) {
                 // Nobody listening is fine.
-                let _ = self.ended.send(ended);
+                let _ = self.hears.ended.send(ended);
             }
         }
     }
@@ -290,7 +293,7 @@ impl Leader {
                 let _ = reply.send(Ok(Connected::Refused));
             }
             After::Left(worker) => self.links.close(worker, Closing::Done),
-            After::Changed(sweep) => self.watchers.notify(sweep),
+            After::Changed(sweep) => self.hears.watchers.notify(sweep),
             // Whoever asked may have left meanwhile.
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply) => drop(reply.send(answer)),
@@ -313,10 +316,10 @@ impl Leader {
             while inbox.try_recv().is_ok() {}
             match fold(self.store.as_ref(), self.terms).await {
                 Ok((epoch, scheduler)) => {
-                    self.folds.fetch_add(1, Ordering::SeqCst);
+                    self.hears.folds.fetch_add(1, Ordering::SeqCst);
                     tracing::warn!(%epoch, "leader.folded: leading again");
                     (self.epoch, self.scheduler, self.time) = (epoch, scheduler, Time::start());
-                    self.watchers.notify_all();
+                    self.hears.watchers.notify_all();
                     return true;
                 }
                 Err(error) => tracing::error!(%error, "leader.lost: cannot lead; trying again"),

@@ -6,6 +6,7 @@
 mod command;
 mod ended;
 pub(crate) mod expansion;
+mod judge;
 mod leader;
 mod link;
 mod outbox;
@@ -23,7 +24,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
-use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_core::schedule::{self, Event, Now, Scheduler};
 use tombola_spec::{Digest, SweepId, WorkerId};
@@ -43,6 +44,8 @@ pub struct Driver {
     turns: Arc<Mutex<()>>,
     folds: Arc<AtomicU64>,
     watchers: Watchers,
+    /// Rung while there are results that nobody has judged.
+    bell: Arc<Notify>,
     ended: broadcast::Sender<Ended>,
 }
 
@@ -67,10 +70,15 @@ impl Driver {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (ended, _) = broadcast::channel(ENDED);
         let (store, watchers, folds) = (Arc::clone(&start.store), Watchers::default(), Arc::default());
-        let driver = Self { commands, store, turns: Arc::default(), folds, watchers, ended };
-        let (watchers, ended, folds) =
-            (driver.watchers.clone(), driver.ended.clone(), Arc::clone(&driver.folds));
-        let leader = leader::Leader::lead(start, watchers, ended, folds).await?;
+        let bell = Arc::default();
+        let driver = Self { commands, store, turns: Arc::default(), folds, watchers, bell, ended };
+        let hears = leader::Hears {
+            watchers: driver.watchers.clone(),
+            ended: driver.ended.clone(),
+            folds: Arc::clone(&driver.folds),
+            bell: Arc::clone(&driver.bell),
+        };
+        let leader = leader::Leader::lead(start, hears).await?;
         tasks.spawn(leader.run(inbox));
         Ok(driver)
     }

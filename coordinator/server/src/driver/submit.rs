@@ -16,7 +16,7 @@ use tombola_core::{
     plan::Plan,
     record::{JobRow, SweepRow, SweepState},
     schedule::{Event, Extension, StoredTrial},
-    sweep::{self, SweepFile},
+    sweep::{self, Extent, SweepFile},
 };
 use tombola_spec::{SweepId, TrialId};
 
@@ -32,10 +32,11 @@ impl Driver {
     pub async fn submit(&self, file: SweepFile, source: String) -> Result<Accepted, Error> {
         let turn = self.turn().await;
         let there = self.store.sweep(file.name()).await?;
-        let plan = expansion::plan(self.store.as_ref(), file).await?;
         if let Some(there) = there {
+            let plan = expansion::plan(self.store.as_ref(), file).await?;
             return self.resubmitted(there, plan, source).await;
         }
+        let plan = expansion::certain(self.store.as_ref(), file).await?;
         let known = self.known(&plan).await?;
         self.accept(turn, Event::Submit { plan, source, known }).await
     }
@@ -71,14 +72,15 @@ impl Driver {
             let what = format!("the file is of a sweep `{}`, not of the one to extend", file.name());
             return Err(Error::Invalid(format!("{what}\nhint: write the sweep's own `name` into it")));
         };
-        let plan = expansion::plan(self.store.as_ref(), file).await?;
+        let plan = expansion::plan(self.store.as_ref(), file.clone()).await?;
         let over = matches!(there.state, SweepState::Cancelled | SweepState::Stopped);
         if there.source == source && !over {
             return Ok(unchanged(sweep, &plan));
         }
         let old = self.plan_of(&there).await?;
-        let (lost, plan) = aside(move || Ok((sweep::lost(&old, &plan), plan))).await?;
+        let lost = aside(move || Ok(sweep::lost(&old, &plan))).await?;
         keeps_all(&there, &lost)?;
+        let plan = expansion::certain(self.store.as_ref(), file).await?;
         let trials = self.stored(sweep).await?;
         let known = self.known(&plan).await?;
         let extension = Extension { sweep: there, plan, source, known, trials };
@@ -89,20 +91,20 @@ impl Driver {
     async fn plan_of(&self, there: &SweepRow) -> Result<Plan, Error> {
         let stored = dense(self.store.as_ref(), there).await?;
         let source = there.source.clone();
-        let plan = aside(move || sweep::expand_onto(&sweep::parse(&source)?, &stored)).await;
+        let plan = aside(move || sweep::expand_onto(&sweep::parse(&source)?, &stored, Extent::Whole)).await;
         plan.map_err(|error| Error::Internal(format!("the stored file of sweep `{}`: {error}", there.name)))
     }
 
-    async fn turn(&self) -> Turn {
+    pub(super) async fn turn(&self) -> Turn {
         let _guard = Arc::clone(&self.turns).lock_owned().await;
         Turn { _guard, folds: self.folds.load(Ordering::SeqCst) }
     }
 
-    async fn accept(&self, turn: Turn, event: Event) -> Result<Accepted, Error> {
+    pub(super) async fn accept(&self, turn: Turn, event: Event) -> Result<Accepted, Error> {
         self.ask(|reply| Command::Accept { event: Box::new(event), turn, reply }).await
     }
 
-    async fn known(&self, plan: &Plan) -> Result<Vec<JobRow>, Error> {
+    pub(super) async fn known(&self, plan: &Plan) -> Result<Vec<JobRow>, Error> {
         let fingerprints: Vec<_> = plan.jobs.iter().map(|job| job.fingerprint).collect();
         Ok(self.store.find_jobs(&fingerprints).await?)
     }

@@ -112,6 +112,22 @@ impl Row {
         }
     }
 
+    pub(super) fn opt_float(&self, column: usize) -> Result<Option<f64>> {
+        match self.0.get(column) {
+            Some(Cell::Null) => Ok(None),
+            _ => self.float(column).map(Some),
+        }
+    }
+
+    /// SQLite has no booleans of its own.
+    pub(super) fn flag(&self, column: usize) -> Result<bool> {
+        match self.0.get(column) {
+            Some(Cell::Bool(value)) => Ok(*value),
+            Some(Cell::Integer(value)) => Ok(*value != 0),
+            _ => Err(self.wrong(column, "a boolean")),
+        }
+    }
+
     pub(super) fn text(&self, column: usize) -> Result<&str> {
         match self.0.get(column) {
             Some(Cell::Text(text)) => Ok(text),

@@ -39,6 +39,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(8, "0008_searches.sql"),
     migration!(9, "0009_early_bird.sql"),
     migration!(10, "0010_files.sql"),
+    migration!(11, "0011_verdicts.sql"),
 ];
 
 /// Where the version is kept.

@@ -25,7 +25,10 @@ pub use sql::SqlStore;
 
 use async_trait::async_trait;
 use std::{collections::BTreeMap, sync::Arc};
-use tombola_core::record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
+use tombola_core::{
+    record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write},
+    verdict::{Seen, Verdicts},
+};
 use tombola_spec::{
     Digest, Epoch, Fingerprint, JobId, SweepId, TrialId,
     job::{JobSpec, Output},
@@ -82,6 +85,15 @@ pub trait Store: Send + Sync {
 
     /// Trials of a sweep, by number.
     async fn trials(&self, sweep: SweepId) -> Result<Vec<TrialRow>>;
+
+    /// Verdicts on trials of a sweep, by trial key.
+    async fn verdicts(&self, sweep: SweepId) -> Result<Verdicts>;
+
+    /// What verdicts are made of: validation measures of a sweep's own lines, and which of their trainings diverged.
+    async fn seen(&self, sweep: SweepId) -> Result<Seen>;
+
+    /// A sweep by its identity.
+    async fn sweep_by_id(&self, sweep: SweepId) -> Result<Option<SweepRow>>;
 
     /// Rounds of these trials, by trial, branch, copy, round.
     async fn rounds(&self, trials: &[TrialId]) -> Result<Vec<RoundRow>>;

@@ -20,16 +20,22 @@ pub(super) const IDENTITY: Verb =
 pub(super) const SWEEP: Verb = read(
     "a sweep",
     &[("name", Text)],
-    "select s.id, s.name, s.source, s.state from {v} join sweeps s on s.name = v.name",
+    "select s.id, s.name, s.source, s.state, s.decides from {v} join sweeps s on s.name = v.name",
+);
+
+pub(super) const SWEEP_BY_ID: Verb = read(
+    "a sweep",
+    &[("id", Int)],
+    "select s.id, s.name, s.source, s.state, s.decides from {v} join sweeps s on s.id = v.id",
 );
 
 pub(super) const LIVING_SWEEPS: Verb = read(
     "living sweeps",
     &[],
-    "select id, name, source, state from sweeps
-     where state <> 'cancelled' and id in (
+    "select id, name, source, state, decides from sweeps
+     where state <> 'cancelled' and (decides or id in (
        select c.sweep from jobs j join claims c on c.job = j.id
-       where j.state in ('open', 'leased', 'failed', 'quarantined'))
+       where j.state in ('open', 'leased', 'failed', 'quarantined')))
      order by id",
 );
 
@@ -38,6 +44,35 @@ pub(super) const TRIALS: Verb = read(
     &[("sweep", Int)],
     "select t.id, t.sweep, t.number, t.key, t.seed, t.repeat, cast(t.axes as text), cast(t.settings as text)
      from {v} join trials t on t.sweep = v.sweep order by t.number",
+);
+
+pub(super) const VERDICTS: Verb = read(
+    "verdicts",
+    &[("sweep", Int)],
+    "select t.key, d.rule, d.round, d.goes_on, d.metric, d.at, d.value, d.bar
+     from {v} join trials t on t.sweep = v.sweep join verdicts d on d.trial = t.id order by t.number, d.rule, d.round",
+);
+
+/// Never those of the test split: decisions are made of this.
+pub(super) const VALIDATION: Verb = read(
+    "validation measures of rounds",
+    &[("sweep", Int)],
+    "select t.key, r.round, m.name, m.at, m.value
+     from {v} join trials t on t.sweep = v.sweep
+       join rounds r on r.trial = t.id and r.branch = ''
+       join jobs j on j.id = r.result and j.state = 'done'
+       join measures m on m.job = r.result and m.split = 'validation'
+     order by t.number, r.round, m.name, m.at",
+);
+
+pub(super) const DIVERGED: Verb = read(
+    "rounds whose training diverged",
+    &[("sweep", Int)],
+    "select distinct t.key, x.round
+     from {v} join trials t on t.sweep = v.sweep
+       join round_jobs x on x.trial = t.id and x.branch = ''
+       join jobs j on j.id = x.job and j.state = 'failed'
+       join attempts a on a.job = j.id and a.attempt = j.attempt and a.failure_class = 'not_finite'",
 );
 
 pub(super) const ROUNDS: Verb = read(

@@ -12,7 +12,10 @@ use super::{
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
-use tombola_core::record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write};
+use tombola_core::{
+    record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write},
+    verdict::{Seen, Verdicts},
+};
 use tombola_spec::{Digest, Epoch, Fingerprint, JobId, SweepId, TrialId, job::JobSpec};
 
 /// A database that runs statements, in its own dialect.
@@ -93,6 +96,18 @@ impl Store for SqlStore {
 
     async fn sweep(&self, name: &str) -> Result<Option<SweepRow>> {
         read::sweep(&*self.database, name).await
+    }
+
+    async fn sweep_by_id(&self, sweep: SweepId) -> Result<Option<SweepRow>> {
+        read::sweep_by_id(&*self.database, sweep).await
+    }
+
+    async fn verdicts(&self, sweep: SweepId) -> Result<Verdicts> {
+        read::verdicts(&*self.database, sweep).await
+    }
+
+    async fn seen(&self, sweep: SweepId) -> Result<Seen> {
+        read::seen(&*self.database, sweep).await
     }
 
     async fn trials(&self, sweep: SweepId) -> Result<Vec<TrialRow>> {

@@ -16,4 +16,5 @@ mod readme;
 mod rig;
 mod schema;
 mod searches;
+mod verdicts;
 mod views;

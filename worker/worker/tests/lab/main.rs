@@ -12,3 +12,4 @@ mod sharing;
 mod slim;
 mod tickets;
 mod up;
+mod verdicts;

@@ -103,6 +103,17 @@ impl Lab {
         lab
     }
 
+    /// Adds a set `learnable` to the data folder, for workers that come later.
+    pub(crate) fn add_learnable_data(&self) {
+        write_learnable_data(&self.path("data/learnable"));
+    }
+
+    /// Waits until so many rounds were judged.
+    pub(crate) async fn judged(&self, rounds: usize) {
+        let judged = || async { (self.sql("select 1 from verdict").await.len() >= rounds).then_some(()) };
+        eventually(judged).await;
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -354,23 +365,34 @@ pub(crate) fn sweep(name: &str, seeds: &str, steps: u32, rounds: u32) -> String 
     )
 }
 
+/// Noise, of which nothing can be learned but by heart.
 fn write_data(folder: &Path) {
+    write_set(folder, |_, _, noise| noise);
+}
+
+/// Images whose class is that of their brighter rows.
+fn write_learnable_data(folder: &Path) {
+    let rows = SIDE / CLASSES;
+    write_set(folder, |label, row, noise| noise / 2 + if row / rows == label { 100 } else { 0 });
+}
+
+/// Random labels, and pixels by label, row and noise.
+fn write_set(folder: &Path, pixel: impl Fn(u32, u32, u8) -> u8) {
     fs::create_dir_all(folder).unwrap();
     for (part, count, seed) in [("train", TRAIN, 1), ("t10k", TEST, 2)] {
         let stream = Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 };
         let mut random = Random::new(Purpose::Order, &stream, "pixels", 0);
-        let mut pixels =
+        let mut draw =
             |count: u32, below: u64| (0..count).map(|_| random.below(below) as u8).collect::<Vec<u8>>();
-        write_idx(
-            &folder.join(format!("{part}-images-idx3-ubyte")),
-            &[count, SIDE, SIDE],
-            &pixels(count * SIDE * SIDE, 256),
-        );
-        write_idx(
-            &folder.join(format!("{part}-labels-idx1-ubyte")),
-            &[count],
-            &pixels(count, u64::from(CLASSES)),
-        );
+        let (noise, labels) = (draw(count * SIDE * SIDE, 256), draw(count, u64::from(CLASSES)));
+        let place = |at: u32| (u32::from(labels[(at / SIDE / SIDE) as usize]), at / SIDE % SIDE);
+        let pixels = (0..).zip(&noise).map(|(at, noise)| {
+            let (label, row) = place(at);
+            pixel(label, row, *noise)
+        });
+        let pixels: Vec<u8> = pixels.collect();
+        write_idx(&folder.join(format!("{part}-images-idx3-ubyte")), &[count, SIDE, SIDE], &pixels);
+        write_idx(&folder.join(format!("{part}-labels-idx1-ubyte")), &[count], &labels);
     }
 }
 

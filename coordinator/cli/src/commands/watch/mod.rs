@@ -47,7 +47,8 @@ pub(super) async fn until_finished_or_left(
     warned: Vec<String>,
 ) -> anyhow::Result<ExitCode> {
     tokio::select! {
-        finished = until_finished(client, printer, sweep, warned) => finished,
+        // The signal first: once anything is shown, it is heard.
+        biased;
         left = tokio::signal::ctrl_c() => {
             left?;
             // A terminal that went away has nothing left to clear.
@@ -55,6 +56,7 @@ pub(super) async fn until_finished_or_left(
             printer.note(&format!("the sweep goes on; `tombola watch {sweep}` shows it again"));
             Ok(ExitCode::from(130))
         }
+        finished = until_finished(client, printer, sweep, warned) => finished,
     }
 }
 

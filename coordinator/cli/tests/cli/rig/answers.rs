@@ -191,6 +191,7 @@ impl SweepService for Fake {
             is_default,
         };
         Ok(Response::new(v1::PlanResponse {
+            at_most: false,
             name: "lenet".into(),
             trials: 3,
             rounds: 99,

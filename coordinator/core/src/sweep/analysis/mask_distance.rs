@@ -236,6 +236,14 @@ impl Compare for MaskDistance {
         rows
     }
 
+    fn wants_all(&self) -> bool {
+        true
+    }
+
+    fn wants_trials(&self) -> bool {
+        self.between == Between::Trials
+    }
+
     fn most_jobs(&self, last: u32, branches: &[Branch]) -> u64 {
         match self.between {
             Between::Rounds => {

@@ -53,6 +53,16 @@ pub(super) trait Compare: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether it looks at all rounds of a line together, and so cannot be done before the last of them is known.
+    fn wants_all(&self) -> bool {
+        false
+    }
+
+    /// Whether it compares trials with each other.
+    fn wants_trials(&self) -> bool {
+        false
+    }
+
     /// The most jobs that [`Compare::compare`] adds to a trial of `last` prunings.
     fn most_jobs(&self, last: u32, branches: &[Branch]) -> u64;
 
@@ -76,6 +86,17 @@ pub(super) struct Analysis {
 }
 
 impl Analysis {
+    /// Notes that what it compares is not known before decisions are taken.
+    pub(super) fn check_undecided(&self, notes: &mut Notes) {
+        if self.compare.wants_trials() {
+            let what = format!(
+                "`analysis.{}`: `select` and `prune.until` decide later which trials have which rounds",
+                self.name
+            );
+            notes.problem(self.written.at, what, "leave the analysis out, or give it a sweep of its own");
+        }
+    }
+
     /// Notes what cannot work in a trial.
     pub(super) fn check(&self, trial: &Variant, notes: &mut Notes) {
         let Some((key, what, hint)) = self.compare.mistake(trial) else { return };

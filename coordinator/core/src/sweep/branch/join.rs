@@ -34,8 +34,9 @@ pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Arc<dyn Grow>> {
 
 impl Grow for Joined {
     fn grow(&self, site: &Site<'_>, jobs: &mut Jobs) -> Option<Grown> {
-        let masks = site.peers.iter().filter_map(|peer| peer.get(site.anchor.round as usize)?.mask);
-        let masks: Vec<Input> = masks.collect();
+        // Where a seed's line has not come to this round, or never does, there is nothing to join.
+        let masks = site.peers.iter().map(|peer| peer.get(site.anchor.round as usize)?.mask);
+        let masks: Vec<Input> = masks.collect::<Option<_>>()?;
         let network = site.line.network.clone();
         let mask = jobs.add(JobSpec::Join(JoinJob { network, masks, rule: self.rule }));
         let mask = Input { job: mask, output: Output::Mask };

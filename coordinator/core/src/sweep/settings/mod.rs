@@ -60,6 +60,9 @@ pub(super) fn read(tree: &Tree, notes: &mut Notes) -> Option<TrialSettings> {
         }
         check.channels(line, network);
     }
+    if let Some((line, data)) = line.zip(data.as_ref()) {
+        check.until(line, data);
+    }
     if let Some((network, train)) = network.as_ref().zip(train.as_ref()) {
         check.normalization(network, train);
         check.freeze(network, train);
@@ -252,6 +255,19 @@ impl Check<'_> {
         if masks < wanted {
             let what = format!("{wanted} masks are compared, and training by `{steps}` draws {masks}");
             self.complain("prune.search", &what, "train longer, or make `search.window` smaller");
+        }
+    }
+
+    /// Whether there is something to decide by, and to decide.
+    fn until(&mut self, line: &PruneLine, data: &Data) {
+        if line.until.is_none() {
+            return;
+        }
+        if data.validation == 0 {
+            let what = "no examples are held out to decide by, and test examples decide nothing";
+            self.complain("prune.until", what, "write `data.validation`");
+        } else if line.rounds < 2 {
+            self.complain("prune.until", "there is no second round to leave out", "prune in more rounds");
         }
     }
 

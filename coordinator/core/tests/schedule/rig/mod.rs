@@ -13,8 +13,9 @@ use std::{
 use tombola_core::{
     plan::Plan,
     record::{JobState, SweepState},
-    schedule::{Config, Effect, Event, Extension, Message, Progress, Scheduler, StoredTrial},
-    sweep,
+    schedule::{Config, Effect, Event, Extension, Judgement, Message, Progress, Scheduler, StoredTrial},
+    sweep::{self, Dense, Extent},
+    verdict::{Moment, Seen, Verdicts, Yardstick},
 };
 use tombola_spec::{
     Digest, JobId, SweepId, WorkerId,
@@ -208,7 +209,7 @@ impl Rig {
     }
 
     pub(crate) fn submit(&mut self, file: &str) -> SweepId {
-        let plan = sweep::load(file).unwrap_or_else(|mistakes| panic!("{}", mistakes.show("test")));
+        let plan = certain(file, &Verdicts::new());
         let known = self.known(&plan);
         self.event(Event::Submit { plan, source: file.to_owned(), known });
         *self.store.sweeps.keys().last().unwrap()
@@ -221,7 +222,7 @@ impl Rig {
     /// Extends a sweep as it was when somebody read it.
     pub(crate) fn extend_as(&mut self, sweep: tombola_core::record::SweepRow, file: &str) {
         let id = sweep.id;
-        let plan = sweep::load(file).unwrap_or_else(|mistakes| panic!("{}", mistakes.show("test")));
+        let plan = certain(file, &self.given(id));
         let rounds = |trial| {
             let rounds = self.store.rounds.iter().filter(move |round| round.trial == trial);
             rounds.map(|round| (round.branch.clone(), round.copy, round.round)).collect()
@@ -231,6 +232,46 @@ impl Rig {
         let known = self.known(&plan);
         let extension = Extension { sweep, plan, source: file.to_owned(), known, trials };
         self.event(Event::Extend(Box::new(extension)));
+    }
+
+    /// Judges a sweep as the driver does; `accuracy` says what a round had, by trial key.
+    pub(crate) fn judge(&mut self, id: SweepId, accuracy: impl Fn(&str, u32) -> f64) {
+        let news = self.scheduler.unjudged().into_iter().find(|(sweep, _)| *sweep == id);
+        let Some((_, seen)) = news else { return };
+        let source = self.store.sweeps[&id].source.clone();
+        let by = Yardstick { metric: "accuracy".to_owned(), at: Moment::Last };
+        let rows: Vec<_> = self.store.trials.iter().filter(|row| row.sweep == id).cloned().collect();
+        let trials: BTreeMap<_, _> = rows.iter().map(|row| (row.key.clone(), row.id)).collect();
+        let (mut known, mut all) = (Seen::default(), self.given(id));
+        for row in &rows {
+            let rounds =
+                self.store.rounds.iter().filter(|round| round.trial == row.id && round.branch.is_empty());
+            for round in rounds.filter(|round| self.state(*round.train.last().unwrap()) == JobState::Done) {
+                let value = accuracy(&row.key, round.round);
+                known.measured.insert((row.key.clone(), round.round), [(by.clone(), value)].into());
+            }
+        }
+        let (fresh, old) =
+            (sweep::judge(&sweep::parse(&source).unwrap(), &known, &all), certain(&source, &all));
+        let mut verdicts = Vec::new();
+        for (key, own) in fresh {
+            verdicts.extend(own.iter().map(|verdict| (trials[&key], verdict.clone())));
+            all.entry(key).or_default().extend(own);
+        }
+        let growth = sweep::growth(&old, certain(&source, &all));
+        let known = self.known(&growth.plan);
+        let judgement = Judgement { sweep: id, seen, verdicts, growth, known, trials };
+        self.event(Event::Judge(Box::new(judgement)));
+    }
+
+    /// The verdicts on a sweep's trials so far.
+    fn given(&self, id: SweepId) -> Verdicts {
+        let mut given = Verdicts::new();
+        for row in self.store.trials.iter().filter(|row| row.sweep == id) {
+            let own = self.store.verdicts.iter().filter(|(trial, _)| *trial == row.id);
+            given.insert(row.key.clone(), own.map(|(_, verdict)| verdict.clone()).collect());
+        }
+        given
     }
 
     fn known(&self, plan: &Plan) -> Vec<tombola_core::record::JobRow> {
@@ -328,6 +369,12 @@ impl Rig {
     pub(crate) fn explain(&self, job: JobId) -> String {
         self.scheduler.explain_job(self.now, job).expect("a job in memory").join("\n")
     }
+}
+
+/// What is certain of a file by these verdicts.
+fn certain(file: &str, given: &Verdicts) -> Plan {
+    let file = sweep::parse(file).unwrap_or_else(|mistakes| panic!("{}", mistakes.show("test")));
+    sweep::expand_onto(&file, &Dense::new(), Extent::Decided(given)).unwrap()
 }
 
 /// A sweep of one tiny network: seeds, rounds, and a reinit control at round 1 if asked for.

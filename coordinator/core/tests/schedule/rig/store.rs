@@ -5,7 +5,10 @@ use tombola_core::record::{
     AnalysisRow, CheckpointRow, JobRow, JobState, LastIds, PackRow, RoundRow, Snapshot, SweepRow, SweepState,
     TrialRow, Write,
 };
-use tombola_spec::{Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, WorkerId, data::DataShape};
+use tombola_core::verdict::Verdict;
+use tombola_spec::{
+    Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId, data::DataShape,
+};
 
 /// What a real store keeps, and how often each job was finished.
 #[derive(Debug, Default)]
@@ -23,6 +26,7 @@ pub(crate) struct Store {
     /// `how` of every ended attempt.
     pub(crate) ends: Vec<(JobId, Attempt, &'static str)>,
     pub(crate) started: BTreeSet<(JobId, Attempt)>,
+    pub(crate) verdicts: Vec<(TrialId, Verdict)>,
     last: LastIds,
 }
 
@@ -36,6 +40,14 @@ impl Store {
             }
             Write::SweepSource { sweep, source } => self.sweeps.get_mut(&sweep).unwrap().source = source,
             Write::SweepState { sweep, state } => self.sweeps.get_mut(&sweep).unwrap().state = state,
+            Write::Decides { sweep, decides } => self.sweeps.get_mut(&sweep).unwrap().decides = decides,
+            Write::AddVerdicts(rows) => rows.into_iter().for_each(|(trial, verdict)| {
+                let same = |(old, there): &(TrialId, Verdict)| {
+                    (*old, there.rule, there.round) == (trial, verdict.rule, verdict.round)
+                };
+                assert!(!self.verdicts.iter().any(same), "a verdict is given twice");
+                self.verdicts.push((trial, verdict));
+            }),
             Write::AddTrials(rows) => rows.into_iter().for_each(|row| {
                 let same =
                     |old: &TrialRow| (old.sweep, &old.key) == (row.sweep, &row.key) || old.id == row.id;
@@ -174,7 +186,7 @@ impl Store {
         let sweeps: Vec<SweepRow> = self
             .sweeps
             .values()
-            .filter(|sweep| sweep.state != SweepState::Cancelled && alive(sweep))
+            .filter(|sweep| sweep.state != SweepState::Cancelled && (sweep.decides || alive(sweep)))
             .cloned()
             .collect();
         let parents: Vec<JobId> = ids.iter().flat_map(|id| self.jobs[id].parents.clone()).collect();

@@ -13,12 +13,8 @@ impl Sweeps {
             return Ok(row);
         }
         let id = what.strip_prefix('s').and_then(|digits| digits.parse().ok()).map(SweepId);
-        let name = match id {
-            Some(id) => views::name_of(self.store.as_ref(), id).await?,
-            None => None,
-        };
-        let row = match name {
-            Some(name) => self.store.sweep(&name).await?,
+        let row = match id {
+            Some(id) => self.store.sweep_by_id(id).await?,
             None => None,
         };
         row.ok_or_else(|| {

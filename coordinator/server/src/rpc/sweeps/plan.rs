@@ -108,5 +108,6 @@ fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan]) -> v1::PlanResponse {
         ladder: summary.ladder.into_iter().map(|(round, density)| v1::Density { round, density }).collect(),
         device_seconds: 0.0,
         warnings: Vec::new(),
+        at_most: plan.decides,
     }
 }

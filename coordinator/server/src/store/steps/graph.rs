@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use tombola_core::{
     plan::TrialSettings,
     record::{AnalysisRow, JobRow, RoundRow, SweepRow, TrialRow, WorkerState, Write},
+    verdict::Verdict,
 };
-use tombola_spec::{JobId, SweepId, WorkerId, job::JobSpec, ladder, worker::WorkerInfo};
+use tombola_spec::{JobId, SweepId, TrialId, WorkerId, job::JobSpec, ladder, worker::WorkerInfo};
 
 /// Adds the statements of one write.
 pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
@@ -21,6 +22,8 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         Write::SweepState { sweep, state } => {
             steps.push(&sql::SWEEP_STATE, vec![row![*sweep, state.name(), now]]);
         }
+        Write::Decides { sweep, decides } => steps.push(&sql::DECIDES, vec![row![*sweep, *decides]]),
+        Write::AddVerdicts(verdicts) => add_verdicts(steps, verdicts),
         Write::AddTrials(trials) => add_trials(steps, trials),
         Write::TrialSettings { trial, settings } => {
             steps.push(&sql::TRIAL_SETTINGS, vec![row![*trial, Arg::json(settings)]]);
@@ -52,7 +55,19 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
 
 fn add_sweep<'a>(steps: &mut Steps<'a>, sweep: &'a SweepRow) {
     let (name, source) = (sweep.name.as_str(), sweep.source.as_str());
-    steps.push(&sql::ADD_SWEEP, vec![row![sweep.id, name, source, sweep.state.name(), steps.now]]);
+    let row = row![sweep.id, name, source, sweep.state.name(), sweep.decides, steps.now];
+    steps.push(&sql::ADD_SWEEP, vec![row]);
+}
+
+fn add_verdicts<'a>(steps: &mut Steps<'a>, verdicts: &'a [(TrialId, Verdict)]) {
+    let now = steps.now;
+    let row = |(trial, verdict): &'a (TrialId, Verdict)| {
+        let Verdict { rule, round, goes_on, by, value, bar } = verdict;
+        let mut row = row![*trial, rule.name(), *round, *goes_on, by.metric.as_str(), by.at.name()];
+        row.extend(row![*value, *bar, now]);
+        row
+    };
+    steps.push(&sql::ADD_VERDICTS, verdicts.iter().map(row).collect());
 }
 
 fn claim<'a>(steps: &mut Steps<'a>, sweep: SweepId, jobs: &'a [JobId], shared: &'a [JobId]) {

@@ -8,9 +8,17 @@ use crate::store::verb::{
 
 pub(super) const ADD_SWEEP: Verb = Verb {
     what: "a new sweep (its name is taken)",
-    columns: &[("id", Int), ("name", Text), ("source", Text), ("state", Text), ("now", Time)],
-    sql: "insert into sweeps (id, name, source, state, created, changed)
-          select v.id, v.name, v.source, v.state, v.now, v.now from {v} where true on conflict (name) do nothing",
+    columns: &[
+        ("id", Int),
+        ("name", Text),
+        ("source", Text),
+        ("state", Text),
+        ("decides", Bool),
+        ("now", Time),
+    ],
+    sql: "insert into sweeps (id, name, source, state, decides, created, changed)
+          select v.id, v.name, v.source, v.state, v.decides, v.now, v.now from {v} where true
+          on conflict (name) do nothing",
     expect: Each,
 };
 
@@ -25,6 +33,31 @@ pub(super) const SWEEP_STATE: Verb = Verb {
     what: "a change of a sweep",
     columns: &[("id", Int), ("state", Text), ("now", Time)],
     sql: "update sweeps set state = v.state, changed = v.now from {v} where sweeps.id = v.id",
+    expect: Each,
+};
+
+pub(super) const DECIDES: Verb = Verb {
+    what: "a change of a sweep",
+    columns: &[("id", Int), ("decides", Bool)],
+    sql: "update sweeps set decides = v.decides from {v} where sweeps.id = v.id",
+    expect: Each,
+};
+
+pub(super) const ADD_VERDICTS: Verb = Verb {
+    what: "a verdict",
+    columns: &[
+        ("trial", Int),
+        ("rule", Text),
+        ("round", Int),
+        ("goes_on", Bool),
+        ("metric", Text),
+        ("at", Text),
+        ("value", Float),
+        ("bar", Float),
+        ("now", Time),
+    ],
+    sql: "insert into verdicts (trial, rule, round, goes_on, metric, at, value, bar, decided)
+          select v.trial, v.rule, v.round, v.goes_on, v.metric, v.at, v.value, v.bar, v.now from {v}",
     expect: Each,
 };
 

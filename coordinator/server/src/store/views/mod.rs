@@ -15,7 +15,7 @@ pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, plac
 pub use lines::{BarrierRow, LineRow, barriers, line_points};
 pub use results::{CurveRow, RunRow, curve, curve_sql, layers, measures, runs};
 pub use slim::{SlimRow, slim};
-pub use sweeps::{Listed, name_of, progress, sweeps};
+pub use sweeps::{Listed, progress, sweeps};
 
 use super::{
     Limits, Result, Store, StoreError,

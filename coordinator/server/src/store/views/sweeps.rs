@@ -30,11 +30,6 @@ pub async fn sweeps(store: &dyn Store, only: Option<SweepId>) -> Result<Vec<List
     all(store, &sql).await?.iter().map(listed).collect()
 }
 
-/// The name of a sweep.
-pub async fn name_of(store: &dyn Store, id: SweepId) -> Result<Option<String>> {
-    Ok(sweeps(store, Some(id)).await?.into_iter().next().map(|sweep| sweep.name))
-}
-
 /// How far sweeps are that the scheduler has forgotten: nothing of them runs.
 pub async fn progress(store: &dyn Store, names: &[&str]) -> Result<HashMap<String, Progress>> {
     if names.is_empty() {

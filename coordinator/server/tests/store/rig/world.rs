@@ -131,6 +131,7 @@ impl World {
             name: plan.name.clone(),
             source: text.to_owned(),
             state: SweepState::Active,
+            decides: false,
         };
         let (mut jobs, mut new, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for job in &plan.jobs {
@@ -292,6 +293,7 @@ const TABLES: &[&str] = &[
     "leader",
     "sweeps",
     "trials",
+    "verdicts",
     "jobs",
     "job_specs",
     "job_parents",

@@ -5,6 +5,7 @@ mod convention;
 mod criterion;
 mod given;
 mod search;
+mod until;
 
 pub(in crate::sweep) use criterion::{describe as describe_criterion, read_list as read_criteria};
 pub(in crate::sweep) use given::HOLDS;
@@ -87,6 +88,7 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     let trunk = trunk(&mut table, rewind);
     let score = scoring(&mut table, criterion);
     let search = search::read(&mut table, when, criterion);
+    let until = until::read(&mut table, when);
     if !unit.is_none_or(|unit| suits(&mut table, unit, criterion)) {
         return None;
     }
@@ -108,7 +110,8 @@ pub(super) fn read(entry: &Entry, length: Option<(Steps, u64)>, notes: &mut Note
     // Density 1 is the dense network: the trial shares it with every other, and nothing is pruned.
     let rounds = if matches!(rule.amount, Amount::Density(1.0)) { 0 } else { rounds };
     let (rewind, when, score, after, trunk) = (rewind?, when?, score?, after?, trunk?);
-    Some(PruneLine { rule, rounds, rewind, when, score, after, trunk, search: search?, given: given? })
+    let (search, until, given) = (search?, until?, given?);
+    Some(PruneLine { rule, rounds, rewind, when, score, after, trunk, search, until, given })
 }
 
 /// Settings that are right one by one and contradict each other: which, why, what to do.

@@ -1,0 +1,144 @@
+//! Sweeps whose results decide how far their trials go.
+
+use crate::rig::{Rig, tiny};
+use tombola_core::record::{JobState, SweepState};
+
+/// Two seeds, at most 4 rounds, each until it is 0.1 worse than dense.
+fn until(name: &str) -> String {
+    tiny(name, "[1, 2]", 4, "").replace("rounds = 4", "rounds = 4, until = { worse = 0.1 }")
+}
+
+/// Two learning rates with two rounds, of which one goes on.
+fn select(name: &str) -> String {
+    let more = "select.axes = [\"train.lr\"]\nbranch.reinit = {}\naxes.\"train.lr\" = [0.1, 0.2]";
+    tiny(name, "[1, 2]", 2, more)
+}
+
+/// Seed 1 is worse from round 3 on, seed 2 never.
+fn accuracy(key: &str, round: u32) -> f64 {
+    if key.ends_with("seed=1") && round >= 3 { 0.5 } else { 0.9 }
+}
+
+#[test]
+fn a_line_is_pruned_until_it_is_worse_than_dense() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&until("a"));
+    assert_eq!(rig.accepted(), (2 * 3, 0), "round 1 follows whatever comes of the dense round");
+    while !rig.run().is_empty() {
+        let more = rig.store.sweeps[&sweep].decides;
+        assert_ne!(
+            rig.progress(sweep).finished,
+            more,
+            "over only where nobody has to look at what was measured"
+        );
+        rig.judge(sweep, accuracy);
+    }
+    let rounds = |seed| {
+        let trial = rig.store.trials.iter().find(|trial| trial.seed == seed).unwrap().id;
+        rig.store.rounds.iter().filter(|round| round.trial == trial).count()
+    };
+    assert_eq!((rounds(1), rounds(2)), (1 + 3, 1 + 4));
+    let progress = rig.progress(sweep);
+    assert!(progress.finished && !rig.store.sweeps[&sweep].decides);
+    assert_eq!(progress.done, 7 + 9);
+    assert!(rig.store.jobs.keys().all(|job| rig.store.times_done(*job) == 1));
+}
+
+#[test]
+fn only_the_better_learning_rate_is_pruned() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&select("a"));
+    assert_eq!(rig.accepted(), (4, 0));
+    let better = |key: &str, _| if key.contains("0.2") { 0.9 } else { 0.8 };
+    rig.begin("ada");
+    rig.finish("ada");
+    rig.judge(sweep, better);
+    assert!(rig.store.verdicts.is_empty(), "others have not run yet");
+    rig.run();
+    rig.judge(sweep, better);
+    assert_eq!(rig.accepted(), (2 * (4 + 2), 0), "two rounds and their reinit for each seed of one rate");
+    assert_eq!(rig.run().len(), 12);
+    assert!(rig.progress(sweep).finished);
+    let chosen = rig.store.verdicts.iter().filter(|(_, verdict)| verdict.goes_on);
+    let chosen: Vec<_> = chosen.map(|(trial, _)| *trial).collect();
+    let rows = rig.store.trials.iter().filter(|row| chosen.contains(&row.id));
+    assert!(rows.into_iter().all(|row| row.key.contains("0.2")));
+}
+
+#[test]
+fn a_coordinator_killed_before_it_judged_judges_when_it_is_back() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&until("a"));
+    while !rig.run().is_empty() {
+        // All jobs are done: only the verdicts to come keep the sweep alive.
+        rig.restart();
+        rig.reconnect();
+        let waits = rig.scheduler.progress(sweep).is_some_and(|progress| !progress.finished);
+        assert_eq!(waits, rig.store.sweeps[&sweep].decides);
+        rig.judge(sweep, accuracy);
+    }
+    assert_eq!(rig.count(JobState::Done), 7 + 9);
+    assert!(rig.store.jobs.keys().all(|job| rig.store.times_done(*job) == 1));
+    rig.restart();
+    assert!(rig.scheduler.progress(sweep).is_none(), "over and forgotten");
+}
+
+#[test]
+fn what_another_sweep_has_trained_is_taken_over_when_a_verdict_asks_for_it() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    rig.submit(&tiny("all", "[1, 2]", 4, ""));
+    rig.run();
+    rig.wait(200);
+    let sweep = rig.submit(&until("a"));
+    while !rig.progress(sweep).finished {
+        rig.judge(sweep, accuracy);
+        assert!(rig.run().is_empty(), "everything is there");
+    }
+    let progress = rig.progress(sweep);
+    assert!(progress.finished);
+    assert_eq!(progress.done, 7 + 9);
+}
+
+#[test]
+fn a_sweep_cancelled_before_a_verdict_gets_no_more_work() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&until("a"));
+    rig.run();
+    let news = rig.scheduler.unjudged();
+    assert_eq!(news.len(), 1);
+    rig.set_state(sweep, SweepState::Cancelled);
+    assert!(rig.scheduler.unjudged().is_empty());
+    rig.judge(sweep, accuracy);
+    assert!(rig.run().is_empty());
+    // Extended, it is judged anew.
+    rig.extend(sweep, &until("a").replace("[1, 2]", "[1, 2, 3]"));
+    rig.run();
+    assert!(rig.store.jobs.keys().all(|job| rig.store.times_done(*job) <= 1));
+}
+
+#[test]
+fn a_stopped_sweep_does_not_start_what_a_verdict_adds() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&until("a"));
+    rig.run();
+    rig.set_state(sweep, SweepState::Paused);
+    rig.judge(sweep, accuracy);
+    assert!(rig.run().is_empty());
+    assert!(!rig.progress(sweep).finished);
+    rig.set_state(sweep, SweepState::Active);
+    assert_eq!(rig.run().len(), 4);
+}
+
+#[test]
+fn people_are_told_that_more_may_come() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&until("a"));
+    let told = rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    assert!(told.contains("`prune.until` decides by validation results"), "{told}");
+}
