@@ -6,7 +6,7 @@ alter table sweeps add column decides boolean not null default false;
 create table verdicts (
   trial bigint not null references trials (id),
   rule text not null check (rule in ('select', 'until')),
-  round integer not null,
+  round bigint not null,
   goes_on boolean not null,
   metric text not null,
   at text not null,

@@ -3,7 +3,7 @@
 use super::{Context, sql};
 use crate::{
     client::Client,
-    report::{early_bird, html, searches, verdicts},
+    report::{compare, early_bird, html, searches, verdicts},
 };
 use std::{path::Path, path::PathBuf, process::ExitCode};
 use tombola_core::sweep;
@@ -11,12 +11,14 @@ use tombola_wire::v1::{GetRequest, QueryRequest, QueryResponse, Sweep, SweepRef}
 
 /// Write the results as one HTML page with a plot.
 ///
-/// Accuracy against density with error bars and every run, the table, the sweep's settings, and the SQL behind it. The
-/// page needs no network.
+/// Accuracy against density with error bars and every run, the table, the sweep's settings, and the SQL behind it. Of several
+/// sweeps, their networks side by side: accuracy against all the training behind them, and against their size. The page needs
+/// no network.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Report {
-    /// The sweep's name or id.
-    sweep: String,
+    /// The sweep's name or id; several are compared.
+    #[arg(required = true, value_name = "SWEEP")]
+    sweeps: Vec<String>,
     /// The file to write.
     #[arg(long, short, default_value = "report.html")]
     file: PathBuf,
@@ -25,7 +27,10 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
         let client = context.connect().await?;
-        write(&client, &self.sweep, &self.file).await?;
+        match self.sweeps.as_slice() {
+            [sweep] => write(&client, sweep, &self.file).await?,
+            several => write_comparison(&client, several, &self.file).await?,
+        }
         let written = serde_json::json!({ "file": self.file });
         context.printer.show(&written, || format!("report written to {}", self.file.display()))?;
         Ok(ExitCode::SUCCESS)
@@ -37,7 +42,22 @@ pub(crate) async fn write(client: &Client, sweep: &str, file: &Path) -> anyhow::
     let results = client.answer(client.sweeps().results(SweepRef { sweep: sweep.to_owned() }).await)?;
     let sweep = client.answer(client.sweeps().get(GetRequest { sweep: sweep.to_owned() }).await)?;
     let searches = found(client, &sweep).await?;
-    std::fs::write(file, html::page(&sweep, &results, &searches))
+    save(file, &html::page(&sweep, &results, &searches))
+}
+
+/// Writes a page that compares sweeps.
+async fn write_comparison(client: &Client, sweeps: &[String], file: &Path) -> anyhow::Result<()> {
+    let mut answers = Vec::new();
+    for sweep in sweeps {
+        let sweep = client.answer(client.sweeps().get(GetRequest { sweep: sweep.clone() }).await)?;
+        let answer = ask(client, compare::sql(&sweep.name)).await?;
+        answers.push((sweep.name, answer));
+    }
+    save(file, &compare::page(&answers))
+}
+
+fn save(file: &Path, page: &str) -> anyhow::Result<()> {
+    std::fs::write(file, page)
         .map_err(|e| anyhow::anyhow!("cannot write the report `{}`: {e}", file.display()))
 }
 

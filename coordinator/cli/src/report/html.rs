@@ -27,14 +27,11 @@ svg{width:100%;height:auto}svg text{font-size:12px;fill:var(--ink)}svg .name{fon
 
 /// The whole page; `searches` is what it shows of them.
 pub(crate) fn page(sweep: &Sweep, results: &ResultsResponse, searches: &str) -> String {
-    let name = escape(&sweep.name);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{name}</title>\n<style>\n{STYLE}\n</style>\n\
-         <h1>{name}: test accuracy against density</h1>\n\
-         <p>Test accuracy at the end of training. Lines: mean over seeds; bars: one standard deviation between seeds; \
+    let title = format!("{}: test accuracy against density", sweep.name);
+    let body = format!(
+        "<p>Test accuracy at the end of training. Lines: mean over seeds; bars: one standard deviation between seeds; \
          dots: every run; dashed: the dense network. {}</p>\n{}{}{}{}{}{}{searches}\
-         <h2>The same in SQL</h2>\n<pre>{}</pre>\n{}<h2>The sweep file</h2>\n<pre>{}</pre>\n</html>\n",
+         <h2>The same in SQL</h2>\n<pre>{}</pre>\n{}<h2>The sweep file</h2>\n<pre>{}</pre>\n",
         status(sweep),
         curves(results),
         stops::section(results),
@@ -45,6 +42,17 @@ pub(crate) fn page(sweep: &Sweep, results: &ResultsResponse, searches: &str) -> 
         escape(&results.sql),
         settings(&sweep.file),
         escape(&sweep.file),
+    );
+    framed(&sweep.name, &title, &body)
+}
+
+/// A page with a name for its tab and a title above its body.
+pub(super) fn framed(name: &str, title: &str, body: &str) -> String {
+    let (name, title) = (escape(name), escape(title));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{name}</title>\n<style>\n{STYLE}\n</style>\n\
+         <h1>{title}</h1>\n{body}</html>\n"
     )
 }
 

@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod barrier;
 mod canvas;
 mod chart;
+pub(crate) mod compare;
 mod cost;
 pub(crate) mod early_bird;
 pub(crate) mod html;

@@ -93,6 +93,7 @@ fn cell(row: &PgRow, column: usize) -> Result<Cell, sqlx::Error> {
 fn binary(value: PgValueRef<'_>) -> Result<Cell, BoxDynError> {
     match value.type_info().name() {
         "INT8" => <i64 as Decode<Postgres>>::decode(value).map(Cell::Integer),
+        "BOOL" => <bool as Decode<Postgres>>::decode(value).map(Cell::Bool),
         "FLOAT8" => <f64 as Decode<Postgres>>::decode(value).map(Cell::Float),
         _ => <&str as Decode<Postgres>>::decode(value).map(|text| Cell::Text(text.to_owned())),
     }
