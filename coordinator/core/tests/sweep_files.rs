@@ -16,7 +16,8 @@ fn every_sweep_that_ships_can_be_planned() {
         }
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = read(&path);
-        let plan = sweep::load(&text).unwrap_or_else(|mistakes| panic!("{}", mistakes.show(&name)));
+        let plan = sweep::parse(&text).and_then(|file| sweep::most(&file, &sweep::Dense::new()));
+        let plan = plan.unwrap_or_else(|mistakes| panic!("{}", mistakes.show(&name)));
         assert_eq!(plan.name, name, "a file is named after its sweep");
         assert!(text.starts_with("# "), "{name} says what it is");
         for word in ["Paper: ", "arXiv ", "figure", "Expected"] {
@@ -57,6 +58,7 @@ fn every_sweep_that_ships_can_be_planned() {
         "sanity-resnet20",
         "signs-lenet",
         "slimming-vgg16",
+        "smallest-lenet",
         "supermask-lenet",
         "synflow-lenet",
         "synflow-vgg11-short",

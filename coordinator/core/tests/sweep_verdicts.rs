@@ -350,6 +350,17 @@ mod select {
     }
 
     #[test]
+    fn the_most_it_can_come_to_is_what_the_costliest_values_do() {
+        let extra =
+            "axes.\"train.steps\" = [\"100it\", \"300it\", \"200it\"]\nselect.axes = [\"train.steps\"]";
+        let file = parse(&text(UNTIL, extra).replace("steps = \"100it\"", "steps = \"1it\""));
+        let most = sweep::most(&file, &Dense::new()).unwrap();
+        assert_eq!((rounds(&most), most.decides), (vec![1, 1, 6, 6, 1, 1], true));
+        let plain = parse(&text("", ""));
+        assert_eq!(sweep::most(&plain, &Dense::new()), sweep::expand(&plain));
+    }
+
+    #[test]
     fn what_cannot_be_chosen_is_refused() {
         assert_refused(
             &selecting("").replace("select = { axes = [\"train.lr\"]", "select = { axes = [\"train.decay\"]"),

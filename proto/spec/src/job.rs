@@ -397,6 +397,21 @@ impl JobSpec {
 }
 
 impl TrainJob {
+    /// Dense training from initialization, weights and data order drawn from `stream`. Of it nothing is kept but its end.
+    pub fn dense(recipe: Arc<Recipe>, stream: Stream, to: Steps) -> Self {
+        Self {
+            recipe,
+            start: Start::Init(stream.clone()),
+            mask: None,
+            order: stream,
+            from: Steps::ZERO,
+            to,
+            keep_state: false,
+            head: None,
+            search: None,
+        }
+    }
+
     /// The iterations of the schedule at which it starts and ends.
     pub fn span(&self) -> [u64; 2] {
         let per_epoch = self.recipe.iterations_per_epoch();

@@ -50,17 +50,8 @@ fn recipe() -> Recipe {
 }
 
 fn trained(seed: u64, start: Start, mask: Option<Input>) -> JobSpec {
-    JobSpec::Train(TrainJob {
-        recipe: Arc::new(recipe()),
-        start,
-        mask,
-        order: stream(seed),
-        from: Steps::ZERO,
-        to: Steps::its(ITERATIONS),
-        keep_state: false,
-        head: None,
-        search: None,
-    })
+    let dense = TrainJob::dense(Arc::new(recipe()), stream(seed), Steps::its(ITERATIONS));
+    JobSpec::Train(TrainJob { start, mask, ..dense })
 }
 
 /// Dense training from initialization, 100 iterations.

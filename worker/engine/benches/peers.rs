@@ -24,7 +24,7 @@ use tombola_engine::{
 use tombola_spec::{
     Attempt, JobId, Steps,
     data::DataShape,
-    job::{JobSpec, Start, Stream, TrainJob},
+    job::{JobSpec, Stream, TrainJob},
     settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Recipe, Train},
     slot::{Event, Stage, StageJob},
     worker::{DeviceKind, Plan},
@@ -258,17 +258,7 @@ fn play(
 
 fn job(played: &Match, steps: u32) -> StageJob {
     let stream = Stream { seed: 1, branch: String::new(), copy: 0, round: 0, repeat: 0 };
-    let spec = TrainJob {
-        recipe: Arc::new(recipe(played)),
-        start: Start::Init(stream.clone()),
-        mask: None,
-        order: stream,
-        from: Steps::ZERO,
-        to: Steps::its(steps),
-        keep_state: false,
-        head: None,
-        search: None,
-    };
+    let spec = TrainJob::dense(Arc::new(recipe(played)), stream, Steps::its(steps));
     let (spec, inputs) = (JobSpec::Train(spec), BTreeMap::new());
     StageJob { job: JobId(1), attempt: Attempt(1), spec, inputs, resume: None }
 }

@@ -23,7 +23,7 @@ use tombola_engine::{
 use tombola_spec::{
     Attempt, JobId, Steps,
     data::DataShape,
-    job::{JobSpec, Start, Stream, TrainJob},
+    job::{JobSpec, Stream, TrainJob},
     settings::{
         BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Partial, Recipe, Schedule, Train,
     },
@@ -244,17 +244,7 @@ fn train(
 
 fn job(number: u64, steps: u32, eval_every: Steps) -> StageJob {
     let stream = Stream { seed: number, branch: String::new(), copy: 0, round: 0, repeat: 0 };
-    let spec = TrainJob {
-        recipe: Arc::new(recipe(eval_every)),
-        start: Start::Init(stream.clone()),
-        mask: None,
-        order: stream,
-        from: Steps::ZERO,
-        to: Steps::its(steps),
-        keep_state: false,
-        head: None,
-        search: None,
-    };
+    let spec = TrainJob::dense(Arc::new(recipe(eval_every)), stream, Steps::its(steps));
     let (spec, inputs) = (JobSpec::Train(spec), BTreeMap::new());
     StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs, resume: None }
 }

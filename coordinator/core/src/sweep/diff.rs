@@ -65,6 +65,31 @@ pub fn lost(old: &Plan, new: &Plan) -> Vec<Change> {
     diff(old, new).into_iter().filter(is_lost).collect()
 }
 
+/// The criterion of a search for where networks collapse.
+fn criterion(spec: &JobSpec) -> Option<&'static str> {
+    let JobSpec::Collapse(job) = spec else { return None };
+    Some(job.criterion.name())
+}
+
+/// What a job of an analysis compares, for people; `None` for one that trains.
+fn compared(spec: &JobSpec, lines: &str, rounds: &str, pairs: usize) -> Option<String> {
+    match spec {
+        JobSpec::Connectivity(job) => {
+            let on: Vec<&str> = job.on.iter().map(|split| split.name()).collect();
+            let bn: Vec<&str> = job.bn.iter().map(|bn| bn.name()).collect();
+            let (alphas, on, bn) = (job.alphas, on.join(", "), bn.join(", "));
+            Some(format!(
+                "of {lines}, rounds {rounds}, {pairs} pairs, {alphas} alphas on {on}, statistics: {bn}"
+            ))
+        }
+        JobSpec::MaskDistance(job) => Some(format!("{} masks of {lines}, rounds {rounds}", job.masks.len())),
+        JobSpec::Slim(job) => {
+            Some(format!("of {lines}, rounds {rounds}, {} passes of {} images", job.passes, job.batch))
+        }
+        _ => None,
+    }
+}
+
 struct Side<'a> {
     trials: BTreeMap<&'a str, &'a TrialPlan>,
     jobs: BTreeMap<Fingerprint, &'a JobSpec>,
@@ -159,48 +184,24 @@ impl<'a> Side<'a> {
         let jobs = self.analyses(trial, name);
         let lines: BTreeSet<&str> =
             jobs.keys().map(|(branch, ..)| if branch.is_empty() { "ticket" } else { branch }).collect();
+        let lines = lines.into_iter().collect::<Vec<_>>().join(", ");
         let rounds: BTreeSet<u32> = jobs.keys().map(|(_, _, round, _)| *round).collect();
-        let rounds: Vec<u32> = rounds.into_iter().collect();
-        let pairs: BTreeSet<[u32; 2]> = jobs.keys().map(|(.., pair)| *pair).filter(|[a, b]| a != b).collect();
-        let searched: Vec<&str> = jobs
-            .values()
-            .filter_map(|job| match self.jobs.get(job) {
-                Some(JobSpec::Collapse(job)) => Some(job.criterion.name()),
-                _ => None,
-            })
-            .collect();
+        let rounds = joined(&rounds.into_iter().collect::<Vec<_>>());
+        let specs: Vec<&JobSpec> = jobs.values().filter_map(|job| self.jobs.get(job).copied()).collect();
+        let searched: Vec<&str> = specs.iter().filter_map(|spec| criterion(spec)).collect();
         if !searched.is_empty() {
             return format!("by {}", searched.join(", "));
         }
         if let Some(files) = self.files(jobs.values()) {
             return files;
         }
-        let compared = jobs.values().find_map(|job| match self.jobs.get(job) {
-            Some(JobSpec::Connectivity(job)) => Some(job),
-            _ => None,
-        });
-        let how = compared.map_or_else(String::new, |job| {
-            let on: Vec<&str> = job.on.iter().map(|split| split.name()).collect();
-            let bn: Vec<&str> = job.bn.iter().map(|bn| bn.name()).collect();
-            format!(", {} alphas on {}, statistics: {}", job.alphas, on.join(", "), bn.join(", "))
-        });
-        let lines: Vec<&str> = lines.into_iter().collect();
-        let masks = jobs.values().filter_map(|job| match self.jobs.get(job) {
-            Some(JobSpec::MaskDistance(job)) => Some(job.masks.len()),
-            _ => None,
-        });
-        if let Some(most) = masks.max() {
-            return format!("{most} masks of {}, rounds {}", lines.join(", "), joined(&rounds));
-        }
-        let slim = jobs.values().find_map(|job| match self.jobs.get(job) {
-            Some(JobSpec::Slim(job)) => Some(job),
-            _ => None,
-        });
-        if let Some(job) = slim {
-            let (lines, rounds) = (lines.join(", "), joined(&rounds));
-            return format!("of {lines}, rounds {rounds}, {} passes of {} images", job.passes, job.batch);
-        }
-        format!("of {}, rounds {}, {} pairs{how}", lines.join(", "), joined(&rounds), pairs.len())
+        let pairs: BTreeSet<[u32; 2]> = jobs.keys().map(|(.., pair)| *pair).filter(|[a, b]| a != b).collect();
+        // The jobs of an analysis are alike, but that some train what others compare and that some have more masks.
+        let told = specs
+            .iter()
+            .filter_map(|spec| Some((spec.inputs().len(), compared(spec, &lines, &rounds, pairs.len())?)));
+        let told = told.max().map(|(_, told)| told);
+        told.unwrap_or_else(|| format!("of {lines}, rounds {rounds}, {} pairs", pairs.len()))
     }
 
     fn branch(&self, trial: &TrialPlan, rounds: &[&RoundPlan]) -> String {

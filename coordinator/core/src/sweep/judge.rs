@@ -28,7 +28,7 @@ pub fn judge(file: &SweepFile, seen: &Seen, given: &Verdicts) -> Verdicts {
 }
 
 /// The keys of a variant's trials.
-fn keys(file: &SweepFile, variant: &Variant) -> Vec<String> {
+pub(super) fn keys(file: &SweepFile, variant: &Variant) -> Vec<String> {
     let noise = file.seeds.iter().flat_map(|seed| (0..file.repeat).map(move |repeat| (*seed, repeat)));
     noise.map(|(seed, repeat)| key(&variant.axes, seed, repeat)).collect()
 }

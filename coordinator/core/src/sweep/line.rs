@@ -134,18 +134,7 @@ impl Line {
         let (recipe, order) = (before.recipe.clone(), self.stream("pretrain", 0, 0));
         let to = its(before.steps.iterations(recipe.iterations_per_epoch()));
         let other_classes = recipe.data.classes() != self.network.classes;
-        let (start, from) = (Start::Init(self.stream("", 0, 0)), Steps::ZERO);
-        let job = TrainJob {
-            recipe,
-            start,
-            mask: None,
-            order,
-            from,
-            to,
-            keep_state: false,
-            head: None,
-            search: None,
-        };
+        let job = TrainJob { order, ..TrainJob::dense(recipe, self.stream("", 0, 0), to) };
         let job = jobs.add(JobSpec::Train(job));
         self.pretrained = Some(Pretrained { job, other_classes, trained: true });
     }

@@ -20,6 +20,7 @@
 
 mod analysis;
 mod axes;
+mod bound;
 mod branch;
 mod diagnostic;
 mod diff;
@@ -42,6 +43,7 @@ mod trunk;
 mod value;
 mod yardstick;
 
+pub use bound::most;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use diff::{Change, diff, lost};
 pub use expand::{Dense, MOST_JOBS, expand, expand_onto};

@@ -30,6 +30,18 @@ pub(crate) async fn plan(store: &dyn Store, file: SweepFile) -> Result<Plan, Err
     aside(move || sweep::expand_onto(&file, &stored, Extent::Whole)).await
 }
 
+/// The largest plan that a file can come to, likewise.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) async fn most(store: &dyn Store, file: SweepFile) -> Result<Plan, Error> {
+    let stored = match store.sweep(file.name()).await? {
+        Some(there) => dense(store, &there).await?,
+        None => Dense::new(),
+    };
+    aside(move || sweep::most(&file, &stored)).await
+}
+
 /// What is certain of a plan by the verdicts given so far.
 ///
 /// # Errors

@@ -63,17 +63,7 @@ pub(crate) fn mask() -> Input {
 
 /// Round 0, to the rewind point.
 pub(crate) fn dense() -> TrainJob {
-    TrainJob {
-        recipe: Arc::new(recipe()),
-        start: Start::Init(stream(0)),
-        mask: None,
-        order: stream(0),
-        from: Steps::ZERO,
-        to: Steps::its(500),
-        keep_state: true,
-        head: None,
-        search: None,
-    }
+    TrainJob { keep_state: true, ..TrainJob::dense(Arc::new(recipe()), stream(0), Steps::its(500)) }
 }
 
 /// Round 0, from the rewind point on.

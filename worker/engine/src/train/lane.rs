@@ -204,7 +204,7 @@ mod tests {
     use tombola_spec::{
         Steps,
         data::{DataShape, known},
-        job::{Start, Stream},
+        job::Stream,
         settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Recipe, Train},
     };
 
@@ -223,19 +223,7 @@ mod tests {
             train: Train { partial, ..Train::plain(4, optimizer, 0.1) },
             dtype: Dtype::F32,
         };
-        let (start, from, to) = (Start::Init(stream()), Steps::ZERO, Steps::epochs(2));
-        let recipe = Arc::new(recipe);
-        let spec = TrainJob {
-            recipe,
-            start,
-            mask: None,
-            order: stream(),
-            from,
-            to,
-            keep_state: false,
-            head: None,
-            search: None,
-        };
+        let spec = TrainJob::dense(Arc::new(recipe), stream(), Steps::epochs(2));
         Lane::new(JobId(1), spec, PathBuf::new(), Arc::new((2..13).collect()))
     }
 

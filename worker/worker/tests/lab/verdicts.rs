@@ -19,7 +19,7 @@ async fn the_better_learning_rate_is_pruned_until_it_is_worse_than_dense() {
     let file = file(30);
     let planned = lab.plan(&file).await;
     assert!(planned.at_most);
-    assert_eq!(planned.jobs, 4 * (1 + 30 * 3), "every round of every trial");
+    assert_eq!(planned.jobs, 2 + 2 * (1 + 30 * 3), "dense networks, and all rounds of one rate");
     let submitted = lab.submit(&file).await;
     assert_eq!(submitted.jobs_new, 4, "nothing is pruned before a rate is chosen");
     lab.judged(4 + 1).await;

@@ -164,6 +164,31 @@ impl Branch {
         self.rounds_of(last).len() as u64
     }
 
+    /// Where its training starts at an anchor.
+    fn starts(&self, course: &Course, anchor: &Anchor) -> Steps {
+        match self.grow.start() {
+            From::Zero => Steps::ZERO,
+            From::Rewind => anchor.from,
+            From::At(steps) => its(steps.iterations(course.recipe.iterations_per_epoch())),
+        }
+    }
+
+    /// One of its rounds, as grown.
+    fn round(&self, grown: &Grown, (copy, round): (u32, u32), start: Steps, density: f64) -> RoundPlan {
+        RoundPlan {
+            branch: self.name.clone(),
+            kind: self.grow.label().unwrap_or(self.kind).to_owned(),
+            course: grown.anchor.course.name.clone(),
+            copy,
+            round,
+            mask: grown.mask,
+            train: vec![grown.train],
+            origin: grown.origin,
+            start,
+            density,
+        }
+    }
+
     /// Every setting, for people.
     pub(super) fn settings(&self) -> Vec<(String, String)> {
         let rounds = self.rounds.as_ref().map_or("all".to_owned(), |rounds| super::resolved::joined(rounds));
@@ -264,26 +289,12 @@ pub(super) fn grow_all(
                 anchor.origin = anchor.origin.elsewhere();
             }
             let course = Arc::new(course(line, trial, branch, &anchor));
-            let start = match branch.grow.start() {
-                From::Zero => Steps::ZERO,
-                From::Rewind => anchor.from,
-                From::At(steps) => its(steps.iterations(course.recipe.iterations_per_epoch())),
-            };
+            let start = branch.starts(&course, &anchor);
             let site =
                 Site { line, anchor: &anchor, course, branch: &branch.name, copy, start, peers, prune };
             let Some(one) = branch.grow.grow(&site, jobs) else { continue };
-            rounds.push(RoundPlan {
-                branch: branch.name.clone(),
-                kind: branch.grow.label().unwrap_or(branch.kind).to_owned(),
-                course: one.anchor.course.name.clone(),
-                copy,
-                round,
-                mask: one.mask,
-                train: vec![one.train],
-                origin: one.origin,
-                start,
-                density: rounds.get(round as usize).map_or(1.0, |own| own.density),
-            });
+            let density = rounds.get(round as usize).map_or(1.0, |own| own.density);
+            rounds.push(branch.round(&one, (copy, round), start, density));
             grown.insert((&branch.name, copy, round), one.anchor);
         }
     }

@@ -19,7 +19,7 @@ const MOST_CHANGES: usize = 10_000;
 impl Sweeps {
     pub(super) async fn plan_file(&self, text: String) -> Result<v1::PlanResponse, Error> {
         let file = parse(text).await?;
-        let plan = expansion::plan(self.store.as_ref(), file.clone()).await?;
+        let plan = expansion::most(self.store.as_ref(), file.clone()).await?;
         let fingerprints: Vec<_> = plan.jobs.iter().map(|job| job.fingerprint).collect();
         let stored = self.store.find_jobs(&fingerprints).await?;
         // What failed or was given up is done again for whoever asks for it.

@@ -205,18 +205,8 @@ pub(crate) fn recipe(optimizer: Optimizer) -> Recipe {
 
 /// A dense job from initialization to `to` iterations, seeded by its number.
 pub(crate) fn job(number: u64, recipe: Recipe, to: u32) -> StageJob {
-    let spec = TrainJob {
-        recipe: Arc::new(recipe),
-        start: Start::Init(stream(number)),
-        mask: None,
-        order: stream(100 + number),
-        from: Steps::ZERO,
-        to: Steps::its(to),
-        keep_state: true,
-        head: None,
-        search: None,
-    };
-    let spec = JobSpec::Train(spec);
+    let dense = TrainJob::dense(Arc::new(recipe), stream(number), Steps::its(to));
+    let spec = JobSpec::Train(TrainJob { order: stream(100 + number), keep_state: true, ..dense });
     StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs: BTreeMap::new(), resume: None }
 }
 
