@@ -160,3 +160,19 @@ fn trials_with_one_mask_have_one_number() {
     // Two seeds with each rate: what is drawn does not depend on the rate.
     assert_eq!(numbers, [[0, 0], [1, 1], [0, 0], [1, 1]]);
 }
+
+#[test]
+fn a_search_after_another_task_begins_with_its_weights_and_a_new_output_layer() {
+    let before = "pretrain.data = { subset = [0, 1] }\npretrain.train = { steps = \"1ep\" }";
+    let plan = load(&file("", before));
+    let trial = &plan.trials[0];
+    let pretrained =
+        trial.rounds.iter().find(|round| round.branch == "pretrain").expect("it is a round").train[0];
+    let (cut, _, ticket) = cut(&plan, trial);
+    let searching = training(&plan, ticket.search);
+    assert_eq!(searching.start, Start::Rewind(pretrained));
+    assert!(searching.head.is_some(), "there are ten classes now");
+    // The ticket has weights of this task: its output layer stays.
+    let tuned = training(&plan, trial.rounds[1].train[0]);
+    assert_eq!((&tuned.start, &tuned.head), (&Start::Found(cut), &None));
+}

@@ -81,4 +81,5 @@ async fn a_file_that_does_not_fit_fails_its_job_and_one_that_is_not_there_is_mis
     let failures = lab.tombola(&["failures", "one"]);
     let failures = String::from_utf8_lossy(&failures.stdout).into_owned();
     assert!(failures.contains("has no tensor") && failures.contains("there are layer.weight"), "{failures}");
+    assert!(failures.contains("the file given (`scores.safetensors`)"), "{failures}");
 }

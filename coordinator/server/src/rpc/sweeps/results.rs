@@ -5,6 +5,7 @@ use crate::{
     Error,
     store::views::{self, BarrierRow, CurveRow, Failed, LineRow, RunRow, SlimRow, Work},
 };
+use tombola_core::sweep;
 use tombola_wire::v1;
 
 /// Most failed jobs of one answer, the newest first.
@@ -30,10 +31,19 @@ impl Sweeps {
     }
 
     pub(super) async fn failures_of(&self, what: &str) -> Result<v1::FailuresResponse, Error> {
-        let name = self.find(what).await?.name;
-        let failures = views::failures(self.store.as_ref(), &name, MOST_FAILURES).await?;
-        Ok(v1::FailuresResponse { jobs: failures.into_iter().map(failed).collect() })
+        let row = self.find(what).await?;
+        let failures = views::failures(self.store.as_ref(), &row.name, MOST_FAILURES).await?;
+        let named = |job: v1::FailedJob| v1::FailedJob { message: in_names(job.message, &row.source), ..job };
+        Ok(v1::FailuresResponse { jobs: failures.into_iter().map(failed).map(named).collect() })
     }
+}
+
+/// A message in which files of people's own have the names that the sweep gives them: workers know only their digests.
+fn in_names(message: String, source: &str) -> String {
+    let files = sweep::listed_files(source).into_iter();
+    files.fold(message, |message, (name, file)| {
+        message.replace(&file.digest.to_string(), &format!("`{name}`"))
+    })
 }
 
 fn point(row: CurveRow) -> v1::CurvePoint {
