@@ -22,6 +22,8 @@ pub struct Plan {
     pub trials: Vec<TrialPlan>,
     /// Jobs, each once, parents before children.
     pub jobs: Vec<JobPlan>,
+    /// The settings of `select`, by dotted name; empty without it.
+    pub select: Vec<(String, String)>,
     /// Whether it depends on results how far its trials go: a whole plan has then what they can come to at most, any other
     /// what is certain so far.
     pub decides: bool,

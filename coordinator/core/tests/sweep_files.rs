@@ -16,7 +16,8 @@ fn every_sweep_that_ships_can_be_planned() {
         }
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = read(&path);
-        let plan = sweep::parse(&text).and_then(|file| sweep::most(&file, &sweep::Dense::new()));
+        let plan = sweep::parse(&text)
+            .and_then(|file| sweep::most(&file, &sweep::Dense::new(), &Default::default()));
         let plan = plan.unwrap_or_else(|mistakes| panic!("{}", mistakes.show(&name)));
         assert_eq!(plan.name, name, "a file is named after its sweep");
         assert!(text.starts_with("# "), "{name} says what it is");
@@ -49,7 +50,7 @@ fn every_sweep_that_ships_can_be_planned() {
         "lth-vgg19",
         "oneshot-lenet",
         "optimizers-lenet",
-        "price-early-bird",
+        "price-earlybird",
         "price-imp",
         "price-short",
         "price-small",

@@ -97,9 +97,9 @@ mod until {
     }
 
     #[test]
-    fn nothing_is_said_of_the_last_round_or_before_the_dense_one_is_known() {
+    fn rounds_are_judged_one_after_the_other_the_last_one_too() {
         let good = [(0, 0.9), (1, 0.9), (2, 0.9), (3, 0.9), (4, 0.9), (5, 0.9)];
-        assert_eq!(judged(UNTIL, &good).len(), 4);
+        assert_eq!(judged(UNTIL, &good), [(1, true), (2, true), (3, true), (4, true), (5, true)]);
         assert_eq!(judged(UNTIL, &[(1, 0.9)]), []);
         assert_eq!(judged(UNTIL, &[(0, 0.9), (2, 0.9)]), [], "round by round");
     }
@@ -196,7 +196,31 @@ mod until {
     }
 
     #[test]
+    fn masks_of_a_join_are_compared_when_all_seeds_have_come_to_their_end() {
+        let join = "branch.all = { kind = \"join\", rule = \"union\" }\n\
+                    analysis.mask_distance = { between = \"lines\", of = [\"ticket\", \"all\"] }";
+        let file = parse(&text(UNTIL, join));
+        let one = seen(&[("seed=1", 0, 0.9), ("seed=1", 1, 0.1), ("seed=2", 0, 0.9)]);
+        let compared = |values: &Seen| {
+            let plan = certain(&file, &sweep::judge(&file, values, &Verdicts::new()));
+            plan.trials.iter().map(|trial| trial.analyses.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(compared(&one), [0, 0], "seed 2 may still come to a second round");
+        let mut both = one;
+        both.measured.insert(("seed=2".to_owned(), 1), [(accuracy(), 0.1)].into());
+        assert_eq!(compared(&both), [2, 2]);
+    }
+
+    #[test]
     fn what_cannot_be_decided_is_refused() {
+        assert_refused(
+            &text("until = { worse = 1.5 }", ""),
+            "nothing is worse by `1.5`: accuracy is a fraction",
+        );
+        assert_refused(
+            &text("until = { worse = 0.01, patience = 5 }", ""),
+            "`5` rounds are waited for, and there are 5",
+        );
         assert_refused(
             &text(UNTIL, "").replace("\"mnist\"", "\"mnist\"\nvalidation = 0"),
             "test examples decide nothing",
@@ -354,14 +378,52 @@ mod select {
         let extra =
             "axes.\"train.steps\" = [\"100it\", \"300it\", \"200it\"]\nselect.axes = [\"train.steps\"]";
         let file = parse(&text(UNTIL, extra).replace("steps = \"100it\"", "steps = \"1it\""));
-        let most = sweep::most(&file, &Dense::new()).unwrap();
-        assert_eq!((rounds(&most), most.decides), (vec![1, 1, 6, 6, 1, 1], true));
+        let most = |given: &Verdicts| sweep::most(&file, &Dense::new(), given).unwrap();
+        let none = most(&Verdicts::new());
+        assert_eq!((rounds(&none), none.decides), (vec![1, 1, 6, 6, 1, 1], true));
+        // What was decided is not asked again; values that come late may all go on.
+        let by = accuracy();
+        let one = Verdict { rule: Rule::Select, round: 0, goes_on: true, by, value: Some(0.9), bar: 0.9 };
+        let given = |steps: &str, goes_on| {
+            (format!("train.steps={steps} seed=1"), vec![Verdict { goes_on, ..one.clone() }])
+        };
+        let judged = Verdicts::from([given("100it", true), given("300it", false)]);
+        assert_eq!(rounds(&most(&judged)), [6, 6, 1, 1, 6, 6]);
         let plain = parse(&text("", ""));
-        assert_eq!(sweep::most(&plain, &Dense::new()), sweep::expand(&plain));
+        assert_eq!(sweep::most(&plain, &Dense::new(), &Verdicts::new()), sweep::expand(&plain));
+    }
+
+    #[test]
+    fn repeats_of_a_seed_count_as_seeds_do() {
+        let file = parse(&selecting("").replace("seeds = [1, 2]", "seeds = 1\nrepeat = 2"));
+        let mut values = Seen::default();
+        for (lr, pair) in [("0.1", [0.9, 0.5]), ("0.2", [0.8, 0.8]), ("0.3", [0.5, 0.5])] {
+            for (noise, value) in ["", " repeat=1"].iter().zip(pair) {
+                let trial = format!("train.lr={lr} seed=1{noise}");
+                values.measured.insert((trial, 0), [(accuracy(), value)].into());
+            }
+        }
+        let verdicts = sweep::judge(&file, &values, &Verdicts::new());
+        assert_eq!(going(&verdicts), ["train.lr=0.2 seed=1", "train.lr=0.2 seed=1 repeat=1"]);
     }
 
     #[test]
     fn what_cannot_be_chosen_is_refused() {
+        assert_refused(
+            &selecting("").replace("axes = [\"train.lr\"] }", "axes = \"train.lr\" }"),
+            "write a list: `[\"train.lr\"]`",
+        );
+        assert_refused(
+            &selecting("").replace("axes = [\"train.lr\"] }", "axes = [\"lr\"] }"),
+            "settings that axes vary: `train.lr`",
+        );
+        assert_refused(
+            &selecting("").replace("[0.1, 0.2, 0.3]", "[0.1]"),
+            "there is one value, and nothing to choose",
+        );
+        let dense = selecting("");
+        let (dense, _) = dense.split_once("[prune]").expect("a table");
+        assert_refused(dense, "nothing is pruned, and so nothing is left out");
         assert_refused(
             &selecting("").replace("select = { axes = [\"train.lr\"]", "select = { axes = [\"train.decay\"]"),
             "there is no axis `train.decay`",
@@ -401,5 +463,36 @@ mod select {
             let verdicts = sweep::judge(&parse(&text("", &extra)), &all, &Verdicts::new());
             assert_eq!(going(&verdicts), [format!("{} seed=1", values[1]), format!("{} seed=2", values[1])]);
         }
+    }
+}
+
+mod changed {
+    use super::*;
+
+    fn lost(old: &str, new: &str) -> Vec<String> {
+        let plan = |text: &str| sweep::expand(&parse(text)).expect("not too large");
+        sweep::lost(&plan(old), &plan(new)).into_iter().map(|change| change.setting).collect()
+    }
+
+    #[test]
+    fn what_decides_can_be_left_out_later_but_not_brought_in_or_changed() {
+        let (plain, until) = (text("", ""), text(UNTIL, ""));
+        assert!(lost(&plain, &until).iter().any(|setting| setting == "prune.until.worse"));
+        assert_eq!(lost(&until, &plain), [] as [&str; 0]);
+        assert_eq!(lost(&until, &until.replace("0.01", "0.02"))[0], "prune.until.worse");
+        let (all, chosen) = (selecting("").replace("select =", "# select ="), selecting(""));
+        assert!(lost(&all, &chosen).iter().any(|setting| setting == "select.axes"));
+        assert_eq!(lost(&chosen, &all), [] as [&str; 0]);
+        assert_eq!(lost(&chosen, &selecting(", round = 1")), ["select.round"]);
+        assert_eq!(lost(&chosen, &chosen.replace("[1, 2]", "[1, 2, 3]")), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn files_that_choose_otherwise_differ() {
+        let plan = |text: &str| sweep::expand(&parse(text)).expect("not too large");
+        let changes = sweep::diff(&plan(&selecting("")), &plan(&selecting(", by = \"loss\"")));
+        let told: Vec<_> = changes.iter().map(|change| (&*change.setting, change.new.as_deref())).collect();
+        assert_eq!(told, [("select.by", Some("loss"))]);
+        assert_ne!(plan(&selecting("")), plan(&selecting(", by = \"loss\"")), "nor are they the same sweep");
     }
 }

@@ -1,33 +1,51 @@
-//! The judge: whenever a training ends in a sweep whose results decide how far its trials go, it looks whether something
-//! can be decided now.
+//! The judge: whenever a job ends in a sweep whose results decide how far its trials go, it looks whether something can be
+//! decided now.
 
-use crate::driver::Driver;
-use std::time::{Duration, Instant};
+use crate::{Error, driver::Driver};
+use std::collections::HashMap;
+use tokio::time::{Duration, Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tombola_spec::SweepId;
 
-/// Between two looks at least so many times as long as a look takes: large sweeps are looked at more seldom.
+/// Between two rounds of looking at least so many times as long as one takes: large sweeps are looked at more seldom.
 const REST: u32 = 4;
-/// After a look that failed.
+/// Between two looks at a sweep that cannot be judged. Others are judged meanwhile.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// Judges until it is stopped. What it leaves undone is done by the next one: verdicts are made of what is stored.
 pub(crate) async fn run(driver: Driver, stop: CancellationToken) {
-    let work = async {
-        loop {
-            driver.hear_bell().await;
-            let begun = Instant::now();
-            let rest = match driver.judge_all().await {
-                Ok(_) => begun.elapsed() * REST,
-                Err(error) => {
-                    tracing::warn!(%error, "judge.failed: results could not be judged; trying again");
-                    AGAIN
-                }
-            };
-            tokio::time::sleep(rest).await;
-        }
-    };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = work => {}
+        () = judge(&driver) => {}
     }
+}
+
+async fn judge(driver: &Driver) {
+    // Sweeps that could not be judged, and when they are looked at again.
+    let mut troubled: HashMap<SweepId, Instant> = HashMap::new();
+    loop {
+        match troubled.values().min().copied() {
+            Some(again) => tokio::select! {
+                () = driver.hear_bell() => {}
+                () = sleep_until(again) => {}
+            },
+            None => driver.hear_bell().await,
+        }
+        let begun = Instant::now();
+        troubled.retain(|_, again| *again > begun);
+        for sweep in driver.unjudged().await.unwrap_or_default() {
+            if troubled.contains_key(&sweep) {
+                continue;
+            }
+            if let Err(error) = driver.judge(sweep).await {
+                trouble(sweep, &error);
+                troubled.insert(sweep, Instant::now() + AGAIN);
+            }
+        }
+        sleep(begun.elapsed() * REST).await;
+    }
+}
+
+fn trouble(id: SweepId, error: &Error) {
+    tracing::warn!(%id, %error, "judge.failed: results of a sweep could not be judged; it is tried again");
 }

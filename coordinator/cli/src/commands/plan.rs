@@ -62,8 +62,8 @@ const AT_MOST: &str =
 
 /// A plan with nothing done earlier.
 fn from_file(file: &Sweep) -> anyhow::Result<PlanResponse> {
-    let plan =
-        sweep::most(&file.file, &sweep::Dense::new()).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
+    let plan = sweep::most(&file.file, &sweep::Dense::new(), &Default::default())
+        .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
     let summary = sweep::summary(&plan);
     let setting = |s: sweep::Setting| Setting { name: s.name, value: s.value, is_default: s.is_default };
     Ok(PlanResponse {

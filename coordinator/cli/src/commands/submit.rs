@@ -3,7 +3,6 @@
 use super::{Context, list, read_sweep, watch};
 use crate::{files, output::count};
 use std::{path::PathBuf, process::ExitCode};
-use tombola_core::sweep;
 use tombola_wire::v1::{SubmitRequest, SubmitResponse};
 
 /// Store a sweep and start it.
@@ -58,7 +57,6 @@ pub(super) fn words(answer: &SubmitResponse) -> String {
         0 => String::new(),
         n => format!(", {} shared with earlier work", count(n)),
     };
-    let file = answer.sweep.as_ref().and_then(|sweep| sweep::parse(&sweep.file).ok());
-    let more = if file.is_some_and(|file| file.decides()) { "; more follow as results decide" } else { "" };
+    let more = if answer.decides { "; more may follow as results decide" } else { "" };
     format!("sweep {name} ({id}): {new}{known}{more}")
 }

@@ -3,12 +3,11 @@
 use crate::{
     plan::Plan,
     record::{CheckpointRow, JobRow, SweepRow, SweepState, TrialRow},
-    sweep::Growth,
-    verdict::Verdict,
+    sweep::Decision,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use tombola_spec::{
-    Attempt, JobId, LeaseId, SweepId, TrialId, WorkerId,
+    Attempt, JobId, LeaseId, SweepId, WorkerId,
     outcome::{Failure, Outcome, Series},
     worker::WorkerInfo,
 };
@@ -127,16 +126,14 @@ pub struct Extension {
 pub struct Judgement {
     /// The sweep.
     pub sweep: SweepId,
-    /// How many of its news were known when it was looked at ([`super::Scheduler::unjudged`]).
+    /// How many of its news were known when it was looked at ([`super::Scheduler::news`]).
     pub seen: u64,
-    /// Verdicts not given before.
-    pub verdicts: Vec<(TrialId, Verdict)>,
-    /// What they add to the sweep.
-    pub growth: Growth,
+    /// Verdicts not given before, and what they add to the sweep; `None` where nothing can be decided yet.
+    pub decision: Decision,
     /// Stored jobs with fingerprints of that.
     pub known: Vec<JobRow>,
-    /// Its trials by key.
-    pub trials: BTreeMap<String, TrialId>,
+    /// Its stored trials.
+    pub trials: Vec<StoredTrial>,
 }
 
 /// A trial of a sweep that is being extended.

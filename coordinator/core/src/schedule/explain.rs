@@ -47,6 +47,9 @@ impl Scheduler {
             "{id} ({name}) {standing}: {done} jobs done, {running} running, {ready} ready, {waiting} waiting, {failed} failed"
         )];
         lines.extend(held_up(sweep).filter(|_| !finished));
+        if sweep.judged.is_some() && failed > 0 {
+            lines.push("failed jobs may hold up what is decided: `select` waits for every value but those that diverged".to_owned());
+        }
         if sweep.judged.is_some() {
             lines.push("`select` or `prune.until` decides by validation results how far its trials go: more jobs may follow".to_owned());
         }

@@ -1,7 +1,7 @@
 //! New sweeps, and more of sweeps that are there. Jobs are matched by fingerprint with everything known.
 
 use super::{
-    Effect, Extension, Judgement, Scheduler,
+    Effect, Extension, Judgement, Scheduler, StoredTrial,
     job::State,
     sweep::{Judged, Sweep},
 };
@@ -9,6 +9,7 @@ use crate::{
     plan::{AnalysisPlan, JobPlan, Plan, RoundPlan, TrialPlan},
     record::{AnalysisRow, JobRow, JobState, RoundRow, SweepRow, SweepState, TrialRow, Write},
     sweep::Growth,
+    verdict::{Verdict, Verdicts},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{Attempt, Fingerprint, JobId, SweepId, TrialId};
@@ -26,7 +27,7 @@ impl Scheduler {
             (1..).zip(&plan.trials).map(|(number, trial)| self.trial_row(id, number, trial)).collect();
         let mut fresh = Fresh::default();
         for (row, trial) in trials.iter().zip(&plan.trials) {
-            fresh.add(row.id, trial, |_| true);
+            fresh.add(row.id, trial);
         }
         self.write(Write::AddTrials(trials));
         self.take_in(id, plan, (known, &fresh), |_| true);
@@ -42,14 +43,14 @@ impl Scheduler {
         self.wake(row);
         self.graph.decides(id, plan.decides.then_some(Judged::FRESH));
         let mut number = stored.iter().map(|trial| trial.row.number).max().unwrap_or(0);
-        let stored: BTreeMap<&str, &super::StoredTrial> =
+        let stored: BTreeMap<&str, &StoredTrial> =
             stored.iter().map(|trial| (trial.row.key.as_str(), trial)).collect();
         let (mut rows, mut all) = (Vec::new(), Fresh::default());
         for trial in &plan.trials {
             let Some(old) = stored.get(trial.key.as_str()) else {
                 number += 1;
                 let row = self.trial_row(id, number, trial);
-                all.add(row.id, trial, |_| true);
+                all.add(row.id, trial);
                 rows.push(row);
                 continue;
             };
@@ -57,9 +58,7 @@ impl Scheduler {
                 let settings = trial.settings.clone();
                 self.write(Write::TrialSettings { trial: old.row.id, settings });
             }
-            let have: BTreeSet<_> =
-                old.rounds.iter().map(|(branch, copy, round)| (branch.as_str(), *copy, *round)).collect();
-            all.add(old.row.id, trial, |round| !have.contains(&place(round)));
+            all.extend(old, trial);
         }
         if !rows.is_empty() {
             self.write(Write::AddTrials(rows));
@@ -69,26 +68,42 @@ impl Scheduler {
 
     /// More of a sweep by what came to be known of it. One that was cancelled meanwhile gets no more.
     pub(super) fn judge(&mut self, judgement: Judgement) {
-        let Judgement { sweep: id, seen, verdicts, growth, known, trials } = judgement;
+        let Judgement { sweep: id, seen, decision, known, trials } = judgement;
         let Some(judged) = self.graph.sweeps.get(&id).and_then(|sweep| sweep.judged) else {
             return self.effects.push(Effect::Accepted { sweep: id, new: 0, known: 0 });
         };
-        let Growth { plan, fresh: new } = growth;
-        if !verdicts.is_empty() {
-            self.write(Write::AddVerdicts(verdicts));
-        }
+        let judged = Judged { seen, ..judged };
+        let Some((verdicts, Growth { plan, fresh: new })) = decision else {
+            self.graph.decides(id, Some(judged));
+            self.graph.changed.insert(id);
+            return self.effects.push(Effect::Accepted { sweep: id, new: 0, known: 0 });
+        };
+        let trials: BTreeMap<&str, &StoredTrial> =
+            trials.iter().map(|trial| (trial.row.key.as_str(), trial)).collect();
+        self.add_verdicts(&verdicts, &trials);
         if !plan.decides {
             self.write(Write::Decides { sweep: id, decides: false });
         }
-        self.graph.decides(id, plan.decides.then_some(Judged { seen, ..judged }));
+        self.graph.decides(id, plan.decides.then_some(judged));
         let mut fresh = Fresh::default();
         for trial in &plan.trials {
-            if let Some(row) = trials.get(&trial.key) {
-                fresh.add(*row, trial, |_| true);
+            if let Some(stored) = trials.get(trial.key.as_str()) {
+                fresh.extend(stored, trial);
             }
         }
         self.take_in(id, &plan, (known, &fresh), |job| new.contains(job));
         self.forget_sweep(id);
+    }
+
+    fn add_verdicts(&mut self, verdicts: &Verdicts, trials: &BTreeMap<&str, &StoredTrial>) {
+        let of_trial = |(key, own): (&String, &Vec<Verdict>)| {
+            let trial = trials.get(key.as_str()).map(|trial| trial.row.id);
+            own.iter().filter_map(move |verdict| Some((trial?, verdict.clone()))).collect::<Vec<_>>()
+        };
+        let rows: Vec<_> = verdicts.iter().flat_map(of_trial).collect();
+        if !rows.is_empty() {
+            self.write(Write::AddVerdicts(rows));
+        }
     }
 
     /// Brings a sweep back into memory whose jobs may all be forgotten, or whose claims were given up.
@@ -117,33 +132,7 @@ impl Scheduler {
         (known, fresh): (Vec<JobRow>, &Fresh<'_>),
         wanted: impl Fn(&Fingerprint) -> bool,
     ) {
-        let mut known: BTreeMap<Fingerprint, JobRow> =
-            known.into_iter().map(|row| (row.fingerprint, row)).collect();
-        let (mut ids, mut new, mut shared) = (Vec::new(), Vec::new(), Vec::new());
-        let mut linked = BTreeSet::new();
-        for job in &plan.jobs {
-            let found = self.graph.by_fingerprint.get(&job.fingerprint).copied();
-            let found = found.or_else(|| {
-                known.remove(&job.fingerprint).map(|row| {
-                    linked.insert(row.id);
-                    self.insert(row)
-                })
-            });
-            let job_id = found.unwrap_or_else(|| {
-                let row = self.new_row(job);
-                linked.insert(row.id);
-                new.push(row.clone());
-                self.insert(row)
-            });
-            self.graph.change(job_id, |row| row.height = row.height.max(job.height));
-            if !wanted(&job.fingerprint) {
-                continue;
-            }
-            if found.is_some() {
-                shared.push(job_id);
-            }
-            ids.push(job_id);
-        }
+        let Found { ids, shared, new, linked } = self.find_or_add(plan, known, wanted);
         let (count_new, count_known) = (new.len() as u64, shared.len() as u64);
         if !new.is_empty() {
             self.write(Write::AddJobs(new));
@@ -159,6 +148,39 @@ impl Scheduler {
         self.open(&ids, &linked);
         self.graph.changed.insert(id);
         self.effects.push(Effect::Accepted { sweep: id, new: count_new, known: count_known });
+    }
+
+    /// The jobs of a plan in memory: found there, brought back from what is stored, or made.
+    fn find_or_add(
+        &mut self,
+        plan: &Plan,
+        known: Vec<JobRow>,
+        wanted: impl Fn(&Fingerprint) -> bool,
+    ) -> Found {
+        let mut known: BTreeMap<Fingerprint, JobRow> =
+            known.into_iter().map(|row| (row.fingerprint, row)).collect();
+        let mut all = Found::default();
+        for job in &plan.jobs {
+            let found = self.graph.by_fingerprint.get(&job.fingerprint).copied();
+            let found = found.or_else(|| {
+                known.remove(&job.fingerprint).map(|row| {
+                    all.linked.insert(row.id);
+                    self.insert(row)
+                })
+            });
+            let id = found.unwrap_or_else(|| {
+                let row = self.new_row(job);
+                all.linked.insert(row.id);
+                all.new.push(row.clone());
+                self.insert(row)
+            });
+            self.graph.change(id, |row| row.height = row.height.max(job.height));
+            if wanted(&job.fingerprint) {
+                all.shared.extend(found);
+                all.ids.push(id);
+            }
+        }
+        all
     }
 
     fn new_row(&mut self, job: &JobPlan) -> JobRow {
@@ -255,9 +277,23 @@ impl Scheduler {
                 }
             });
             self.consider(id);
-            self.fade(id);
         }
+        // Also what is there only to be read, and was read already.
+        linked.iter().chain(ids).for_each(|id| self.fade(*id));
     }
+}
+
+/// Jobs of a plan in memory.
+#[derive(Default)]
+struct Found {
+    /// Those that are wanted.
+    ids: Vec<JobId>,
+    /// Those of them that were there.
+    shared: Vec<JobId>,
+    /// Those that are to be stored.
+    new: Vec<JobRow>,
+    /// Those that are new in memory.
+    linked: BTreeSet<JobId>,
 }
 
 /// What is to be stored of a plan's trials. Analyses that are there already are named again: the store leaves them alone,
@@ -269,13 +305,17 @@ struct Fresh<'a> {
 }
 
 impl<'a> Fresh<'a> {
-    fn add(&mut self, id: TrialId, trial: &'a TrialPlan, is_new: impl Fn(&RoundPlan) -> bool) {
-        self.rounds.extend(trial.rounds.iter().filter(|round| is_new(round)).map(|round| (id, round)));
+    /// A new trial.
+    fn add(&mut self, id: TrialId, trial: &'a TrialPlan) {
+        self.rounds.extend(trial.rounds.iter().map(|round| (id, round)));
         self.analyses.extend(trial.analyses.iter().map(|analysis| (id, analysis)));
     }
-}
 
-/// A round's place in its trial.
-fn place(round: &RoundPlan) -> (&str, u32, u32) {
-    (round.branch.as_str(), round.copy, round.round)
+    /// More of a trial that is stored.
+    fn extend(&mut self, stored: &StoredTrial, trial: &'a TrialPlan) {
+        let have: BTreeSet<&(String, u32, u32)> = stored.rounds.iter().collect();
+        let is_new = |round: &&RoundPlan| !have.contains(&(round.branch.clone(), round.copy, round.round));
+        self.rounds.extend(trial.rounds.iter().filter(is_new).map(|round| (stored.row.id, round)));
+        self.analyses.extend(trial.analyses.iter().map(|analysis| (stored.row.id, analysis)));
+    }
 }

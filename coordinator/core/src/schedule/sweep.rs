@@ -118,6 +118,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Jobs in all.
+    pub fn jobs(&self) -> u64 {
+        self.waiting + self.ready + self.running + self.done + self.failed
+    }
+
     /// How a sweep stands, in a word: what people asked of it, but for one whose jobs have the last word. `failed` is one
     /// with failed jobs whose others are done or stand behind those; `finished`, one whose jobs are all done.
     pub fn standing(&self, asked: SweepState) -> &'static str {

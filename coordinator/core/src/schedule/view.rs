@@ -9,15 +9,20 @@ impl Scheduler {
         self.graph.sweeps.get(&sweep).map(super::sweep::Sweep::progress)
     }
 
-    /// Sweeps of which something is known that nobody has judged, with the number of their news so far.
-    pub fn unjudged(&self) -> Vec<(SweepId, u64)> {
-        let sweeps = self.graph.unjudged.iter();
-        sweeps.filter_map(|id| Some((*id, self.graph.sweeps.get(id)?.judged?.news))).collect()
+    /// Sweeps of which something is known that nobody has judged.
+    pub fn unjudged(&self) -> Vec<SweepId> {
+        self.graph.unjudged.iter().copied().collect()
     }
 
     /// Whether there are any.
     pub fn has_unjudged(&self) -> bool {
         !self.graph.unjudged.is_empty()
+    }
+
+    /// The number of a sweep's news so far; `None` where it has none to judge.
+    pub fn news(&self, sweep: SweepId) -> Option<u64> {
+        let judged = self.graph.sweeps.get(&sweep)?.judged?;
+        (judged.news > judged.seen).then_some(judged.news)
     }
 
     /// Jobs of a sweep that run now, by lease.

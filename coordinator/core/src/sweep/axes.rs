@@ -73,6 +73,11 @@ impl Axes {
         self.0.iter().flat_map(|axis| &axis.settings).any(|setting| first(setting) == table)
     }
 
+    /// All settings that vary.
+    pub(super) fn settings(&self) -> Vec<&str> {
+        self.0.iter().flat_map(|axis| &axis.settings).map(String::as_str).collect()
+    }
+
     /// The settings of an axis, found by its name or by one of them, and the number of its values.
     pub(super) fn find(&self, name: &str) -> Option<(&[String], usize)> {
         let named: Vec<&str> = name.split(',').map(str::trim).collect();

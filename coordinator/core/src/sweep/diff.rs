@@ -27,8 +27,8 @@ pub struct Change {
 
 /// What differs between two plans; trials are matched by key.
 pub fn diff(old: &Plan, new: &Plan) -> Vec<Change> {
+    let mut changes = chosen(old, new);
     let (old, new) = (Side::of(old), Side::of(new));
-    let mut changes = Vec::new();
     for (key, trial) in &old.trials {
         match new.trials.get(key) {
             Some(other) => compare(key, &old.settings(trial), &new.settings(other), &mut changes),
@@ -40,10 +40,22 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<Change> {
     changes
 }
 
+/// How differently values are chosen; that is no trial's.
+fn chosen(old: &Plan, new: &Plan) -> Vec<Change> {
+    let settings = |plan: &Plan| plan.select.iter().cloned().collect::<BTreeMap<_, _>>();
+    let mut changes = Vec::new();
+    compare("", &settings(old), &settings(new), &mut changes);
+    changes
+}
+
 /// What `new` takes away from `old` or does differently: empty if `new` extends it by trials, rounds, branches or copies.
 pub fn lost(old: &Plan, new: &Plan) -> Vec<Change> {
     let (before, after) = (Side::of(old), Side::of(new));
     let is_lost = |change: &Change| match (&change.old, &change.new) {
+        // What decides may be left out: everything is trained then. Brought in, it would come after what it decides.
+        (old, _) if change.setting.starts_with("select.") || change.setting.starts_with("prune.until.") => {
+            old.is_none() || change.new.is_some()
+        }
         (None, _) => false,
         (Some(_), None) => true,
         (Some(_), Some(_)) if change.setting.starts_with("analysis.") => {

@@ -8,6 +8,7 @@ use super::{
     jobs::Jobs,
     line::{Line, Origin},
     reach::{Extent, Reach},
+    select::Select,
     trunk::{Trunk, Trunks},
 };
 use crate::plan::{AnalysisPlan, Plan, PruneLine, RoundPlan, TrialPlan};
@@ -55,7 +56,8 @@ pub fn expand_onto(file: &SweepFile, stored: &Dense, extent: Extent<'_>) -> Resu
         rows.into_iter().for_each(|(trial, row)| trials[trial].analyses.push(row));
     }
     let jobs = jobs.finish(&trials);
-    Ok(Plan { name: file.name.clone(), trials, jobs, decides: !settled })
+    let select = file.select.iter().flat_map(Select::described).collect();
+    Ok(Plan { name: file.name.clone(), trials, jobs, select, decides: !settled })
 }
 
 /// A trial's own line.
@@ -106,8 +108,10 @@ fn trial(own: &Own, all: &[Own], variant: &Variant, file: &SweepFile, jobs: &mut
     if reach.branches {
         branch::grow_all(line, variant, &file.branches, (anchors, &peers), jobs, &mut rounds);
     }
-    // One that looks at all rounds of a line waits until there are no more to come.
-    let ripe = |analysis: &&Analysis| reach.branches && (reach.settled || !analysis.compare.wants_all());
+    // One that looks at all rounds of a line waits until there are no more to come; those of a join come with other seeds'.
+    let joins = file.branches.iter().any(|branch| branch.grow.joins_seeds());
+    let settled = reach.settled && (!joins || all.iter().all(|other| other.reach.settled));
+    let ripe = |analysis: &&Analysis| reach.branches && (settled || !analysis.compare.wants_all());
     let compared = |analysis: &Analysis| analysis.compare.compare(&analysis.name, line, &rounds, jobs);
     let analyses = file.analyses.iter().filter(ripe).flat_map(compared).collect::<Vec<_>>();
     let analyses = analyses.into_iter().chain(beside(line, &rounds, jobs)).collect();

@@ -9,7 +9,7 @@ use super::{
     section::Section,
     select::{self, Select},
     settings,
-    tree::Tree,
+    tree::{Entry, Tree},
     value::{count, name, numbers},
 };
 use crate::plan::TrialSettings;
@@ -48,6 +48,13 @@ pub(super) struct Variant {
     pub(super) files: Arc<Files>,
 }
 
+impl Variant {
+    /// Whether results may end its lines before their last round.
+    pub(super) fn ends_early(&self) -> bool {
+        self.settings.prune.as_ref().is_some_and(|line| line.until.is_some())
+    }
+}
+
 impl SweepFile {
     /// The sweep's name.
     pub fn name(&self) -> &str {
@@ -56,9 +63,7 @@ impl SweepFile {
 
     /// Whether results decide how far its trials go.
     pub fn decides(&self) -> bool {
-        let until =
-            |variant: &Variant| variant.settings.prune.as_ref().is_some_and(|line| line.until.is_some());
-        self.select.is_some() || self.variants.iter().any(until)
+        self.select.is_some() || self.variants.iter().any(Variant::ends_early)
     }
 
     /// The files of people's own that its table `[files]` lists, by name.
@@ -108,50 +113,62 @@ fn unreadable() -> Diagnostics {
     Diagnostics(vec![Diagnostic { line: 1, column: 1, what, hint: String::new() }])
 }
 
-fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
-    let mut top = Section::new(notes, "", 0, tree);
-    let name = top.required("name", "\"lenet\"", name);
-    let seeds = top.required("seeds", "\"1..=5\"", numbers);
-    let repeat = top.or("repeat", 1, count);
-    top.know(&settings::TABLES);
-    let (written_axes, written_branches) = (top.get("axes"), top.get("branch"));
-    let written_analyses = top.get("analysis");
-    let written_select = top.get("select");
-    let files = files::read(top.get("files"), top.notes);
-    top.finish();
+/// What stands at the top of a file.
+struct Top<'t> {
+    name: Option<String>,
+    seeds: Option<Vec<u64>>,
+    repeat: Option<u32>,
+    axes: Option<&'t Entry>,
+    branches: Option<&'t Entry>,
+    analyses: Option<&'t Entry>,
+    select: Option<&'t Entry>,
+    files: Files,
+}
 
-    let axes = Axes::read(written_axes, notes);
-    let select = select::read(written_select, &axes, notes);
+impl<'t> Top<'t> {
+    fn read(tree: &'t Tree, notes: &mut Notes) -> Self {
+        let mut top = Section::new(notes, "", 0, tree);
+        let name = top.required("name", "\"lenet\"", name);
+        let seeds = top.required("seeds", "\"1..=5\"", numbers);
+        let repeat = top.or("repeat", 1, count);
+        top.know(&settings::TABLES);
+        let (axes, branches) = (top.get("axes"), top.get("branch"));
+        let (analyses, select) = (top.get("analysis"), top.get("select"));
+        let files = files::read(top.get("files"), top.notes);
+        top.finish();
+        Self { name, seeds, repeat, axes, branches, analyses, select, files }
+    }
+}
+
+fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
+    let Top { name, seeds, repeat, axes, branches: grown, analyses: compared, select, files } =
+        Top::read(tree, notes);
+    let axes = Axes::read(axes, notes);
+    let select = select::read(select, &axes, notes);
     let mut lasts = BTreeSet::new();
-    let overlays = branch::overlays(written_branches);
+    let overlays = branch::overlays(grown);
     let files = Arc::new(files);
     let variants = variants(tree, (&axes, &files), &overlays, &mut lasts, notes);
     let pruned = tree.get("prune").is_some() || axes.vary("prune");
-    let branches = branch::read(written_branches, pruned, &lasts, notes);
+    let branches = branch::read(grown, pruned, &lasts, notes);
     if !pruned {
         lasts.insert(0);
     }
-    let names = branch::names(written_branches);
+    let names = branch::names(grown);
     let (own, repeats) = (seeds.as_deref().unwrap_or_default(), repeat.unwrap_or(1));
     for variant in variants.iter().flatten() {
         files::check((&variant.settings, &files), (own, repeats), tree, notes);
     }
     let trials = (own.len() as u64).saturating_mul(repeats.into()).saturating_mul(axes.len() as u64);
     let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names, trials };
-    let analyses = analysis::read(written_analyses, &given, notes);
-    for variant in variants.iter().flatten() {
-        branches.iter().for_each(|branch| branch.check(variant, notes));
-        analyses.iter().for_each(|analysis| analysis.check(variant, notes));
-    }
-    for variant in variants.iter().flatten() {
-        select.iter().flatten().for_each(|select| select.check(variant, notes));
-    }
-    nobody_looks(tree, &variants, notes);
+    let analyses = analysis::read(compared, &given, notes);
+    let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
+    let chosen = select.as_ref().and_then(Option::as_ref);
+    check(tree, &variants, (&branches, &analyses, chosen), notes);
     if seeds.as_ref().is_some_and(|seeds| seeds.len() < 2) {
         branches.iter().for_each(|branch| branch.check_alone(notes));
     }
-    let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
-    let file = SweepFile {
+    Some(SweepFile {
         name: name?,
         seeds: seeds?,
         repeat: repeat?,
@@ -161,11 +178,25 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         select: select?,
         defaults: std::mem::take(&mut notes.defaults),
         place: position(text, place),
-    };
-    if file.decides() {
-        file.analyses.iter().for_each(|analysis| analysis.check_undecided(notes));
+    })
+}
+
+/// What is right by itself and cannot work together.
+fn check(
+    tree: &Tree,
+    variants: &[Option<Variant>],
+    (branches, analyses, select): (&[Branch], &[Analysis], Option<&Select>),
+    notes: &mut Notes,
+) {
+    for variant in variants.iter().flatten() {
+        branches.iter().for_each(|branch| branch.check(variant, notes));
+        analyses.iter().for_each(|analysis| analysis.check(variant, notes));
+        select.iter().for_each(|select| select.check(variant, notes));
     }
-    Some(file)
+    nobody_looks(tree, variants, notes);
+    if select.is_some() || variants.iter().flatten().any(Variant::ends_early) {
+        analyses.iter().for_each(|analysis| analysis.check_undecided(notes));
+    }
 }
 
 /// Settings of examples to look at, where no trial's criterion does.

@@ -17,9 +17,9 @@ pub struct Growth {
 /// What `new` has beyond `old`, an earlier plan of the same file.
 pub fn growth(old: &Plan, new: Plan) -> Growth {
     let had: BTreeSet<Fingerprint> = old.jobs.iter().map(|job| job.fingerprint).collect();
-    let trials = old.trials.iter().zip(new.trials);
+    let trials = old.trials.iter().zip(&new.trials);
     let trials = trials
-        .map(|(old, new)| beyond(old, new))
+        .map(|(old, new)| beyond(old, new.clone()))
         .filter(|trial| !trial.rounds.is_empty() || !trial.analyses.is_empty());
     let trials: Vec<TrialPlan> = trials.collect();
     let fresh: BTreeSet<Fingerprint> =
@@ -29,8 +29,8 @@ pub fn growth(old: &Plan, new: Plan) -> Growth {
         new.jobs.iter().filter(is_fresh).flat_map(|job| job.parents.iter().copied()).collect();
     let named = trials.iter().flat_map(named).collect::<BTreeSet<_>>();
     let wanted = |job: &JobPlan| [&fresh, &read, &named].iter().any(|jobs| jobs.contains(&job.fingerprint));
-    let jobs = new.jobs.into_iter().filter(wanted).collect();
-    Growth { plan: Plan { name: new.name, trials, jobs, decides: new.decides }, fresh }
+    let jobs = new.jobs.iter().filter(|job| wanted(job)).cloned().collect();
+    Growth { plan: Plan { trials, jobs, ..new }, fresh }
 }
 
 /// A trial with what it did not have before.

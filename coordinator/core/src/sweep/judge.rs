@@ -1,12 +1,17 @@
 //! Verdicts from what was measured: of `select`, which values of an axis go on; of `prune.until`, whether a line does.
 
 use super::{
-    expand::key,
+    diagnostic::Diagnostics,
+    expand::{Dense, expand_onto, key},
     file::{SweepFile, Variant},
+    growth::{Growth, growth},
+    reach::Extent,
     select::Select,
 };
 use crate::verdict::{Rule, Seen, Until, Verdict, Verdicts};
-use std::collections::BTreeMap;
+
+/// Fresh verdicts and what they add to a sweep.
+pub type Decision = Option<(Verdicts, Growth)>;
 
 /// The verdicts that can be given now and were not given before, by trial key.
 pub fn judge(file: &SweepFile, seen: &Seen, given: &Verdicts) -> Verdicts {
@@ -27,6 +32,29 @@ pub fn judge(file: &SweepFile, seen: &Seen, given: &Verdicts) -> Verdicts {
     fresh
 }
 
+/// The verdicts that can be given now, and what they add to a sweep; nothing where there are none.
+///
+/// # Errors
+/// As [`expand_onto`].
+pub fn decide(
+    file: &SweepFile,
+    stored: &Dense,
+    seen: &Seen,
+    given: &Verdicts,
+) -> Result<Decision, Diagnostics> {
+    let verdicts = judge(file, seen, given);
+    if verdicts.is_empty() {
+        return Ok(None);
+    }
+    let old = expand_onto(file, stored, Extent::Decided(given))?;
+    let mut all = given.clone();
+    for (trial, own) in &verdicts {
+        all.entry(trial.clone()).or_default().extend(own.iter().cloned());
+    }
+    let new = expand_onto(file, stored, Extent::Decided(&all))?;
+    Ok(Some((verdicts, growth(&old, new))))
+}
+
 /// The keys of a variant's trials.
 pub(super) fn keys(file: &SweepFile, variant: &Variant) -> Vec<String> {
     let noise = file.seeds.iter().flat_map(|seed| (0..file.repeat).map(move |repeat| (*seed, repeat)));
@@ -43,8 +71,8 @@ fn follow(until: &Until, last: u32, (trial, seen): (&str, &Seen), before: &[Verd
     let bar = dense - sign * until.worse;
     while all.last().is_none_or(|verdict| verdict.goes_on) {
         let round = all.last().map_or(1, |verdict| verdict.round + 1);
-        // Nothing could follow the last round.
-        if round >= last {
+        // Nothing follows the last round, but whether it is good is asked for.
+        if round > last {
             break;
         }
         let Some(value) = seen.value(trial, round, &until.by) else { break };
@@ -67,12 +95,8 @@ struct Candidate<'a> {
 /// The verdicts of `select`. Where some were given, they stand: further seeds of a value share its verdict, and further
 /// values go on if they do better than the least that does.
 fn choose(file: &SweepFile, select: &Select, seen: &Seen, given: &Verdicts) -> Verdicts {
-    let mut groups: BTreeMap<String, Vec<&Variant>> = BTreeMap::new();
-    for variant in &file.variants {
-        groups.entry(select.group(&variant.axes)).or_default().push(variant);
-    }
     let mut fresh = Verdicts::new();
-    for group in groups.into_values() {
+    for group in select.groups(&file.variants) {
         for (variant, verdict) in verdicts_of(&group, file, select, (seen, given)) {
             let judged = |trial: &String| selected(given, trial).is_none();
             let trials = keys(file, variant).into_iter().filter(judged);
@@ -82,7 +106,8 @@ fn choose(file: &SweepFile, select: &Select, seen: &Seen, given: &Verdicts) -> V
     fresh
 }
 
-fn selected<'v>(given: &'v Verdicts, trial: &str) -> Option<&'v Verdict> {
+/// The verdict of `select` on a trial, if it was given.
+pub(super) fn selected<'v>(given: &'v Verdicts, trial: &str) -> Option<&'v Verdict> {
     given.get(trial)?.iter().find(|verdict| verdict.rule == Rule::Select)
 }
 

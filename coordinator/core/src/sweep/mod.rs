@@ -49,7 +49,7 @@ pub use diff::{Change, diff, lost};
 pub use expand::{Dense, MOST_JOBS, expand, expand_onto};
 pub use file::{SweepFile, listed_files, named_files, parse};
 pub use growth::{Growth, growth};
-pub use judge::judge;
+pub use judge::{Decision, decide, judge};
 pub use reach::Extent;
 pub use resolved::{Setting, resolved};
 pub use summary::{Cost, Summary, cost, summary};

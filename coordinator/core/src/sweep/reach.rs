@@ -34,8 +34,7 @@ impl Reach {
         let Extent::Decided(verdicts) = extent else { return whole };
         let given = verdicts.get(key).map_or(&[][..], Vec::as_slice);
         let selected = file.select.as_ref().map_or(whole, |select| whole.selected(select, given));
-        let until = variant.settings.prune.as_ref().is_some_and(|line| line.until.is_some());
-        if until { selected.ended(given) } else { selected }
+        if variant.ends_early() { selected.ended(given) } else { selected }
     }
 
     /// A trial that competes ends with the round that is compared, unless it goes on.
@@ -56,6 +55,6 @@ impl Reach {
             return Self { rounds: judged.min(self.rounds), ..self };
         }
         let rounds = (judged + 1).min(self.rounds);
-        Self { rounds, settled: self.settled && rounds == self.rounds, ..self }
+        Self { rounds, settled: self.settled && judged >= self.rounds, ..self }
     }
 }

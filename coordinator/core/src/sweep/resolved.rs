@@ -2,14 +2,16 @@
 
 use super::{
     file::SweepFile,
+    select::Select,
     settings::{
         AFTERS, AUGMENTS, BIAS_INITS, BN_INITS, COMPARED, COUNTINGS, DTYPES, HOLDS, INITS, ORDERS, PARTIALS,
         SCOPES, SCORE_MODES, TRUNKS, UNITS, WHENS, describe_criterion, part_name,
     },
     value::word_of,
+    yardstick,
 };
 use crate::plan::{Given, Pretrain, PruneLine, Scoring, SearchLine, TrialSettings};
-use crate::verdict::{Until, Yardstick};
+use crate::verdict::Until;
 use std::collections::HashSet;
 use tombola_spec::{
     Steps,
@@ -41,30 +43,14 @@ pub fn resolved(file: &SweepFile) -> Vec<Setting> {
             None => settings.push((name, vec![value])),
         }
     }
-    settings.extend(selected(file).into_iter().map(|(name, value)| (name, vec![value])));
-    settings
-        .extend(branches(file).into_iter().chain(analyses(file)).map(|(name, value)| (name, vec![value])));
+    let selected = file.select.iter().flat_map(Select::described);
+    let further = selected.chain(branches(file)).chain(analyses(file));
+    settings.extend(further.map(|(name, value)| (name, vec![value])));
     let setting = |(name, values): (String, Vec<String>)| {
         let is_default = file.defaults.contains(&name);
         Setting { name, value: values.join(" | "), is_default }
     };
     settings.into_iter().map(setting).collect()
-}
-
-fn selected(file: &SweepFile) -> Vec<(String, String)> {
-    let Some(select) = &file.select else { return Vec::new() };
-    let mut settings = Vec::new();
-    let mut add = |name: &str, value| settings.push((name.to_owned(), value));
-    add("select.axes", select.settings.iter().cloned().collect::<Vec<_>>().join(", "));
-    add("select.keep", select.keep.to_string());
-    add("select.round", select.round.to_string());
-    describe_yardstick("select", &select.by, &mut add);
-    settings
-}
-
-fn describe_yardstick(whose: &str, by: &Yardstick, add: &mut impl FnMut(&str, String)) {
-    add(&format!("{whose}.by"), by.metric.clone());
-    add(&format!("{whose}.at"), by.at.name().to_owned());
 }
 
 fn branches(file: &SweepFile) -> Vec<(String, String)> {
@@ -261,16 +247,26 @@ fn describe_prune(prune: &PruneLine, add: &mut impl FnMut(&str, String)) {
     add("prune.rewind", rewind.to_string());
     add("prune.after", word_of(AFTERS, *after).to_owned());
     add("prune.trunk", word_of(TRUNKS, *trunk).to_owned());
+    describe_looked_at(score.as_ref(), add);
+    describe_decided(until.as_ref(), search.as_ref(), add);
+}
+
+fn describe_looked_at(score: Option<&Scoring>, add: &mut impl FnMut(&str, String)) {
     if let Some(Scoring { per_class, balanced, seed, mode }) = score {
         add("prune.score_data.per_class", per_class.to_string());
         add("prune.score_data.balanced", balanced.to_string());
         add("prune.score_data.seed", seed.map_or("the trial's".to_owned(), |seed| seed.to_string()));
         add("prune.score_mode", word_of(SCORE_MODES, *mode).to_owned());
     }
+}
+
+fn describe_decided(until: Option<&Until>, search: Option<&SearchLine>, add: &mut impl FnMut(&str, String)) {
     if let Some(Until { worse, patience, by }) = until {
         add("prune.until.worse", worse.to_string());
         add("prune.until.patience", patience.to_string());
-        describe_yardstick("prune.until", by, add);
+        yardstick::describe(by)
+            .into_iter()
+            .for_each(|(key, value)| add(&format!("prune.until.{key}"), value));
     }
     if let Some(SearchLine { settled, whole }) = search {
         add("prune.search.window", settled.window.to_string());

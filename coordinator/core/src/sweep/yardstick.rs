@@ -18,6 +18,11 @@ pub(super) fn read(table: &mut Section<'_, '_>) -> Option<Yardstick> {
     Some(Yardstick { metric: metric?, at: at? })
 }
 
+/// Both, for people.
+pub(super) fn describe(by: &Yardstick) -> [(&'static str, String); 2] {
+    [("by", by.metric.clone()), ("at", by.at.name().to_owned())]
+}
+
 fn metric(node: &Node) -> Reading<String> {
     let known: Vec<&str> = METRICS.iter().map(|(name, ..)| *name).collect();
     let name = text(node)?;

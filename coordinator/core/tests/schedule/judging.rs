@@ -1,7 +1,11 @@
 //! Sweeps whose results decide how far their trials go.
 
 use crate::rig::{Rig, tiny};
-use tombola_core::record::{JobState, SweepState};
+use tombola_core::{
+    record::{JobState, SweepState},
+    schedule::{Event, Judgement},
+};
+use tombola_spec::outcome::FailureClass;
 
 /// Two seeds, at most 4 rounds, each until it is 0.1 worse than dense.
 fn until(name: &str) -> String {
@@ -104,21 +108,87 @@ fn what_another_sweep_has_trained_is_taken_over_when_a_verdict_asks_for_it() {
 }
 
 #[test]
-fn a_sweep_cancelled_before_a_verdict_gets_no_more_work() {
+fn a_sweep_cancelled_while_it_is_judged_gets_no_more_work() {
     let mut rig = Rig::new();
     rig.worker("ada");
     let sweep = rig.submit(&until("a"));
     rig.run();
-    let news = rig.scheduler.unjudged();
-    assert_eq!(news.len(), 1);
+    let judgement = rig.judgement(sweep, accuracy).expect("there is news");
     rig.set_state(sweep, SweepState::Cancelled);
-    assert!(rig.scheduler.unjudged().is_empty());
-    rig.judge(sweep, accuracy);
-    assert!(rig.run().is_empty());
+    rig.event(Event::Judge(Box::new(judgement)));
+    assert!(rig.run().is_empty() && rig.store.verdicts.is_empty());
     // Extended, it is judged anew.
     rig.extend(sweep, &until("a").replace("[1, 2]", "[1, 2, 3]"));
+    while !rig.progress(sweep).finished {
+        rig.run();
+        rig.judge(sweep, accuracy);
+    }
+    assert_eq!(rig.count(JobState::Done), 7 + 9 + 9);
+    assert!(rig.store.jobs.keys().all(|job| rig.store.times_done(*job) == 1));
+}
+
+#[test]
+fn what_ends_while_a_sweep_is_judged_is_judged_next() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&until("a"));
+    rig.begin("ada");
+    rig.finish("ada");
+    let judgement = rig.judgement(sweep, accuracy).expect("there is news");
     rig.run();
-    assert!(rig.store.jobs.keys().all(|job| rig.store.times_done(*job) <= 1));
+    rig.event(Event::Judge(Box::new(judgement)));
+    assert!(!rig.progress(sweep).finished, "more was done than was looked at");
+    rig.judge(sweep, accuracy);
+    assert_eq!(rig.run().len(), 4);
+}
+
+#[test]
+fn an_extension_is_judged_by_news_of_its_own() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&until("a"));
+    rig.run();
+    rig.judge(sweep, accuracy);
+    // The count of news begins anew; nothing of what comes is taken for seen.
+    rig.extend(sweep, &until("a").replace("[1, 2]", "[1, 2, 3]"));
+    rig.judge(sweep, accuracy);
+    while !rig.run().is_empty() {
+        assert_eq!(rig.scheduler.news(sweep).is_some(), rig.store.sweeps[&sweep].decides);
+        rig.judge(sweep, accuracy);
+    }
+    assert!(rig.progress(sweep).finished && !rig.store.sweeps[&sweep].decides);
+    assert_eq!(rig.count(JobState::Done), 7 + 9 + 9);
+}
+
+#[test]
+fn a_candidate_that_failed_and_is_tried_again_is_chosen_after_all() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&select("a"));
+    let failed = rig.runs("ada")[0];
+    for _ in 0..5 {
+        if rig.agents["ada"].running().contains(&failed) {
+            rig.fail("ada", failed, FailureClass::User);
+        }
+        rig.begin("ada");
+    }
+    rig.run();
+    assert_eq!(rig.state(failed), JobState::Failed);
+    // It is no divergence: the store would not say so.
+    let undecided = |mut judgement: Judgement| {
+        judgement.decision = None;
+        judgement
+    };
+    let judgement = undecided(rig.judgement(sweep, |_, _| 0.5).expect("there is news"));
+    rig.event(Event::Judge(Box::new(judgement)));
+    assert!(rig.progress(sweep).finished, "nothing runs, and nothing can");
+    let told = rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    assert!(told.contains("failed jobs may hold up what is decided"), "{told}");
+    rig.event(Event::Retry { sweep });
+    assert_eq!(rig.run(), [failed]);
+    rig.judge(sweep, |key, _| if key.contains("0.1") { 0.9 } else { 0.8 });
+    assert_eq!(rig.run().len(), 12);
+    assert!(rig.progress(sweep).finished);
 }
 
 #[test]

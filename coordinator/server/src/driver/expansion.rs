@@ -6,6 +6,7 @@ use tombola_core::{
     plan::Plan,
     record::{RoundRow, SweepRow},
     sweep::{self, Dense, Diagnostics, Extent, SweepFile},
+    verdict::Verdicts,
 };
 use tombola_spec::{JobId, TrialId};
 
@@ -23,10 +24,7 @@ pub(crate) async fn aside<T: Send + 'static>(
 /// # Errors
 /// It asks for too much; a store that cannot be read.
 pub(crate) async fn plan(store: &dyn Store, file: SweepFile) -> Result<Plan, Error> {
-    let stored = match store.sweep(file.name()).await? {
-        Some(there) => dense(store, &there).await?,
-        None => Dense::new(),
-    };
+    let (stored, _) = past(store, &file).await?;
     aside(move || sweep::expand_onto(&file, &stored, Extent::Whole)).await
 }
 
@@ -35,11 +33,8 @@ pub(crate) async fn plan(store: &dyn Store, file: SweepFile) -> Result<Plan, Err
 /// # Errors
 /// As [`plan`].
 pub(crate) async fn most(store: &dyn Store, file: SweepFile) -> Result<Plan, Error> {
-    let stored = match store.sweep(file.name()).await? {
-        Some(there) => dense(store, &there).await?,
-        None => Dense::new(),
-    };
-    aside(move || sweep::most(&file, &stored)).await
+    let (stored, verdicts) = past(store, &file).await?;
+    aside(move || sweep::most(&file, &stored, &verdicts)).await
 }
 
 /// What is certain of a plan by the verdicts given so far.
@@ -47,11 +42,16 @@ pub(crate) async fn most(store: &dyn Store, file: SweepFile) -> Result<Plan, Err
 /// # Errors
 /// As [`plan`].
 pub(super) async fn certain(store: &dyn Store, file: SweepFile) -> Result<Plan, Error> {
-    let (stored, verdicts) = match store.sweep(file.name()).await? {
+    let (stored, verdicts) = past(store, &file).await?;
+    aside(move || sweep::expand_onto(&file, &stored, Extent::Decided(&verdicts))).await
+}
+
+/// What there is of the stored sweep of a file's name: its dense trainings and the verdicts on its trials.
+async fn past(store: &dyn Store, file: &SweepFile) -> Result<(Dense, Verdicts), Error> {
+    Ok(match store.sweep(file.name()).await? {
         Some(there) => (dense(store, &there).await?, store.verdicts(there.id).await?),
         None => Default::default(),
-    };
-    aside(move || sweep::expand_onto(&file, &stored, Extent::Decided(&verdicts))).await
+    })
 }
 
 /// What a sweep trains before anything is pruned.

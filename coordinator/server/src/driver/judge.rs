@@ -5,14 +5,11 @@ use super::{
     expansion::{aside, dense},
 };
 use crate::Error;
-use std::collections::BTreeMap;
 use tombola_core::{
-    record::SweepRow,
     schedule::{Event, Judgement, Scheduler},
-    sweep::{self, Dense, Diagnostics, Extent, Growth},
-    verdict::{Seen, Verdicts},
+    sweep,
 };
-use tombola_spec::{SweepId, TrialId};
+use tombola_spec::SweepId;
 
 impl Driver {
     /// Waits until there are results that nobody has judged.
@@ -20,60 +17,40 @@ impl Driver {
         self.bell.notified().await;
     }
 
-    /// Judges what is known of every sweep; how many jobs the verdicts add.
+    /// Sweeps of which something is known that nobody has judged.
     ///
     /// # Errors
-    /// A store that cannot be read, a refused commit.
-    pub async fn judge_all(&self) -> Result<u64, Error> {
-        let mut added = 0;
-        for (sweep, news) in self.read(|scheduler: &Scheduler, _| scheduler.unjudged()).await? {
-            added += self.judge(sweep, news).await?;
-        }
-        Ok(added)
+    /// When there is no leader at the moment.
+    pub async fn unjudged(&self) -> Result<Vec<SweepId>, Error> {
+        self.read(|scheduler: &Scheduler, _| scheduler.unjudged()).await
     }
 
-    async fn judge(&self, id: SweepId, seen: u64) -> Result<u64, Error> {
+    /// Judges what is known of a sweep: verdicts that can be given are, and what they add to it is stored with them.
+    ///
+    /// # Errors
+    /// A store that cannot be read, a stored file that makes no sense to this build, a refused commit.
+    pub async fn judge(&self, id: SweepId) -> Result<(), Error> {
+        // Before the news are counted: whatever happens to the sweep from here on has to wait, or makes this one void.
         let turn = self.turn().await;
+        let Some(seen) = self.read(move |scheduler: &Scheduler, _| scheduler.news(id)).await? else {
+            return Ok(());
+        };
         let store = self.store.as_ref();
-        let Some(row) = store.sweep_by_id(id).await? else { return Ok(0) };
-        let name = row.name.clone();
+        let Some(row) = store.sweep_by_id(id).await? else { return Ok(()) };
         let (dense, given, measured) =
             (dense(store, &row).await?, store.verdicts(id).await?, store.seen(id).await?);
-        let verdict = aside(move || judged(&row, &dense, (&measured, &given))).await;
-        let (verdicts, growth) = verdict
+        let (name, source) = (row.name, row.source);
+        let decided = aside(move || sweep::decide(&sweep::parse(&source)?, &dense, &measured, &given)).await;
+        let decision = decided
             .map_err(|error| Error::Internal(format!("the stored file of sweep `{name}`: {error}")))?;
-        let trials = store.trials(id).await?;
-        let trials: BTreeMap<String, TrialId> =
-            trials.into_iter().map(|trial| (trial.key, trial.id)).collect();
-        let of_trial = |(key, verdicts): (String, Vec<_>)| {
-            let trial = trials.get(&key).copied();
-            verdicts.into_iter().filter_map(move |verdict| Some((trial?, verdict)))
-        };
-        let verdicts: Vec<_> = verdicts.into_iter().flat_map(of_trial).collect();
-        let known = self.known(&growth.plan).await?;
-        let (given, jobs) = (verdicts.len(), growth.fresh.len());
-        let judgement = Judgement { sweep: id, seen, verdicts, growth, known, trials };
-        self.accept(turn, Event::Judge(Box::new(judgement))).await?;
-        if given > 0 {
-            tracing::info!(%id, name, verdicts = given, jobs, "sweep.judged: results decided how trials go on");
+        let (mut known, mut trials) = (Vec::new(), Vec::new());
+        if let Some((verdicts, growth)) = &decision {
+            (known, trials) = (self.known(&growth.plan).await?, self.stored(id).await?);
+            let (verdicts, jobs) = (verdicts.len(), growth.fresh.len());
+            tracing::info!(%id, name, trials = verdicts, jobs, "sweep.judged: results decide how trials go on");
         }
-        Ok(jobs as u64)
+        let judgement = Judgement { sweep: id, seen, decision, known, trials };
+        self.accept(turn, Event::Judge(Box::new(judgement))).await?;
+        Ok(())
     }
-}
-
-/// The verdicts that can be given, and what they add.
-fn judged(
-    row: &SweepRow,
-    dense: &Dense,
-    (seen, given): (&Seen, &Verdicts),
-) -> Result<(Verdicts, Growth), Diagnostics> {
-    let file = sweep::parse(&row.source)?;
-    let fresh = sweep::judge(&file, seen, given);
-    let old = sweep::expand_onto(&file, dense, Extent::Decided(given))?;
-    let mut all = given.clone();
-    for (trial, verdicts) in &fresh {
-        all.entry(trial.clone()).or_default().extend(verdicts.iter().cloned());
-    }
-    let new = sweep::expand_onto(&file, dense, Extent::Decided(&all))?;
-    Ok((fresh, sweep::growth(&old, new)))
 }

@@ -110,7 +110,7 @@ impl Driver {
     }
 
     /// The trials of a sweep with the places of their rounds.
-    async fn stored(&self, sweep: SweepId) -> Result<Vec<StoredTrial>, Error> {
+    pub(super) async fn stored(&self, sweep: SweepId) -> Result<Vec<StoredTrial>, Error> {
         let trials = self.store.trials(sweep).await?;
         let ids: Vec<TrialId> = trials.iter().map(|trial| trial.id).collect();
         let mut rounds: HashMap<TrialId, Vec<_>> = HashMap::new();
@@ -137,7 +137,8 @@ fn keeps_all(there: &SweepRow, lost: &[sweep::Change]) -> Result<(), Error> {
     let say = |change: &sweep::Change| {
         let sweep::Change { trial, setting, old, new } = change;
         let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "missing".to_owned());
-        format!("\n  trial `{trial}`: {setting}: {} -> {}", side(old), side(new))
+        let whose = if trial.is_empty() { String::new() } else { format!("trial `{trial}`: ") };
+        format!("\n  {whose}{setting}: {} -> {}", side(old), side(new))
     };
     let more = match lost.len().saturating_sub(MOST_NAMED) {
         0 => String::new(),

@@ -16,6 +16,7 @@ mod sqlite;
 mod steps;
 mod time;
 mod verb;
+mod verdicts;
 pub mod views;
 
 pub use cell::{Cell, Limits, Table};

@@ -16,7 +16,6 @@ use tombola_core::record::{
     AnalysisRow, CheckpointRow, JobRow, JobState, LastIds, Millis, PackRow, RoundRow, Snapshot, SweepRow,
     SweepState, TrialRow,
 };
-use tombola_core::verdict::{Moment, Rule, Seen, Verdict, Verdicts, Yardstick};
 use tombola_spec::{
     Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId,
     job::JobSpec,
@@ -28,10 +27,14 @@ use tombola_spec::{
 /// Most rows that go into one read.
 const MOST_ROWS: usize = 4096;
 
-type Db<'a> = &'a dyn SqlDatabase;
+pub(super) type Db<'a> = &'a dyn SqlDatabase;
 
 /// Runs a read for each of these keys, a few thousand at a time.
-async fn each<'a, T: Copy + Into<Arg<'a>>>(db: Db<'_>, verb: &Verb, keys: &[T]) -> Result<Vec<Row>> {
+pub(super) async fn each<'a, T: Copy + Into<Arg<'a>>>(
+    db: Db<'_>,
+    verb: &Verb,
+    keys: &[T],
+) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for keys in keys.chunks(MOST_ROWS) {
         let keys: Vec<_> = keys.iter().map(|key| vec![(*key).into()]).collect();
@@ -90,41 +93,6 @@ fn trial_row(row: &Row) -> Result<TrialRow> {
         axes: row.json(6)?,
         settings: row.json(7)?,
     })
-}
-
-pub(super) async fn verdicts(db: Db<'_>, sweep: SweepId) -> Result<Verdicts> {
-    let mut verdicts = Verdicts::new();
-    for row in each(db, &sql::VERDICTS, &[sweep]).await? {
-        let verdict = Verdict {
-            rule: known(&row, 1, &Rule::ALL, Rule::name)?,
-            round: row.small(2)?,
-            goes_on: row.flag(3)?,
-            by: yardstick(&row, 4)?,
-            value: row.opt_float(6)?,
-            bar: row.float(7)?,
-        };
-        verdicts.entry(row.text(0)?.to_owned()).or_default().push(verdict);
-    }
-    Ok(verdicts)
-}
-
-/// A metric and a moment, in two columns.
-fn yardstick(row: &Row, column: usize) -> Result<Yardstick> {
-    let at = known(row, column + 1, &Moment::ALL, Moment::name)?;
-    Ok(Yardstick { metric: row.text(column)?.into(), at })
-}
-
-pub(super) async fn seen(db: Db<'_>, sweep: SweepId) -> Result<Seen> {
-    let mut seen = Seen::default();
-    for row in each(db, &sql::VALIDATION, &[sweep]).await? {
-        let place = (row.text(0)?.to_owned(), row.small(1)?);
-        let value = row.opt_float(4)?.unwrap_or(f64::NAN);
-        seen.measured.entry(place).or_default().insert(yardstick(&row, 2)?, value);
-    }
-    for row in each(db, &sql::DIVERGED, &[sweep]).await? {
-        seen.diverged.insert((row.text(0)?.to_owned(), row.small(1)?));
-    }
-    Ok(seen)
 }
 
 pub(super) async fn rounds(db: Db<'_>, trials: &[TrialId]) -> Result<Vec<RoundRow>> {

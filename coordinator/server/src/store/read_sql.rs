@@ -6,7 +6,7 @@ use super::verb::{
     Verb,
 };
 
-const fn read(
+pub(super) const fn read(
     what: &'static str,
     columns: &'static [(&'static str, super::verb::Kind)],
     sql: &'static str,
@@ -44,35 +44,6 @@ pub(super) const TRIALS: Verb = read(
     &[("sweep", Int)],
     "select t.id, t.sweep, t.number, t.key, t.seed, t.repeat, cast(t.axes as text), cast(t.settings as text)
      from {v} join trials t on t.sweep = v.sweep order by t.number",
-);
-
-pub(super) const VERDICTS: Verb = read(
-    "verdicts",
-    &[("sweep", Int)],
-    "select t.key, d.rule, d.round, d.goes_on, d.metric, d.at, d.value, d.bar
-     from {v} join trials t on t.sweep = v.sweep join verdicts d on d.trial = t.id order by t.number, d.rule, d.round",
-);
-
-/// Never those of the test split: decisions are made of this.
-pub(super) const VALIDATION: Verb = read(
-    "validation measures of rounds",
-    &[("sweep", Int)],
-    "select t.key, r.round, m.name, m.at, m.value
-     from {v} join trials t on t.sweep = v.sweep
-       join rounds r on r.trial = t.id and r.branch = ''
-       join jobs j on j.id = r.result and j.state = 'done'
-       join measures m on m.job = r.result and m.split = 'validation'
-     order by t.number, r.round, m.name, m.at",
-);
-
-pub(super) const DIVERGED: Verb = read(
-    "rounds whose training diverged",
-    &[("sweep", Int)],
-    "select distinct t.key, x.round
-     from {v} join trials t on t.sweep = v.sweep
-       join round_jobs x on x.trial = t.id and x.branch = ''
-       join jobs j on j.id = x.job and j.state = 'failed'
-       join attempts a on a.job = j.id and a.attempt = j.attempt and a.failure_class = 'not_finite'",
 );
 
 pub(super) const ROUNDS: Verb = read(

@@ -9,6 +9,7 @@ use super::{
     steps,
     time::iso,
     verb::{Arg, Expect, Step, Verb},
+    verdicts,
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -103,11 +104,11 @@ impl Store for SqlStore {
     }
 
     async fn verdicts(&self, sweep: SweepId) -> Result<Verdicts> {
-        read::verdicts(&*self.database, sweep).await
+        verdicts::verdicts(&*self.database, sweep).await
     }
 
     async fn seen(&self, sweep: SweepId) -> Result<Seen> {
-        read::seen(&*self.database, sweep).await
+        verdicts::seen(&*self.database, sweep).await
     }
 
     async fn trials(&self, sweep: SweepId) -> Result<Vec<TrialRow>> {

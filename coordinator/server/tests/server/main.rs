@@ -8,6 +8,7 @@ mod artifacts;
 mod binary;
 mod config;
 mod crash;
+mod deciding;
 mod limits;
 mod rig;
 mod start;

@@ -43,13 +43,22 @@ const APART: f64 = 1e-4;
 /// An interpreter that has torchvision.
 fn python() -> Option<OsString> {
     let program = env::var_os("TOMBOLA_TEST_TORCH").or_else(|| env::var_os("TOMBOLA_TEST_PYTHON"));
+    let mut why = String::new();
     let found = program.filter(|program| {
         let asked = Command::new(program).args(["-c", "import torchvision, safetensors.torch"]).output();
-        asked.is_ok_and(|asked| asked.status.success())
+        let asked = asked.map_or_else(
+            |error| Err(error.to_string()),
+            |asked| match asked.status.success() {
+                true => Ok(()),
+                false => Err(String::from_utf8_lossy(&asked.stderr).into_owned()),
+            },
+        );
+        why = asked.as_ref().err().cloned().unwrap_or_default();
+        asked.is_ok()
     });
     assert!(
         found.is_some() || env::var_os("TOMBOLA_TEST_TORCH").is_none(),
-        "TOMBOLA_TEST_TORCH names a Python that cannot import torchvision and safetensors.torch"
+        "TOMBOLA_TEST_TORCH names a Python that cannot import torchvision and safetensors.torch: {why}"
     );
     if found.is_none() {
         eprintln!(

@@ -260,14 +260,15 @@ impl Check<'_> {
 
     /// Whether there is something to decide by, and to decide.
     fn until(&mut self, line: &PruneLine, data: &Data) {
-        if line.until.is_none() {
-            return;
-        }
+        let Some(until) = &line.until else { return };
         if data.validation == 0 {
             let what = "no examples are held out to decide by, and test examples decide nothing";
             self.complain("prune.until", what, "write `data.validation`");
         } else if line.rounds < 2 {
             self.complain("prune.until", "there is no second round to leave out", "prune in more rounds");
+        } else if until.patience >= line.rounds {
+            let what = format!("`{}` rounds are waited for, and there are {}", until.patience, line.rounds);
+            self.complain("prune.until.patience", &what, "make it smaller, or prune in more rounds");
         }
     }
 

@@ -223,12 +223,7 @@ impl Rig {
     pub(crate) fn extend_as(&mut self, sweep: tombola_core::record::SweepRow, file: &str) {
         let id = sweep.id;
         let plan = certain(file, &self.given(id));
-        let rounds = |trial| {
-            let rounds = self.store.rounds.iter().filter(move |round| round.trial == trial);
-            rounds.map(|round| (round.branch.clone(), round.copy, round.round)).collect()
-        };
-        let trials = self.store.trials.iter().filter(|row| row.sweep == id);
-        let trials = trials.map(|row| StoredTrial { row: row.clone(), rounds: rounds(row.id) }).collect();
+        let trials = self.stored(id);
         let known = self.known(&plan);
         let extension = Extension { sweep, plan, source: file.to_owned(), known, trials };
         self.event(Event::Extend(Box::new(extension)));
@@ -236,32 +231,44 @@ impl Rig {
 
     /// Judges a sweep as the driver does; `accuracy` says what a round had, by trial key.
     pub(crate) fn judge(&mut self, id: SweepId, accuracy: impl Fn(&str, u32) -> f64) {
-        let news = self.scheduler.unjudged().into_iter().find(|(sweep, _)| *sweep == id);
-        let Some((_, seen)) = news else { return };
-        let source = self.store.sweeps[&id].source.clone();
+        if let Some(judgement) = self.judgement(id, accuracy) {
+            self.event(Event::Judge(Box::new(judgement)));
+        }
+    }
+
+    /// What the driver would judge now; `None` where there is no news.
+    pub(crate) fn judgement(&self, id: SweepId, accuracy: impl Fn(&str, u32) -> f64) -> Option<Judgement> {
+        let seen = self.scheduler.news(id)?;
         let by = Yardstick { metric: "accuracy".to_owned(), at: Moment::Last };
-        let rows: Vec<_> = self.store.trials.iter().filter(|row| row.sweep == id).cloned().collect();
-        let trials: BTreeMap<_, _> = rows.iter().map(|row| (row.key.clone(), row.id)).collect();
-        let (mut known, mut all) = (Seen::default(), self.given(id));
-        for row in &rows {
-            let rounds =
-                self.store.rounds.iter().filter(|round| round.trial == row.id && round.branch.is_empty());
-            for round in rounds.filter(|round| self.state(*round.train.last().unwrap()) == JobState::Done) {
-                let value = accuracy(&row.key, round.round);
-                known.measured.insert((row.key.clone(), round.round), [(by.clone(), value)].into());
+        let mut measured = Seen::default();
+        let key = |trial| self.store.trials.iter().find(|row| row.id == trial && row.sweep == id);
+        let own = self.store.rounds.iter().filter(|round| round.branch.is_empty());
+        for (row, round) in own.filter_map(|round| Some((key(round.trial)?, round))) {
+            let last = *round.train.last().unwrap();
+            let place = (row.key.clone(), round.round);
+            match self.state(last) {
+                JobState::Done => {
+                    let value = accuracy(&row.key, round.round);
+                    measured.measured.insert(place, [(by.clone(), value)].into());
+                }
+                JobState::Failed => drop(measured.diverged.insert(place)),
+                _ => {}
             }
         }
-        let (fresh, old) =
-            (sweep::judge(&sweep::parse(&source).unwrap(), &known, &all), certain(&source, &all));
-        let mut verdicts = Vec::new();
-        for (key, own) in fresh {
-            verdicts.extend(own.iter().map(|verdict| (trials[&key], verdict.clone())));
-            all.entry(key).or_default().extend(own);
-        }
-        let growth = sweep::growth(&old, certain(&source, &all));
-        let known = self.known(&growth.plan);
-        let judgement = Judgement { sweep: id, seen, verdicts, growth, known, trials };
-        self.event(Event::Judge(Box::new(judgement)));
+        let file = sweep::parse(&self.store.sweeps[&id].source).unwrap();
+        let decision = sweep::decide(&file, &Dense::new(), &measured, &self.given(id)).unwrap();
+        let known = decision.as_ref().map(|(_, growth)| self.known(&growth.plan)).unwrap_or_default();
+        Some(Judgement { sweep: id, seen, decision, known, trials: self.stored(id) })
+    }
+
+    /// The trials of a sweep with the places of their rounds.
+    fn stored(&self, id: SweepId) -> Vec<StoredTrial> {
+        let rounds = |trial| {
+            let rounds = self.store.rounds.iter().filter(move |round| round.trial == trial);
+            rounds.map(|round| (round.branch.clone(), round.copy, round.round)).collect()
+        };
+        let trials = self.store.trials.iter().filter(|row| row.sweep == id);
+        trials.map(|row| StoredTrial { row: row.clone(), rounds: rounds(row.id) }).collect()
     }
 
     /// The verdicts on a sweep's trials so far.

@@ -41,8 +41,10 @@ impl Sweeps {
     async fn stored(&self, name: &str, accepted: Accepted) -> Result<v1::SubmitResponse, Error> {
         let Accepted { sweep: id, new: jobs_new, known: jobs_known, created } = accepted;
         tracing::info!(%id, name, jobs_new, jobs_known, created, "sweep.stored: a sweep file was accepted");
-        let sweep = Some(self.show(name).await?);
+        let row = self.find(name).await?;
+        let decides = row.decides;
+        let sweep = Some(self.show_row(row).await?);
         let warnings = self.driver.read(move |scheduler, _| scheduler.sweep_warnings(id)).await?;
-        Ok(v1::SubmitResponse { sweep, jobs_new, jobs_known, created, warnings })
+        Ok(v1::SubmitResponse { sweep, jobs_new, jobs_known, created, warnings, decides })
     }
 }

@@ -37,7 +37,7 @@ impl Sweeps {
             ended: self.driver.ended(),
             labels: Labels::default(),
             workers: HashMap::new(),
-            source: String::new(),
+            asked: (String::new(), 0),
             warnings: Vec::new(),
             id: row.id,
             name: row.name,
@@ -60,8 +60,8 @@ struct Watching {
     labels: Labels,
     /// Names of workers seen so far.
     workers: HashMap<WorkerId, String>,
-    /// The file the labels are of.
-    source: String,
+    /// The file the labels are of, and how many jobs it asked for then: results may make it more.
+    asked: (String, u64),
     /// Why nothing runs, as last told.
     warnings: Vec<String>,
 }
@@ -118,15 +118,16 @@ impl Watching {
     /// What there is to tell now, and whether nothing more will happen.
     async fn event(&mut self) -> Result<(v1::WatchEvent, bool), Error> {
         let row = self.sweeps.find(&self.name).await?;
-        if row.source != self.source {
-            self.labels = Labels::load(self.sweeps.store.as_ref(), row.id).await?;
-            self.source.clone_from(&row.source);
+        let SweepRow { id, name, state, source, .. } = row;
+        let progress = self.sweeps.progress(id, &name).await?;
+        let asked = (source, progress.jobs());
+        if asked != self.asked {
+            self.labels = Labels::load(self.sweeps.store.as_ref(), id).await?;
+            self.asked = asked;
         }
-        let SweepRow { id, name, state, .. } = row;
         if !self.warnings.is_empty() {
             self.warnings = self.stalled().await?;
         }
-        let progress = self.sweeps.progress(id, &name).await?;
         let running = self.running(id).await?;
         let ended = self.ended();
         let over = is_over(state, &progress);

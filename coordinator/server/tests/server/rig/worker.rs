@@ -304,6 +304,7 @@ fn outcome(spec: &JobSpec, outputs: BTreeMap<Output, Artifact>) -> Outcome {
             Summary::Train(TrainSummary {
                 last: vec![
                     measure("accuracy", Split::Test, 0.9 - 0.01 * round + 0.001 * seed),
+                    measure("accuracy", Split::Validation, 0.9 - 0.01 * round),
                     measure("loss", Split::Validation, 0.3),
                 ],
                 early_stop: None,

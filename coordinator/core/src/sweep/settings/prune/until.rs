@@ -24,5 +24,11 @@ pub(super) fn read(table: &mut Section<'_, '_>, when: Option<When>) -> Option<Op
         table.complain("until", what, "leave it out, or leave `when` out");
         return None;
     }
-    Some(Some(Until { worse: worse?, patience: patience?, by: by? }))
+    let until = Until { worse: worse?, patience: patience?, by: by? };
+    if until.by.metric == "accuracy" && until.worse >= 1.0 {
+        let what = format!("nothing is worse by `{}`: accuracy is a fraction", until.worse);
+        table.complain("until", what, "a hundredth is one point: `worse = 0.01`");
+        return None;
+    }
+    Some(Some(until))
 }
