@@ -119,7 +119,7 @@ impl Watching {
     async fn event(&mut self) -> Result<(v1::WatchEvent, bool), Error> {
         let row = self.sweeps.find(&self.name).await?;
         let SweepRow { id, name, state, source, .. } = row;
-        let progress = self.sweeps.progress(id, &name).await?;
+        let (progress, running) = self.look(id, &name).await?;
         let asked = (source, progress.jobs());
         if asked != self.asked {
             self.labels = Labels::load(self.sweeps.store.as_ref(), id).await?;
@@ -128,7 +128,7 @@ impl Watching {
         if !self.warnings.is_empty() {
             self.warnings = self.stalled().await?;
         }
-        let running = self.running(id).await?;
+        let running = self.described(running).await?;
         let ended = self.ended();
         let over = is_over(state, &progress);
         let listed = Listed { id, name, state, trials: self.labels.trials };
@@ -137,10 +137,19 @@ impl Watching {
         Ok((v1::WatchEvent { sweep, running, ended, warnings }, over))
     }
 
-    async fn running(&mut self, id: SweepId) -> Result<Vec<v1::Running>, Error> {
-        let look =
-            move |scheduler: &Scheduler, _| scheduler.running(id).into_iter().take(NAMED).collect::<Vec<_>>();
-        let running = self.sweeps.driver.read(look).await?;
+    /// How far the sweep is and what of it runs, at one moment.
+    async fn look(&self, id: SweepId, name: &str) -> Result<(Progress, Vec<RunningJob>), Error> {
+        let look = move |scheduler: &Scheduler, _| {
+            let running: Vec<_> = scheduler.running(id).into_iter().take(NAMED).collect();
+            (scheduler.progress(id), running)
+        };
+        Ok(match self.sweeps.driver.read(look).await? {
+            (Some(progress), running) => (progress, running),
+            (None, running) => (self.sweeps.progress(id, name).await?, running),
+        })
+    }
+
+    async fn described(&mut self, running: Vec<RunningJob>) -> Result<Vec<v1::Running>, Error> {
         if running.iter().any(|running| !self.workers.contains_key(&running.worker)) {
             let workers = self.sweeps.driver.read(|scheduler, now| scheduler.workers(now)).await?;
             self.workers.extend(workers.into_iter().map(|worker| (worker.worker, worker.name)));
