@@ -13,13 +13,20 @@ use tombola_wire::v1::{GetArtifactRequest, TicketRequest, TicketResponse};
 ///
 /// mask.safetensors, weights.safetensors (the weights it is rewound to, before masking), card.json (settings, counts,
 /// digests, versions) and load.py, a few lines that put them together and say how to train on.
+///
+/// With --slim, the physically smaller network that an analysis of kind `slim` made of the round: the weights it was trained
+/// to, without dead units, and in card.json its name. A sweep trains it on by
+/// model = { name = "…", weights = "weights.safetensors" }, or anew without `weights`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fetch {
     /// SWEEP/TRIAL/ROUND, such as `lth-lenet/1/10`; add `/BRANCH` or `/BRANCH/COPY` for a control's.
     ticket: TicketPath,
-    /// The folder to write; default `SWEEP-TRIAL-ROUND[-BRANCH-COPY]`.
+    /// The folder to write; default `SWEEP-TRIAL-ROUND[-BRANCH-COPY][-slim]`.
     #[arg(long, short)]
     dir: Option<PathBuf>,
+    /// Fetch the smaller network without dead units instead.
+    #[arg(long)]
+    slim: bool,
 }
 
 /// A ticket's address.
@@ -41,7 +48,7 @@ impl FromStr for TicketPath {
         if parts.next().is_some() {
             return Err(wrong());
         }
-        Ok(Self(TicketRequest { sweep, trial, round, branch, copy }))
+        Ok(Self(TicketRequest { sweep, trial, round, branch, copy, slim: false }))
     }
 }
 
@@ -59,13 +66,14 @@ weights = {name: tensor * mask.get(name, 1) for name, tensor in files["weights"]
 
 impl Fetch {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let request = self.ticket.0;
+        let request = TicketRequest { slim: self.slim, ..self.ticket.0 };
         let folder = self.dir.unwrap_or_else(|| default_folder(&request));
         let client = context.connect().await?;
         let ticket = client.answer(client.sweeps().ticket(request).await)?;
         let size = write(&client, &ticket, &folder).await?;
         let written = serde_json::json!({ "folder": folder, "bytes": size });
-        let words = || format!("ticket written to {} ({})", folder.display(), bytes(size));
+        let what = if self.slim { "network" } else { "ticket" };
+        let words = || format!("{what} written to {} ({})", folder.display(), bytes(size));
         context.printer.show(&written, words)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -74,7 +82,8 @@ impl Fetch {
 fn default_folder(ticket: &TicketRequest) -> PathBuf {
     let line =
         if ticket.branch.is_empty() { String::new() } else { format!("-{}-{}", ticket.branch, ticket.copy) };
-    PathBuf::from(format!("{}-{}-{}{line}", ticket.sweep, ticket.trial, ticket.round))
+    let slim = if ticket.slim { "-slim" } else { "" };
+    PathBuf::from(format!("{}-{}-{}{line}{slim}", ticket.sweep, ticket.trial, ticket.round))
 }
 
 /// Writes the folder under another name and renames it at the end: one that is there is whole.
@@ -135,6 +144,8 @@ mod tests {
         let ticket = "lth/2/13/reinit/1".parse::<TicketPath>().unwrap().0;
         assert_eq!((ticket.sweep.as_str(), ticket.trial, ticket.round, ticket.copy), ("lth", 2, 13, 1));
         assert_eq!(default_folder(&ticket), PathBuf::from("lth-2-13-reinit-1"));
+        let slim = TicketRequest { slim: true, ..ticket };
+        assert_eq!(default_folder(&slim), PathBuf::from("lth-2-13-reinit-1-slim"));
         for wrong in ["lth", "lth/0/1", "lth/1", "lth/a/1", "/1/1", "lth/1/1/b/0/x"] {
             assert!(wrong.parse::<TicketPath>().is_err(), "{wrong}");
         }

@@ -273,6 +273,7 @@ async fn a_ticket_that_is_not_there_yet_says_what_it_waits_for(home: &Home) {
         round,
         branch: branch.to_owned(),
         copy: 0,
+        slim: false,
     };
     let mut sweeps = served.sweeps();
     let early = sweeps.ticket(ticket(1, 1, "")).await.unwrap_err();
@@ -293,6 +294,9 @@ async fn a_ticket_that_is_not_there_yet_says_what_it_waits_for(home: &Home) {
     assert_eq!(ticket_0.mask, control.mask);
     assert_ne!(ticket_0.weights, control.weights);
     assert_eq!(served.sweeps().ticket(ticket(1, 0, "")).await.unwrap().into_inner(), dense);
+    let slim = TicketRequest { slim: true, ..ticket(1, 2, "") };
+    let none = sweeps.ticket(slim).await.unwrap_err();
+    assert!(none.message().contains("no smaller network was made of trial 1, round 2"), "{none}");
     served.stop().await;
 }
 

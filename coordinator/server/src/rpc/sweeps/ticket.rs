@@ -25,9 +25,25 @@ pub(super) struct Found {
     pub(super) round: RoundRow,
 }
 
+impl Found {
+    fn place(&self) -> Place {
+        Place {
+            trial: self.trial.number,
+            branch: self.round.branch.clone(),
+            copy: self.round.copy,
+            round: self.round.round,
+            analysis: String::new(),
+        }
+    }
+}
+
 impl Sweeps {
     pub(super) async fn ticket_at(&self, request: v1::TicketRequest) -> Result<v1::TicketResponse, Error> {
+        let slim = request.slim;
         let found = self.find_round(request).await?;
+        if slim {
+            return self.slim_of(&found).await;
+        }
         let store = self.store.as_ref();
         let round = &found.round;
         let jobs: Vec<JobId> = round.mask.into_iter().chain([round.origin]).collect();
@@ -37,13 +53,38 @@ impl Sweeps {
             None => None,
         };
         let weights = output(&outputs, round.origin, self.drawn_or_trained(round).await?)?;
-        let card = self.card(&found, mask, weights).await?;
+        let card = self.card(&found, mask, weights, &[]).await?;
         let mask = mask.map_or_else(String::new, |digest| digest.to_string());
         Ok(v1::TicketResponse { mask, weights: weights.to_string(), card: format!("{card:#}") })
     }
 
+    /// The smaller network of a round, and a card that names it.
+    async fn slim_of(&self, found: &Found) -> Result<v1::TicketResponse, Error> {
+        let place = found.place();
+        let store = self.store.as_ref();
+        let made = views::slim_at(store, &found.sweep, &place).await?.ok_or_else(|| {
+            Error::Precondition(format!(
+                "no smaller network was made of {place}\nhint: write `[analysis] slim = {{ rounds = [{}] }}` into the sweep \
+                 file, and give it to `tombola extend {}`; if it is there already, its job is not done",
+                place.round, found.sweep
+            ))
+        })?;
+        let weights = output(&store.outputs(&[made.job]).await?, made.job, Output::Weights)?;
+        let card = self.card(found, None, weights, &[made.job]).await?;
+        let Value::Object(mut card) = card else {
+            return Err(Error::Internal("a card is a table".to_owned()));
+        };
+        card.insert("network".to_owned(), json!(made.network));
+        let card = Value::Object(card);
+        Ok(v1::TicketResponse {
+            mask: String::new(),
+            weights: weights.to_string(),
+            card: format!("{card:#}"),
+        })
+    }
+
     pub(super) async fn find_round(&self, request: v1::TicketRequest) -> Result<Found, Error> {
-        let v1::TicketRequest { sweep, trial: number, round, branch, copy } = request;
+        let v1::TicketRequest { sweep, trial: number, round, branch, copy, slim: _ } = request;
         let sweep = self.find(&sweep).await?;
         let trials = self.store.trials(sweep.id).await?;
         let most = trials.len();
@@ -75,20 +116,21 @@ impl Sweeps {
         })
     }
 
-    async fn card(&self, found: &Found, mask: Option<Digest>, weights: Digest) -> Result<Value, Error> {
+    /// What there is to know of it; `more` are jobs that made it beside those of the round.
+    async fn card(
+        &self,
+        found: &Found,
+        mask: Option<Digest>,
+        weights: Digest,
+        more: &[JobId],
+    ) -> Result<Value, Error> {
         let Found { sweep, trial, round } = found;
         let store = self.store.as_ref();
-        let place = Place {
-            trial: trial.number,
-            branch: round.branch.clone(),
-            copy: round.copy,
-            round: round.round,
-            analysis: String::new(),
-        };
+        let place = found.place();
         let layers = views::layers(store, sweep, &place).await?;
         let measures = views::measures(store, sweep, &place).await?;
         let jobs: Vec<JobId> =
-            round.mask.iter().chain(&round.train).chain([&round.origin]).copied().collect();
+            round.mask.iter().chain(&round.train).chain([&round.origin]).chain(more).copied().collect();
         let made_by = views::provenance(store, &jobs).await?;
         Ok(json!({
             "sweep": sweep, "trial": trial.number, "key": trial.key, "seed": trial.seed, "repeat": trial.repeat,

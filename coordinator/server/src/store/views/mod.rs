@@ -14,7 +14,7 @@ pub use costs::{Work, costs, sweep_cost};
 pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, places, provenance};
 pub use lines::{BarrierRow, LineRow, barriers, line_points};
 pub use results::{CurveRow, RunRow, curve, curve_sql, layers, measures, runs};
-pub use slim::{SlimRow, slim};
+pub use slim::{SlimNetwork, SlimRow, slim, slim_at};
 pub use sweeps::{Listed, progress, sweeps};
 
 use super::{

@@ -1,7 +1,8 @@
 //! What networks cost with and without their dead units.
 
-use super::{Row, all, quoted};
+use super::{Place, Row, all, quoted};
 use crate::store::{Result, Store};
+use tombola_spec::JobId;
 
 /// A network of a round, means over copies and seeds.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,29 @@ pub struct SlimRow {
     pub latency: f64,
     /// Images in a batch.
     pub batch: u32,
+}
+
+/// A smaller network that was made of a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlimNetwork {
+    /// By which job.
+    pub job: JobId,
+    /// Its name, with its widths.
+    pub network: String,
+}
+
+/// The smaller network of a round, if one was made; the first, if several were.
+pub async fn slim_at(store: &dyn Store, sweep: &str, place: &Place) -> Result<Option<SlimNetwork>> {
+    let Place { trial, branch, copy, round, .. } = place;
+    let sql = format!(
+        "select job, name from slim where sweep = {} and trial = {trial} and branch = {} and copy = {copy} \
+         and round = {round} and network = 'slim' order by analysis, job",
+        quoted(sweep),
+        quoted(branch)
+    );
+    let network =
+        |row: &Row| Ok(SlimNetwork { job: JobId(row.unsigned(0)?), network: row.text(1)?.to_owned() });
+    all(store, &sql).await?.first().map(network).transpose()
 }
 
 /// A sweep's networks with and without their dead units.
