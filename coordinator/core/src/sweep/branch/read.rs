@@ -58,23 +58,13 @@ fn one(
     table.know(&["rounds"]);
     let kind = kind(&mut table, entry, KINDS, "branch")?;
     let grow = (kind.1)(&mut table);
-    let first = grow.as_ref().map_or(1, |grow| u32::from(!grow.grows_from_dense()));
-    let rounds = match table.get("rounds") {
-        Some(written) => rounds(&mut table, written, (first, lasts)),
-        None => {
-            table.defaulted("rounds");
-            Some(None)
-        }
-    };
     if let (Some(Some(parent)), Some(grow)) = (&parent, &grow)
         && let Some((what, hint)) = grow.refuses(parent)
     {
         table.complain("of", format!("`{}`: {what}", parent.name), hint);
     }
-    let rounds = match (rounds, &parent) {
-        (Some(rounds), Some(Some(parent))) => inherited(&mut table, rounds, parent, first),
-        (rounds, _) => rounds,
-    };
+    let first = grow.as_ref().map_or(1, |grow| u32::from(!grow.grows_from_dense()));
+    let rounds = grown_from(&mut table, (first, lasts), parent.flatten());
     table.finish();
     let (rounds, each, grow, parent) = (rounds?, copies?, grow?, parent?);
     let Val::Table(written) = entry.node.value.clone() else { return None };
@@ -99,6 +89,25 @@ fn one(
         at: entry.at,
         name,
     })
+}
+
+/// The rounds it grows from, `None` inside for every one there is; `first`: the first there can be.
+fn grown_from(
+    table: &mut Section<'_, '_>,
+    (first, lasts): (u32, &BTreeSet<u32>),
+    parent: Option<&Branch>,
+) -> Option<Option<Vec<u32>>> {
+    let rounds = match table.get("rounds") {
+        Some(written) => rounds(table, written, (first, lasts)),
+        None => {
+            table.defaulted("rounds");
+            Some(None)
+        }
+    }?;
+    match parent {
+        Some(parent) => inherited(table, rounds, parent, first),
+        None => Some(rounds),
+    }
 }
 
 /// The branch it grows from: `None` inside for the trial's own line.
