@@ -57,6 +57,10 @@ pub(super) fn words(answer: &SubmitResponse) -> String {
         0 => String::new(),
         n => format!(", {} shared with earlier work", count(n)),
     };
-    let more = if answer.decides { "; more may follow as results decide" } else { "" };
+    let more = if answer.sweep.as_ref().is_some_and(|sweep| sweep.decides) {
+        "; more may follow as results decide"
+    } else {
+        ""
+    };
     format!("sweep {name} ({id}): {new}{known}{more}")
 }

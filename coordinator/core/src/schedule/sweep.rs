@@ -63,6 +63,7 @@ impl Sweep {
             iterations: self.tally.iterations + self.gone.1,
             // A waiting job whose ancestors neither run nor are ready stands behind a failed one.
             finished: ready == 0 && running == 0 && !self.is_unjudged(),
+            decides: self.judged.is_some(),
         }
     }
 }
@@ -115,6 +116,8 @@ pub struct Progress {
     pub iterations: u64,
     /// Nothing runs, and nothing can run any more. A cancelled sweep, or one unknown, is finished.
     pub finished: bool,
+    /// Results still decide how far its trials go: more jobs may follow.
+    pub decides: bool,
 }
 
 impl Progress {

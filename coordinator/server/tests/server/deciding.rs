@@ -51,7 +51,7 @@ async fn verdicts(served: &Served, sweep: &str) -> i64 {
 async fn a_sweep_grows_as_results_come_in_and_is_over_when_all_is_decided(home: &Home) {
     let served = home.serve().await;
     let submitted = submit(&served, &until()).await;
-    assert!(submitted.decides && submitted.jobs_new == 6, "{submitted:?}");
+    assert!(submitted.sweep.as_ref().unwrap().decides && submitted.jobs_new == 6, "{submitted:?}");
     let mut watched =
         served.sweeps().watch(WatchRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
     let mut worker = Worker::connect(served.address, "one").await;
@@ -68,7 +68,7 @@ async fn a_sweep_grows_as_results_come_in_and_is_over_when_all_is_decided(home: 
     assert_eq!(count(&served, "select count(*) from verdict where round = 2 and not goes_on").await, 2);
     // The same file again asks for nothing, and nothing is to come.
     let again = submit(&served, &until()).await;
-    assert!(!again.created && !again.decides && again.jobs_new == 0, "{again:?}");
+    assert!(!again.created && !again.sweep.as_ref().unwrap().decides && again.jobs_new == 0, "{again:?}");
     served.stop().await;
 }
 
@@ -108,7 +108,7 @@ async fn what_decides_cannot_be_brought_into_a_sweep_that_is_there(home: &Home) 
     let all = with(&[("rounds = 2", "rounds = 5")]).replace("tiny", "other");
     let request = ExtendRequest { sweep: "other".to_owned(), file: all };
     let extended = served.sweeps().extend(request).await.unwrap().into_inner();
-    assert!(!extended.decides && extended.jobs_new == 2 * 2 * 3, "{extended:?}");
+    assert!(!extended.sweep.as_ref().unwrap().decides && extended.jobs_new == 2 * 2 * 3, "{extended:?}");
     served.stop().await;
 }
 

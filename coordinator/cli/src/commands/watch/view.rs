@@ -12,7 +12,7 @@ use tombola_wire::v1::{Ended, Running, Sweep, WatchEvent};
 pub(super) enum View<'a> {
     Bars { printer: &'a Printer, whole: ProgressBar, jobs: HashMap<String, ProgressBar> },
     Json(&'a Printer),
-    Lines { printer: &'a Printer, percent: Option<u64> },
+    Lines { printer: &'a Printer, shown: Shown },
 }
 
 impl<'a> View<'a> {
@@ -21,7 +21,7 @@ impl<'a> View<'a> {
             return Self::Json(printer);
         }
         if !printer.live() {
-            return Self::Lines { printer, percent: None };
+            return Self::Lines { printer, shown: Shown::default() };
         }
         let whole = style("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left");
         let whole = printer.bars().add(ProgressBar::new(0).with_style(whole));
@@ -31,7 +31,7 @@ impl<'a> View<'a> {
     pub(super) fn show(&mut self, event: &WatchEvent) -> anyhow::Result<()> {
         match self {
             Self::Json(printer) => return printer.data(&serde_json::to_string(event)?),
-            Self::Lines { printer, percent } => show_line(printer, percent, event),
+            Self::Lines { printer, shown } => show_line(printer, shown, event),
             Self::Bars { printer, whole, jobs } => {
                 failed(event).for_each(|line| printer.note(&line));
                 if let Some(sweep) = &event.sweep {
@@ -74,7 +74,8 @@ fn show_whole(bar: &ProgressBar, sweep: &Sweep) {
     bar.set_prefix(sweep.name.clone());
     let all = list::all_jobs(sweep);
     let failed = if jobs.failed > 0 { format!(", {} failed", jobs.failed) } else { String::new() };
-    bar.set_message(format!("{}/{all} jobs{failed}", jobs.done));
+    let more = if sweep.decides { ", more may follow" } else { "" };
+    bar.set_message(format!("{}/{all} jobs{failed}{more}", jobs.done));
 }
 
 fn show_jobs(all: &MultiProgress, bars: &mut HashMap<String, ProgressBar>, running: &[Running]) {
@@ -99,15 +100,32 @@ fn show_jobs(all: &MultiProgress, bars: &mut HashMap<String, ProgressBar>, runni
     }
 }
 
-fn show_line(printer: &Printer, percent: &mut Option<u64>, event: &WatchEvent) {
+fn show_line(printer: &Printer, shown: &mut Shown, event: &WatchEvent) {
     failed(event).for_each(|line| printer.note(&line));
     let Some(sweep) = &event.sweep else { return };
+    let jobs = sweep.jobs.unwrap_or_default();
+    let (name, done, running) = (&sweep.name, jobs.done, jobs.running);
+    if sweep.decides {
+        // Of what is not known yet nobody knows a percentage; every tenth job more.
+        if shown.done.is_none_or(|last| done >= last + (last / 10).max(1)) {
+            shown.done = Some(done);
+            printer.note(&format!("{name}: {done} jobs done, {running} running, more may follow"));
+        }
+        return;
+    }
     // Every five percent: a log is read, not watched.
     let Some(progress) = list::progress(sweep) else { return };
     let now = (progress * 20.0) as u64 * 5;
-    if *percent != Some(now) {
-        *percent = Some(now);
-        let jobs = sweep.jobs.unwrap_or_default();
-        printer.note(&format!("{}: {now} %, {} jobs done, {} running", sweep.name, jobs.done, jobs.running));
+    if shown.percent != Some(now) {
+        shown.percent = Some(now);
+        printer.note(&format!("{name}: {now} %, {done} jobs done, {running} running"));
     }
+}
+
+/// What was last shown in a line.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    percent: Option<u64>,
+    /// Jobs, of a sweep that more may follow of.
+    done: Option<u64>,
 }

@@ -25,6 +25,7 @@ pub(super) struct Fake {
 /// The sweep everything here is about.
 fn sweep() -> v1::Sweep {
     v1::Sweep {
+        decides: false,
         id: "s1".into(),
         name: "lenet".into(),
         state: "active".into(),
@@ -221,7 +222,6 @@ impl SweepService for Fake {
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Answer<v1::SubmitResponse> {
         self.note("Submit", &request.into_inner().file);
         Ok(Response::new(v1::SubmitResponse {
-            decides: false,
             sweep: Some(sweep()),
             jobs_new: 1_118,
             jobs_known: 59,
@@ -235,7 +235,6 @@ impl SweepService for Fake {
         let sweep = self.find("Extend", &sweep)?;
         self.note("by", &file);
         Ok(Response::new(v1::SubmitResponse {
-            decides: false,
             sweep: Some(sweep),
             jobs_new: 0,
             jobs_known: 0,

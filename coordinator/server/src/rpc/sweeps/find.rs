@@ -68,8 +68,9 @@ impl Sweeps {
 pub(super) fn to_wire(sweep: views::Listed, progress: Progress) -> v1::Sweep {
     let views::Listed { id, name, state, trials } = sweep;
     let state = progress.standing(state).to_owned();
-    let Progress { waiting, ready, running, done, failed, iterations_done, iterations, finished } = progress;
+    let Progress { waiting, ready, running, done, failed, iterations_done, iterations, finished, decides } =
+        progress;
     let jobs = Some(v1::JobCounts { waiting, ready, running, done, failed });
     let (id, file) = (id.to_string(), String::new());
-    v1::Sweep { id, name, state, jobs, iterations_done, iterations, finished, file, trials }
+    v1::Sweep { id, name, state, jobs, iterations_done, iterations, finished, file, trials, decides }
 }

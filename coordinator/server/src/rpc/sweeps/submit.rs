@@ -41,10 +41,8 @@ impl Sweeps {
     async fn stored(&self, name: &str, accepted: Accepted) -> Result<v1::SubmitResponse, Error> {
         let Accepted { sweep: id, new: jobs_new, known: jobs_known, created } = accepted;
         tracing::info!(%id, name, jobs_new, jobs_known, created, "sweep.stored: a sweep file was accepted");
-        let row = self.find(name).await?;
-        let decides = row.decides;
-        let sweep = Some(self.show_row(row).await?);
+        let sweep = Some(self.show(name).await?);
         let warnings = self.driver.read(move |scheduler, _| scheduler.sweep_warnings(id)).await?;
-        Ok(v1::SubmitResponse { sweep, jobs_new, jobs_known, created, warnings, decides })
+        Ok(v1::SubmitResponse { sweep, jobs_new, jobs_known, created, warnings })
     }
 }

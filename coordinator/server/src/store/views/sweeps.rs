@@ -50,6 +50,7 @@ pub async fn progress(store: &dyn Store, names: &[&str]) -> Result<HashMap<Strin
             iterations_done: row.unsigned(5)?,
             iterations: row.unsigned(6)?,
             finished: true,
+            decides: false,
         };
         Ok((row.text(0)?.to_owned(), progress))
     };
