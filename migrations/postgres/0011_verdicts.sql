@@ -18,8 +18,9 @@ create table verdicts (
 
 create view verdict as
 select s.name as sweep, t.number as trial, t.seed, t.repeat, t.settings_key, d.rule, d.round, r.density as density_planned,
-       d.metric, d.at, d.value, d.bar, d.goes_on, d.decided
+       d.metric, k.direction, d.at, d.value, d.bar, d.goes_on, d.decided
 from verdicts d
+join metric_kinds k on k.name = d.metric
 join trials t on t.id = d.trial
 join sweeps s on s.id = t.sweep
 join rounds r on r.trial = d.trial and r.branch = '' and r.round = d.round;

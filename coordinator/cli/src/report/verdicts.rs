@@ -20,7 +20,7 @@ pub(crate) fn select_sql(sweep: &str) -> String {
 
 /// See [`select_sql`]. A round is good that is not worse than the dense one by more than is allowed.
 pub(crate) fn until_sql(sweep: &str) -> String {
-    let good = "(metric = 'loss' and value <= bar) or (metric <> 'loss' and value >= bar)";
+    let good = "(direction = 'lower' and value <= bar) or (direction = 'higher' and value >= bar)";
     format!(
         "select settings_key as setting, seed, repeat, max(case when {good} then round end) as last_good_round, \
          min(case when {good} then density_planned end) as its_density, \
@@ -66,7 +66,7 @@ fn ended(until: &QueryResponse) -> String {
             |column| number(row, column).map_or_else(|| "none".to_owned(), |round| format!("{round:.0}"));
         let density = number(row, 4).map_or_else(String::new, percent);
         let (seed, good, end) = (whole(1), whole(3), whole(5));
-        let end = if end == "none" { "the last round".to_owned() } else { format!("round {end}") };
+        let end = if end == "none" { "not ended early".to_owned() } else { format!("round {end}") };
         format!("<tr><td>{setting}<td>{seed}<td>{good}<td>{density}<td>{end}\n")
     };
     let rows: String = until.rows.iter().map(row).collect();
@@ -100,7 +100,7 @@ mod tests {
             "<td>train.lr = 0.2<td>0.9000<td>0.9000<td>yes",
             "<td>train.lr = 5.5<td>diverged<td>0.9000<td>no",
             "<td>1<td>7<td>21.0 %<td>round 8",
-            "<td>2<td>9<td>13.4 %<td>the last round",
+            "<td>2<td>9<td>13.4 %<td>not ended early",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }

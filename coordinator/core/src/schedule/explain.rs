@@ -48,7 +48,7 @@ impl Scheduler {
         )];
         lines.extend(held_up(sweep).filter(|_| !finished));
         if sweep.judged.is_some() && failed > 0 {
-            lines.push("failed jobs may hold up what is decided: `select` waits for every value but those that diverged".to_owned());
+            lines.push("failed jobs hold up what would be decided by them, but for a training that diverged: that is decided".to_owned());
         }
         if sweep.judged.is_some() {
             lines.push("`select` or `prune.until` decides by validation results how far its trials go: more jobs may follow".to_owned());

@@ -183,7 +183,7 @@ fn a_candidate_that_failed_and_is_tried_again_is_chosen_after_all() {
     rig.event(Event::Judge(Box::new(judgement)));
     assert!(rig.progress(sweep).finished, "nothing runs, and nothing can");
     let told = rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
-    assert!(told.contains("failed jobs may hold up what is decided"), "{told}");
+    assert!(told.contains("failed jobs hold up what would be decided by them"), "{told}");
     rig.event(Event::Retry { sweep });
     assert_eq!(rig.run(), [failed]);
     rig.judge(sweep, |key, _| if key.contains("0.1") { 0.9 } else { 0.8 });

@@ -40,6 +40,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(9, "0009_early_bird.sql"),
     migration!(10, "0010_files.sql"),
     migration!(11, "0011_verdicts.sql"),
+    migration!(12, "0012_cost.sql"),
 ];
 
 /// Where the version is kept.

@@ -111,12 +111,12 @@ async fn verdicts_come_back_as_they_were_given(place: &Place) {
     assert_eq!(given, Verdicts::from([("seed=2".to_owned(), verdicts().to_vec())]));
     shows(
         &world,
-        "select trial, seed, rule, round, density_planned, metric, at, value, bar, goes_on from verdict
+        "select trial, seed, rule, round, density_planned, metric, direction, at, value, bar, goes_on from verdict
          where sweep = 'decides' order by rule, round",
         "
-2 | 2 | select | 0 | 1.000000 | accuracy | last | 0.900000 | 0.750000 | true
-2 | 2 | until | 1 | 0.500000 | loss | early_stop | 0.500000 | 0.625000 | true
-2 | 2 | until | 2 | 0.250000 | loss | early_stop | null | 0.625000 | false
+2 | 2 | select | 0 | 1.000000 | accuracy | higher | last | 0.900000 | 0.750000 | true
+2 | 2 | until | 1 | 0.500000 | loss | lower | early_stop | 0.500000 | 0.625000 | true
+2 | 2 | until | 2 | 0.250000 | loss | lower | early_stop | null | 0.625000 | false
 ",
     )
     .await;

@@ -50,6 +50,7 @@ async fn the_better_learning_rate_is_pruned_until_it_is_worse_than_dense() {
         let good = row[2] != "0" && row[2] != "false";
         assert!(good != last || row[1] == "30", "{measured:?}");
     }
+    let deepest: u32 = measured.iter().map(|row| row[1].parse().unwrap()).max().unwrap();
     // Every pruned round has its control, and nothing was trained twice.
     let controls = lab
         .sql("select count(*) from round_result where sweep = 's' and branch = 'reinit' and state = 'done'")
@@ -70,4 +71,15 @@ async fn the_better_learning_rate_is_pruned_until_it_is_worse_than_dense() {
     for part in ["Decided by validation results", "train.lr = 0.005", "last good round"] {
         assert!(page.contains(part), "{part}");
     }
+    // Beside another sweep, here itself, it has a page of its own.
+    let both = lab.path("both.html");
+    let compared = lab.tombola(&["report", "s", "s", "--file", both.to_str().unwrap()]);
+    assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stderr));
+    let both = fs::read_to_string(both).unwrap();
+    assert!(both.contains("s, s, side by side") && both.matches("<svg").count() == 2, "{both}");
+    assert_eq!(
+        both.matches("<tr><td>s<td>").count() as u32,
+        2 * (1 + deepest + 1),
+        "rounds of one rate, and the other's dense"
+    );
 }
