@@ -242,7 +242,7 @@ pub struct LayerCount {
 /// How a result was computed: enough to compute the same bits again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Execution plan: `cpu-lanes` or `fused`; `rust` for masks; `alone` for analyses, and for
+    /// Execution plan: `cpu-lanes`, `cpu-sparse` or `fused`; `rust` for masks; `alone` for analyses, and for
     /// masks whose scores are derivatives of the network.
     pub plan: String,
     /// Device and its model, such as `cpu AMD EPYC 7763 64-Core Processor` or `cuda:0 NVIDIA H200`.

@@ -99,6 +99,9 @@ impl Plan {
     }
 }
 
+/// In provenance, how a lane of a `cpu-lanes` pack was computed of which only living weights are computed with.
+pub const CPU_SPARSE: &str = "cpu-sparse";
+
 /// A data set a worker holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataInfo {

@@ -5,43 +5,24 @@
 //! all of them alike; processor time, unlike wall time, hardly feels the neighbours at all. Everything a step does is in
 //! its time: gathering the batch, loss, gradients, optimizer, and the loop around it. Results worth keeping: `LOG.md`.
 
+mod rig;
+
+use crate::rig::{BATCH, Cost, Outcome, job, median, train, write_data};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
-    error::Error,
     io::{Write, stderr, stdout},
-    ops::Sub,
     path::Path,
-    sync::{Arc, Mutex},
-    time::Instant,
 };
 use tch::{Kind, Tensor};
 use tombola_engine::{
     device::Device,
-    train::{CheckpointRule, Engine, Halt, Link},
+    train::{CheckpointRule, Engine},
 };
 use tombola_spec::{
-    Attempt, JobId, Steps,
-    data::DataShape,
-    job::{JobSpec, Stream, TrainJob},
-    settings::{
-        BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Order, Partial, Recipe, Schedule, Train,
-    },
-    slot::{Event, Stage, StageJob},
+    Steps,
     worker::{DeviceKind, Plan},
 };
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Batch of the paper's LeNet experiments.
-const BATCH: u32 = 60;
-
-/// Training examples; as many as MNIST has, because caches see the whole set.
-const EXAMPLES: u32 = 60_000;
-
-/// Examples of an evaluation: the paper's validation split and MNIST's test set.
-const VALIDATION: u32 = 5_000;
-const TEST: u32 = 10_000;
 
 struct Options {
     device: DeviceKind,
@@ -94,43 +75,6 @@ fn options() -> Outcome<Options> {
     Ok(options)
 }
 
-/// Seconds.
-#[derive(Debug, Clone, Copy)]
-struct Cost {
-    wall: f64,
-    processor: f64,
-}
-
-impl Cost {
-    /// What `work` costs.
-    fn of(work: impl FnOnce() -> Outcome<()>) -> Outcome<Self> {
-        let (begun, spent) = (Instant::now(), processor_seconds());
-        work()?;
-        Ok(Self { wall: begun.elapsed().as_secs_f64(), processor: processor_seconds() - spent })
-    }
-
-    fn per(self, count: u32) -> Self {
-        Self { wall: self.wall / f64::from(count), processor: self.processor / f64::from(count) }
-    }
-}
-
-impl Sub for Cost {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        Self { wall: self.wall - other.wall, processor: self.processor - other.processor }
-    }
-}
-
-/// Processor time of all threads of this process so far.
-#[expect(unsafe_code, reason = "the standard library does not tell")]
-fn processor_seconds() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid timespec to write to.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-}
-
 /// Something that is timed.
 enum Contestant {
     /// The matrix products of a step alone.
@@ -174,14 +118,17 @@ impl Contestant {
             Self::Products => products(steps),
             Self::Pack(plan, width) => {
                 // Evaluations at both ends and other costs of a segment cancel out.
-                let long = train(engine, folder, *plan, *width, 2 * steps, Steps::ZERO)?;
-                let short = train(engine, folder, *plan, *width, steps, Steps::ZERO)?;
+                let mut pack = |steps| {
+                    let jobs = (1..=*width).map(|number| job(u64::from(number), steps, Steps::ZERO));
+                    train(engine, folder, *plan, jobs.collect())
+                };
+                let (long, short) = (pack(2 * steps)?, pack(steps)?);
                 Ok((long - short).per(steps * width))
             }
             Self::Evaluation(plan) => {
                 let few = 10;
-                let often = train(engine, folder, *plan, 1, few, Steps::its(1))?;
-                let never = train(engine, folder, *plan, 1, few, Steps::ZERO)?;
+                let mut lane = |every| train(engine, folder, *plan, vec![job(1, few, every)]);
+                let (often, never) = (lane(Steps::its(1))?, lane(Steps::ZERO)?);
                 Ok((often - never).per(few - 1))
             }
         }
@@ -220,121 +167,9 @@ fn products(steps: u32) -> Outcome<Cost> {
     Ok(cost.per(steps))
 }
 
-/// What a pack of `width` lanes costs for `steps` steps.
-fn train(
-    engine: &mut Engine,
-    folder: &Path,
-    plan: Plan,
-    width: u32,
-    steps: u32,
-    eval_every: Steps,
-) -> Outcome<Cost> {
-    let jobs = (1..=width).map(|number| job(u64::from(number), steps, eval_every)).collect();
-    let stage = Stage { jobs, width, plan, folder: folder.to_owned() };
-    let failures = Failures(Mutex::new(Vec::new()));
-    let cost = Cost::of(|| {
-        engine.run(&stage, &failures);
-        Ok(())
-    })?;
-    match failures.0.into_inner()?.pop() {
-        Some(failure) => Err(failure.into()),
-        None => Ok(cost),
-    }
-}
-
-fn job(number: u64, steps: u32, eval_every: Steps) -> StageJob {
-    let stream = Stream { seed: number, branch: String::new(), copy: 0, round: 0, repeat: 0 };
-    let spec = TrainJob::dense(Arc::new(recipe(eval_every)), stream, Steps::its(steps));
-    let (spec, inputs) = (JobSpec::Train(spec), BTreeMap::new());
-    StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs, resume: None }
-}
-
-fn recipe(eval_every: Steps) -> Recipe {
-    let shape = DataShape {
-        train: EXAMPLES,
-        test: TEST,
-        image: [1, 28, 28],
-        classes: 10,
-        mean: 0.5.into(),
-        std: 0.3.into(),
-    };
-    Recipe {
-        model: Model {
-            name: "mnist_lenet_300_100".to_owned(),
-            init: Init::GlorotNormal,
-            bias_init: BiasInit::Zero,
-            bn_init: BatchNormInit::One,
-            dropout: 0.0,
-        },
-        data: Data::whole("noise", shape, VALIDATION),
-        train: Train {
-            batch: BATCH,
-            optimizer: Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
-            lr: 0.0012,
-            decay: 0.0,
-            milestones: Vec::new(),
-            gamma: 0.1,
-            warmup: Steps::ZERO,
-            eval_every,
-            order: Order::Fresh,
-            schedule: Schedule::Step,
-            clip: None,
-            partial: Partial::Drop,
-            freeze: Vec::new(),
-            bn_l1: 0.0,
-        },
-        dtype: Dtype::F32,
-    }
-}
-
-/// Hears of lanes that fail.
-struct Failures(Mutex<Vec<String>>);
-
-impl Link for Failures {
-    fn emit(&self, event: Event) {
-        if let (Event::Failed { failure, .. }, Ok(mut failures)) = (event, self.0.lock()) {
-            failures.push(failure.message);
-        }
-    }
-
-    fn progress(&self, _: JobId, _: u64) {}
-
-    fn cancelled(&self, _: JobId) -> bool {
-        false
-    }
-
-    fn halt(&self) -> Halt {
-        Halt::No
-    }
-}
-
-fn write_data(folder: &Path) -> Outcome<()> {
-    std::fs::create_dir_all(folder)?;
-    for (part, count) in [("train", EXAMPLES), ("t10k", TEST)] {
-        let mut state = 1u32;
-        let mut noise = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        };
-        let mut images = vec![0, 0, 8, 3];
-        [count, 28, 28].iter().for_each(|size: &u32| images.extend(size.to_be_bytes()));
-        images.extend((0..count * 784).map(|_| noise()));
-        let mut labels = vec![0, 0, 8, 1];
-        labels.extend(count.to_be_bytes());
-        labels.extend((0..count).map(|_| noise() % 10));
-        std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), images)?;
-        std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels)?;
-    }
-    Ok(())
-}
-
 /// Medians, in the order of the contestants, as a table and as JSON.
 fn report(machine: &str, contestants: &[Contestant], costs: &BTreeMap<usize, Vec<Cost>>) -> Outcome<()> {
-    let median = |index: usize, seconds: fn(&Cost) -> f64| {
-        let mut all: Vec<f64> = costs[&index].iter().map(seconds).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
+    let median = |index: usize, seconds: fn(&Cost) -> f64| median(&costs[&index], seconds);
     let floor = contestants.iter().position(|contestant| contestant.name() == PRODUCTS);
     let mut out = stdout().lock();
     writeln!(out, "LeNet-300-100, batch {BATCH}, Adam, on {machine}; a step of a lane, microseconds")?;

@@ -3,13 +3,18 @@
 //! Beside the matrix products a step then costs little: autograd's graph, its small operations and its new memory were a
 //! fifth of a step of LeNet-300-100 (`benches/LOG.md`).
 
-use super::{Layout, layout::views};
+use super::{
+    Layout,
+    layout::views,
+    loss::CrossEntropy,
+    perceptron::{self, linears},
+};
 use crate::{
     error::Result,
     simd::{Real, slice, slice_mut},
 };
 use tch::{Tensor, no_grad_guard};
-use tombola_spec::arch::{Architecture, Layer};
+use tombola_spec::arch::Architecture;
 
 /// A network of linear layers and rectifiers, bound to the memory of its parameters. Memory for a batch is kept: one of
 /// another size costs new memory.
@@ -44,39 +49,19 @@ impl ByHand {
         let grads = layout.trained_part(flat)?.f_zeros_like()?;
         let (weights, derivatives) = (views(layout.trained(), flat)?, views(layout.trained(), &grads)?);
         let mut parameters = weights.into_iter().zip(derivatives);
-        let mut layers: Vec<Linear> = Vec::new();
-        for layer in &architecture.layers {
-            match (layer, layers.last_mut()) {
-                // Each example is a row from the beginning.
-                (Layer::Flatten, _) => {}
-                (Layer::Relu, Some(linear)) => linear.rectified = true,
-                (Layer::Linear { outputs, .. }, _) => {
-                    let (Some((weight, grad_weight)), Some((bias, grad_bias))) =
-                        (parameters.next(), parameters.next())
-                    else {
-                        return Ok(None);
-                    };
-                    let output =
-                        flat.f_new_zeros([batch, i64::from(*outputs)], (flat.kind(), flat.device()))?;
-                    let delta = output.f_zeros_like()?;
-                    let rectified = false;
-                    layers.push(Linear { rectified, weight, bias, grad_weight, grad_bias, output, delta });
-                }
-                (Layer::Relu, None)
-                | (
-                    Layer::Conv { .. }
-                    | Layer::BatchNorm { .. }
-                    | Layer::Residual { .. }
-                    | Layer::MaxPool { .. }
-                    | Layer::AvgPool { .. }
-                    | Layer::GlobalAvgPool
-                    | Layer::Dropout { .. },
-                    _,
-                ) => return Ok(None),
-            }
-        }
-        let complete = layers.last().is_some_and(|last| !last.rectified);
-        Ok(complete.then_some(Self { layers, grads }))
+        let Some(linears) = linears(architecture) else { return Ok(None) };
+        let layer = |perceptron::Linear { outputs, rectified, .. }| -> Result<Option<Linear>> {
+            let (Some((weight, grad_weight)), Some((bias, grad_bias))) =
+                (parameters.next(), parameters.next())
+            else {
+                return Ok(None);
+            };
+            let output = flat.f_new_zeros([batch, outputs as i64], (flat.kind(), flat.device()))?;
+            let delta = output.f_zeros_like()?;
+            Ok(Some(Linear { rectified, weight, bias, grad_weight, grad_bias, output, delta }))
+        };
+        let layers: Option<Vec<Linear>> = linears.into_iter().map(layer).collect::<Result<_>>()?;
+        Ok(layers.map(|layers| Self { layers, grads }))
     }
 
     /// Mean cross-entropy of a batch, in nat; its gradients are in [`ByHand::grads`] then. `images` `[N, …]`, `labels`
@@ -91,7 +76,9 @@ impl ByHand {
             input = &layer.output;
         }
         let Some(last) = self.layers.last_mut() else { return Ok(0.0) };
-        let loss = cross_entropy::<T>(&last.output, labels, &mut last.delta);
+        let (labels, logits) = (slice::<i64>(labels), slice::<T>(&last.output));
+        let loss =
+            CrossEntropy::of(labels.len()).differentiate(logits, labels, slice_mut::<T>(&mut last.delta));
         for index in (0..self.layers.len()).rev() {
             let (before, from) = self.layers.split_at_mut(index);
             let layer = &mut from[0];
@@ -100,7 +87,7 @@ impl ByHand {
                 before.take_back::<T>(layer)?;
             }
         }
-        Ok(loss)
+        Ok(loss / labels.len() as f64)
     }
 
     /// Gradients of all parameters of the last step, `[P]`.
@@ -156,28 +143,4 @@ impl Linear {
         }
         Ok(())
     }
-}
-
-/// Mean cross-entropy of `logits` `[N, classes]`, and its gradient by them. In f64 whatever the network computes in.
-fn cross_entropy<T: Real>(logits: &Tensor, labels: &Tensor, delta: &mut Tensor) -> f64 {
-    let labels = slice::<i64>(labels);
-    let (logits, deltas) = (slice::<T>(logits), slice_mut::<T>(delta));
-    let (count, classes) = (labels.len() as f64, logits.len() / labels.len().max(1));
-    let mut shares = vec![0.0; classes];
-    let mut loss = 0.0;
-    let rows = logits.chunks_exact(classes).zip(deltas.chunks_exact_mut(classes));
-    for ((logits, deltas), &label) in rows.zip(labels) {
-        let most = logits.iter().fold(f64::NEG_INFINITY, |most, &logit| most.max(logit.into()));
-        for (share, &logit) in shares.iter_mut().zip(logits) {
-            *share = libm::exp(logit.into() - most);
-        }
-        let total: f64 = shares.iter().sum();
-        let right = label as usize;
-        loss += most + libm::log(total) - logits[right].into();
-        for (class, (delta, share)) in deltas.iter_mut().zip(&shares).enumerate() {
-            let wanted = if class == right { 1.0 } else { 0.0 };
-            *delta = T::of((share / total - wanted) / count);
-        }
-    }
-    loss / count
 }

@@ -2,18 +2,20 @@
 //!
 //! Knows nothing of families, optimizers, masks or plans. A new kind of layer is an arm in [`forward`], for one
 //! network and for lanes: with a leading lane dimension of its tensors all lanes are computed at once. Its gradients are
-//! libtorch's autograd's business, so that its arm in [`ByHand::new`], which only makes the step of a perceptron cheaper,
-//! may decline.
+//! libtorch's autograd's business: [`ByHand`] and [`Sparse`], which make the steps of perceptrons cheaper, decline others.
 
 mod by_hand;
 mod forward;
 mod layout;
 mod loss;
+mod perceptron;
+mod sparse;
 
 pub(crate) use by_hand::ByHand;
 pub(crate) use forward::{Mode, forward, forward_dropping};
 pub(crate) use layout::{Entry, Layout, Tensors};
 pub(crate) use loss::{losses, tally};
+pub(crate) use sparse::{Batch, Scratch, Sparse};
 
 #[cfg(test)]
 mod tests {
@@ -181,6 +183,52 @@ mod tests {
             for (index, (found, wanted)) in found.iter().zip(gradients(&network, &weights)).enumerate() {
                 assert!((found - wanted).abs() < 1e-14, "{index}: {found} against {wanted}");
             }
+        }
+    }
+
+    /// Batches of less than a vector, of some vectors, and of more than one tile, whose examples are not in a row; layers of
+    /// one block of columns and of several.
+    #[test]
+    fn losses_and_gradients_of_living_weights_are_autograds() {
+        let network = Architecture::parse("mnist_lenet_40_150_6", [1, 9, 9], 4).unwrap();
+        let layout = Layout::of(&network);
+        for (seed, count) in [(1, 5), (2, 16), (3, 61), (4, 64), (5, 131)] {
+            let mask: Vec<f64> =
+                (0..layout.len).map(|at| f64::from(u8::from((at * 31 + seed) % 97 < 30))).collect();
+            let masked: Vec<f64> =
+                weights(&network, seed as u64).iter().zip(&mask).map(|(w, m)| w * m).collect();
+            let pixels: Vec<f64> = (0..200 * 81).map(|at| f64::from(at * 37 % 113) / 56.0 - 1.0).collect();
+            let labels: Vec<i64> = (0..200).map(|at| at * 7 % 4).collect();
+            let lines: Vec<i64> = (0..count).map(|at| at * 13 % 200).collect();
+
+            let net = Sparse::new(&network, &layout, &mask).unwrap();
+            let packed: Vec<f64> = net.living().iter().map(|&at| masked[at as usize]).collect();
+            let (mut scratch, mut grads) = (Scratch::of(&net), vec![0.0; packed.len()]);
+            let batch = Batch { source: &pixels, labels: &labels, lines: &lines };
+            // The second step finds what the first left.
+            net.step(&mut scratch, batch, &packed, &mut grads);
+            let found = net.step(&mut scratch, batch, &packed, &mut grads);
+
+            let flat = Tensor::from_slice(&masked);
+            let tensors = layout.tensors(&flat).unwrap();
+            let lines = Tensor::from_slice(&lines);
+            let images = Tensor::from_slice(&pixels).view([200, 1, 9, 9]).index_select(0, &lines);
+            let labels = Tensor::from_slice(&labels).index_select(0, &lines);
+            let logits = forward(&network.layers, &tensors, &images, Mode::Train).unwrap();
+            let wanted = losses(&logits, &labels).unwrap();
+            let autograd = Tensor::run_backward(&[&wanted], &tensors.trained, false, false);
+            let autograd: Vec<f64> =
+                autograd.iter().flat_map(|grad| Vec::try_from(grad.flatten(0, -1)).unwrap()).collect();
+            assert!((found - wanted.double_value(&[])).abs() < 1e-14, "{count}");
+            for (&at, grad) in net.living().iter().zip(&grads) {
+                assert!((grad - autograd[at as usize]).abs() < 1e-14, "{count}, parameter {at}");
+            }
+            let living = mask.iter().filter(|&&alive| alive > 0.0).count();
+            assert!(net.living().len() == living && grads.iter().any(|&grad| grad.abs() > 1e-3));
+            let (sum, right) = net.tally(&mut scratch, batch, &packed);
+            let (wanted_sum, wanted_right) = tally(&logits, &labels).unwrap();
+            assert!((sum - wanted_sum.double_value(&[])).abs() < 1e-11, "{count}");
+            assert_eq!(right, wanted_right.int64_value(&[]));
         }
     }
 

@@ -65,12 +65,22 @@ impl Examples {
         Ok(labels)
     }
 
-    /// Images and labels of a part, a few at a time; nothing if the part is empty.
-    pub(crate) fn slices(&self, part: Part) -> impl Iterator<Item = Result<(Tensor, Tensor)>> {
-        let (images, labels) = match part {
+    /// All images that batches can name and their labels, as they are.
+    pub(crate) fn all(&self) -> (Tensor, Tensor) {
+        (self.images.shallow_clone(), self.labels.shallow_clone())
+    }
+
+    /// Images and labels of a part.
+    pub(crate) fn part(&self, part: Part) -> &(Tensor, Tensor) {
+        match part {
             Part::Validation => &self.validation,
             Part::Test => &self.test,
-        };
+        }
+    }
+
+    /// Images and labels of a part, a few at a time; nothing if the part is empty.
+    pub(crate) fn slices(&self, part: Part) -> impl Iterator<Item = Result<(Tensor, Tensor)>> {
+        let (images, labels) = self.part(part);
         let count = labels.size()[0];
         (0..count).step_by(EVALUATED_TOGETHER as usize).map(move |from| {
             let length = EVALUATED_TOGETHER.min(count - from);
@@ -88,9 +98,6 @@ impl Examples {
 
     /// Number of examples of a part.
     pub(crate) fn count(&self, part: Part) -> i64 {
-        match part {
-            Part::Validation => self.validation.1.size()[0],
-            Part::Test => self.test.1.size()[0],
-        }
+        self.part(part).1.size()[0]
     }
 }

@@ -36,7 +36,7 @@ struct Held {
 impl Lone {
     /// A lane that starts from `start`.
     pub(crate) fn new(common: Common, start: LaneStart) -> Result<Self> {
-        let LaneStart { memory: Snapshot { weights, state }, mask } = start;
+        let LaneStart { memory: Snapshot { weights, state }, mask, .. } = start;
         let tensors = common.layout.tensors(&weights)?.with_products(common.products);
         let by_hand = match common.products {
             None => ByHand::new(&common.architecture, &common.layout, &weights, common.batch)?,
@@ -204,7 +204,7 @@ mod tests {
         let (rule, parts, kind) = (Rule::of(&train), Parts::of(&architecture, &layout, &train), Kind::Double);
         let (dropout, products, batch) = (None, None, BATCH);
         let common = Common { architecture, layout, rule, parts, dropout, examples, kind, products, batch };
-        Lone::new(common, LaneStart { memory, mask: Some(mask) }).unwrap()
+        Lone::new(common, LaneStart { memory, mask: Some(mask), sparse: false }).unwrap()
     }
 
     #[test]

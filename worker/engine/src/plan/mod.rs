@@ -1,4 +1,4 @@
-//! Plans: how the lanes of a pack are computed. Chosen by the coordinator from device kind alone, part of provenance.
+//! Plans: how the lanes of a pack are computed. Chosen from device kind, network, batch and density alone, part of provenance.
 //!
 //! A plan holds weights, optimizer state and masks, and does updates and evaluations. It knows no schedules, files,
 //! jobs or events: those are `train`'s, which drives every plan through [`Pack`].
@@ -8,6 +8,7 @@ mod examples;
 mod fused;
 mod lone;
 mod parts;
+mod sparse;
 mod warp;
 
 pub(crate) use dropout::Dropout;
@@ -15,6 +16,7 @@ pub(crate) use examples::Examples;
 pub(crate) use fused::Fused;
 pub(crate) use lone::{Lone, evaluate};
 pub(crate) use parts::Parts;
+pub(crate) use sparse::{BREAK_EVEN, Living, suits};
 pub(crate) use warp::Warp;
 
 use crate::{error::Result, nn::Layout, optim::Pace, optim::Rule};
@@ -70,6 +72,8 @@ pub(crate) struct LaneStart {
     pub(crate) memory: Snapshot,
     /// Mask of 0 and 1 over all trained parameters (biases 1), `[T]`; `None` = dense.
     pub(crate) mask: Option<Tensor>,
+    /// Whether it is computed by its living weights alone.
+    pub(crate) sparse: bool,
 }
 
 /// A lane's memory on the host.

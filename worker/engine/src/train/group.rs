@@ -4,9 +4,10 @@ use super::{CheckpointRule, Link, checkpoints::Checkpoints, lane::Lane, segment:
 use crate::{
     error::Result,
     optim::Rule,
-    plan::{Common, Fused, LaneStart, Lone, Pack},
+    plan::{Common, Fused, LaneStart, Living, Lone, Pack},
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tch::Kind;
 use tombola_spec::{
     outcome::{Failure, FailureClass, Provenance},
     settings::Recipe,
@@ -49,7 +50,11 @@ impl Group {
             let mut pack: Box<dyn Pack> = match plan {
                 Plan::CpuLanes => {
                     let start = starts.into_iter().next().expect("a group is made with its first lane");
-                    Box::new(Lone::new(common, start)?)
+                    match (start.sparse, common.kind) {
+                        (true, Kind::Double) => Box::new(Living::<f64>::new(common, &start)?),
+                        (true, _) => Box::new(Living::<f32>::new(common, &start)?),
+                        (false, _) => Box::new(Lone::new(common, start)?),
+                    }
                 }
                 Plan::Fused => Box::new(Fused::new(common, &starts, provenance.width as usize)?),
             };

@@ -14,7 +14,7 @@ use crate::{
     mask::Mask,
     nn::Layout,
     optim::Rule,
-    plan::{LaneStart, Snapshot, kind_of},
+    plan::{LaneStart, Snapshot, kind_of, suits},
     redraw::redraw,
 };
 use std::path::Path;
@@ -26,15 +26,20 @@ use tombola_spec::{
     outcome::Provenance,
     settings::Model,
     slot::StageJob,
-    worker::Plan,
+    worker::{CPU_SPARSE, Plan},
 };
 
 /// Reads the inputs of `job` into `lane`, which stands at the beginning of its segment and will be computed as
-/// `provenance` says.
+/// `provenance` says, which is told if that is sparsely: below a density of `sparse_below`, where all else allows it.
 ///
 /// # Errors
 /// When the settings cannot work, or an input is missing or unreadable.
-pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) -> Result<LaneStart> {
+pub(super) fn prepare(
+    job: &StageJob,
+    lane: &mut Lane,
+    provenance: &mut Provenance,
+    sparse_below: f64,
+) -> Result<LaneStart> {
     let architecture = lane.spec.recipe.architecture()?;
     let inputs = Inputs {
         layout: Layout::of(&architecture),
@@ -52,6 +57,11 @@ pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) 
     let search = lane.spec.search.clone();
     lane.searching = search.map(|search| Searching::new(search, inputs.architecture.clone()));
     let mask = lane.spec.mask.map(|input| inputs.mask(&input, lane)).transpose()?;
+    let sparse = inputs.provenance.plan == Plan::CpuLanes.name()
+        && suits(&lane.spec.recipe, mask.as_ref(), sparse_below)?;
+    if sparse {
+        CPU_SPARSE.clone_into(&mut inputs.provenance.plan);
+    }
     // Of plain ones the stream is kept instead.
     if lane.spec.draws() && !matches!((&lane.spec.start, &lane.spec.head), (Start::Init(_), None)) {
         lane.drawn = Some(inputs.first(lane, mask.as_ref())?);
@@ -66,7 +76,7 @@ pub(super) fn prepare(job: &StageJob, lane: &mut Lane, provenance: &Provenance) 
     if let Some(mask) = &mask {
         apply(mask, &memory, &inputs.layout)?;
     }
-    Ok(LaneStart { memory, mask })
+    Ok(LaneStart { memory, mask, sparse })
 }
 
 fn check(lane: &Lane) -> Result<()> {
@@ -100,7 +110,7 @@ struct Inputs<'a> {
     kind: Kind,
     rule: Rule,
     job: &'a StageJob,
-    provenance: &'a Provenance,
+    provenance: &'a mut Provenance,
 }
 
 impl Inputs<'_> {
@@ -234,8 +244,13 @@ fn bits_of(provenance: &Provenance) -> Provenance {
         decisive.device = model.to_owned();
     }
     // A lane on a thread of its own does not feel its neighbours.
-    if provenance.plan == Plan::CpuLanes.name() {
+    if [Plan::CpuLanes.name(), CPU_SPARSE].contains(&&*provenance.plan) {
         decisive.width = 0;
+    }
+    // All of it is ours, and adds up in the same order everywhere.
+    if provenance.plan == CPU_SPARSE {
+        (decisive.threads, decisive.device) = (0, String::new());
+        (decisive.libtorch, decisive.capability) = (String::new(), String::new());
     }
     decisive.worker.clear();
     decisive

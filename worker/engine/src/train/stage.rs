@@ -18,7 +18,7 @@ use crate::{
     mask::Mask,
     nn::Layout,
     optim::Rule,
-    plan::{Common, Dropout, Parts, kind_of, products_of},
+    plan::{BREAK_EVEN, Common, Dropout, Parts, kind_of, products_of},
     prune::{Subject, prune, run_join, run_random_mask},
     simd,
 };
@@ -36,6 +36,7 @@ pub struct Engine {
     pub(super) device: Device,
     threads: u32,
     checkpoints: CheckpointRule,
+    sparse_below: f64,
     pub(super) library: Library,
 }
 
@@ -43,7 +44,14 @@ impl Engine {
     /// An engine that finds its data sets in `data_folder` and gives each lane `threads` intra-op threads.
     pub fn new(device: Device, data_folder: PathBuf, threads: u32, checkpoints: CheckpointRule) -> Self {
         let library = Library::new(data_folder, device.torch);
-        Self { device, threads, checkpoints, library }
+        Self { device, threads, checkpoints, sparse_below: BREAK_EVEN, library }
+    }
+
+    /// The same engine, with another density below which lanes of perceptrons are computed sparsely on a CPU: 0 = never. For
+    /// measurements and tests: results say which way they were computed, and may differ in their last bits.
+    #[must_use]
+    pub fn sparse_below(self, density: f64) -> Self {
+        Self { sparse_below: density, ..self }
     }
 
     /// Runs a stage to its end. Every job ends with an event to `link`, except the cancelled ones.
@@ -113,8 +121,8 @@ impl Engine {
         let mut lane = Lane::new(job.job, spec.clone(), stage.folder.clone(), material.train_rows);
         // Short packs are padded; a lane of the fused plan depends on the width in its last bits.
         let width = (stage.jobs.len() as u32).max(stage.width);
-        let provenance = self.provenance(stage.plan.name(), width, Some(material.digest));
-        let start = prepare(job, &mut lane, &provenance)?;
+        let mut provenance = self.provenance(stage.plan.name(), width, Some(material.digest));
+        let start = prepare(job, &mut lane, &mut provenance, self.sparse_below)?;
         if let Some(group) = groups.iter_mut().find(|group| stage.plan == Plan::Fused && group.takes(&lane)) {
             group.lanes.push(lane);
             group.starts.push(start);

@@ -22,6 +22,7 @@ mod redraw;
 mod resume;
 mod rig;
 mod searches;
+mod sparse;
 mod subset;
 mod supermask;
 mod tensors;

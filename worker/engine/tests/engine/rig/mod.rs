@@ -103,6 +103,19 @@ impl Rig {
         self.run_with(&self.stage(plan, jobs), &Recorder::default(), 1, None)
     }
 
+    /// The same, with lanes of plan `cpu-lanes` computed sparsely below a density.
+    pub(crate) fn run_sparse_below(&self, density: f64, jobs: Vec<StageJob>) -> Outcomes {
+        let link = Recorder::default();
+        self.engine(1, None).sparse_below(density).run(&self.stage(Plan::CpuLanes, jobs), &link);
+        Outcomes(link.events.into_inner().unwrap())
+    }
+
+    fn engine(&self, threads: u32, every: Option<u64>) -> Engine {
+        let device = Device::open(DeviceKind::Cpu, 0).unwrap();
+        let rule = CheckpointRule { every_iterations: every, ..CheckpointRule::default() };
+        Engine::new(device, self.data(), threads, rule)
+    }
+
     pub(crate) fn run_with(
         &self,
         stage: &Stage,
@@ -110,9 +123,7 @@ impl Rig {
         threads: u32,
         every: Option<u64>,
     ) -> Outcomes {
-        let device = Device::open(DeviceKind::Cpu, 0).unwrap();
-        let rule = CheckpointRule { every_iterations: every, ..CheckpointRule::default() };
-        Engine::new(device, self.data(), threads, rule).run(stage, link);
+        self.engine(threads, every).run(stage, link);
         Outcomes(std::mem::take(&mut *link.events.lock().unwrap()))
     }
 

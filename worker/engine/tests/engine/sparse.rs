@@ -1,0 +1,117 @@
+//! Lanes of which only living weights are computed with: the same numbers, for less.
+
+use crate::rig::{
+    ADAM, NESTEROV, Outcomes, PLAIN, Recorder, Rig, SGD, distance, edit_recipe, job, recipe, with_mask,
+};
+use tombola_spec::{
+    job::Output,
+    outcome::Split,
+    settings::{Augment, Dtype, Frozen, Optimizer, Partial, Recipe},
+    slot::StageJob,
+    worker::Plan,
+};
+
+/// Always, however many weights live.
+const ALWAYS: f64 = f64::INFINITY;
+const NEVER: f64 = 0.0;
+
+fn masked(rig: &Rig, optimizer: Optimizer, dtype: Dtype, change: impl FnOnce(&mut Recipe)) -> StageJob {
+    let mut job = with_mask(job(1, recipe(optimizer), 60), &rig.mask(0.3, 2));
+    edit_recipe(&mut job, |recipe| {
+        recipe.dtype = dtype;
+        change(recipe);
+    });
+    job
+}
+
+fn plan(outcomes: &Outcomes) -> &str {
+    &outcomes.provenance(1).plan
+}
+
+/// Trains a job both ways; how far their weights and states end apart, after a look at their metrics.
+#[track_caller]
+fn apart(rig: &Rig, job: &StageJob) -> f64 {
+    let dense = rig.run_sparse_below(NEVER, vec![job.clone()]);
+    let sparse = rig.run_sparse_below(ALWAYS, vec![job.clone()]);
+    assert_eq!((plan(&dense), plan(&sparse)), ("cpu-lanes", "cpu-sparse"));
+    for split in [Split::Train, Split::Validation, Split::Test] {
+        let (a, b) = (dense.points(1, "loss", split), sparse.points(1, "loss", split));
+        assert!(a.len() > 5 && a.iter().all(|(at, loss)| (loss - b[at]).abs() < 1e-11), "{a:?} {b:?}");
+        assert_eq!(dense.points(1, "accuracy", split), sparse.points(1, "accuracy", split));
+    }
+    let ends = |output| distance(&dense.tensors(1, output), &sparse.tensors(1, output));
+    assert_eq!(ends(Output::Initial), 0.0);
+    ends(Output::Weights).max(ends(Output::State))
+}
+
+#[test]
+fn sparse_lanes_equal_dense_ones_in_f64_by_every_rule() {
+    let rig = Rig::new();
+    let adamw = Optimizer::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+    // A small epsilon would make a whole step of the rounding in a gradient near zero.
+    let rmsprop = Optimizer::RmsProp { alpha: 0.99, eps: 1e-3, momentum: 0.9 };
+    for optimizer in [PLAIN, SGD, NESTEROV, ADAM, adamw, rmsprop] {
+        let apart = apart(&rig, &masked(&rig, optimizer, Dtype::F64, |_| {}));
+        assert!(apart <= 1e-12, "{optimizer:?}: {apart:e}");
+    }
+}
+
+#[test]
+fn sparse_lanes_equal_dense_ones_whatever_the_recipe() {
+    let rig = Rig::new();
+    type Change = fn(&mut Recipe);
+    let changes: [(&str, Change); 4] = [
+        ("clipped", |recipe| recipe.train.clip = Some(0.3)),
+        ("frozen", |recipe| recipe.train.freeze = vec![Frozen::Parameter("fc_layers.0.weight".to_owned())]),
+        ("partial batches", |recipe| {
+            (recipe.train.batch, recipe.train.partial) = (70, Partial::Keep);
+        }),
+        ("varied images", |recipe| recipe.data.augment = Augment::FlipCrop4),
+    ];
+    for (name, change) in changes {
+        let apart = apart(&rig, &masked(&rig, SGD, Dtype::F64, change));
+        assert!(apart <= 1e-12, "{name}: {apart:e}");
+    }
+}
+
+#[test]
+fn lanes_are_sparse_where_that_is_faster() {
+    let rig = Rig::new();
+    let way = |density: f64, change: fn(&mut Recipe)| {
+        let mut job = with_mask(job(1, recipe(SGD), 5), &rig.mask(density, 2));
+        edit_recipe(&mut job, change);
+        plan(&rig.run(Plan::CpuLanes, vec![job])).to_owned()
+    };
+    let whole_vectors = |recipe: &mut Recipe| recipe.train.batch = 32;
+    assert_eq!(way(0.45, whole_vectors), "cpu-sparse");
+    assert_eq!(way(0.65, whole_vectors), "cpu-lanes");
+    // Batches of 20 are padded to 32.
+    assert_eq!(way(0.25, |_| {}), "cpu-sparse");
+    assert_eq!(way(0.45, |_| {}), "cpu-lanes");
+    assert_eq!(way(0.1, |recipe| recipe.dtype = Dtype::Bf16), "cpu-lanes");
+    assert_eq!(way(0.1, |recipe| recipe.model.dropout = 0.5), "cpu-lanes");
+    let unmasked = rig.run(Plan::CpuLanes, vec![job(1, recipe(SGD), 5)]);
+    assert_eq!(plan(&unmasked), "cpu-lanes");
+}
+
+#[test]
+fn a_sparse_run_that_yields_and_resumes_equals_an_uninterrupted_one() {
+    let rig = Rig::new();
+    for optimizer in [SGD, ADAM] {
+        let mut job = with_mask(job(1, recipe(optimizer), 70), &rig.mask(0.2, 4));
+        let whole = rig.run(Plan::CpuLanes, vec![job.clone()]);
+        let stage = rig.stage(Plan::CpuLanes, vec![job.clone()]);
+        let first = rig.run_with(&stage, &Recorder::yield_at(27), 1, Some(9));
+        let (iteration, checkpoint) = first.checkpoint(1);
+        job.resume = Some(checkpoint);
+        // What was begun in one way is not gone on with in another.
+        let otherwise = rig.run_sparse_below(NEVER, vec![job.clone()]);
+        let second = rig.run(Plan::CpuLanes, vec![job]);
+        assert_eq!(
+            (plan(&whole), plan(&second), plan(&otherwise)),
+            ("cpu-sparse", "cpu-sparse", "cpu-lanes")
+        );
+        assert_eq!((second.started(1), otherwise.started(1)), (iteration, 0));
+        assert_eq!(whole.digests(1), second.digests(1), "{optimizer:?}");
+    }
+}
