@@ -44,6 +44,7 @@ fn every_sweep_that_ships_can_be_planned() {
         "lth-conv4",
         "lth-conv6",
         "lth-lenet",
+        "lth-lenet-few",
         "lth-lenet-short",
         "lth-resnet18",
         "lth-resnet20-short",

@@ -14,11 +14,12 @@ use crate::tools;
 pub(crate) const HELP: &str = "\
 Run the benchmarks, built in release mode. They print tables of figures and fail only if they cannot run.
 
-Usage: cargo xtask bench [scheduler|store|dispatch|engine|density|peers|all]... [-- OPTIONS]
+Usage: cargo xtask bench [scheduler|store|dispatch|load|engine|density|peers|all]... [-- OPTIONS]
 
   scheduler  expansion and scheduling at 200,000 jobs
   store      lease + full commit per second, SQLite and Postgres (a throw-away one)
   dispatch   latency from a ready job to a warm idle worker, SQLite and Postgres
+  load       workers over gRPC that run job after job: jobs and metric points per second, memory at 200,000 jobs
   engine     a training step against the measured matmul floor
   density    a training step at each density of an experiment, with all weights and with the living ones alone
   peers      training steps of four networks beside PyTorch's: by the Python that TOMBOLA_TEST_TORCH names, else by an
@@ -47,6 +48,7 @@ const BENCHES: &[Bench] = &[
     bench("scheduler", "tombola-core", "scheduler"),
     Bench { postgres: true, ..bench("store", "tombola-server", "store") },
     Bench { postgres: true, ..bench("dispatch", "tombola-server", "dispatch") },
+    Bench { postgres: true, ..bench("load", "tombola-server", "load") },
     Bench { libtorch: true, ..bench("engine", "tombola-engine", "step") },
     Bench { libtorch: true, ..bench("density", "tombola-engine", "density") },
     Bench { libtorch: true, torch: true, ..bench("peers", "tombola-engine", "peers") },
