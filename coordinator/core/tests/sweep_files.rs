@@ -58,6 +58,7 @@ fn every_sweep_that_ships_can_be_planned() {
         "price-synflow",
         "rewinding-resnet20",
         "sanity-resnet20",
+        "sharing",
         "signs-lenet",
         "slimming-vgg16",
         "smallest-lenet",

@@ -5,7 +5,7 @@ use crate::{
     error::Failure,
     output::{bytes, count, percent, seconds, table},
 };
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use tombola_core::sweep;
 use tombola_wire::v1::{Density, PlanRequest, PlanResponse, Setting};
 
@@ -121,10 +121,34 @@ fn settings(plan: &PlanResponse) -> String {
     table(&["setting", "value", ""], plan.settings.iter().map(row))
 }
 
-/// Densities in lines of six rounds.
+/// Densities in lines of six rounds; where trials prune differently, a line a round.
 fn ladder(plan: &PlanResponse) -> String {
-    let cells: Vec<_> =
-        plan.ladder.iter().map(|d| format!("{:>3}: {:<8}", d.round, percent(d.density))).collect();
-    let lines: Vec<_> = cells.chunks(6).map(|line| line.join(" ").trim_end().to_owned()).collect();
+    let mut rounds: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    plan.ladder.iter().for_each(|d| rounds.entry(d.round).or_default().push(percent(d.density)));
+    let lines: Vec<String> = if rounds.values().any(|densities| densities.len() > 1) {
+        rounds.iter().map(|(round, densities)| format!("{round:>3}: {}", densities.join(", "))).collect()
+    } else {
+        let cells: Vec<_> =
+            rounds.iter().map(|(round, density)| format!("{round:>3}: {:<8}", density.concat())).collect();
+        cells.chunks(6).map(|line| line.join(" ").trim_end().to_owned()).collect()
+    };
     format!("density by round\n{}", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn densities_of_several_rates_are_a_line_a_round() {
+        let density = |&(round, density): &(u32, f64)| Density { round, density };
+        let plan = |ladder: &[(u32, f64)]| PlanResponse {
+            ladder: ladder.iter().map(density).collect(),
+            ..PlanResponse::default()
+        };
+        let two = plan(&[(0, 1.0), (1, 0.8), (1, 0.5)]);
+        assert_eq!(ladder(&two), "density by round\n  0: 100.0 %\n  1: 80.0 %, 50.0 %");
+        let one = plan(&[(0, 1.0), (1, 0.8)]);
+        assert_eq!(ladder(&one), "density by round\n  0: 100.0 %    1: 80.0 %");
+    }
 }
