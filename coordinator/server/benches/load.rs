@@ -49,7 +49,8 @@ struct Options {
 #[tokio::main]
 async fn main() {
     let options = options();
-    let wanted = |name: &str| options.databases.is_empty() || options.databases.iter().any(|word| word == name);
+    let wanted =
+        |name: &str| options.databases.is_empty() || options.databases.iter().any(|word| word == name);
     if wanted("sqlite") {
         measure("SQLite", &Home::sqlite(), &options).await;
     }
@@ -63,7 +64,8 @@ fn options() -> Options {
     let mut options = Options { databases: Vec::new(), workers: 64, jobs: 4000, held: 200_000 };
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
-        let mut number = || words.next().and_then(|word| word.parse().ok()).expect("a number after the option");
+        let mut number =
+            || words.next().and_then(|word| word.parse().ok()).expect("a number after the option");
         match word.as_str() {
             "--workers" => options.workers = number(),
             "--jobs" => options.jobs = number(),
@@ -104,7 +106,10 @@ async fn hold(name: &str, home: &Home, coordinator: Binary, held: usize) {
     let (before, begun) = (memory(&coordinator), Instant::now());
     for (part, first) in (0..held).step_by(A_SWEEP).enumerate() {
         let file = alone(&format!("held-{part}"), A_SWEEP.min(held - first));
-        sweeps.submit(SubmitRequest { file: file.replace("lr = 0.1", &format!("lr = 0.0{part}1")) }).await.unwrap();
+        sweeps
+            .submit(SubmitRequest { file: file.replace("lr = 0.1", &format!("lr = 0.0{part}1")) })
+            .await
+            .unwrap();
     }
     let (took, after) = (begun.elapsed(), memory(&coordinator));
     println!("{name:<9} {after:>8} MiB with {held} open jobs just submitted in {took:.1?}, {before} before");
@@ -149,7 +154,10 @@ async fn work(workers: Vec<Worker>, jobs: usize) -> Vec<Worker> {
 /// Points a second when all workers log metrics of a job each.
 async fn log(sweeps: &mut SweepServiceClient<tonic::transport::Channel>, workers: Vec<Worker>) -> f64 {
     let count = workers.len();
-    sweeps.submit(SubmitRequest { file: alone("log", 2 * count).replace("lr = 0.1", "lr = 0.2") }).await.unwrap();
+    sweeps
+        .submit(SubmitRequest { file: alone("log", 2 * count).replace("lr = 0.1", "lr = 0.2") })
+        .await
+        .unwrap();
     let mut begun = JoinSet::new();
     for mut worker in workers {
         begun.spawn(async move {

@@ -29,7 +29,7 @@ impl Sweeps {
         let sum_up = move || {
             let new: Vec<&JobPlan> =
                 plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
-            Ok((speed::wanted(&new), sets(&new), answer(&file, &plan, &new)))
+            Ok((speed::wanted(&plan, &new), sets(&new), answer(&file, &plan, &new)))
         };
         let (wanted, sets, answer) = expansion::aside(sum_up).await?;
         let device_seconds = speed::device_seconds(self.store.as_ref(), &wanted).await?;

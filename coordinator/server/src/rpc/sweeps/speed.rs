@@ -4,8 +4,8 @@ use crate::{
     Error,
     store::{Store, views},
 };
-use std::collections::HashMap;
-use tombola_core::plan::JobPlan;
+use std::collections::{BTreeMap, HashMap};
+use tombola_core::plan::{JobPlan, Plan};
 use tombola_spec::{
     JobId,
     job::{JobSpec, Network, TrainJob},
@@ -15,7 +15,7 @@ use tombola_spec::{
 /// Most measured jobs that are looked at, the newest first.
 const LOOKED_AT: usize = 2000;
 
-/// What trainings of about equal speed have in common. Masked ones run as fast as dense ones for now.
+/// What trainings of about equal speed have in common, but for the density of their networks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Likeness {
     network: Network,
@@ -42,38 +42,78 @@ impl Likeness {
     }
 }
 
-/// Iterations of these jobs' trainings, by likeness.
-pub(super) fn wanted(jobs: &[&JobPlan]) -> HashMap<Likeness, u64> {
-    let mut wanted: HashMap<Likeness, u64> = HashMap::new();
+/// Of a network's weights, as a whole number: ten thousand are all.
+type Density = u16;
+
+fn density(share: f64) -> Density {
+    (share * 1e4).round() as Density
+}
+
+/// Iterations of trainings, by likeness and density.
+pub(super) type Wanted = HashMap<(Likeness, Density), u64>;
+
+/// Seconds and iterations that were measured, by likeness, from sparse to dense.
+type Measurements = HashMap<Likeness, BTreeMap<Density, (f64, u64)>>;
+
+/// What these jobs of a plan train.
+pub(super) fn wanted(plan: &Plan, jobs: &[&JobPlan]) -> Wanted {
+    let rounds = plan.trials.iter().flat_map(|trial| &trial.rounds);
+    let densities: HashMap<_, _> =
+        rounds.flat_map(|round| round.train.iter().map(|&job| (job, density(round.density)))).collect();
+    let mut wanted = Wanted::new();
     for job in jobs {
         if let JobSpec::Train(train) = &*job.spec {
-            *wanted.entry(Likeness::of(train)).or_default() += job.spec.iterations();
+            // What no round trains, an analysis does.
+            let density = densities.get(&job.fingerprint).copied().unwrap_or(density(1.0));
+            *wanted.entry((Likeness::of(train), density)).or_default() += job.spec.iterations();
         }
     }
     wanted
 }
 
 /// Seconds on a device that these iterations will take; 0 if for any of them nothing alike was measured.
-pub(super) async fn device_seconds(store: &dyn Store, wanted: &HashMap<Likeness, u64>) -> Result<f64, Error> {
+pub(super) async fn device_seconds(store: &dyn Store, wanted: &Wanted) -> Result<f64, Error> {
     if wanted.is_empty() {
         return Ok(0.0);
     }
-    let speeds = speeds(store).await?;
-    let seconds = wanted.iter().map(|(likeness, n)| speeds.get(likeness).map(|speed| speed * *n as f64));
+    let measured = measured(store).await?;
+    let seconds = wanted.iter().map(|((likeness, density), iterations)| {
+        let (seconds, measured) = nearest(measured.get(likeness)?, *density)?;
+        Some(seconds / measured as f64 * *iterations as f64)
+    });
     Ok(seconds.sum::<Option<f64>>().unwrap_or(0.0))
 }
 
-/// Seconds an iteration took, by likeness.
-async fn speeds(store: &dyn Store) -> Result<HashMap<Likeness, f64>, Error> {
+/// The measurement of the next density that is not less, since sparser networks may train faster; else that of the
+/// densest.
+fn nearest(measured: &BTreeMap<Density, (f64, u64)>, density: Density) -> Option<(f64, u64)> {
+    measured.range(density..).next().or_else(|| measured.last_key_value()).map(|(_, &measured)| measured)
+}
+
+async fn measured(store: &dyn Store) -> Result<Measurements, Error> {
     let measured = views::measured(store, LOOKED_AT).await?;
     let jobs: Vec<JobId> = measured.iter().map(|job| job.job).collect();
     let specs = store.job_specs(&jobs).await?;
-    let mut sums: HashMap<Likeness, (f64, u64)> = HashMap::new();
+    let mut sums = Measurements::new();
     for job in &measured {
         if let Some(JobSpec::Train(train)) = specs.get(&job.job).map(|spec| &**spec) {
-            let sum = sums.entry(Likeness::of(train)).or_default();
+            let alike = sums.entry(Likeness::of(train)).or_default();
+            let sum = alike.entry(density(job.density)).or_default();
             *sum = (sum.0 + job.device_seconds, sum.1 + job.iterations);
         }
     }
-    Ok(sums.into_iter().map(|(likeness, (seconds, n))| (likeness, seconds / n as f64)).collect())
+    Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_density_is_taken_for_no_sparser_than_it_is() {
+        let measured = BTreeMap::from([(2000, (1.0, 10)), (5000, (2.0, 10)), (8000, (3.0, 10))]);
+        let at = |density| nearest(&measured, density).unwrap().0;
+        assert_eq!([at(100), at(2000), at(2001), at(6000), at(10_000)], [1.0, 1.0, 2.0, 3.0, 3.0]);
+        assert_eq!(nearest(&BTreeMap::new(), 5000), None);
+    }
 }

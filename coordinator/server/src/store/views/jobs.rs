@@ -182,17 +182,24 @@ pub struct Measured {
     pub iterations: u64,
     /// Seconds it took on its device.
     pub device_seconds: f64,
+    /// Share of the weights that lived, as it was planned; 1 where no round is trained by it.
+    pub density: f64,
 }
 
 /// The newest `most` trainings that took measurable time.
 pub async fn measured(store: &dyn Store, most: usize) -> Result<Vec<Measured>> {
     let sql = format!(
-        "select job, iterations, device_seconds from job_result \
+        "select job, iterations, device_seconds, \
+           coalesce((select max(r.density) from round_jobs x \
+             join rounds r on r.trial = x.trial and r.branch = x.branch and r.copy = x.copy and r.round = x.round \
+             where x.job = job_result.job), 1.0) as density \
+         from job_result \
          where kind = 'train' and iterations > 0 and device_seconds > 0 order by job desc limit {most}"
     );
     let measured = |row: &Row| {
         let (iterations, device_seconds) = (row.unsigned(1)?, row.float(2)?);
-        Ok(Measured { job: JobId(row.unsigned(0)?), iterations, device_seconds })
+        let (job, density) = (JobId(row.unsigned(0)?), row.float(3)?);
+        Ok(Measured { job, iterations, device_seconds, density })
     };
     first(store, &sql, most).await?.iter().map(measured).collect()
 }
