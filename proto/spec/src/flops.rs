@@ -10,7 +10,8 @@ use crate::{
     settings::{Criterion, Data, Recipe, ScoreData},
 };
 
-/// Operations that dense arithmetic executes for a whole job of this network.
+/// Operations that dense arithmetic executes for a whole job of this network. Plan `cpu-sparse` executes fewer: those are not
+/// counted, so that figures of different plans compare.
 pub fn executed(job: &JobSpec, network: &Architecture) -> u64 {
     match job {
         JobSpec::Train(train) => trained(&train.recipe, network, train.span()),

@@ -172,7 +172,7 @@ fn report(machine: &str, rows: &[Row]) -> Outcome<()> {
     }
     writeln!(
         out,
-        "a step of each round together, the faster way of each: {:.2} times as fast as with all weights",
+        "a step of each of these rounds together, each by its faster way: {:.2} times as fast as with all weights",
         sums[0] / sums[2]
     )?;
     writeln!(out, "{}", json!({ "bench": "engine_density", "machine": machine, "rows": told }))?;

@@ -7,7 +7,7 @@ use super::{
     Layout,
     layout::views,
     loss::CrossEntropy,
-    perceptron::{self, linears},
+    perceptron::{Shape, linears},
 };
 use crate::{
     error::Result,
@@ -50,7 +50,7 @@ impl ByHand {
         let (weights, derivatives) = (views(layout.trained(), flat)?, views(layout.trained(), &grads)?);
         let mut parameters = weights.into_iter().zip(derivatives);
         let Some(linears) = linears(architecture) else { return Ok(None) };
-        let layer = |perceptron::Linear { outputs, rectified, .. }| -> Result<Option<Linear>> {
+        let layer = |Shape { outputs, rectified, .. }| -> Result<Option<Linear>> {
             let (Some((weight, grad_weight)), Some((bias, grad_bias))) =
                 (parameters.next(), parameters.next())
             else {

@@ -4,15 +4,15 @@ use tombola_spec::arch::{Architecture, Layer};
 
 /// A linear layer with a bias and the rectifier after it, if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Linear {
+pub(super) struct Shape {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) rectified: bool,
 }
 
 /// The layers of a perceptron, none rectified at its end; `None` for another network.
-pub(super) fn linears(architecture: &Architecture) -> Option<Vec<Linear>> {
-    let mut linears: Vec<Linear> = Vec::new();
+pub(super) fn linears(architecture: &Architecture) -> Option<Vec<Shape>> {
+    let mut linears: Vec<Shape> = Vec::new();
     for layer in &architecture.layers {
         match (layer, linears.last_mut()) {
             // Each example is a row from the beginning.
@@ -20,7 +20,7 @@ pub(super) fn linears(architecture: &Architecture) -> Option<Vec<Linear>> {
             (Layer::Relu, Some(linear)) => linear.rectified = true,
             (Layer::Linear { inputs, outputs, .. }, _) => {
                 let (inputs, outputs) = (*inputs as usize, *outputs as usize);
-                linears.push(Linear { inputs, outputs, rectified: false });
+                linears.push(Shape { inputs, outputs, rectified: false });
             }
             (Layer::Relu, None)
             | (

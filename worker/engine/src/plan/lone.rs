@@ -1,4 +1,4 @@
-//! Plan `cpu-lanes`: a dense lane on a thread of its own, one intra-op thread.
+//! Plan `cpu-lanes`: a lane on a thread of its own, computed with all its weights, dead ones included.
 //!
 //! Gradients by hand for perceptrons, else by `run_backward`; then one pass of a Rust kernel over weights, state and mask
 //! in raw memory.

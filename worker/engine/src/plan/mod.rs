@@ -1,4 +1,5 @@
-//! Plans: how the lanes of a pack are computed. Chosen from device kind, network, batch and density alone, part of provenance.
+//! Plans: how the lanes of a pack are computed. Chosen by the coordinator from the device kind, and by [`suits`] lane by lane;
+//! part of provenance.
 //!
 //! A plan holds weights, optimizer state and masks, and does updates and evaluations. It knows no schedules, files,
 //! jobs or events: those are `train`'s, which drives every plan through [`Pack`].

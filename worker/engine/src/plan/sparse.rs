@@ -1,7 +1,8 @@
 //! Plan `cpu-sparse`: a lane of a perceptron on a thread of its own, of which only living weights are computed with.
 //!
 //! What a mask has cut is nowhere in memory: weights, gradients and optimizer state are packed. Chosen lane by lane in a
-//! pack of plan `cpu-lanes`, by [`suits`].
+//! pack of plan `cpu-lanes`, by [`suits`]. Beside the order of sums, two things differ from a dense lane: a dead weight times
+//! infinity is nothing here and NaN there, and an evaluation's losses are added up in f64 rather than in the lane's format.
 
 use super::{Common, Drive, LaneStart, Pack, Part, Score, Snapshot};
 use crate::{
@@ -13,14 +14,17 @@ use crate::{
 };
 use std::ops::Range;
 use tch::Tensor;
-use tombola_spec::settings::Recipe;
+use tombola_spec::settings::{Dtype, Recipe};
 
-/// Density from which on dense products are faster; `benches/LOG.md` has the measurement.
-pub(crate) const BREAK_EVEN: f64 = 0.55;
+/// Density, times what a batch is padded by, from which on dense products on one thread are faster. Measured in f32 and batches of
+/// 60, padded to 64, between 51 and 64 % of the weights (`benches/LOG.md`).
+pub(crate) const BREAK_EVEN: f64 = 0.6;
 
-/// Whether a lane is computed like this: by its network, number format and density alone, and the processor's kind, never by
-/// load. Batches are padded to whole vectors, so that a small one has to be sparser.
-pub(crate) fn suits(recipe: &Recipe, mask: Option<&Mask>, below: f64) -> Result<bool> {
+/// Whether a lane is computed like this. That follows from its network, mask, batch, number format, whether the processor fuses
+/// multiplications with additions, and the threads of the slot, never from load. Batches are padded to whole vectors, so that a
+/// small one has to be sparser; dense products use all of a slot's threads, this one; f64, which was not measured, has half as
+/// many numbers in a vector.
+pub(crate) fn suits(recipe: &Recipe, mask: Option<&Mask>, threads: u32, below: f64) -> Result<bool> {
     let Some(mask) = mask else { return Ok(false) };
     let counts = mask.counts();
     let (living, total) = counts
@@ -29,7 +33,11 @@ pub(crate) fn suits(recipe: &Recipe, mask: Option<&Mask>, below: f64) -> Result<
         .fold((0, 0), |(living, total), layer| (living + layer.living, total + layer.total));
     let batch = recipe.train.batch.max(1);
     let padded = f64::from(batch.next_multiple_of(crate::simd::ABREAST as u32)) / f64::from(batch);
-    let sparse = living as f64 / total as f64 * padded < below;
+    let cost = match recipe.dtype {
+        Dtype::F64 => 2.0,
+        Dtype::F32 | Dtype::Bf16 => 1.0,
+    };
+    let sparse = living as f64 / total as f64 * padded * cost * f64::from(threads) < below;
     let plain = super::products_of(recipe.dtype).is_none();
     Ok(sparse && plain && fuses() && Sparse::knows(&recipe.architecture()?))
 }
@@ -39,7 +47,7 @@ pub(crate) struct Living<T> {
     common: Common,
     net: Sparse,
     scratch: Scratch<T>,
-    /// All that is packed.
+    /// What is packed, each of [`Sparse::living`]'s length.
     weights: Vec<T>,
     grads: Vec<T>,
     state: Vec<Vec<T>>,
@@ -78,7 +86,9 @@ impl<T: Real> Living<T> {
         if let Some(most) = common.rule.clip {
             let square = |range: &Range<usize>| clip::sum_of_squares(&grads[range.clone()], None);
             let factor = T::of(clip::factor(most, moving.iter().map(square).sum()));
-            grads.iter_mut().for_each(|grad| *grad = *grad * factor);
+            for range in moving.iter() {
+                grads[range.clone()].iter_mut().for_each(|grad| *grad = *grad * factor);
+            }
         }
         for range in moving {
             let memory = Memory {
@@ -100,7 +110,7 @@ impl<T: Real> Living<T> {
     }
 }
 
-/// Packed ranges of what lies in `flat` ranges. A parameter tensor moves or does not, and is packed in one piece.
+/// Packed ranges of what lies in `flat` ranges; neighbours are one range. (A perceptron has no scales, on which there is L1.)
 fn moving(living: &[u32], flat: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut packed: Vec<Range<usize>> = Vec::new();
     for (at, &place) in living.iter().enumerate() {
@@ -122,6 +132,7 @@ impl<T: Real> Pack for Living<T> {
     fn advance(&mut self, drive: &Drive) -> Result<()> {
         if drive.views.is_empty() {
             let (images, labels) = self.common.examples.all();
+            let images = images.f_contiguous()?;
             let mut rows = &drive.rows[..];
             for (&size, &pace) in drive.sizes.iter().zip(&drive.paces) {
                 let (lines, rest) = rows.split_at(size as usize);
@@ -151,7 +162,8 @@ impl<T: Real> Pack for Living<T> {
     fn evaluate(&self, part: Part) -> Result<Option<Vec<Score>>> {
         let (images, labels) = self.common.examples.part(part);
         let lines: Vec<i64> = (0..labels.size()[0]).collect();
-        let batch = Batch { source: slice(images), labels: slice(labels), lines: &lines };
+        let images = images.f_contiguous()?;
+        let batch = Batch { source: slice(&images), labels: slice(labels), lines: &lines };
         let (loss, rights) = self.net.tally(&mut Scratch::of(&self.net), batch, &self.weights);
         let mean = |sum: f64| sum / lines.len() as f64;
         let score = Score { loss: mean(loss), accuracy: mean(rights as f64) };

@@ -30,7 +30,7 @@ use tombola_spec::{
 };
 
 /// Reads the inputs of `job` into `lane`, which stands at the beginning of its segment and will be computed as
-/// `provenance` says, which is told if that is sparsely: below a density of `sparse_below`, where all else allows it.
+/// `provenance` says, which is told if that is sparsely (`suits`).
 ///
 /// # Errors
 /// When the settings cannot work, or an input is missing or unreadable.
@@ -58,9 +58,10 @@ pub(super) fn prepare(
     lane.searching = search.map(|search| Searching::new(search, inputs.architecture.clone()));
     let mask = lane.spec.mask.map(|input| inputs.mask(&input, lane)).transpose()?;
     let sparse = inputs.provenance.plan == Plan::CpuLanes.name()
-        && suits(&lane.spec.recipe, mask.as_ref(), sparse_below)?;
+        && suits(&lane.spec.recipe, mask.as_ref(), inputs.provenance.threads, sparse_below)?;
     if sparse {
         CPU_SPARSE.clone_into(&mut inputs.provenance.plan);
+        inputs.provenance.threads = 1;
     }
     // Of plain ones the stream is kept instead.
     if lane.spec.draws() && !matches!((&lane.spec.start, &lane.spec.head), (Start::Init(_), None)) {
@@ -247,10 +248,9 @@ fn bits_of(provenance: &Provenance) -> Provenance {
     if [Plan::CpuLanes.name(), CPU_SPARSE].contains(&&*provenance.plan) {
         decisive.width = 0;
     }
-    // All of it is ours, and adds up in the same order everywhere.
+    // Its kernels add up in the same order on every processor; libtorch loads and varies the examples.
     if provenance.plan == CPU_SPARSE {
-        (decisive.threads, decisive.device) = (0, String::new());
-        (decisive.libtorch, decisive.capability) = (String::new(), String::new());
+        (decisive.device, decisive.capability) = (String::new(), String::new());
     }
     decisive.worker.clear();
     decisive
@@ -266,4 +266,33 @@ fn apply(mask: &Tensor, memory: &Snapshot, layout: &Layout) -> Result<()> {
         let _ = part.f_mul_(mask)?.f_add_scalar_(0.0)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn provenance(plan: &str, device: &str) -> Provenance {
+        Provenance {
+            plan: plan.to_owned(),
+            device: device.to_owned(),
+            threads: 1,
+            width: 2,
+            libtorch: "2.11.0".to_owned(),
+            capability: if device.ends_with("old") { "AVX2" } else { "AVX512" }.to_owned(),
+            worker: "0.1.0".to_owned(),
+            data: None,
+        }
+    }
+
+    #[test]
+    fn what_other_processors_compute_is_gone_on_with_only_where_it_has_the_same_bits() {
+        let same = |plan, a, b| bits_of(&provenance(plan, a)) == bits_of(&provenance(plan, b));
+        assert!(same("cpu-sparse", "cpu old", "cpu new") && !same("cpu-lanes", "cpu old", "cpu new"));
+        assert!(same("fused", "cuda:0 H200", "cuda:1 H200") && !same("fused", "cuda:0 H200", "cuda:0 H100"));
+        let (sparse, dense) = (provenance("cpu-sparse", "cpu new"), provenance("cpu-lanes", "cpu new"));
+        assert!(bits_of(&sparse) != bits_of(&dense));
+        let newer = Provenance { libtorch: "2.12.0".to_owned(), ..sparse.clone() };
+        assert!(bits_of(&newer) != bits_of(&sparse), "libtorch loads and varies the examples");
+    }
 }

@@ -60,17 +60,48 @@ fn sparse_lanes_equal_dense_ones_in_f64_by_every_rule() {
 fn sparse_lanes_equal_dense_ones_whatever_the_recipe() {
     let rig = Rig::new();
     type Change = fn(&mut Recipe);
-    let changes: [(&str, Change); 4] = [
+    let changes: [(&str, Change); 6] = [
         ("clipped", |recipe| recipe.train.clip = Some(0.3)),
         ("frozen", |recipe| recipe.train.freeze = vec![Frozen::Parameter("fc_layers.0.weight".to_owned())]),
         ("partial batches", |recipe| {
             (recipe.train.batch, recipe.train.partial) = (70, Partial::Keep);
         }),
         ("varied images", |recipe| recipe.data.augment = Augment::FlipCrop4),
+        ("clipped and frozen", |recipe| {
+            recipe.train.clip = Some(0.3);
+            recipe.train.freeze = vec![Frozen::Parameter("fc_layers.0.weight".to_owned())];
+        }),
+        ("one example at a time", |recipe| recipe.train.batch = 1),
     ];
     for (name, change) in changes {
         let apart = apart(&rig, &masked(&rig, SGD, Dtype::F64, change));
         assert!(apart <= 1e-12, "{name}: {apart:e}");
+    }
+}
+
+/// A hundredth of a step would be seen; what f32 rounds in 60 steps is not.
+#[test]
+fn sparse_lanes_are_about_dense_ones_in_f32() {
+    let rig = Rig::new();
+    let job = masked(&rig, SGD, Dtype::F32, |_| {});
+    let [dense, sparse] = [NEVER, ALWAYS].map(|below| rig.run_sparse_below(below, vec![job.clone()]));
+    let weights = |outcomes: &Outcomes| outcomes.tensors(1, Output::Weights);
+    let (apart, moved) = (
+        distance(&weights(&dense), &weights(&sparse)),
+        distance(&weights(&dense), &dense.tensors(1, Output::Initial)),
+    );
+    assert!(apart > 0.0 && apart < 1e-5 && moved > 0.05, "{apart:e}, {moved}");
+}
+
+/// Neurons that are pruned whole take their biases with them, and a layer may lose all of its weights.
+#[test]
+fn dead_biases_and_dead_layers_are_left_alone() {
+    let rig = Rig::new();
+    for (layer, dead) in [("fc_layers.0", 0..3), ("fc_layers.1", 0..8)] {
+        let mut job = masked(&rig, SGD, Dtype::F64, |_| {});
+        job = with_mask(job, &rig.mask_without(layer, dead));
+        let apart = apart(&rig, &job);
+        assert!(apart <= 1e-12, "{layer}: {apart:e}");
     }
 }
 
@@ -90,6 +121,11 @@ fn lanes_are_sparse_where_that_is_faster() {
     assert_eq!(way(0.45, |_| {}), "cpu-lanes");
     assert_eq!(way(0.1, |recipe| recipe.dtype = Dtype::Bf16), "cpu-lanes");
     assert_eq!(way(0.1, |recipe| recipe.model.dropout = 0.5), "cpu-lanes");
+    assert_eq!(way(0.25, |recipe| recipe.dtype = Dtype::F64), "cpu-lanes");
+    let sparse = with_mask(job(1, recipe(SGD), 5), &rig.mask(0.25, 2));
+    let stage = rig.stage(Plan::CpuLanes, vec![sparse]);
+    let two_threads = rig.run_with(&stage, &Recorder::default(), 2, None);
+    assert_eq!(plan(&two_threads), "cpu-lanes", "dense products have both threads");
     let unmasked = rig.run(Plan::CpuLanes, vec![job(1, recipe(SGD), 5)]);
     assert_eq!(plan(&unmasked), "cpu-lanes");
 }

@@ -206,7 +206,7 @@ fn the_learning_rate_warms_up_from_zero_and_falls_at_milestones() {
 }
 
 /// Full batches, so that no order matters; warm-up, a milestone, decay, and a mask.
-fn full_batches(optimizer: Optimizer, rig: &Rig) -> Outcomes {
+fn full_batches(optimizer: Optimizer, rig: &Rig, sparse_below: f64) -> Outcomes {
     let mut job = with_mask(job(1, recipe(optimizer), 40), &rig.mask(0.5, 9));
     edit_recipe(&mut job, |recipe| {
         (recipe.dtype, recipe.data.validation, recipe.train.batch) = (Dtype::F64, 0, 600);
@@ -214,7 +214,7 @@ fn full_batches(optimizer: Optimizer, rig: &Rig) -> Outcomes {
         (recipe.train.warmup, recipe.train.milestones) = (Steps::its(10), vec![Steps::its(30)]);
         (recipe.train.lr, recipe.train.decay) = (4.0 * recipe.train.lr, 0.01);
     });
-    rig.run(Plan::CpuLanes, vec![job])
+    rig.run_sparse_below(sparse_below, vec![job])
 }
 
 /// Test loss and sum of |weight| that PyTorch 2.11.0 arrives at in f64 from the same initial weights, mask and data, with
@@ -227,12 +227,15 @@ fn forty_steps_end_where_pytorchs_end() {
         (NESTEROV, 0.03180578458723388, 118.42365924433699),
         (ADAM, 0.013531431473022892, 136.92056842282724),
     ] {
-        let outcomes = full_batches(optimizer, &rig);
-        let found = outcomes.points(1, "loss", Split::Test)[&40];
-        assert!((found - loss).abs() < 1e-12, "{optimizer:?}: {found} against {loss}");
-        let weights = outcomes.tensors(1, Output::Weights);
-        let found: f64 = weights.values().flatten().map(|weight| weight.abs()).sum();
-        assert!((found - sum).abs() < 1e-10, "{optimizer:?}: {found} against {sum}");
+        for (sparse_below, plan) in [(0.0, "cpu-lanes"), (f64::INFINITY, "cpu-sparse")] {
+            let outcomes = full_batches(optimizer, &rig, sparse_below);
+            assert_eq!(outcomes.provenance(1).plan, plan);
+            let found = outcomes.points(1, "loss", Split::Test)[&40];
+            assert!((found - loss).abs() < 1e-12, "{optimizer:?}, {plan}: {found} against {loss}");
+            let weights = outcomes.tensors(1, Output::Weights);
+            let found: f64 = weights.values().flatten().map(|weight| weight.abs()).sum();
+            assert!((found - sum).abs() < 1e-10, "{optimizer:?}, {plan}: {found} against {sum}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 use std::collections::{BTreeMap, HashMap};
 use tombola_core::plan::{JobPlan, Plan};
 use tombola_spec::{
-    JobId,
+    Fingerprint, JobId,
     job::{JobSpec, Network, TrainJob},
     settings::{Augment, Dtype},
 };
@@ -52,14 +52,17 @@ fn density(share: f64) -> Density {
 /// Iterations of trainings, by likeness and density.
 pub(super) type Wanted = HashMap<(Likeness, Density), u64>;
 
-/// Seconds and iterations that were measured, by likeness, from sparse to dense.
+/// Seconds on a device and iterations that were measured, by likeness, from sparse to dense.
 type Measurements = HashMap<Likeness, BTreeMap<Density, (f64, u64)>>;
 
 /// What these jobs of a plan train.
 pub(super) fn wanted(plan: &Plan, jobs: &[&JobPlan]) -> Wanted {
     let rounds = plan.trials.iter().flat_map(|trial| &trial.rounds);
-    let densities: HashMap<_, _> =
-        rounds.flat_map(|round| round.train.iter().map(|&job| (job, density(round.density)))).collect();
+    let mut densities: HashMap<Fingerprint, Density> = HashMap::new();
+    for (round, &job) in rounds.flat_map(|round| round.train.iter().map(move |job| (round, job))) {
+        let densest = densities.entry(job).or_default();
+        *densest = density(round.density).max(*densest);
+    }
     let mut wanted = Wanted::new();
     for job in jobs {
         if let JobSpec::Train(train) = &*job.spec {
@@ -71,7 +74,7 @@ pub(super) fn wanted(plan: &Plan, jobs: &[&JobPlan]) -> Wanted {
     wanted
 }
 
-/// Seconds on a device that these iterations will take; 0 if for any of them nothing alike was measured.
+/// Seconds on a device that these iterations will take; 0 if for any of them nothing alike and as dense was measured.
 pub(super) async fn device_seconds(store: &dyn Store, wanted: &Wanted) -> Result<f64, Error> {
     if wanted.is_empty() {
         return Ok(0.0);
@@ -84,12 +87,13 @@ pub(super) async fn device_seconds(store: &dyn Store, wanted: &Wanted) -> Result
     Ok(seconds.sum::<Option<f64>>().unwrap_or(0.0))
 }
 
-/// The measurement of the next density that is not less, since sparser networks may train faster; else that of the
-/// densest.
+/// The measurement of the next density that is not less: sparser networks may train many times faster, so that theirs would
+/// promise too much.
 fn nearest(measured: &BTreeMap<Density, (f64, u64)>, density: Density) -> Option<(f64, u64)> {
-    measured.range(density..).next().or_else(|| measured.last_key_value()).map(|(_, &measured)| measured)
+    measured.range(density..).next().map(|(_, &measured)| measured)
 }
 
+/// What the newest trainings took.
 async fn measured(store: &dyn Store) -> Result<Measurements, Error> {
     let measured = views::measured(store, LOOKED_AT).await?;
     let jobs: Vec<JobId> = measured.iter().map(|job| job.job).collect();
@@ -112,8 +116,8 @@ mod tests {
     #[test]
     fn a_density_is_taken_for_no_sparser_than_it_is() {
         let measured = BTreeMap::from([(2000, (1.0, 10)), (5000, (2.0, 10)), (8000, (3.0, 10))]);
-        let at = |density| nearest(&measured, density).unwrap().0;
-        assert_eq!([at(100), at(2000), at(2001), at(6000), at(10_000)], [1.0, 1.0, 2.0, 3.0, 3.0]);
-        assert_eq!(nearest(&BTreeMap::new(), 5000), None);
+        let at = |density| nearest(&measured, density).map(|(seconds, _)| seconds);
+        assert_eq!([100, 2000, 2001, 8000].map(at), [1.0, 1.0, 2.0, 3.0].map(Some));
+        assert_eq!(at(8001), None, "what was measured is faster");
     }
 }

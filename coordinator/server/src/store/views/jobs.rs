@@ -189,12 +189,12 @@ pub struct Measured {
 /// The newest `most` trainings that took measurable time.
 pub async fn measured(store: &dyn Store, most: usize) -> Result<Vec<Measured>> {
     let sql = format!(
-        "select job, iterations, device_seconds, \
-           coalesce((select max(r.density) from round_jobs x \
-             join rounds r on r.trial = x.trial and r.branch = x.branch and r.copy = x.copy and r.round = x.round \
-             where x.job = job_result.job), 1.0) as density \
-         from job_result \
-         where kind = 'train' and iterations > 0 and device_seconds > 0 order by job desc limit {most}"
+        "select n.job, n.iterations, n.device_seconds, coalesce(max(r.density), 1.0) as density \
+         from (select job, iterations, device_seconds from job_result \
+               where kind = 'train' and iterations > 0 and device_seconds > 0 order by job desc limit {most}) as n \
+         left join round_jobs x on x.job = n.job \
+         left join rounds r on r.trial = x.trial and r.branch = x.branch and r.copy = x.copy and r.round = x.round \
+         group by n.job, n.iterations, n.device_seconds order by n.job desc"
     );
     let measured = |row: &Row| {
         let (iterations, device_seconds) = (row.unsigned(1)?, row.float(2)?);

@@ -5,10 +5,10 @@
 use super::tile::Row;
 use crate::simd::{self, ABREAST, Kernel, Real, total};
 
-/// Columns of a block, so that their rows of a tile stay in the first-level cache: 28 KiB of f32.
+/// Columns of a block, so that their rows of a tile stay in the first-level cache: 28 KiB of f32. It changes no bit.
 const BLOCK: usize = 112;
 
-/// Living entries that a row needs in each block to make blocks worth their cost; measured.
+/// Living entries that a row needs in each block to make blocks worth their cost: measured for f32, as `BLOCK` was.
 const PER_BLOCK: usize = 4;
 
 /// Where the living entries of a matrix are: block by block of columns, row by row, column by column.
@@ -54,7 +54,8 @@ impl Matrix {
         rows.zip(&self.columns).map(|(row, &column)| [row, column])
     }
 
-    /// `output = values input + bias`, of the first `parts` vectors of each row.
+    /// `output = values input + bias`, of the first `parts` vectors of each row: `values` `[entries]`, `bias` `[rows]`, `input`
+    /// `[columns]`, `output` `[rows]`.
     pub(super) fn multiply<T: Real>(
         &self,
         values: &[T],
@@ -72,7 +73,8 @@ impl Matrix {
         }
     }
 
-    /// Adds to the gradient of each entry what `delta`, the gradient of the loss by the product, and the input make of it.
+    /// Adds to the gradient of each entry, `grads` `[entries]`, what `delta` `[rows]`, the gradient of the loss by the product,
+    /// and `input` `[columns]` make of it.
     pub(super) fn correlate<T: Real>(
         &self,
         input: &[Row<T>],
@@ -90,15 +92,17 @@ impl Matrix {
     }
 }
 
-/// Makes 0 of what is negative in the first `examples` of each row.
-pub(super) fn rectify<T: Real>(rows: &mut [Row<T>], examples: usize) {
-    simd::run(Rectify { rows, examples });
+/// Makes 0 of what is negative in the first `parts` vectors of each row.
+pub(super) fn rectify<T: Real>(rows: &mut [Row<T>], parts: usize) {
+    simd::run(Rectify { rows, examples: parts * ABREAST });
 }
 
-/// Makes 0 of what belongs to an output that was rectified away.
-pub(super) fn gate<T: Real>(rows: &mut [Row<T>], outputs: &[Row<T>], examples: usize) {
-    simd::run(Gate { rows, outputs, examples });
+/// Makes 0, in the first `parts` vectors of each row, of what belongs to an output that was rectified away.
+pub(super) fn gate<T: Real>(rows: &mut [Row<T>], outputs: &[Row<T>], parts: usize) {
+    simd::run(Gate { rows, outputs, examples: parts * ABREAST });
 }
+
+// These loops run to a length the compiler does not know: one it knows it unrolls, and then vectorizes nothing.
 
 struct Rectify<'a, T> {
     rows: &'a mut [Row<T>],

@@ -1,5 +1,4 @@
-//! A perceptron of which only the living weights are computed with: forwards, backwards and updates cost what they are
-//! few of.
+//! A perceptron of which only the living weights are computed with: passes and updates cost as much as there are of them.
 //!
 //! Its parameters are packed: the living weights of a layer, then its living biases, layer by layer. [`Sparse::living`]
 //! tells where each of them lies in the flat buffer.
@@ -14,7 +13,7 @@ use self::{
 use super::{
     Layout,
     loss::CrossEntropy,
-    perceptron::{Linear, linears},
+    perceptron::{Shape, linears},
 };
 use crate::simd::{self, ABREAST, Real, total};
 use std::ops::Range;
@@ -40,7 +39,7 @@ pub(crate) struct Sparse {
 }
 
 struct Layer {
-    shape: Linear,
+    shape: Shape,
     matrix: Matrix,
     /// Its packed weights and biases.
     weights: Range<usize>,
@@ -53,8 +52,8 @@ struct Layer {
 }
 
 impl Sparse {
-    /// The living part of a perceptron by `mask`, which is not 0 where a trained parameter lives, `[T]`; `None` for another
-    /// network.
+    /// The living part of a perceptron by `mask`, which is not 0 where a trained parameter lives, one value for each of them;
+    /// `None` for another network.
     pub(crate) fn new<T: Real>(architecture: &Architecture, layout: &Layout, mask: &[T]) -> Option<Self> {
         let (mut layers, mut living) = (Vec::new(), Vec::new());
         let mut entries = layout.trained().iter();
@@ -150,7 +149,7 @@ impl Sparse {
         for (layer, Activity { bias, output, .. }) in self.layers.iter().zip(layers) {
             layer.matrix.multiply(&weights[layer.weights.clone()], bias, input, output, parts);
             if layer.shape.rectified {
-                rectify(output, lines.len());
+                rectify(output, parts);
             }
             input = output;
         }
@@ -179,7 +178,7 @@ impl Sparse {
                 let Activity { output, delta: next, .. } = below;
                 matrix.multiply(turned, &scratch.zeros, delta, next, parts);
                 if self.layers[index - 1].shape.rectified {
-                    gate(next, output, examples);
+                    gate(next, output, parts);
                 }
             }
         }
@@ -239,7 +238,7 @@ impl<T: Real> Scratch<T> {
         }
     }
 
-    /// Takes up the biases.
+    /// Takes up the living biases; the others are 0 from the beginning.
     fn load(&mut self, net: &Sparse, weights: &[T]) {
         for (layer, activity) in net.layers.iter().zip(&mut self.layers) {
             for (&row, &bias) in layer.biased.iter().zip(&weights[layer.biases.clone()]) {

@@ -2,13 +2,14 @@
 
 use crate::simd::{ABREAST, Kernel, Real, SQUARE};
 
-/// Examples of a full tile: as many as a batch of the small networks has, and a row is four of the longest vectors.
+/// Examples of a full tile: as many as a batch of the small networks has, and a row of f32 is four of the longest vectors.
 pub(crate) const EXAMPLES: usize = 64;
 
 /// Vectors of a row.
 const PARTS: usize = EXAMPLES / ABREAST;
 
-/// One feature of all examples of a tile, in vectors of [`ABREAST`]. Those beyond the last example are never summed up.
+/// One feature of all examples of a tile, in vectors of [`ABREAST`]. Beyond the last example, up to a whole vector, are inputs of
+/// 0 and what follows from them; their losses have no gradient.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Row<T>(pub(super) [[T; ABREAST]; PARTS]);
@@ -40,6 +41,10 @@ impl<T: Real> Kernel for Fill<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { source, lines, tile } = self;
+        let end = lines.len().next_multiple_of(ABREAST);
+        for row in tile.iter_mut() {
+            row.0.as_flattened_mut()[lines.len()..end].fill(T::default());
+        }
         let features = tile.len();
         let line = |line: i64| &source[line as usize * features..][..features];
         let nothing = [T::default(); SQUARE];

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tombola_engine::{
     checkpoint::{FileKind, TensorFile, Values},
     device::Device,
-    mask::Mask,
+    mask::{Mask, MaskLayer},
     random::{Purpose, Random},
     train::{CheckpointRule, Engine, Halt, Link},
 };
@@ -80,6 +80,22 @@ impl Rig {
         let architecture = recipe(ADAM).architecture().unwrap();
         let mut mask = Mask::dense(&architecture);
         mask.layers[0].bits.iter_mut().step_by((SIDE * SIDE) as usize).for_each(|bit| *bit = 0);
+        let path = self.stage_folder().join("mask.safetensors");
+        mask.save(&architecture, &path).unwrap();
+        path
+    }
+
+    /// A mask of the rig's network under which these neurons of a layer are dead: their weights and their biases.
+    pub(crate) fn mask_without(&self, layer: &str, neurons: std::ops::Range<usize>) -> PathBuf {
+        let architecture = recipe(ADAM).architecture().unwrap();
+        let mut mask = Mask::dense(&architecture);
+        let weight = mask.layers.iter_mut().find(|own| own.name == format!("{layer}.weight")).unwrap();
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1]);
+        weight.bits[neurons.start * inputs..neurons.end * inputs].fill(0);
+        let mut bits = vec![1; outputs];
+        bits[neurons].fill(0);
+        let name = format!("{layer}.bias");
+        mask.rest.push(MaskLayer { name, shape: vec![outputs], bits, prunable: true });
         let path = self.stage_folder().join("mask.safetensors");
         mask.save(&architecture, &path).unwrap();
         path
