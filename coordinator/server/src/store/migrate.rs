@@ -41,6 +41,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(10, "0010_files.sql"),
     migration!(11, "0011_verdicts.sql"),
     migration!(12, "0012_cost.sql"),
+    migration!(13, "0013_best.sql"),
 ];
 
 /// Where the version is kept.

@@ -35,6 +35,7 @@ scenarios!(
     lines_between_solutions_show_their_barrier,
     a_transferred_ticket_is_measured_by_its_own_dense_network,
     what_a_network_does_before_it_is_trained_is_shown,
+    the_best_of_all_evaluations_is_called_so,
     sharing_shows_in_what_a_sweep_cost,
     networks_without_their_dead_units_show_what_they_cost,
 );
@@ -411,6 +412,33 @@ async fn what_a_network_does_before_it_is_trained_is_shown(place: &Place) {
         &world,
         "select sweep, trial, kind, round, metric, split, iteration, value from untrained_result",
         "\nsmall | 1 | ticket | 0 | accuracy | test | 0 | 0.110000\n",
+    )
+    .await;
+}
+
+async fn the_best_of_all_evaluations_is_called_so(place: &Place) {
+    let mut world = World::new(place).await;
+    let job = world.submit(SWEEP).await.jobs.remove(0);
+    world.begin(&job).await;
+    let series = |name: &str, split, values: &[f64]| Series {
+        name: name.into(),
+        split,
+        iterations: vec![0, 50, 100],
+        values: values.to_vec(),
+    };
+    let series = vec![
+        series("accuracy", Split::Test, &[0.1, 0.8, 0.7]),
+        series("loss", Split::Test, &[2.3, 0.6, 0.9]),
+        series("loss", Split::Train, &[2.3, 0.5, 0.2]),
+    ];
+    world.commit(&[Write::Metrics { job: job.id, attempt: Attempt(1), batch: 1, series }]).await.unwrap();
+    shows(
+        &world,
+        "select sweep, trial, kind, round, metric, split, direction, value, evaluations from best_over_training order by metric",
+        "
+small | 1 | ticket | 0 | accuracy | test | higher | 0.800000 | 3
+small | 1 | ticket | 0 | loss | test | lower | 0.600000 | 3
+",
     )
     .await;
 }
