@@ -59,8 +59,16 @@ struct Pass<'a> {
 impl<'a> Pass<'a> {
     fn run(&mut self, layers: &[Layer], inputs: &Tensor) -> Result<Tensor> {
         let mut x = inputs.shallow_clone();
+        // Whether nobody else looks at what `x` is: neither the caller nor, going back, the layer that made it.
+        let mut own = false;
         for layer in layers {
-            x = self.layer(layer, &x)?;
+            x = match layer {
+                // In place: new memory for large activations costs about as much as rectifying them (`benches/LOG.md`).
+                Layer::Relu if own => x.f_relu_()?,
+                _ => self.layer(layer, &x)?,
+            };
+            // The same memory may come out of these.
+            own |= !matches!(layer, Layer::Flatten | Layer::Dropout { .. });
         }
         Ok(x)
     }

@@ -310,6 +310,19 @@ mod tests {
         assert!((flat.double_value(&[3]) - running[1]).abs() < 1e-14, "evaluation moves nothing");
     }
 
+    /// Rectifiers work in place where they may: here the shortcut and the caller look at what they are given.
+    #[test]
+    fn nothing_is_rectified_that_somebody_else_looks_at() {
+        let layers = vec![Layer::Residual { body: vec![Layer::Relu], shortcut: Vec::new() }, Layer::Flatten];
+        let network = Architecture { layers, ..perceptron() };
+        let (images, flat) = (batch().0, Tensor::zeros([0], (Kind::Double, Device::Cpu)));
+        let before = images.copy();
+        let tensors = Layout::of(&network).tensors(&flat).unwrap();
+        let found = forward(&network.layers, &tensors, &images, Mode::Train).unwrap();
+        assert!(before.min().double_value(&[]) < 0.0 && images.equal(&before));
+        assert!(found.equal(&(before.relu() + &before).flatten(1, -1)));
+    }
+
     #[test]
     fn lanes_keep_their_own_statistics() {
         let network = residual();
