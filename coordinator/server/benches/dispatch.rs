@@ -8,17 +8,11 @@
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run says so by a panic")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/server/binary.rs"]
-mod binary;
-#[expect(dead_code, unused_imports, unused_macros, reason = "the tests use more of it")]
-#[path = "../tests/server/rig/mod.rs"]
-mod rig;
+mod common;
 
-use binary::Binary;
+use common::{memory, rig, start};
 use rig::{Home, Worker, with};
 use std::{
-    fs,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -35,25 +29,18 @@ const MANY: usize = 2_000;
 #[tokio::main]
 async fn main() {
     let home = Home::sqlite();
-    let coordinator = Binary::start(&home, &[], &[("TOMBOLA_COORDINATOR_LOG__FILTER", "warn")]).await;
+    let coordinator = start(&home).await;
     let mut bench = Bench::new(coordinator.address);
     bench.connect(1).await;
     bench.measure("1 idle worker").await;
-    let (before, start) = (memory(&coordinator), Instant::now());
+    let (before, begun) = (memory(&coordinator), Instant::now());
     bench.connect(MANY - 1).await;
-    let took = start.elapsed();
+    let took = begun.elapsed();
     bench.measure("2,000 idle workers").await;
     let each = (memory(&coordinator) - before) / MANY as u64;
     println!("connected     {MANY} workers in {took:.2?}, {each} KiB of the coordinator's memory each");
     println!("memory        {} MiB of the coordinator with all of them", memory(&coordinator) >> 10);
     coordinator.kill().await;
-}
-
-/// Memory a coordinator uses, KiB.
-fn memory(coordinator: &Binary) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", coordinator.id())).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    resident.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// A client, and workers that run whatever they are leased.

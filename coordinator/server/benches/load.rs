@@ -9,17 +9,11 @@
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run says so by a panic")]
 
-#[expect(dead_code, reason = "the tests use more of it")]
-#[path = "../tests/server/binary.rs"]
-mod binary;
-#[expect(dead_code, unused_imports, unused_macros, reason = "the tests use more of it")]
-#[path = "../tests/server/rig/mod.rs"]
-mod rig;
+mod common;
 
-use binary::Binary;
+use common::{Binary, memory, rig, start};
 use rig::{Home, Worker, with};
 use std::{
-    fs,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -78,7 +72,7 @@ fn options() -> Options {
 }
 
 async fn measure(name: &str, home: &Home, options: &Options) {
-    let coordinator = Binary::start(home, &[], &[("TOMBOLA_COORDINATOR_LOG__FILTER", "warn")]).await;
+    let coordinator = start(home).await;
     let mut sweeps = SweepServiceClient::new(rig::channel(coordinator.address));
     let mut workers = Vec::new();
     for number in 0..options.workers {
@@ -105,7 +99,7 @@ async fn measure(name: &str, home: &Home, options: &Options) {
 /// What a coordinator needs for open jobs: once it has taken them in, and after a restart.
 async fn hold(name: &str, home: &Home, coordinator: Binary, held: usize) {
     let mut sweeps = SweepServiceClient::new(rig::channel(coordinator.address));
-    let (before, begun) = (memory(&coordinator), Instant::now());
+    let (before, begun) = (memory(&coordinator) >> 10, Instant::now());
     for (part, first) in (0..held).step_by(A_SWEEP).enumerate() {
         let file = alone(&format!("held-{part}"), A_SWEEP.min(held - first));
         sweeps
@@ -113,12 +107,12 @@ async fn hold(name: &str, home: &Home, coordinator: Binary, held: usize) {
             .await
             .unwrap();
     }
-    let (took, after) = (begun.elapsed(), memory(&coordinator));
+    let (took, after) = (begun.elapsed(), memory(&coordinator) >> 10);
     println!("{name:<9} {after:>8} MiB with {held} open jobs just submitted in {took:.1?}, {before} before");
     coordinator.kill().await;
     let begun = Instant::now();
-    let coordinator = Binary::start(home, &[], &[("TOMBOLA_COORDINATOR_LOG__FILTER", "warn")]).await;
-    let (took, after) = (begun.elapsed(), memory(&coordinator));
+    let coordinator = start(home).await;
+    let (took, after) = (begun.elapsed(), memory(&coordinator) >> 10);
     println!("{name:<9} {after:>8} MiB with {held} open jobs after a restart in {took:.1?} (budget 150)");
     coordinator.kill().await;
 }
@@ -188,11 +182,4 @@ async fn log(sweeps: &mut SweepServiceClient<tonic::transport::Channel>, workers
     }
     logged.join_all().await;
     count as f64 * f64::from(BATCHES) * POINTS as f64 / start.elapsed().as_secs_f64()
-}
-
-/// Memory a coordinator uses, MiB.
-fn memory(coordinator: &Binary) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", coordinator.id())).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
 }

@@ -8,7 +8,7 @@ mod tile;
 
 use self::{
     matrix::{Matrix, gate, rectify},
-    tile::{Fill, Row},
+    tile::{EXAMPLES, Fill, Row},
 };
 use super::{
     Layout,
@@ -18,8 +18,6 @@ use super::{
 use crate::simd::{self, ABREAST, Real, total};
 use std::ops::Range;
 use tombola_spec::arch::Architecture;
-
-pub(crate) use tile::EXAMPLES;
 
 /// Examples a pass goes over.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use crate::simd::{ABREAST, Kernel, Real, SQUARE};
 
 /// Examples of a full tile: as many as a batch of the small networks has, and a row of f32 is four of the longest vectors.
-pub(crate) const EXAMPLES: usize = 64;
+pub(super) const EXAMPLES: usize = 64;
 
 /// Vectors of a row.
 const PARTS: usize = EXAMPLES / ABREAST;
