@@ -8,7 +8,7 @@ use super::{
     sqlite::Sqlite,
     steps,
     time::iso,
-    verb::{Arg, Expect, Step, Verb},
+    verb::{Arg, Expect, Step, Stride, Verb},
     verdicts,
 };
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ pub(super) trait SqlDatabase: Send + Sync {
     /// See [`Store::lead`].
     async fn lead(&self) -> Result<Epoch>;
     /// Runs the statements in one transaction that is conditional on the epoch and on what each expects.
-    async fn apply(&self, epoch: Epoch, steps: &[Step<'_>]) -> Result<()>;
+    async fn apply(&self, epoch: Epoch, strides: &[Stride<'_>]) -> Result<()>;
     /// Runs a query of ours over rows.
     async fn fetch(&self, verb: &Verb, rows: &[Vec<Arg<'_>>]) -> Result<Vec<Row>>;
     /// See [`Store::query`].

@@ -79,6 +79,10 @@ pub(super) struct Step<'a> {
     pub(super) rows: Vec<Vec<Arg<'a>>>,
 }
 
+/// Statements that touch different tables, and of which none reads what another writes: they may be run one by one, or as
+/// one statement.
+pub(super) type Stride<'a> = Vec<Step<'a>>;
+
 impl From<u64> for Arg<'_> {
     /// Bit for bit, so that it comes back the same.
     fn from(value: u64) -> Self {
@@ -199,13 +203,13 @@ impl Verb {
         self.sql.replace("{v}", &source)
     }
 
-    /// The statement for Postgres: `$1`, `$2`, … are the columns.
-    pub(super) fn postgres(&self) -> String {
+    /// The statement for Postgres: the columns are `$1`, `$2`, … after the `before` parameters of others.
+    pub(super) fn postgres(&self, before: usize) -> String {
         let (mut columns, mut arrays, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for (index, (name, kind)) in self.columns.iter().enumerate() {
             let (array, cast) = kind.postgres();
             columns.push(format!("a.{name}{cast} as {name}"));
-            arrays.push(format!("${}::{array}", index + 1));
+            arrays.push(format!("${}::{array}", before + index + 1));
             names.push(*name);
         }
         let (columns, arrays, names) = (columns.join(", "), arrays.join(", "), names.join(", "));
@@ -248,9 +252,9 @@ mod tests {
              (select value ->> 0 as job, value ->> 1 as now from json_each($1)) as v"
         );
         assert_eq!(
-            VERB.postgres(),
+            VERB.postgres(3),
             "insert into t (job, at) select v.job, v.now from (select a.job as job, a.now::timestamptz as now \
-             from unnest($1::bigint[], $2::text[]) as a (job, now)) as v"
+             from unnest($4::bigint[], $5::text[]) as a (job, now)) as v"
         );
     }
 

@@ -2,6 +2,7 @@
 
 mod fault;
 mod guest;
+mod stride;
 mod values;
 
 use super::{
@@ -9,8 +10,8 @@ use super::{
     cell::Row,
     guest::AT_ONCE,
     migrate,
-    sql::{SqlDatabase, about, check},
-    verb::{Arg, Expect, Step, Verb},
+    sql::SqlDatabase,
+    verb::{Arg, Stride, Verb},
 };
 use async_trait::async_trait;
 use sqlx::{
@@ -98,7 +99,7 @@ impl Postgres {
                 sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
             self.answer_to(applied.bind(migration.number).execute(&mut *transaction)).await?;
         }
-        self.run(&mut transaction, &migrate::metric_kinds()).await?;
+        self.run(&mut transaction, &[migrate::metric_kinds()]).await?;
         self.answer_to(transaction.commit()).await
     }
 
@@ -128,7 +129,7 @@ impl Postgres {
         Ok(Epoch(epoch.cast_unsigned()))
     }
 
-    async fn apply_all(&self, writer: &mut Writer, steps: &[Step<'_>]) -> Result<()> {
+    async fn apply_all(&self, writer: &mut Writer, strides: &[Stride<'_>]) -> Result<()> {
         // Dropped on any error, and with this future: then all of it is rolled back.
         let mut transaction = self.answer_to(writer.connection.begin()).await?;
         let epoch = sqlx::query_scalar("select epoch from leader").fetch_one(&mut *transaction);
@@ -136,22 +137,10 @@ impl Postgres {
         if epoch.cast_unsigned() != writer.epoch.0 {
             return Err(StoreError::Fenced { epoch: writer.epoch });
         }
-        for step in steps {
-            self.run(&mut transaction, step).await?;
+        for stride in strides {
+            self.run(&mut transaction, stride).await?;
         }
         self.answer_to(transaction.commit()).await
-    }
-
-    async fn run(&self, connection: &mut PgConnection, step: &Step<'_>) -> Result<()> {
-        let query = sqlx::query(AssertSqlSafe(step.verb.postgres()));
-        let query = values::bind(query, step.verb, &step.rows);
-        let reached = if step.verb.expect == Expect::Count {
-            let row = self.answer_to(query.fetch_one(connection)).await;
-            row.and_then(|row| values::row(&row).map_err(|error| self.fault(&error))?.unsigned(0))
-        } else {
-            self.answer_to(query.execute(connection)).await.map(|done| done.rows_affected())
-        };
-        check(step, reached.map_err(|error| about(step, error))?)
     }
 }
 
@@ -180,16 +169,16 @@ impl SqlDatabase for Postgres {
         Ok(epoch)
     }
 
-    async fn apply(&self, epoch: Epoch, steps: &[Step<'_>]) -> Result<()> {
+    async fn apply(&self, epoch: Epoch, strides: &[Stride<'_>]) -> Result<()> {
         let mut leading = self.writer.lock().await;
         match leading.as_mut().filter(|writer| writer.epoch == epoch) {
-            Some(writer) => self.apply_all(writer, steps).await,
+            Some(writer) => self.apply_all(writer, strides).await,
             None => Err(StoreError::Fenced { epoch }),
         }
     }
 
     async fn fetch(&self, verb: &Verb, rows: &[Vec<Arg<'_>>]) -> Result<Vec<Row>> {
-        let query = values::bind(sqlx::query(AssertSqlSafe(verb.postgres())), verb, rows);
+        let query = values::bind(sqlx::query(AssertSqlSafe(verb.postgres(0))), verb, rows);
         let rows = self.answer_to(query.fetch_all(&self.readers)).await?;
         rows.iter().map(values::row).collect::<sqlx::Result<_>>().map_err(|error| self.fault(&error))
     }

@@ -11,7 +11,7 @@ use super::{
     guest::AT_ONCE,
     migrate,
     sql::{SqlDatabase, about, check},
-    verb::{Arg, Expect, Step, Verb},
+    verb::{Arg, Expect, Step, Stride, Verb},
 };
 use async_trait::async_trait;
 use folder::{Folder, Lock};
@@ -100,7 +100,7 @@ impl Sqlite {
         self.writing().connect().await.map_err(|error| self.fault(&error))
     }
 
-    async fn apply_all(&self, writer: &mut Writer, steps: &[Step<'_>]) -> Result<()> {
+    async fn apply_all(&self, writer: &mut Writer, strides: &[Stride<'_>]) -> Result<()> {
         let fault = |error: sqlx::Error| self.fault(&error);
         // Dropped on any error, and with this future: then all of it is rolled back.
         let mut transaction = writer.connection.begin_with("begin immediate").await.map_err(fault)?;
@@ -111,7 +111,7 @@ impl Sqlite {
         if epoch.cast_unsigned() != writer.epoch.0 {
             return Err(StoreError::Fenced { epoch: writer.epoch });
         }
-        for step in steps {
+        for step in strides.iter().flatten() {
             self.run(&mut transaction, step).await?;
         }
         transaction.commit().await.map_err(fault)
@@ -156,10 +156,10 @@ impl SqlDatabase for Sqlite {
         Ok(epoch)
     }
 
-    async fn apply(&self, epoch: Epoch, steps: &[Step<'_>]) -> Result<()> {
+    async fn apply(&self, epoch: Epoch, strides: &[Stride<'_>]) -> Result<()> {
         let mut lead = self.lead.lock().await;
         match lead.writer.as_mut().filter(|writer| writer.epoch == epoch) {
-            Some(writer) => self.apply_all(writer, steps).await,
+            Some(writer) => self.apply_all(writer, strides).await,
             None => Err(StoreError::Fenced { epoch }),
         }
     }

@@ -9,7 +9,7 @@ pub(super) use graph_sql::METRIC_KINDS;
 
 use super::{
     batch::{Batch, batches},
-    verb::{Arg, Step, Verb},
+    verb::{Arg, Step, Stride, Verb},
 };
 use tombola_core::record::Write;
 use tombola_spec::Digest;
@@ -17,30 +17,39 @@ use tombola_spec::Digest;
 /// Most rows in one statement; longer lists are cut.
 const MOST_ROWS: usize = 4096;
 
-/// The statements of a commit, in order.
-pub(super) fn steps<'a>(now: &'a str, writes: &'a [Write]) -> Vec<Step<'a>> {
-    let mut steps = Steps { now, list: Vec::new() };
+/// The statements of a commit, in order. Those of one hot batch touch different tables and may be run as one.
+pub(super) fn steps<'a>(now: &'a str, writes: &'a [Write]) -> Vec<Stride<'a>> {
+    let mut steps = Steps { now, list: Vec::new(), together: false };
     for batch in batches(writes) {
         match batch {
-            Batch::Hot(kind, writes) => attempts::add(&mut steps, kind, &writes),
-            Batch::Cold(write) => graph::add(&mut steps, write),
+            Batch::Hot(kind, writes) => {
+                steps.list.push(Vec::new());
+                steps.together = true;
+                attempts::add(&mut steps, kind, &writes);
+            }
+            Batch::Cold(write) => {
+                steps.together = false;
+                graph::add(&mut steps, write);
+            }
         }
     }
     steps.list
 }
 
 /// The statements that pin uploads until `expires`, and forget pins that have expired by `now`.
-pub(super) fn pin<'a>(digests: &[Digest], now: &str, expires: &str) -> Vec<Step<'a>> {
+pub(super) fn pin<'a>(digests: &[Digest], now: &str, expires: &str) -> Vec<Stride<'a>> {
     let rows = digests.iter().map(|digest| vec![(*digest).into(), expires.to_owned().into()]).collect();
     let expired = Step { verb: &attempts_sql::EXPIRE, rows: vec![vec![now.to_owned().into()]] };
-    vec![expired, Step { verb: &attempts_sql::PIN, rows }]
+    vec![vec![expired], vec![Step { verb: &attempts_sql::PIN, rows }]]
 }
 
 /// Statements in the making.
 struct Steps<'a> {
     /// The commit's timestamp.
     now: &'a str,
-    list: Vec<Step<'a>>,
+    list: Vec<Stride<'a>>,
+    /// Whether what is added joins the last stride.
+    together: bool,
 }
 
 impl<'a> Steps<'a> {
@@ -48,7 +57,16 @@ impl<'a> Steps<'a> {
     fn push(&mut self, verb: &'static Verb, mut rows: Vec<Vec<Arg<'a>>>) {
         while !rows.is_empty() {
             let rest = rows.split_off(rows.len().min(MOST_ROWS));
-            self.list.push(Step { verb, rows: std::mem::replace(&mut rows, rest) });
+            self.add(Step { verb, rows: std::mem::replace(&mut rows, rest) });
+        }
+    }
+
+    /// A table is touched by one statement of a stride only: statements run as one do not see each other's rows.
+    fn add(&mut self, step: Step<'a>) {
+        let other = |there: &Step<'_>| !std::ptr::eq(there.verb, step.verb);
+        match self.list.last_mut().filter(|last| self.together && last.iter().all(other)) {
+            Some(last) => last.push(step),
+            None => self.list.push(vec![step]),
         }
     }
 }
