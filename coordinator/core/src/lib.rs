@@ -1,12 +1,13 @@
 //! What the coordinator decides, and nothing it does.
 //!
 //! `sweep` turns a sweep file into a plan of trials, rounds and jobs; `schedule` turns events into stored records and
-//! messages; `record` is the vocabulary between the decisions and the store; `verdict` has the words of decisions about how
+//! messages; `describe` says what a job does; `record` is the vocabulary between the decisions and the store; `verdict` has the words of decisions about how
 //! far trials go. Pure: events and `now` in, effects out. No async, clock, randomness, SQL, wire types or files
 //! (`clippy.toml` bans what Cargo cannot).
 
 #![deny(clippy::iter_over_hash_type)] // The same events must give the same effects, and such a map's order is random.
 
+pub mod describe;
 pub mod plan;
 pub mod record;
 pub mod schedule;

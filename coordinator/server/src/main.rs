@@ -5,10 +5,16 @@ use std::{
     io::{Write as _, stderr},
     process::ExitCode,
 };
+use tikv_jemallocator::Jemalloc;
 use tombola_server::{
     app,
     config::{Config, Flags},
 };
+
+/// Submissions and restarts need much memory for a moment, beside little that lives on. This allocator gives it back to the
+/// system; with glibc's, and with mimalloc, two to three times as much stayed.
+#[global_allocator]
+static MEMORY: Jemalloc = Jemalloc;
 
 /// Keeps sweeps, hands their jobs to workers, and answers `tombola`.
 ///

@@ -65,7 +65,7 @@ fn parse(mut args: Args) -> Result<Wanted> {
 pub(crate) fn set_up(paths: &Paths, wanted: &Wanted) -> Result<()> {
     let _lock = paths.lock()?;
     let plan = libtorch::plan(paths, wanted.cuda)?;
-    let mut needed = vec![&tools::CXX, &tools::PYTHON];
+    let mut needed = vec![&tools::CXX, &tools::MAKE, &tools::PYTHON];
     if plan == libtorch::Plan::Wheels && (!wheels::are_unpacked(paths) || wanted.cuda) {
         wheels::supported()?;
         needed.push(&tools::PIP);

@@ -25,6 +25,14 @@ pub(crate) const CXX: Tool = Tool {
     },
 };
 
+/// Builds the coordinator's allocator.
+pub(crate) const MAKE: Tool = Tool {
+    name: "make",
+    why: "builds the coordinator's allocator",
+    install: "apt-get install make",
+    present: || shell::succeeds(Command::new("make").arg("--version")),
+};
+
 /// Runs the small scripts of the set-up.
 pub(crate) const PYTHON: Tool = Tool {
     name: "python3",

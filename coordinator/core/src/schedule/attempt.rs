@@ -89,7 +89,7 @@ impl Scheduler {
     fn note_lack(&mut self, id: JobId) {
         let Some(job) = self.graph.get(id) else { return };
         let lease = job.lease().and_then(|lease| self.leases.get(&lease));
-        let (Some(set), Some(lease)) = (job.spec.data_set(), lease) else { return };
+        let (Some(set), Some(lease)) = (self.keys.get(job.key).set(), lease) else { return };
         if let Some(worker) = self.floor.workers.get_mut(&lease.worker) {
             worker.lacks.insert(set.to_owned());
         }

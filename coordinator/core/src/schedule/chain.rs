@@ -58,7 +58,7 @@ impl Scheduler {
     fn can_follow(&self, job: &Job, inside: &BTreeSet<JobId>) -> bool {
         let missing = job.parents.iter().filter(|parent| !self.graph.get(**parent).is_some_and(Job::done));
         // Nothing stands on a job without outputs, so that holding it for this slot would only make others wait.
-        let leads_on = !job.spec.outputs().is_empty();
+        let leads_on = !job.promised.is_empty();
         leads_on
             && job.state == State::Waiting
             && job.cap == u32::MAX

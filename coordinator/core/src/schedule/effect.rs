@@ -1,7 +1,7 @@
 //! Everything the scheduler can ask for: records to commit, then messages to send.
 
 use crate::record::{CheckpointRow, PackRow, Write};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 use tombola_spec::{
     Attempt, Fingerprint, JobId, LeaseId, SweepId, WorkerId,
     job::{Input, JobSpec},
@@ -77,15 +77,21 @@ pub struct Lease {
     pub jobs: BTreeMap<JobId, LeasedJob>,
 }
 
-/// A job of a lease.
+/// A job of a lease. What there is to do is stored, not remembered: whoever sends the lease looks it up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedJob {
     /// Identity across sweeps.
     pub fingerprint: Fingerprint,
-    /// What to do.
-    pub spec: Arc<JobSpec>,
-    /// Inputs that are committed; others come from earlier stages of the lease.
-    pub inputs: BTreeMap<Input, Artifact>,
+    /// All that those of its parents left behind that are done; the others are in earlier stages of the lease.
+    pub made: BTreeMap<Input, Artifact>,
     /// Where to go on.
     pub resume: Option<CheckpointRow>,
+}
+
+impl LeasedJob {
+    /// What the job reads that is there already.
+    pub fn inputs(&self, spec: &JobSpec) -> BTreeMap<Input, Artifact> {
+        let made = spec.inputs().into_iter().filter_map(|input| Some((input, *self.made.get(&input)?)));
+        made.chain(spec.given()).collect()
+    }
 }

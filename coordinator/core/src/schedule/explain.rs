@@ -8,16 +8,45 @@ use super::{
 };
 use crate::record::SweepState;
 use std::cmp::Reverse;
-use tombola_spec::{JobId, LeaseId, SweepId, job::JobSpec};
+use tombola_spec::{JobId, LeaseId, SweepId};
 
 /// Most jobs listed one by one.
 const LISTED: usize = 5;
 
+/// A line of an explanation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// What is told.
+    pub text: String,
+    /// The job it ends with: what that one does is to be said, and the store knows it.
+    pub doing: Option<JobId>,
+}
+
+impl Sentence {
+    fn about(text: String, job: JobId) -> Self {
+        Self { text, doing: Some(job) }
+    }
+
+    /// As people read it, given what jobs do.
+    pub fn complete(self, does: impl FnOnce(JobId) -> Option<String>) -> String {
+        match self.doing.and_then(does) {
+            Some(does) => format!("{}: {does}", self.text),
+            None => self.text,
+        }
+    }
+}
+
+impl From<String> for Sentence {
+    fn from(text: String) -> Self {
+        Self { text, doing: None }
+    }
+}
+
 impl Scheduler {
     /// Where a job stands and why, a sentence a line; `None` for a job that is not in memory.
-    pub fn explain_job(&self, now: Now, id: JobId) -> Option<Vec<String>> {
+    pub fn explain_job(&self, now: Now, id: JobId) -> Option<Vec<Sentence>> {
         let job = self.graph.get(id)?;
-        let mut lines = vec![format!("{id}: {}", describe(&job.spec))];
+        let mut lines = vec![Sentence::about(id.to_string(), id)];
         lines.extend(self.reasons(now, id, job));
         if job.tries > 0 || job.losses > 0 {
             let (tries, losses) = (job.tries, job.losses);
@@ -25,17 +54,17 @@ impl Scheduler {
             lines.push(format!(
                 "{tries} of {most_tries} tries are used up; it ran at {losses} abrupt ends of workers or engines ({most_losses} \
                  quarantine it)"
-            ));
+            ).into());
         }
         if let Some(checkpoint) = &job.checkpoint {
-            lines.push(format!("its newest checkpoint is at iteration {}", checkpoint.iteration));
+            lines.push(format!("its newest checkpoint is at iteration {}", checkpoint.iteration).into());
         }
-        lines.push(self.wishes(job));
+        lines.push(self.wishes(job).into());
         Some(lines)
     }
 
     /// Where a sweep stands and what it waits for, a sentence a line; `None` for a sweep that is not in memory.
-    pub fn explain_sweep(&self, now: Now, id: SweepId) -> Option<Vec<String>> {
+    pub fn explain_sweep(&self, now: Now, id: SweepId) -> Option<Vec<Sentence>> {
         let sweep = self.graph.sweeps.get(&id)?;
         let Progress { done, running, ready, waiting, failed, finished, .. } = sweep.progress();
         let name = &sweep.name;
@@ -61,8 +90,9 @@ impl Scheduler {
                 "{failed} jobs failed{behind}; `tombola failures {name}` says why, `tombola retry {name}` opens them again"
             ));
         }
+        let mut lines: Vec<Sentence> = lines.into_iter().map(Into::into).collect();
         if let Some((id, job)) = self.most_urgent(sweep) {
-            lines.push(format!("its most urgent ready job is {id}: {}", describe(&job.spec)));
+            lines.push(Sentence::about(format!("its most urgent ready job is {id}"), id));
             lines.extend(self.reasons(now, id, job));
         }
         Some(lines)
@@ -78,9 +108,9 @@ impl Scheduler {
         })
     }
 
-    fn reasons(&self, now: Now, id: JobId, job: &Job) -> Vec<String> {
-        match job.state {
-            State::Waiting => self.missing_parents(job),
+    fn reasons(&self, now: Now, id: JobId, job: &Job) -> Vec<Sentence> {
+        let lines = match job.state {
+            State::Waiting => return self.missing_parents(job),
             State::Ready { hold: Hold::Until(until) } => {
                 let seconds = until.saturating_sub(now).as_secs() + 1;
                 vec![format!("it failed {} times in a row and is tried again in {seconds} s", job.faults.max(job.tries))]
@@ -106,15 +136,16 @@ impl Scheduler {
                     .to_owned(),
             ],
             State::Unwanted => vec!["no sweep wants it any more".to_owned()],
-        }
+        };
+        lines.into_iter().map(Into::into).collect()
     }
 
-    fn missing_parents(&self, job: &Job) -> Vec<String> {
+    fn missing_parents(&self, job: &Job) -> Vec<Sentence> {
         let missing = job.parents.iter().filter_map(|id| Some((*id, self.graph.get(*id)?)));
         let missing: Vec<_> = missing.filter(|(_, parent)| !parent.done()).collect();
-        let mut lines = vec![format!("waits for {} of the jobs it reads", missing.len())];
+        let mut lines = vec![format!("waits for {} of the jobs it reads", missing.len()).into()];
         for (id, parent) in missing.iter().take(LISTED) {
-            lines.push(format!("  {id} {}: {}", word(parent), describe(&parent.spec)));
+            lines.push(Sentence::about(format!("  {id} {}", word(parent)), *id));
         }
         lines
     }
@@ -250,29 +281,5 @@ fn word(job: &Job) -> &'static str {
         State::Failed => "failed",
         State::Quarantined => "is quarantined",
         State::Unwanted => "is unwanted",
-    }
-}
-
-/// What a job does, for people.
-fn describe(spec: &JobSpec) -> String {
-    match spec {
-        JobSpec::Train(job) => {
-            let (model, data) = (&job.recipe.model.name, &job.recipe.data.set);
-            let density = if job.mask.is_some() { "masked" } else { "dense" };
-            format!("train {model} ({density}) on {data} from {} to {}", job.from, job.to)
-        }
-        JobSpec::Prune(job) => format!("prune {}", job.network.name),
-        JobSpec::RandomMask(job) => format!("draw a random mask of {}", job.network.name),
-        JobSpec::Join(job) => format!("make one mask of {} of {}", job.masks.len(), job.network.name),
-        JobSpec::Slim(job) => format!("measure {} without its dead units", job.network.name),
-        JobSpec::Connectivity(job) => {
-            let (model, data) = (&job.recipe.model.name, &job.recipe.data.set);
-            format!("compare two solutions of {model} on {data}: {} networks on the line between", job.alphas)
-        }
-        JobSpec::Collapse(job) => {
-            format!("find where {} loses a layer by {}", job.network.name, job.criterion.name())
-        }
-        JobSpec::Import(job) => format!("take in a file with a {} of {}", job.holds, job.network.name),
-        JobSpec::MaskDistance(job) => format!("compare {} masks of {}", job.masks.len(), job.network.name),
     }
 }

@@ -153,9 +153,12 @@ impl Graph {
             .max_by_key(|(child, job)| (job.height, std::cmp::Reverse(*child)))
     }
 
-    /// The artifact of an input of `job`, once its maker is done.
-    pub(super) fn artifact(&self, job: &Job, input: &Input) -> Option<Artifact> {
+    /// What the parents of `job` left behind that are done.
+    pub(super) fn made_for(&self, job: &Job) -> impl Iterator<Item = (Input, Artifact)> {
         let makers = job.parents.iter().filter_map(|parent| self.get(*parent));
-        makers.filter(|maker| maker.fingerprint == input.job).find_map(|maker| maker.output(input.output))
+        makers.flat_map(|maker| {
+            let input = |output| Input { job: maker.fingerprint, output };
+            maker.outputs.iter().map(move |(output, artifact)| (input(*output), *artifact))
+        })
     }
 }

@@ -17,11 +17,10 @@
 
 use super::{Now, key::KeyId};
 use crate::record::{CheckpointRow, JobRow, JobState};
-use std::sync::Arc;
 use tombola_spec::{
     Attempt, Fingerprint, JobId, LeaseId, SweepId,
     job::{JobSpec, Output},
-    outcome::Artifact,
+    outcome::{Artifact, Outcome},
 };
 
 /// Where a job stands.
@@ -83,11 +82,32 @@ impl Share {
     }
 }
 
-/// A job in memory. Kept small: there may be 200,000.
+/// The outputs that a job has to have once it is done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Promised(u8);
+
+impl Promised {
+    fn of(spec: &JobSpec) -> Self {
+        Self(spec.outputs().into_iter().fold(0, |all, output| all | 1 << output as u8))
+    }
+
+    /// Whether it leaves nothing behind but figures.
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// An output that a result lacks.
+    pub(super) fn missing(self, outcome: &Outcome) -> Option<Output> {
+        let promised = |output: &Output| self.0 & 1 << *output as u8 != 0;
+        Output::ALL.into_iter().filter(promised).find(|output| !outcome.outputs.contains_key(output))
+    }
+}
+
+/// A job in memory. Kept small: there may be 200,000. What it does is in the store.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) fingerprint: Fingerprint,
-    pub(super) spec: Arc<JobSpec>,
+    pub(super) promised: Promised,
     pub(super) parents: Box<[JobId]>,
     pub(super) children: Vec<JobId>,
     /// Sweeps that want it, oldest first.
@@ -119,7 +139,7 @@ impl Job {
             from,
             iterations: row.spec.iterations(),
             fingerprint: row.fingerprint,
-            spec: row.spec,
+            promised: Promised::of(&row.spec),
             parents: row.parents.into(),
             children: Vec::new(),
             claims: Vec::new(),
@@ -177,11 +197,6 @@ impl Job {
     /// Whether it failed for good.
     pub(super) fn failed(&self) -> bool {
         matches!(self.state, State::Failed | State::Quarantined)
-    }
-
-    /// An output, once done.
-    pub(super) fn output(&self, output: Output) -> Option<Artifact> {
-        self.outputs.iter().find(|(name, _)| *name == output).map(|(_, artifact)| *artifact)
     }
 
     /// Its share in the progress of its sweeps.

@@ -34,6 +34,7 @@ mod worker;
 pub use config::Config;
 pub use effect::{Effect, Lease, LeasedJob, Message};
 pub use event::{Event, Extension, Fact, Held, Judgement, Now, StoredTrial};
+pub use explain::Sentence;
 pub use sweep::{Progress, RunningJob};
 pub use worker::{SlotView, WorkerView};
 

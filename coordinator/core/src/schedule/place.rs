@@ -119,12 +119,9 @@ impl Scheduler {
 
     fn leased_job(&self, id: JobId) -> Option<super::effect::LeasedJob> {
         let job = self.graph.get(id)?;
-        let inputs = job.spec.inputs();
-        let made = inputs.into_iter().filter_map(|input| Some((input, self.graph.artifact(job, &input)?)));
         Some(super::effect::LeasedJob {
             fingerprint: job.fingerprint,
-            spec: job.spec.clone(),
-            inputs: made.chain(job.spec.given()).collect(),
+            made: self.graph.made_for(job).collect(),
             resume: job.checkpoint.as_deref().copied(),
         })
     }

@@ -113,8 +113,7 @@ impl Scheduler {
             let message = format!("the result stands on {parent}, whose own result was never committed");
             return Some(Failure { class: FailureClass::Infrastructure, message });
         }
-        let outputs = self.graph.get(id)?.spec.outputs();
-        let missing = outputs.into_iter().find(|output| !outcome.outputs.contains_key(output))?;
+        let missing = self.graph.get(id)?.promised.missing(outcome)?;
         let message = format!("the worker reported a result without its {missing}");
         Some(Failure { class: FailureClass::Internal, message })
     }

@@ -68,7 +68,7 @@ fn running_granted_paused_failed_jobs_say_so() {
     rig.begin("ada");
     rig.fail("ada", job, FailureClass::User);
     assert_says(&rig.explain(job), &["failed; `tombola failures", "1 of 3 tries are used up"]);
-    let sweep = rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    let sweep = rig.explain_sweep(sweep);
     assert_says(
         &sweep,
         &["s1 (a) has failed: 0 jobs done", "1 failed", "and 2 jobs stand behind them", "tombola retry a"],
@@ -81,7 +81,7 @@ fn the_most_urgent_ready_job_of_a_sweep_is_the_one_that_is_next() {
     rig.worker("ada");
     let sweep = rig.submit(&tiny("a", "\"1..=9\"", 1, ""));
     let other = rig.submit(&tiny("b", "\"10..=12\"", 1, ""));
-    let told = |rig: &Rig, sweep| rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    let told = |rig: &Rig, sweep| rig.explain_sweep(sweep);
     let says = told(&rig, sweep);
     assert_says(&says, &["its most urgent ready job is", "busy, and it is next"]);
     assert_says(&told(&rig, other), &["jobs of other sweeps go first"]);
@@ -116,7 +116,7 @@ fn what_keeps_a_sweep_from_ever_starting_is_said_before_anybody_asks() {
 fn paused_and_stopped_are_told_apart() {
     let mut rig = Rig::new();
     let sweep = rig.submit(&tiny("a", "1", 1, ""));
-    let told = |rig: &Rig| rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    let told = |rig: &Rig| rig.explain_sweep(sweep);
     rig.set_state(sweep, SweepState::Paused);
     assert_says(&told(&rig), &["s1 (a) is paused", "for a while", "until `tombola resume a`"]);
     rig.set_state(sweep, SweepState::Stopped);

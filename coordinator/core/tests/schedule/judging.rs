@@ -182,7 +182,7 @@ fn a_candidate_that_failed_and_is_tried_again_is_chosen_after_all() {
     let judgement = undecided(rig.judgement(sweep, |_, _| 0.5).expect("there is news"));
     rig.event(Event::Judge(Box::new(judgement)));
     assert!(rig.progress(sweep).finished, "nothing runs, and nothing can");
-    let told = rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    let told = rig.explain_sweep(sweep);
     assert!(told.contains("failed jobs hold up what would be decided by them"), "{told}");
     rig.event(Event::Retry { sweep });
     assert_eq!(rig.run(), [failed]);
@@ -209,6 +209,6 @@ fn a_stopped_sweep_does_not_start_what_a_verdict_adds() {
 fn people_are_told_that_more_may_come() {
     let mut rig = Rig::new();
     let sweep = rig.submit(&until("a"));
-    let told = rig.scheduler.explain_sweep(rig.now, sweep).unwrap().join("\n");
+    let told = rig.explain_sweep(sweep);
     assert!(told.contains("`prune.until` decides by validation results"), "{told}");
 }

@@ -60,7 +60,7 @@ fn a_job_with_a_checkpoint_leads_a_chain_of_its_own() {
     let job = rig.runs("ada")[0];
     let checkpoint = kill_at_a_checkpoint(&mut rig, "ada", job);
     let Some((_, Message::Lease(lease))) = rig.sent.last() else { panic!("{:?}", rig.sent.last()) };
-    let stages = lease.pack.stages.iter().map(|stage| (lease.jobs[&stage[0].0].spec.kind(), stage[0].0));
+    let stages = lease.pack.stages.iter().map(|stage| (rig.spec(stage[0].0).kind(), stage[0].0));
     let stages: Vec<_> = stages.map(|(kind, job)| (kind, lease.jobs[&job].resume)).collect();
     assert_eq!(stages, [("train", Some(checkpoint)), ("prune", None), ("train", None)]);
     assert_eq!(rig.run().len(), 5);

@@ -115,8 +115,8 @@ proptest! {
         }
         for (job, row) in &rig.store.jobs {
             prop_assert!(rig.store.times_done(*job) <= 1, "{job} was finished twice");
-            prop_assert_eq!(row.state, JobState::Done, "{} is {:?}:\n{}", job, row.state,
-                rig.scheduler.explain_job(rig.now, *job).unwrap_or_default().join("\n"));
+            prop_assert_eq!(row.state, JobState::Done, "{} is {:?}:\n{:#?}", job, row.state,
+                rig.scheduler.explain_job(rig.now, *job));
         }
     }
 }

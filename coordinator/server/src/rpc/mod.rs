@@ -58,7 +58,14 @@ impl Services {
         });
         let delivered = delivered::Delivered { shelf: shelf.clone(), gate: gate.clone() };
         let state = store.identity().await?.into();
-        let workers = workers::Workers { driver: driver.clone(), state, terms, tasks, delivered };
+        let workers = workers::Workers {
+            driver: driver.clone(),
+            store: Arc::clone(&store),
+            state,
+            terms,
+            tasks,
+            delivered,
+        };
         let workers = WorkerServiceServer::new(workers);
         let artifacts = ArtifactServiceServer::new(artifacts::Artifacts { shelf, driver, gate });
         let query = QueryServiceServer::new(query::Query::new(store, limits));

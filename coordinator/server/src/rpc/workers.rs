@@ -8,9 +8,10 @@ use crate::{
     Error,
     config::Workers as Terms,
     driver::{Closing, Connected, Driver, LinkId, ToLink},
+    store::Store,
 };
 use futures::{Stream, StreamExt};
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{
@@ -30,6 +31,7 @@ const UNREAD: usize = 1024;
 /// Sessions with workers.
 pub(crate) struct Workers {
     pub(crate) driver: Driver,
+    pub(crate) store: Arc<dyn Store>,
     /// Names the state that workers' identities belong to.
     pub(crate) state: Arc<str>,
     pub(crate) terms: Terms,
@@ -51,25 +53,59 @@ impl WorkerService for Workers {
         let (driver, delivered) = (self.driver.clone(), self.delivered.clone());
         let over = CancellationToken::new();
         let state = Arc::clone(&self.state);
-        let outgoing = outgoing(messages, self.terms.clone(), Arc::clone(&state), over.clone().drop_guard());
+        let messages = closed_once(messages, over.clone().drop_guard());
+        let voice =
+            Voice { terms: self.terms.clone(), state: Arc::clone(&state), store: Arc::clone(&self.store) };
+        let outgoing = messages.filter_map(move |message| voice.clone().say(message));
         let session = Session { driver, state, delivered, incoming: request.into_inner(), over };
         self.tasks.spawn(session.run(link));
-        Ok(Response::new(outgoing))
+        Ok(Response::new(Box::pin(outgoing)))
     }
 }
 
-/// A link as a worker sees it. It ends after a closing message; an end without one asks the worker to come back. With it
-/// the session is over.
-fn outgoing(messages: mpsc::Receiver<ToLink>, terms: Terms, state: Arc<str>, over: DropGuard) -> Outgoing {
+/// What the leader says over a link, in the words of the wire.
+#[derive(Clone)]
+struct Voice {
+    terms: Terms,
+    state: Arc<str>,
+    store: Arc<dyn Store>,
+}
+
+impl Voice {
+    /// `None` ends the stream in peace. What there is to do is looked up here and not by the leader: nobody else waits for
+    /// it, and no job's settings have to be remembered until its turn comes.
+    async fn say(self, message: ToLink) -> Option<Result<v1::ToWorker, Status>> {
+        let specs = match &message {
+            ToLink::Message(Message::Lease(lease)) => {
+                let jobs: Vec<_> = lease.jobs.keys().copied().collect();
+                self.store.job_specs(&jobs).await
+            }
+            _ => Ok(BTreeMap::new()),
+        };
+        match specs {
+            Ok(specs) => to_wire(message, &self.terms, &self.state, &specs).transpose(),
+            Err(error) => {
+                tracing::warn!(%error, "worker.lease: a lease could not be read; its worker has to come back");
+                Some(Err(Status::unavailable("the coordinator cannot read what there is to do; come back")))
+            }
+        }
+    }
+}
+
+/// What goes over a link. It ends after a closing message; an end without one asks the worker to come back. With it the
+/// session is over.
+fn closed_once(
+    messages: mpsc::Receiver<ToLink>,
+    over: DropGuard,
+) -> impl Stream<Item = ToLink> + Send + 'static {
     let lost =
         ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
     let messages = ReceiverStream::new(messages).chain(futures::stream::iter([lost]));
-    let open = futures::stream::unfold((messages, true, over), |(mut messages, open, over)| async move {
+    futures::stream::unfold((messages, true, over), |(mut messages, open, over)| async move {
         let next = if open { messages.next().await? } else { return None };
         let last = matches!(&next, ToLink::Close(_) | ToLink::Message(Message::Refused { .. }));
         Some((next, (messages, !last, over)))
-    });
-    Box::pin(open.filter_map(move |message| std::future::ready(to_wire(message, &terms, &state).transpose())))
+    })
 }
 
 struct Session {

@@ -5,11 +5,12 @@ use crate::{
     config::Workers as Terms,
     driver::{Closing, ToLink},
 };
+use std::{collections::BTreeMap, sync::Arc};
 use tombola_core::{
     record::CheckpointRow,
     schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
 };
-use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, worker::WorkerInfo};
+use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, job::JobSpec, worker::WorkerInfo};
 use tombola_wire::{
     ConversionError, from_json,
     v1::{self, from_worker, report, to_worker},
@@ -112,8 +113,16 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
     }
 }
 
-/// What a worker is sent; `None` ends the stream in peace.
-pub(super) fn to_wire(message: ToLink, terms: &Terms, state: &str) -> Result<Option<v1::ToWorker>, Status> {
+/// What jobs do.
+type Specs = BTreeMap<JobId, Arc<JobSpec>>;
+
+/// What a worker is sent, given what the jobs of a lease do; `None` ends the stream in peace.
+pub(super) fn to_wire(
+    message: ToLink,
+    terms: &Terms,
+    state: &str,
+    specs: &Specs,
+) -> Result<Option<v1::ToWorker>, Status> {
     use to_worker::Message as Wire;
     let wire = match message {
         ToLink::Welcome { worker, epoch } => Wire::Welcome(v1::Welcome {
@@ -128,7 +137,7 @@ pub(super) fn to_wire(message: ToLink, terms: &Terms, state: &str) -> Result<Opt
         ToLink::Close(Closing::Again(why)) => return Err(Status::unavailable(why)),
         ToLink::Close(Closing::Nonsense(why)) => return Err(Status::invalid_argument(why)),
         ToLink::Message(Message::Refused { message, retry }) => Wire::Refused(v1::Refused { message, retry }),
-        ToLink::Message(Message::Lease(granted)) => Wire::Lease(lease(granted)?),
+        ToLink::Message(Message::Lease(granted)) => Wire::Lease(lease(granted, specs)?),
         ToLink::Message(Message::Recall(lease)) => Wire::Recall(v1::Recall { lease: lease.to_string() }),
         ToLink::Message(Message::Ack(sequence)) => Wire::Ack(v1::Ack { sequence }),
         ToLink::Message(Message::Fenced(attempts)) => {
@@ -145,41 +154,41 @@ pub(super) fn to_wire(message: ToLink, terms: &Terms, state: &str) -> Result<Opt
     Ok(Some(v1::ToWorker { message: Some(wire) }))
 }
 
-fn lease(lease: Lease) -> Result<v1::Lease, Status> {
-    let Lease { pack, mut jobs } = lease;
+fn lease(lease: Lease, specs: &Specs) -> Result<v1::Lease, Status> {
+    let Lease { pack, jobs } = lease;
     let leased = |(job, attempt): (JobId, Attempt)| {
-        let work = jobs.remove(&job).ok_or_else(|| incomplete(pack.lease, job))?;
-        leased_job(job, attempt, work)
+        let work = jobs.get(&job).zip(specs.get(&job));
+        let (work, spec) = work.ok_or_else(|| incomplete(pack.lease, job))?;
+        leased_job((job, attempt), work, spec)
     };
-    let mut leased = leased;
     let mut stages = Vec::with_capacity(pack.stages.len());
     for stage in &pack.stages {
-        let jobs = stage.iter().copied().map(&mut leased).collect::<Result<_, _>>()?;
+        let jobs = stage.iter().copied().map(leased).collect::<Result<_, _>>()?;
         stages.push(v1::Stage { jobs });
     }
     let plan = pack.plan.name().to_owned();
     Ok(v1::Lease { lease: pack.lease.to_string(), slot: pack.slot, width: pack.width, plan, stages })
 }
 
-fn leased_job(job: JobId, attempt: Attempt, work: LeasedJob) -> Result<v1::LeasedJob, Status> {
-    let spec_json =
-        serde_json::to_string(&*work.spec).map_err(|error| Status::internal(error.to_string()))?;
+fn leased_job(
+    (job, attempt): (JobId, Attempt),
+    work: &LeasedJob,
+    spec: &JobSpec,
+) -> Result<v1::LeasedJob, Status> {
+    let spec_json = serde_json::to_string(spec).map_err(|error| Status::internal(error.to_string()))?;
+    let inputs = work.inputs(spec).into_iter();
     Ok(v1::LeasedJob {
         job: job.0,
         attempt: attempt.0,
         spec_json,
         fingerprint: work.fingerprint.to_string(),
-        inputs: work
-            .inputs
-            .into_iter()
-            .map(|(input, artifact)| (input.to_string(), artifact.into()))
-            .collect(),
+        inputs: inputs.map(|(input, artifact)| (input.to_string(), artifact.into())).collect(),
         resume: work.resume.map(|checkpoint| checkpoint.artifact.into()),
     })
 }
 
-/// A fault of the scheduler; the worker comes back and is leased again.
+/// A fault of the scheduler or of the store; the worker comes back and is leased again.
 fn incomplete(lease: LeaseId, job: JobId) -> Status {
-    tracing::error!(%lease, %job, "worker.lease: a lease names a job it does not carry");
+    tracing::error!(%lease, %job, "worker.lease: a lease names a job of which nothing is known");
     Status::internal("the coordinator made an incomplete lease")
 }

@@ -1,9 +1,15 @@
 //! A worker that does what it is told, a step at a time: what a real agent does, without time or threads.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use tombola_core::schedule::{Event, Fact, Held, Lease, LeasedJob, Message};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+use tombola_core::{
+    record::JobRow,
+    schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
+};
 use tombola_spec::{
-    Attempt, JobId, LeaseId, WorkerId,
+    Attempt, Fingerprint, JobId, LeaseId, WorkerId,
     job::{Input, JobSpec},
     outcome::{
         Artifact, CollapsePoint, CollapseSummary, ConnectivitySummary, CurvePoint, Failure, FailureClass,
@@ -16,9 +22,20 @@ use tombola_spec::{
 /// A job of a lease, with the attempt it is.
 type Lane = (JobId, Attempt);
 
+/// What jobs do, as whoever sends a lease looks it up.
+type Specs = BTreeMap<JobId, JobRow>;
+
+#[derive(Debug, Clone)]
+struct Work {
+    fingerprint: Fingerprint,
+    spec: Arc<JobSpec>,
+    inputs: BTreeMap<Input, Artifact>,
+}
+
 #[derive(Debug)]
 struct Granted {
     lease: Lease,
+    work: BTreeMap<JobId, Work>,
     ahead: VecDeque<Vec<Lane>>,
     begun: Vec<Lane>,
 }
@@ -103,14 +120,14 @@ impl Agent {
     }
 
     /// Takes a message in; answers at once where an agent would.
-    pub(crate) fn hear(&mut self, message: Message) -> Vec<Event> {
+    pub(crate) fn hear(&mut self, message: Message, specs: &Specs) -> Vec<Event> {
         match message {
             Message::Welcome => Vec::new(),
             Message::Refused { message, .. } => {
                 self.refused = Some(message);
                 Vec::new()
             }
-            Message::Lease(lease) => self.grant(lease),
+            Message::Lease(lease) => self.grant(lease, specs),
             Message::Recall(lease) => {
                 let jobs = self.take_back(lease);
                 vec![Event::Returned { worker: self.id, lease, jobs }]
@@ -133,24 +150,27 @@ impl Agent {
         }
     }
 
-    fn grant(&mut self, lease: Lease) -> Vec<Event> {
+    fn grant(&mut self, lease: Lease, specs: &Specs) -> Vec<Event> {
         if self.draining {
             let jobs = lease.pack.stages.iter().flatten().map(|(job, _)| *job).collect();
             return vec![Event::Returned { worker: self.id, lease: lease.pack.lease, jobs }];
         }
         let mut makes: BTreeSet<Input> = BTreeSet::new();
+        let mut work = BTreeMap::new();
         for (job, _) in lease.pack.stages.iter().flatten() {
-            let leased = &lease.jobs[job];
-            for input in leased.spec.inputs() {
-                assert!(leased.inputs.contains_key(&input) || makes.contains(&input), "{job} lacks {input}");
+            let LeasedJob { fingerprint, .. } = lease.jobs[job];
+            let spec = Arc::clone(&specs[job].spec);
+            let inputs = lease.jobs[job].inputs(&spec);
+            for input in spec.inputs() {
+                assert!(inputs.contains_key(&input) || makes.contains(&input), "{job} lacks {input}");
             }
-            makes.extend(
-                leased.spec.outputs().into_iter().map(|output| Input { job: leased.fingerprint, output }),
-            );
+            makes.extend(spec.outputs().into_iter().map(|output| Input { job: fingerprint, output }));
+            work.insert(*job, Work { fingerprint, spec, inputs });
         }
         let ahead = lease.pack.stages.clone().into();
         self.queues.entry(lease.pack.slot).or_default().push_back(Granted {
             lease,
+            work,
             ahead,
             begun: Vec::new(),
         });
@@ -222,7 +242,7 @@ impl Agent {
             let lease = granted.lease.pack.lease;
             let mut orphans = Vec::new();
             for (job, attempt) in stage {
-                let leased = &granted.lease.jobs[&job];
+                let leased = &granted.work[&job];
                 let at_hand = |input: &Input| leased.inputs.contains_key(input) || self.made.contains(input);
                 if leased.spec.inputs().iter().all(at_hand) {
                     granted.begun.push((job, attempt));
@@ -271,13 +291,13 @@ impl Agent {
     }
 
     /// Takes a running job out of its lease.
-    fn end(&mut self, job: JobId) -> (Held, LeasedJob) {
+    fn end(&mut self, job: JobId) -> (Held, Work) {
         let held =
             self.held().into_iter().find(|held| held.job == job && held.started).expect("a job it runs");
         let queue = self.queues.get_mut(&held.slot).expect("its slot");
         let granted = queue.front_mut().expect("a lease");
         granted.begun.retain(|(lane, _)| *lane != job);
-        let leased = granted.lease.jobs[&job].clone();
+        let leased = granted.work[&job].clone();
         self.tidy();
         (held, leased)
     }

@@ -11,9 +11,12 @@ use std::{
     time::Duration,
 };
 use tombola_core::{
+    describe::describe,
     plan::Plan,
     record::{JobState, SweepState},
-    schedule::{Config, Effect, Event, Extension, Judgement, Message, Progress, Scheduler, StoredTrial},
+    schedule::{
+        Config, Effect, Event, Extension, Judgement, Message, Progress, Scheduler, Sentence, StoredTrial,
+    },
     sweep::{self, Dense, Extent},
     verdict::{Moment, Seen, Verdicts, Yardstick},
 };
@@ -84,7 +87,8 @@ impl Rig {
     fn deliver(&mut self, worker: WorkerId, message: Message) -> Vec<Event> {
         let Some(name) = self.links.get(&worker).cloned() else { return Vec::new() };
         self.sent.push((name.clone(), message.clone()));
-        self.agents.get_mut(&name).map(|agent| agent.hear(message)).unwrap_or_default()
+        let agent = self.agents.get_mut(&name);
+        agent.map(|agent| agent.hear(message, &self.store.jobs)).unwrap_or_default()
     }
 
     /// A worker with one CPU slot of one lane that holds MNIST.
@@ -149,7 +153,7 @@ impl Rig {
             agent.id = id;
             self.links.insert(id, name.to_owned());
         } else {
-            agent.hear(first);
+            agent.hear(first, &self.store.jobs);
         }
         let mut answers = Vec::new();
         for effect in effects {
@@ -374,7 +378,16 @@ impl Rig {
     }
 
     pub(crate) fn explain(&self, job: JobId) -> String {
-        self.scheduler.explain_job(self.now, job).expect("a job in memory").join("\n")
+        self.complete(self.scheduler.explain_job(self.now, job).expect("a job in memory"))
+    }
+
+    pub(crate) fn explain_sweep(&self, sweep: SweepId) -> String {
+        self.complete(self.scheduler.explain_sweep(self.now, sweep).expect("a sweep in memory"))
+    }
+
+    fn complete(&self, told: Vec<Sentence>) -> String {
+        let does = |job| Some(describe(self.spec(job)));
+        told.into_iter().map(|sentence| sentence.complete(does)).collect::<Vec<_>>().join("\n")
     }
 }
 

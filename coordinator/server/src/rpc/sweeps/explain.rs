@@ -5,7 +5,7 @@ use crate::{
     Error,
     store::views::{self, Place, Tried},
 };
-use tombola_core::record::SweepState;
+use tombola_core::{describe::describe, record::SweepState, schedule::Sentence};
 use tombola_spec::JobId;
 use tombola_wire::v1;
 
@@ -34,10 +34,21 @@ impl Sweeps {
             )));
         }
         let history = views::history(store, job).await?;
-        let mut lines = living.unwrap_or_else(|| forgotten(job, &history));
+        let mut lines = match living {
+            Some(told) => self.complete(told).await?,
+            None => forgotten(job, &history),
+        };
         lines.extend(cut(places.iter().map(stands_behind)));
         lines.extend(cut(history.iter().map(attempt)));
         Ok(lines)
+    }
+
+    /// What the scheduler says, with what it does not remember: what the jobs do.
+    async fn complete(&self, told: Vec<Sentence>) -> Result<Vec<String>, Error> {
+        let jobs: Vec<_> = told.iter().filter_map(|sentence| sentence.doing).collect();
+        let specs = self.store.job_specs(&jobs).await?;
+        let does = |job| specs.get(&job).map(|spec| describe(spec));
+        Ok(told.into_iter().map(|sentence| sentence.complete(does)).collect())
     }
 
     /// The jobs behind a round, one after the other.
@@ -55,8 +66,8 @@ impl Sweeps {
     async fn explain_sweep(&self, what: &str) -> Result<Vec<String>, Error> {
         let row = self.find(what).await?;
         let id = row.id;
-        if let Some(lines) = self.driver.read(move |scheduler, now| scheduler.explain_sweep(now, id)).await? {
-            return Ok(lines);
+        if let Some(told) = self.driver.read(move |scheduler, now| scheduler.explain_sweep(now, id)).await? {
+            return self.complete(told).await;
         }
         let progress = self.progress(id, &row.name).await?;
         let (name, done) = (&row.name, progress.done);

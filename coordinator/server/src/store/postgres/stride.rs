@@ -21,7 +21,8 @@ impl Postgres {
         for step in stride {
             query = values::bind(query, step.verb, &step.rows);
         }
-        let counts = self.answer_to(query.fetch_one(connection)).await.map_err(|error| about(first, error))?;
+        let counts =
+            self.answer_to(query.fetch_one(connection)).await.map_err(|error| about(first, error))?;
         let counts = values::row(&counts).map_err(|error| self.fault(&error))?;
         stride.iter().enumerate().try_for_each(|(index, step)| check(step, counts.unsigned(index)?))
     }
