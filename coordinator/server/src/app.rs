@@ -68,7 +68,8 @@ impl Coordinator {
         let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?;
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
-        let start = Start { store: Arc::clone(&store), terms, pinned, stop: stop.clone() };
+        let backlog = config.limits.backlog.0;
+        let start = Start { store: Arc::clone(&store), terms, pinned, backlog, stop: stop.clone() };
         let driver = Driver::start(start, &leader).await?;
         let services = Services {
             driver,

@@ -42,10 +42,15 @@ fn workers(workers: &Workers) -> Vec<String> {
 
 fn limits(limits: &Limits) -> Vec<String> {
     let mut mistakes = Vec::new();
-    let Limits { query_bytes, message, .. } = limits;
+    let Limits { query_bytes, message, backlog, .. } = limits;
     if query_bytes > message {
         mistakes.push(format!(
             "`limits.query_bytes` ({query_bytes}) is more than a message may hold (`limits.message`, {message})"
+        ));
+    }
+    if backlog < message {
+        mistakes.push(format!(
+            "`limits.backlog` ({backlog}) is less than one message may hold (`limits.message`, {message})"
         ));
     }
     // A chunk of an artifact has to fit, with some words around it.

@@ -51,6 +51,8 @@ pub struct Limits {
     pub query_time: Span,
     /// Largest message of any other kind.
     pub message: Bytes,
+    /// Most that workers may have said, all together, and that is not committed.
+    pub backlog: Bytes,
     /// Largest artifact.
     pub artifact: Bytes,
 }
@@ -168,6 +170,7 @@ impl Config {
                 query_bytes: reader.get("limits.query_bytes", Bytes(12 << 20)),
                 query_time: reader.get("limits.query_time", minutes(1)),
                 message: reader.get("limits.message", Bytes(tombola_wire::MAX_MESSAGE as u64)),
+                backlog: reader.get("limits.backlog", Bytes(64 << 20)),
                 artifact: reader.get("limits.artifact", Bytes(16 << 30)),
             },
             uploads: Uploads {

@@ -1,6 +1,9 @@
 //! What the leader's queue holds.
 
-use super::link::{Closing, LinkId, ToLink};
+use super::{
+    backlog::Taken,
+    link::{Closing, LinkId, ToLink},
+};
 use crate::Error;
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 use tombola_core::schedule::{Event, Now, Scheduler};
@@ -31,7 +34,7 @@ pub(super) enum Command {
     /// A worker introduces itself.
     Connect { hello: Event, link: mpsc::Sender<ToLink>, reply: Reply<Connected> },
     /// A worker says something.
-    Hear { worker: WorkerId, link: LinkId, event: Event },
+    Hear { worker: WorkerId, link: LinkId, event: Event, room: Option<Taken> },
     /// A worker's link ended.
     Disconnect { worker: WorkerId, link: LinkId, closing: Closing },
     /// Show the scheduler to someone.

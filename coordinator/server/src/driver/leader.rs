@@ -71,7 +71,7 @@ pub(super) struct Hears {
 impl Leader {
     /// Takes the lead and folds what is stored.
     pub(super) async fn lead(start: Start, hears: Hears) -> Result<Self, StoreError> {
-        let Start { store, terms, pinned, stop } = start;
+        let Start { store, terms, pinned, stop, backlog: _ } = start;
         let (epoch, scheduler) = fold(store.as_ref(), terms).await?;
         Ok(Self {
             store,
@@ -143,7 +143,8 @@ impl Leader {
                 self.outbox.after.push(After::Pinned(reply));
             }
             Command::Connect { hello, link, reply } => self.connect(hello, link, reply),
-            Command::Hear { worker, link, event } if self.links.is_open(worker, link) => {
+            Command::Hear { worker, link, event, room } if self.links.is_open(worker, link) => {
+                self.outbox.rooms.extend(room);
                 self.hear(worker, event);
             }
             Command::Disconnect { worker, link, closing } if self.links.is_open(worker, link) => {
@@ -242,7 +243,7 @@ impl Leader {
     /// Commits, then does what waited. Repeats while closing slow links makes new records.
     async fn flush(&mut self) -> Result<(), StoreError> {
         while !self.outbox.is_empty() {
-            let Outbox { pins, writes, after } = std::mem::take(&mut self.outbox);
+            let Outbox { pins, writes, after, rooms: _rooms } = std::mem::take(&mut self.outbox);
             if !pins.is_empty() {
                 self.store.pin(self.epoch, &pins, clock::now(), clock::later(self.pinned)).await?;
             }

@@ -3,6 +3,7 @@
 //! Everyone else holds a [`Driver`]: a bounded queue into that task. Nothing is answered or sent before the records
 //! behind it are committed.
 
+mod backlog;
 mod command;
 mod ended;
 pub(crate) mod expansion;
@@ -19,6 +20,7 @@ pub use ended::Ended;
 pub use link::{Closing, LinkId, ToLink};
 
 use crate::{Error, store::Store};
+use backlog::Backlog;
 use command::{Command, Reply};
 use std::{
     sync::{Arc, atomic::AtomicU64},
@@ -39,6 +41,7 @@ const ENDED: usize = 4096;
 #[derive(Clone)]
 pub struct Driver {
     commands: mpsc::Sender<Command>,
+    backlog: Backlog,
     store: Arc<dyn Store>,
     /// Whose turn it is to submit.
     turns: Arc<Mutex<()>>,
@@ -57,6 +60,8 @@ pub struct Start {
     pub terms: schedule::Config,
     /// How long an upload is kept that no record names.
     pub pinned: Duration,
+    /// Most bytes that workers may have said and that are not committed.
+    pub backlog: u64,
     /// Ends the leader once what it has begun is committed.
     pub stop: CancellationToken,
 }
@@ -70,8 +75,8 @@ impl Driver {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (ended, _) = broadcast::channel(ENDED);
         let (store, watchers, folds) = (Arc::clone(&start.store), Watchers::default(), Arc::default());
-        let bell = Arc::default();
-        let driver = Self { commands, store, turns: Arc::default(), folds, watchers, bell, ended };
+        let (bell, backlog) = (Arc::default(), Backlog::new(start.backlog));
+        let driver = Self { commands, backlog, store, turns: Arc::default(), folds, watchers, bell, ended };
         let hears = leader::Hears {
             watchers: driver.watchers.clone(),
             ended: driver.ended.clone(),
@@ -123,12 +128,14 @@ impl Driver {
         self.ask(|reply| Command::Connect { hello, link, reply }).await
     }
 
-    /// Something a worker says. Dropped if its link is not the worker's link any more.
+    /// Something a worker says, in so many bytes. Waits while too much of what workers said is not committed. Dropped if its
+    /// link is not the worker's link any more.
     ///
     /// # Errors
     /// When the coordinator is shutting down.
-    pub async fn hear(&self, worker: WorkerId, link: LinkId, event: Event) -> Result<(), Error> {
-        self.send(Command::Hear { worker, link, event }).await
+    pub async fn hear(&self, worker: WorkerId, link: LinkId, event: Event, bytes: u64) -> Result<(), Error> {
+        let room = self.backlog.take(bytes).await;
+        self.send(Command::Hear { worker, link, event, room }).await
     }
 
     /// A worker's link ended.

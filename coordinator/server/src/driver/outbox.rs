@@ -1,6 +1,7 @@
 //! What waits for the next commit: its records, and what is done once they are on disk.
 
 use super::{
+    backlog::Taken,
     command::{Accepted, Connected, Look, Reply, Turn},
     link::ToLink,
 };
@@ -40,11 +41,13 @@ pub(super) struct Outbox {
     pub(super) writes: Vec<Write>,
     /// What follows.
     pub(super) after: Vec<After>,
+    /// The room its records take of the backlog.
+    pub(super) rooms: Vec<Taken>,
 }
 
 impl Outbox {
     /// Nothing to commit and nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        self.pins.is_empty() && self.writes.is_empty() && self.after.is_empty()
+        self.pins.is_empty() && self.writes.is_empty() && self.after.is_empty() && self.rooms.is_empty()
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     store::Store,
 };
 use futures::{Stream, StreamExt};
+use prost::Message as _;
 use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -169,13 +170,11 @@ impl Session {
     /// Passes on everything the worker says, until it stops.
     async fn listen(&mut self, worker: WorkerId, link: LinkId) -> Closing {
         while let Some(message) = self.incoming.next().await {
-            let heard = match message {
-                Ok(message) => event(worker, message),
-                // The connection broke: the worker comes back with what it holds.
-                Err(_) => return Closing::Again("the connection broke"),
-            };
-            let passed = match heard {
-                Ok(event) => self.pass(worker, link, event).await,
+            // When a connection breaks, the worker comes back with what it holds.
+            let Ok(message) = message else { return Closing::Again("the connection broke") };
+            let bytes = message.encoded_len() as u64;
+            let passed = match event(worker, message) {
+                Ok(event) => self.pass(worker, link, event, bytes).await,
                 Err(error) => Err(error),
             };
             match passed {
@@ -187,9 +186,9 @@ impl Session {
         Closing::Done
     }
 
-    async fn pass(&self, worker: WorkerId, link: LinkId, event: Event) -> Result<(), Error> {
+    async fn pass(&self, worker: WorkerId, link: LinkId, event: Event, bytes: u64) -> Result<(), Error> {
         let (event, _held) = self.delivered.check(event).await?;
-        self.driver.hear(worker, link, event).await
+        self.driver.hear(worker, link, event, bytes).await
     }
 }
 

@@ -97,9 +97,14 @@ async fn all_mistakes_are_shown_at_once() {
     fs::write(&file, text).unwrap();
     let (code, words) = run(&["--config", file.to_str().unwrap(), "--listen", "0.0.0.0:1"], &[]).await;
     assert_eq!(code, Some(2));
-    for mistake in
-        ["`listn`", "names no database", "workers.term", "limits.message", "other machines can reach"]
-    {
+    for mistake in [
+        "`listn`",
+        "names no database",
+        "workers.term",
+        "limits.message",
+        "limits.backlog",
+        "other machines can reach",
+    ] {
         assert!(words.contains(mistake), "{mistake} in {words}");
     }
 }

@@ -1,10 +1,13 @@
 //! What peers may ask and send, and what they are told beyond it.
 
-use crate::rig::{Home, SWEEP, Served, scenarios};
+use crate::rig::{Home, SWEEP, Served, Worker, scenarios};
 use std::{num::NonZeroU32, time::Duration};
 use tombola_server::config::{Bytes, Limits, Span};
 use tombola_spec::Digest;
-use tombola_wire::v1::{HaveRequest, ListRequest, QueryRequest, QueryResponse, SubmitRequest};
+use tombola_wire::v1::{
+    self, HaveRequest, LeasedJob, ListRequest, QueryRequest, QueryResponse, SubmitRequest, from_worker,
+    report, to_worker, value::Kind,
+};
 use tonic::{Code, Status};
 
 scenarios!(
@@ -12,6 +15,7 @@ scenarios!(
     a_statement_that_takes_too_long_is_stopped,
     a_message_that_is_too_large_is_refused_and_the_next_is_not,
     questions_about_too_many_artifacts_are_refused,
+    workers_that_send_faster_than_the_disk_takes_are_kept_waiting,
 );
 
 async fn serve(home: &Home, limits: impl FnOnce(&mut Limits)) -> Served {
@@ -74,5 +78,56 @@ async fn questions_about_too_many_artifacts_are_refused(home: &Home) {
     let digests = vec![Digest::of(b"x").to_string(); 100_001];
     let refused = served.artifacts().have(HaveRequest { digests }).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+    served.stop().await;
+}
+
+/// Batches of metrics that a worker logs without waiting, their series, and points of each of these: 16 KiB a batch.
+const BATCHES: u32 = 400;
+const SERIES: u64 = 15;
+const POINTS: u64 = 100;
+
+fn logged(job: &LeasedJob, batch: u32) -> from_worker::Message {
+    let iterations: Vec<_> = (1..=POINTS).map(|at| u64::from(batch) * POINTS + at).collect();
+    let series = |number| v1::Series {
+        name: format!("loss-{number}"),
+        split: "train".to_owned(),
+        iterations: iterations.clone(),
+        values: vec![0.5; POINTS as usize],
+    };
+    let series = (1..=SERIES).map(series).collect();
+    let what = Some(report::What::Metrics(v1::Metrics { batch, series }));
+    let sequence = 1 + u64::from(batch);
+    from_worker::Message::Report(v1::Report { sequence, job: job.job, attempt: job.attempt, what })
+}
+
+async fn workers_that_send_faster_than_the_disk_takes_are_kept_waiting(home: &Home) {
+    let served = serve(home, |limits| limits.backlog = Bytes(64 << 10)).await;
+    served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+    let mut worker = Worker::connect(served.address, "one").await;
+    let job = worker.begin().await;
+    let held_up = home.hold_up_commits().await;
+    let mut batches = 1..=BATCHES;
+    let mut waiting = None;
+    for batch in batches.by_ref() {
+        let message = logged(&job, batch);
+        let said = tokio::time::timeout(Duration::from_millis(500), worker.say(message.clone())).await;
+        if said.is_err() {
+            waiting = Some(message);
+            break;
+        }
+    }
+    // Four in the backlog, a mebibyte on the connection, and what the worker of this test queues itself.
+    let waiting = waiting.expect("the worker has to wait");
+    assert!(batches.start() < &250, "it waits before batch {}", batches.start());
+    drop(held_up);
+    worker.say(waiting).await;
+    for batch in batches {
+        worker.say(logged(&job, batch)).await;
+    }
+    let last = 1 + u64::from(BATCHES);
+    while !matches!(worker.next().await.unwrap(), to_worker::Message::Ack(ack) if ack.sequence == last) {}
+    let all = query(&served, "select count(*) from metric where metric = 'loss-7'", 0).await.unwrap();
+    let count = all.rows[0].values[0].kind.clone();
+    assert_eq!(count, Some(Kind::Integer(i64::from(BATCHES) * POINTS as i64)), "nothing was lost or doubled");
     served.stop().await;
 }

@@ -279,7 +279,7 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     let (store, tasks) = (Arc::new(home.place.open()), TaskTracker::new());
     store.migrate().await.unwrap();
     let (terms, pinned) = (Config::default(), Duration::from_secs(60));
-    let start = Start { store, terms, pinned, stop: CancellationToken::new() };
+    let start = Start { store, terms, pinned, backlog: 1 << 20, stop: CancellationToken::new() };
     let driver = Driver::start(start, &tasks).await.unwrap();
     let connect = async |worker| {
         let (link, told) = mpsc::channel(8);
@@ -295,10 +295,10 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     assert_eq!(again, worker);
     assert!(matches!(told.recv().await, Some(ToLink::Welcome { .. })));
     assert!(matches!(told.recv().await, Some(ToLink::Close(Closing::Done))));
-    driver.hear(worker, old, Event::Leaving { worker }).await.unwrap();
+    driver.hear(worker, old, Event::Leaving { worker }, 2).await.unwrap();
     driver.disconnect(worker, old, Closing::Done).await;
     let still: Vec<&str> = states().await.unwrap();
     assert_eq!(still, ["connected"]);
-    driver.hear(worker, new, Event::Leaving { worker }).await.unwrap();
+    driver.hear(worker, new, Event::Leaving { worker }, 2).await.unwrap();
     assert!(states().await.unwrap().is_empty());
 }
