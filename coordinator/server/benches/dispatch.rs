@@ -1,45 +1,61 @@
 //! How soon work reaches a worker, and what it costs to keep many of them connected.
 //!
-//! `cargo bench -p tombola-server --bench dispatch`. The coordinator is a process of its own on SQLite, as it is installed;
+//! `cargo bench -p tombola-server --bench dispatch [-- --workers N]`. The coordinator is a process of its own on SQLite, as it is installed;
 //! the workers are sessions of this process over loopback, each on its own connection. A sweep of one job is submitted
 //! to idle workers; measured is the time from the request until its lease has arrived, with the commit of both in
-//! between. SQLite's state lies in the folder for temporary files: set `TMPDIR` to measure another disk.
+//! between: of one idle worker, of one among many, and of one beside others that run job after job. SQLite's state lies in the folder for temporary files: set `TMPDIR` to measure another disk.
 
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run says so by a panic")]
 
 mod common;
 
-use common::{memory, rig, start};
-use rig::{Home, Worker, with};
+use common::{alone, connect, memory, most_memory, rig, start};
+use rig::{Home, Worker, info};
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 use tombola_wire::v1::{SubmitRequest, sweep_service_client::SweepServiceClient, to_worker};
 use tonic::transport::Channel;
 
 /// Submissions that are measured, behind some that warm everything up.
 const SUBMISSIONS: usize = 300;
 const WARM_UP: usize = 50;
-/// Connected workers of the second measurement.
+/// Connected workers of the second measurement, if no other number is asked for.
 const MANY: usize = 2_000;
+/// Workers that are busy in the third one, and more jobs than they can do in its time.
+const BUSY: usize = 64;
+const JOBS: usize = 30_000;
+/// What idle workers hold; busy ones hold MNIST.
+const SET: &str = "fashion_mnist";
 
 #[tokio::main]
 async fn main() {
+    let mut words = std::env::args().skip_while(|word| word != "--workers").skip(1);
+    let many: usize = words.next().map_or(MANY, |word| word.parse().expect("a number after --workers"));
     let home = Home::sqlite();
     let coordinator = start(&home).await;
     let mut bench = Bench::new(coordinator.address);
     bench.connect(1).await;
     bench.measure("1 idle worker").await;
+    bench.keep_busy().await;
+    bench.measure(&format!("1 idle worker beside {BUSY} that run job after job")).await;
+    drop(bench);
+    coordinator.kill().await;
+
+    let home = Home::sqlite();
+    let coordinator = start(&home).await;
+    let mut bench = Bench::new(coordinator.address);
     let (before, begun) = (memory(&coordinator), Instant::now());
-    bench.connect(MANY - 1).await;
+    bench.connect(many).await;
     let took = begun.elapsed();
-    bench.measure("2,000 idle workers").await;
-    let each = (memory(&coordinator) - before) / MANY as u64;
-    println!("connected     {MANY} workers in {took:.2?}, {each} KiB of the coordinator's memory each");
-    println!("memory        {} MiB of the coordinator with all of them", memory(&coordinator) >> 10);
+    bench.measure(&format!("{many} idle workers")).await;
+    let each = (memory(&coordinator) - before) / many as u64;
+    println!("connected     {many} workers in {took:.2?}, {each} KiB of the coordinator's memory each");
+    let (now, most) = (memory(&coordinator) >> 10, most_memory(&coordinator) >> 10);
+    println!("memory        {now} MiB of the coordinator with all of them, {most} at most");
     coordinator.kill().await;
 }
 
@@ -49,6 +65,8 @@ struct Bench {
     sweeps: SweepServiceClient<Channel>,
     submitted: usize,
     workers: usize,
+    /// Workers that run job after job, until this is dropped.
+    busy: JoinSet<()>,
     say: mpsc::UnboundedSender<Instant>,
     heard: mpsc::UnboundedReceiver<Instant>,
 }
@@ -57,16 +75,27 @@ impl Bench {
     fn new(address: SocketAddr) -> Self {
         let (say, heard) = mpsc::unbounded_channel();
         let sweeps = SweepServiceClient::new(rig::channel(address));
-        Self { address, sweeps, submitted: 0, workers: 0, say, heard }
+        Self { address, sweeps, submitted: 0, workers: 0, busy: JoinSet::new(), say, heard }
     }
 
     /// Connects more workers.
     async fn connect(&mut self, more: usize) {
         for _ in 0..more {
             self.workers += 1;
-            let mut worker = Worker::connect(self.address, &format!("idle-{}", self.workers)).await;
+            let mut info = info(&format!("idle-{}", self.workers));
+            SET.clone_into(&mut info.data[0].set);
+            let mut worker = Worker::welcome(self.address, &info, "", Vec::new()).await;
             worker.heartbeat = Duration::from_secs(2);
             tokio::spawn(work(worker, self.say.clone()));
+        }
+    }
+
+    /// Connects workers that run job after job.
+    async fn keep_busy(&mut self) {
+        let file = alone("busy", 1..=JOBS, "0.5");
+        self.sweeps.submit(SubmitRequest { file }).await.unwrap();
+        for mut worker in connect(self.address, "busy", BUSY).await {
+            self.busy.spawn(async move { worker.work(JOBS).await });
         }
     }
 
@@ -87,13 +116,8 @@ impl Bench {
     /// From the request to the lease.
     async fn submit(&mut self) -> Duration {
         self.submitted += 1;
-        let (name, seeds) = (format!("one-{}", self.submitted), format!("{0}..={0}", self.submitted));
-        let file = with(&[
-            ("tiny", &name),
-            ("1..=2", &seeds),
-            ("prune = { scope = \"per_layer\", rate = 0.5, rounds = 2 }", ""),
-            ("[branch]\nreinit = { rounds = [2] }", ""),
-        ]);
+        let (name, seed) = (format!("one-{}", self.submitted), self.submitted);
+        let file = alone(&name, seed..=seed, "0.1").replace("\"mnist\"", &format!("\"{SET}\""));
         let start = Instant::now();
         self.sweeps.submit(SubmitRequest { file }).await.unwrap();
         let leased = self.heard.recv().await.unwrap() - start;

@@ -170,7 +170,7 @@ impl Config {
                 query_bytes: reader.get("limits.query_bytes", Bytes(12 << 20)),
                 query_time: reader.get("limits.query_time", minutes(1)),
                 message: reader.get("limits.message", Bytes(tombola_wire::MAX_MESSAGE as u64)),
-                backlog: reader.get("limits.backlog", Bytes(64 << 20)),
+                backlog: reader.get("limits.backlog", Bytes(16 << 20)),
                 artifact: reader.get("limits.artifact", Bytes(16 << 30)),
             },
             uploads: Uploads {

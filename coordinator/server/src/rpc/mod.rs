@@ -3,6 +3,7 @@
 mod artifacts;
 mod delivered;
 mod query;
+mod specs;
 mod status;
 mod sweeps;
 mod workers;
@@ -58,14 +59,8 @@ impl Services {
         });
         let delivered = delivered::Delivered { shelf: shelf.clone(), gate: gate.clone() };
         let state = store.identity().await?.into();
-        let workers = workers::Workers {
-            driver: driver.clone(),
-            store: Arc::clone(&store),
-            state,
-            terms,
-            tasks,
-            delivered,
-        };
+        let specs = specs::SpecReader::start(Arc::clone(&store), &tasks);
+        let workers = workers::Workers { driver: driver.clone(), specs, state, terms, tasks, delivered };
         let workers = WorkerServiceServer::new(workers);
         let artifacts = ArtifactServiceServer::new(artifacts::Artifacts { shelf, driver, gate });
         let query = QueryServiceServer::new(query::Query::new(store, limits));

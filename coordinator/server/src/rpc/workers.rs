@@ -2,17 +2,17 @@
 
 use super::{
     delivered::Delivered,
+    specs::{SpecReader, Specs},
     workers_wire::{event, hello, to_wire},
 };
 use crate::{
     Error,
     config::Workers as Terms,
     driver::{Closing, Connected, Driver, LinkId, ToLink},
-    store::Store,
 };
 use futures::{Stream, StreamExt};
 use prost::Message as _;
-use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{
@@ -32,7 +32,7 @@ const UNREAD: usize = 1024;
 /// Sessions with workers.
 pub(crate) struct Workers {
     pub(crate) driver: Driver,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) specs: SpecReader,
     /// Names the state that workers' identities belong to.
     pub(crate) state: Arc<str>,
     pub(crate) terms: Terms,
@@ -55,8 +55,7 @@ impl WorkerService for Workers {
         let over = CancellationToken::new();
         let state = Arc::clone(&self.state);
         let messages = closed_once(messages, over.clone().drop_guard());
-        let voice =
-            Voice { terms: self.terms.clone(), state: Arc::clone(&state), store: Arc::clone(&self.store) };
+        let voice = Voice { terms: self.terms.clone(), state: Arc::clone(&state), specs: self.specs.clone() };
         let outgoing = messages.filter_map(move |message| voice.clone().say(message));
         let session = Session { driver, state, delivered, incoming: request.into_inner(), over };
         self.tasks.spawn(session.run(link));
@@ -69,7 +68,7 @@ impl WorkerService for Workers {
 struct Voice {
     terms: Terms,
     state: Arc<str>,
-    store: Arc<dyn Store>,
+    specs: SpecReader,
 }
 
 impl Voice {
@@ -79,14 +78,13 @@ impl Voice {
         let specs = match &message {
             ToLink::Message(Message::Lease(lease)) => {
                 let jobs: Vec<_> = lease.jobs.keys().copied().collect();
-                self.store.job_specs(&jobs).await
+                self.specs.read(jobs).await
             }
-            _ => Ok(BTreeMap::new()),
+            _ => Some(Specs::new()),
         };
         match specs {
-            Ok(specs) => to_wire(message, &self.terms, &self.state, &specs).transpose(),
-            Err(error) => {
-                tracing::warn!(%error, "worker.lease: a lease could not be read; its worker has to come back");
+            Some(specs) => to_wire(message, &self.terms, &self.state, &specs).transpose(),
+            None => {
                 Some(Err(Status::unavailable("the coordinator cannot read what there is to do; come back")))
             }
         }

@@ -1,11 +1,11 @@
 //! Messages of `workers.proto` to and from the scheduler's words. Nothing is decided here.
 
+use super::specs::Specs;
 use crate::{
     Error,
     config::Workers as Terms,
     driver::{Closing, ToLink},
 };
-use std::{collections::BTreeMap, sync::Arc};
 use tombola_core::{
     record::CheckpointRow,
     schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
@@ -112,9 +112,6 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
         None => Err(ConversionError::new("report.what", "empty, or of a later protocol").into()),
     }
 }
-
-/// What jobs do.
-type Specs = BTreeMap<JobId, Arc<JobSpec>>;
 
 /// What a worker is sent, given what the jobs of a lease do; `None` ends the stream in peace.
 pub(super) fn to_wire(

@@ -1,12 +1,18 @@
 //! What peers may ask and send, and what they are told beyond it.
 
 use crate::rig::{Home, SWEEP, Served, Worker, scenarios};
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 use tombola_server::config::{Bytes, Limits, Span};
 use tombola_spec::Digest;
 use tombola_wire::v1::{
-    self, HaveRequest, LeasedJob, ListRequest, QueryRequest, QueryResponse, SubmitRequest, from_worker,
-    report, to_worker, value::Kind,
+    self, HaveRequest, ListRequest, QueryRequest, QueryResponse, SubmitRequest, report, value::Kind,
 };
 use tonic::{Code, Status};
 
@@ -86,7 +92,7 @@ const BATCHES: u32 = 400;
 const SERIES: u64 = 15;
 const POINTS: u64 = 100;
 
-fn logged(job: &LeasedJob, batch: u32) -> from_worker::Message {
+fn batch(batch: u32) -> report::What {
     let iterations: Vec<_> = (1..=POINTS).map(|at| u64::from(batch) * POINTS + at).collect();
     let series = |number| v1::Series {
         name: format!("loss-{number}"),
@@ -94,10 +100,7 @@ fn logged(job: &LeasedJob, batch: u32) -> from_worker::Message {
         iterations: iterations.clone(),
         values: vec![0.5; POINTS as usize],
     };
-    let series = (1..=SERIES).map(series).collect();
-    let what = Some(report::What::Metrics(v1::Metrics { batch, series }));
-    let sequence = 1 + u64::from(batch);
-    from_worker::Message::Report(v1::Report { sequence, job: job.job, attempt: job.attempt, what })
+    report::What::Metrics(v1::Metrics { batch, series: (1..=SERIES).map(series).collect() })
 }
 
 async fn workers_that_send_faster_than_the_disk_takes_are_kept_waiting(home: &Home) {
@@ -106,26 +109,28 @@ async fn workers_that_send_faster_than_the_disk_takes_are_kept_waiting(home: &Ho
     let mut worker = Worker::connect(served.address, "one").await;
     let job = worker.begin().await;
     let held_up = home.hold_up_commits().await;
-    let mut batches = 1..=BATCHES;
-    let mut waiting = None;
-    for batch in batches.by_ref() {
-        let message = logged(&job, batch);
-        let said = tokio::time::timeout(Duration::from_millis(500), worker.say(message.clone())).await;
-        if said.is_err() {
-            waiting = Some(message);
-            break;
+    let sent = Arc::new(AtomicU32::new(0));
+    let sending = tokio::spawn({
+        let sent = Arc::clone(&sent);
+        async move {
+            for number in 1..=BATCHES {
+                let sequence = worker.send(&job, batch(number)).await;
+                sent.store(number, Ordering::Relaxed);
+                if number == BATCHES {
+                    worker.committed(sequence).await;
+                }
+            }
         }
+    });
+    let mut before = u32::MAX;
+    while before != sent.load(Ordering::Relaxed) {
+        before = sent.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     // Four in the backlog, a mebibyte on the connection, and what the worker of this test queues itself.
-    let waiting = waiting.expect("the worker has to wait");
-    assert!(batches.start() < &250, "it waits before batch {}", batches.start());
+    assert!(before < 250, "it has to wait, and sent {before} batches");
     drop(held_up);
-    worker.say(waiting).await;
-    for batch in batches {
-        worker.say(logged(&job, batch)).await;
-    }
-    let last = 1 + u64::from(BATCHES);
-    while !matches!(worker.next().await.unwrap(), to_worker::Message::Ack(ack) if ack.sequence == last) {}
+    sending.await.unwrap();
     let all = query(&served, "select count(*) from metric where metric = 'loss-7'", 0).await.unwrap();
     let count = all.rows[0].values[0].kind.clone();
     assert_eq!(count, Some(Kind::Integer(i64::from(BATCHES) * POINTS as i64)), "nothing was lost or doubled");

@@ -114,7 +114,8 @@ impl Worker {
             match Self::hello(address, hello.clone()).await {
                 Ok((to_worker::Message::Welcome(_), worker)) => Some(worker),
                 Ok((other, _)) => panic!("not welcome: {other:?}"),
-                Err(status) if status.code() == Code::Unavailable => None,
+                // `Unknown` is a connection that broke in between.
+                Err(status) if matches!(status.code(), Code::Unavailable | Code::Unknown) => None,
                 Err(status) => panic!("not welcome: {status}"),
             }
         })
@@ -162,12 +163,23 @@ impl Worker {
         }
     }
 
+    /// Reports a fact, without waiting until it is committed; the number it is acknowledged by.
+    pub(crate) async fn send(&mut self, job: &LeasedJob, what: report::What) -> u64 {
+        self.sequence += 1;
+        let (sequence, what) = (self.sequence, Some(what));
+        let report = Report { sequence, job: job.job, attempt: job.attempt, what };
+        self.say(from_worker::Message::Report(report)).await;
+        sequence
+    }
+
     /// Reports a fact and waits until it is committed; what comes before that is returned.
     pub(crate) async fn report(&mut self, job: &LeasedJob, what: report::What) -> Vec<to_worker::Message> {
-        self.sequence += 1;
-        let sequence = self.sequence;
-        let report = Report { sequence, job: job.job, attempt: job.attempt, what: Some(what) };
-        self.say(from_worker::Message::Report(report)).await;
+        let sequence = self.send(job, what).await;
+        self.committed(sequence).await
+    }
+
+    /// Waits until a report is committed; what comes before that is returned.
+    pub(crate) async fn committed(&mut self, sequence: u64) -> Vec<to_worker::Message> {
         let mut before = Vec::new();
         loop {
             match self.next().await.unwrap() {
