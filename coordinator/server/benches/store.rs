@@ -1,5 +1,5 @@
-//! What durability costs: jobs a second through lease, start and result, metric points a second, whether a million
-//! finished jobs make either slower, and how long a curve takes.
+//! What durability costs: jobs a second through lease, start and result, metric points a second, whether a thousand, a
+//! hundred thousand or a million finished jobs make either slower, and how long a curve takes.
 //!
 //! `cargo bench -p tombola-server --bench store [-- sqlite|postgres]`; Postgres is the server that
 //! `TOMBOLA_TEST_POSTGRES` names. SQLite's state lies in the folder for temporary files: set `TMPDIR` to measure another
@@ -35,9 +35,10 @@ const GROUP: usize = IN_FLIGHT / 2;
 /// Jobs of one turn, and turns of each measurement.
 const JOBS: usize = 4096;
 const TURNS: usize = 7;
-/// Finished jobs behind a coordinator that has been used for a while; those before are the rig's.
+/// Finished jobs behind coordinators that have been used for a while; the first is the rig's.
+const HISTORIES: [u64; 4] = [0, 1_000, 100_000, 1_000_000];
 const FIRST: u64 = 1001;
-const LAST: u64 = 1_001_000;
+const LAST: u64 = FIRST + HISTORIES[3];
 /// Commits of one turn of logging, and points of one series of one batch.
 const COMMITS: u32 = 20;
 const POINTS: u64 = 100;
@@ -62,10 +63,13 @@ async fn main() {
         std::env::temp_dir().display()
     );
     if wanted("sqlite") {
-        measure("SQLite", 5_000, [Some(Place::sqlite()), Some(Place::sqlite())]).await;
+        measure("SQLite", 5_000, HISTORIES.map(|_| Some(Place::sqlite()))).await;
     }
     if wanted("postgres") {
-        let places = [Place::postgres("bench_new").await, Place::postgres("bench_used").await];
+        let mut places = [const { None }; HISTORIES.len()];
+        for (place, jobs) in places.iter_mut().zip(HISTORIES) {
+            *place = Place::postgres(&format!("bench_{jobs}")).await;
+        }
         measure("Postgres", 10_000, places).await;
     }
 }
@@ -76,28 +80,42 @@ fn wanted(name: &str) -> bool {
     named.is_empty() || named.iter().any(|word| word == name)
 }
 
-async fn measure(name: &str, budget: u32, places: [Option<Place>; 2]) {
-    let [Some(new), Some(used)] = places else { return };
-    let (mut fresh, mut old) = (Mill::new(&new).await, Mill::new(&used).await);
-    let ((), took) = timed(remember(&used)).await;
-    println!("{name:<13} {} finished jobs written in {took:.1?}", LAST + 1 - FIRST);
-    let (mut empty, mut full, mut points) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..TURNS {
-        empty.push(fresh.turn().await);
-        full.push(old.turn().await);
+async fn measure(name: &str, budget: u32, places: [Option<Place>; HISTORIES.len()]) {
+    let places: Vec<Place> = places.into_iter().flatten().collect();
+    let mut mills = Vec::new();
+    for (place, jobs) in places.iter().zip(HISTORIES) {
+        mills.push(Mill::new(place).await);
+        if jobs > 0 {
+            remember(place, jobs).await;
+        }
     }
+    let (mut figures, mut points) = (vec![Vec::new(); mills.len()], Vec::new());
+    for _ in 0..TURNS {
+        for (mill, figures) in mills.iter_mut().zip(&mut figures) {
+            figures.push(mill.turn().await);
+        }
+    }
+    let Some(fresh) = mills.first_mut() else { return };
     for _ in 0..TURNS {
         points.push(fresh.log().await);
     }
-    let (empty, full, points) = (median(empty), median(full), median(points));
-    let more = (empty / full - 1.0) * 100.0;
-    println!("{name:<13} {empty:>9.0} jobs/s leased and finished, {IN_FLIGHT} in flight (budget {budget})");
-    println!("{name:<13} {full:>9.0} jobs/s behind finished ones: {more:+.1} % a job (budget +10 %)");
-    println!("{name:<13} {points:>9.0} metric points/s (budget 100000)");
+    let figures: Vec<f64> = figures.into_iter().map(median).collect();
+    println!(
+        "{name:<13} {:>9.0} jobs/s leased and finished, {IN_FLIGHT} in flight (budget {budget})",
+        figures[0]
+    );
+    for (figure, jobs) in figures.iter().zip(HISTORIES).skip(1) {
+        let more = (figures[0] / figure - 1.0) * 100.0;
+        println!(
+            "{name:<13} {figure:>9.0} jobs/s behind {jobs} finished ones: {more:+.1} % a job (budget +10 %)"
+        );
+    }
+    println!("{name:<13} {:>9.0} metric points/s (budget 100000)", median(points));
     fresh.curve(name).await;
-    drop((fresh, old));
-    new.remove().await;
-    used.remove().await;
+    drop(mills);
+    for place in places {
+        place.remove().await;
+    }
 }
 
 /// A world with jobs to do.
@@ -255,8 +273,8 @@ insert into metric_batches (job, attempt, batch, ordinal, name, split, first_ite
   select i, 1, 1, 0, 'loss', 'train', 10, 20, {list}, {list} from {n};
 ";
 
-/// Writes finished jobs, past all conditions.
-async fn remember(place: &Place) {
+/// Writes so many finished jobs, past all conditions.
+async fn remember(place: &Place, jobs: u64) {
     let (before, numbers, digest, now, list, after) = if place.is_sqlite() {
         (
             "pragma foreign_keys = off; pragma synchronous = off; begin;",
@@ -279,7 +297,7 @@ async fn remember(place: &Place) {
     let traces = TRACES
         .replace("{n}", numbers)
         .replace("{first}", &FIRST.to_string())
-        .replace("{last}", &LAST.to_string());
+        .replace("{last}", &(FIRST + jobs - 1).to_string());
     let traces = traces.replace("{digest}", digest).replace("{now}", now).replace("{list}", list);
     admin(place, &format!("{before}{traces}{after}")).await;
 }

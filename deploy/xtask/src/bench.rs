@@ -14,12 +14,14 @@ use crate::tools;
 pub(crate) const HELP: &str = "\
 Run the benchmarks, built in release mode. They print tables of figures and fail only if they cannot run.
 
-Usage: cargo xtask bench [scheduler|store|dispatch|load|engine|density|peers|all]... [-- OPTIONS]
+Usage: cargo xtask bench [scheduler|store|dispatch|load|gap|engine|density|peers|all]... [-- OPTIONS]
 
   scheduler  expansion and scheduling at 200,000 jobs
   store      lease + full commit per second, SQLite and Postgres (a throw-away one)
   dispatch   latency from a ready job to a warm idle worker, SQLite and Postgres
-  load       workers over gRPC that run job after job: jobs and metric points per second, memory at 200,000 jobs
+  load       workers over gRPC that run job after job, that flood it with metrics, that it is taken away from, and 200,000 open
+             jobs: jobs and metric points per second, memory, time to come back
+  gap        how long a worker's slot has nothing to do between two jobs
   engine     a training step against the measured matmul floor
   density    a training step at each density of an experiment, with all weights and with the living ones alone
   peers      training steps of four networks beside PyTorch's: by the Python that TOMBOLA_TEST_TORCH names, else by an
@@ -49,6 +51,7 @@ const BENCHES: &[Bench] = &[
     Bench { postgres: true, ..bench("store", "tombola-server", "store") },
     Bench { postgres: true, ..bench("dispatch", "tombola-server", "dispatch") },
     Bench { postgres: true, ..bench("load", "tombola-server", "load") },
+    Bench { libtorch: true, ..bench("gap", "tombola-worker", "gap") },
     Bench { libtorch: true, ..bench("engine", "tombola-engine", "step") },
     Bench { libtorch: true, ..bench("density", "tombola-engine", "density") },
     Bench { libtorch: true, torch: true, ..bench("peers", "tombola-engine", "peers") },
@@ -99,6 +102,10 @@ fn measure(paths: &Paths, bench: &Bench, options: &[String]) -> Result<()> {
     let mut cargo = paths.cargo();
     cargo.args(["bench", "--package", bench.package, "--bench", bench.target, "--"]);
     cargo.args(options);
+    if bench.package == "tombola-worker" {
+        // Cargo builds the binaries of the package alone, and this one runs beside the others.
+        shell::run(paths.cargo().args(["build", "--release", "--workspace", "--bins"]), "")?;
+    }
     let postgres = bench.postgres.then(Postgres::start).transpose()?;
     if let Some(server) = &postgres {
         cargo.env("TOMBOLA_TEST_POSTGRES", server.url());
