@@ -1,13 +1,13 @@
-//! What a training step costs as the network gets sparser: LeNet-300-100 along the rounds of iterative pruning, computed
-//! with all weights and with the living ones alone.
+//! What a training step costs as the network gets sparser: LeNet-300-100, or a convolutional network, along the rounds of
+//! iterative pruning, computed with all weights and with the living ones alone.
 //!
-//! `cargo bench -p tombola-engine --bench density -- [--rounds N] [--steps N] [--from ROUND] [--every N]` prints a table, then one line of
-//! JSON. Both ways take turns at each density; medians are compared. Masks are random, 20 % fewer a round, 10 % of the
-//! output layer, as in the paper. Results worth keeping: `LOG.md`.
+//! `cargo bench -p tombola-engine --bench density -- [--model NAME] [--rounds N] [--steps N] [--from ROUND] [--every N]` prints a table,
+//! then one line of JSON. Both ways take turns at each density; medians are compared. Masks are random, 20 % fewer a round,
+//! 10 % of convolutions and of the output layer, as in the paper. Results worth keeping: `LOG.md`.
 
 mod rig;
 
-use crate::rig::{BATCH, Cost, Outcome, job, median, recipe, train, write_data};
+use crate::rig::{BATCH, CONVS, Cost, LENET, Outcome, Subject, job, median, recipe, train, write_data};
 use serde_json::json;
 use std::{
     io::{Write, stderr, stdout},
@@ -30,6 +30,7 @@ use tombola_spec::{
 const ROUNDS: i32 = 20;
 
 struct Options {
+    subject: Subject,
     rounds: usize,
     steps: u32,
     from: i32,
@@ -39,7 +40,7 @@ struct Options {
 fn main() -> Outcome<()> {
     let options = options()?;
     let folder = tempfile::tempdir()?;
-    write_data(&folder.path().join("data/noise"))?;
+    write_data(&folder.path().join("data/noise"), options.subject)?;
     let mut engines = [0.0, f64::INFINITY].map(|below| {
         let device = Device::open(DeviceKind::Cpu, 0)?;
         let data = folder.path().join("data");
@@ -50,13 +51,14 @@ fn main() -> Outcome<()> {
     let machine = Device::open(DeviceKind::Cpu, 0)?.name;
     let mut rows = Vec::new();
     for round in (options.from..=ROUNDS).step_by(options.every) {
-        let (mask, density) = mask(folder.path(), round)?;
+        let (mask, density) = mask(options.subject, folder.path(), round)?;
         writeln!(stderr(), "round {round} of {ROUNDS}, density {:.1} %", 100.0 * density)?;
         let mut costs: [Turns; 2] = Default::default();
         for turn in 0..=options.rounds {
             for (engine, costs) in engines.iter_mut().zip(&mut costs) {
                 let engine = engine.as_mut().map_err(|error| error.to_string())?;
-                let (step, evaluation) = turn_of(engine, folder.path(), &mask, options.steps)?;
+                let (step, evaluation) =
+                    turn_of(options.subject, engine, folder.path(), &mask, options.steps)?;
                 // The first warms up.
                 if turn > 0 {
                     costs.steps.push(step);
@@ -66,21 +68,30 @@ fn main() -> Outcome<()> {
         }
         rows.push(Row { round, density, costs });
     }
-    report(&machine, &rows)
+    report(options.subject, &machine, &rows)
 }
 
 fn options() -> Outcome<Options> {
-    let mut options = Options { rounds: 5, steps: 150, from: 0, every: 1 };
+    let mut options = Options { subject: LENET, rounds: 5, steps: 150, from: 0, every: 1 };
     // Cargo passes `--bench`.
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("`{word}` lacks its value"))?;
         match word.as_str() {
+            "--model" => {
+                let known = [LENET].into_iter().chain(CONVS).find(|subject| subject.model == value);
+                options.subject = known.ok_or_else(|| format!("`{value}` is not measured here"))?;
+            }
             "--rounds" => options.rounds = value.parse()?,
             "--steps" => options.steps = value.parse()?,
             "--from" => options.from = value.parse()?,
             "--every" => options.every = value.parse::<usize>()?.max(1),
-            _ => return Err(format!("`{word}` is not an option: --rounds, --steps, --from, --every").into()),
+            _ => {
+                return Err(format!(
+                    "`{word}` is not an option: --model, --rounds, --steps, --from, --every"
+                )
+                .into());
+            }
         }
     }
     Ok(options)
@@ -101,13 +112,13 @@ struct Row {
 }
 
 /// A mask of this round as a file, and its density.
-fn mask(folder: &Path, round: i32) -> Outcome<(PathBuf, f64)> {
-    let architecture = recipe(Steps::ZERO).architecture()?;
+fn mask(subject: Subject, folder: &Path, round: i32) -> Outcome<(PathBuf, f64)> {
+    let architecture = recipe(subject, Steps::ZERO).architecture()?;
     let mut mask = Mask::dense(&architecture);
     let stream = Stream { seed: 1, branch: String::new(), copy: 0, round: round as u32, repeat: 0 };
     let mut random = Random::new(Purpose::RandomMask, &stream, "bench", 0);
     for layer in &mut mask.layers {
-        let kept: f64 = if layer.name == "fc.weight" { 0.9 } else { 0.8 };
+        let kept: f64 = if layer.name == "fc.weight" || layer.name.starts_with("conv") { 0.9 } else { 0.8 };
         let share = kept.powi(round);
         layer.bits.iter_mut().for_each(|bit| *bit = u8::from(random.uniform() < share));
     }
@@ -119,8 +130,15 @@ fn mask(folder: &Path, round: i32) -> Outcome<(PathBuf, f64)> {
 }
 
 /// What a step and an evaluation cost.
-fn turn_of(engine: &mut Engine, folder: &Path, mask: &Path, steps: u32) -> Outcome<(Cost, Cost)> {
-    let mut lane = |steps, every| train(engine, folder, Plan::CpuLanes, vec![masked(mask, steps, every)?]);
+fn turn_of(
+    subject: Subject,
+    engine: &mut Engine,
+    folder: &Path,
+    mask: &Path,
+    steps: u32,
+) -> Outcome<(Cost, Cost)> {
+    let mut lane =
+        |steps, every| train(engine, folder, Plan::CpuLanes, vec![masked(subject, mask, steps, every)?]);
     // Evaluations at both ends and other costs of a segment cancel out.
     let (long, short) = (lane(2 * steps, Steps::ZERO)?, lane(steps, Steps::ZERO)?);
     let few = 6;
@@ -128,8 +146,8 @@ fn turn_of(engine: &mut Engine, folder: &Path, mask: &Path, steps: u32) -> Outco
     Ok(((long - short).per(steps), (often - never).per(few - 1)))
 }
 
-fn masked(mask: &Path, steps: u32, every: Steps) -> Outcome<StageJob> {
-    let mut job = job(1, steps, every);
+fn masked(subject: Subject, mask: &Path, steps: u32, every: Steps) -> Outcome<StageJob> {
+    let mut job = job(subject, 1, steps, every);
     let fingerprint: Fingerprint = Digest::of(b"mask").to_string().parse()?;
     let input = Input { job: fingerprint, output: Output::Mask };
     if let JobSpec::Train(spec) = &mut job.spec {
@@ -139,9 +157,9 @@ fn masked(mask: &Path, steps: u32, every: Steps) -> Outcome<StageJob> {
     Ok(job)
 }
 
-fn report(machine: &str, rows: &[Row]) -> Outcome<()> {
+fn report(subject: Subject, machine: &str, rows: &[Row]) -> Outcome<()> {
     let mut out = stdout().lock();
-    writeln!(out, "LeNet-300-100, batch {BATCH}, Adam, one thread, on {machine}; processor time")?;
+    writeln!(out, "{}, batch {BATCH}, Adam, one thread, on {machine}; processor time", subject.model)?;
     let [step, evaluation] = ["a step, microseconds", "an evaluation, milliseconds"];
     writeln!(out, "{:>5} {:>9} {step:>28} {evaluation:>35}", "", "")?;
     let heads = ["all", "living", "ratio"];
@@ -175,6 +193,10 @@ fn report(machine: &str, rows: &[Row]) -> Outcome<()> {
         "a step of each of these rounds together, each by its faster way: {:.2} times as fast as with all weights",
         sums[0] / sums[2]
     )?;
-    writeln!(out, "{}", json!({ "bench": "engine_density", "machine": machine, "rows": told }))?;
+    writeln!(
+        out,
+        "{}",
+        json!({ "bench": "engine_density", "model": subject.model, "machine": machine, "rows": told })
+    )?;
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 mod rig;
 
-use crate::rig::{BATCH, Cost, Outcome, job, median, train, write_data};
+use crate::rig::{BATCH, Cost, LENET, Outcome, job, median, train, write_data};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -37,7 +37,7 @@ fn main() -> Outcome<()> {
     let device = Device::open(options.device, 0)?;
     tch::set_num_threads(1);
     let folder = tempfile::tempdir()?;
-    write_data(&folder.path().join("data/noise"))?;
+    write_data(&folder.path().join("data/noise"), LENET)?;
     let name = device.name.clone();
     let mut engine = Engine::new(device, folder.path().join("data"), 1, CheckpointRule::default());
     let wanted = |contestant: &Contestant| {
@@ -119,7 +119,7 @@ impl Contestant {
             Self::Pack(plan, width) => {
                 // Evaluations at both ends and other costs of a segment cancel out.
                 let mut pack = |steps| {
-                    let jobs = (1..=*width).map(|number| job(u64::from(number), steps, Steps::ZERO));
+                    let jobs = (1..=*width).map(|number| job(LENET, u64::from(number), steps, Steps::ZERO));
                     train(engine, folder, *plan, jobs.collect())
                 };
                 let (long, short) = (pack(2 * steps)?, pack(steps)?);
@@ -127,7 +127,7 @@ impl Contestant {
             }
             Self::Evaluation(plan) => {
                 let few = 10;
-                let mut lane = |every| train(engine, folder, *plan, vec![job(1, few, every)]);
+                let mut lane = |every| train(engine, folder, *plan, vec![job(LENET, 1, few, every)]);
                 let (often, never) = (lane(Steps::its(1))?, lane(Steps::ZERO)?);
                 Ok((often - never).per(few - 1))
             }

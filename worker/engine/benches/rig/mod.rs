@@ -1,4 +1,4 @@
-//! What the benchmarks of LeNet-300-100 share: the job, its data, and what something costs.
+//! What benchmarks of the engine share: the job, its data, and what something costs.
 
 use std::{
     collections::BTreeMap,
@@ -23,12 +23,25 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Batch of the paper's LeNet experiments.
 pub(crate) const BATCH: u32 = 60;
 
-/// Training examples; as many as MNIST has, because caches see the whole set.
-const EXAMPLES: u32 = 60_000;
+/// A network, and the data it is measured on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) model: &'static str,
+    /// Training examples and test examples of the set; some of the first are for validation.
+    examples: [u32; 2],
+    validation: u32,
+}
 
-/// Examples of an evaluation: the paper's validation split and MNIST's test set.
-const VALIDATION: u32 = 5_000;
-const TEST: u32 = 10_000;
+/// As many examples as MNIST has, because caches see the whole set, and the paper's validation split.
+pub(crate) const LENET: Subject =
+    Subject { model: "mnist_lenet_300_100", examples: [60_000, 10_000], validation: 5_000 };
+
+/// Convolutional networks: what has to be evaluated is kept small, their steps take long enough.
+pub(crate) const CONVS: [Subject; 3] = [conv("conv_2"), conv("conv_4"), conv("conv_6")];
+
+const fn conv(model: &'static str) -> Subject {
+    Subject { model, examples: [2_000, 300], validation: 300 }
+}
 
 /// Seconds.
 #[derive(Debug, Clone, Copy)]
@@ -84,32 +97,28 @@ pub(crate) fn train(engine: &mut Engine, folder: &Path, plan: Plan, jobs: Vec<St
 }
 
 /// A dense job, seeded by its number, of so many steps.
-pub(crate) fn job(number: u64, steps: u32, eval_every: Steps) -> StageJob {
+pub(crate) fn job(subject: Subject, number: u64, steps: u32, eval_every: Steps) -> StageJob {
     let stream = Stream { seed: number, branch: String::new(), copy: 0, round: 0, repeat: 0 };
-    let spec = TrainJob::dense(Arc::new(recipe(eval_every)), stream, Steps::its(steps));
+    let spec = TrainJob::dense(Arc::new(recipe(subject, eval_every)), stream, Steps::its(steps));
     let (spec, inputs) = (JobSpec::Train(spec), BTreeMap::new());
     StageJob { job: JobId(number), attempt: Attempt(1), spec, inputs, resume: None }
 }
 
-/// LeNet-300-100 on noise.
-pub(crate) fn recipe(eval_every: Steps) -> Recipe {
-    let shape = DataShape {
-        train: EXAMPLES,
-        test: TEST,
-        image: [1, 28, 28],
-        classes: 10,
-        mean: 0.5.into(),
-        std: 0.3.into(),
-    };
+/// A network on noise.
+pub(crate) fn recipe(
+    Subject { model, examples: [train, test], validation }: Subject,
+    eval_every: Steps,
+) -> Recipe {
+    let shape = DataShape { train, test, image: [1, 28, 28], classes: 10, mean: 0.5.into(), std: 0.3.into() };
     Recipe {
         model: Model {
-            name: "mnist_lenet_300_100".to_owned(),
+            name: model.to_owned(),
             init: Init::GlorotNormal,
             bias_init: BiasInit::Zero,
             bn_init: BatchNormInit::One,
             dropout: 0.0,
         },
-        data: Data::whole("noise", shape, VALIDATION),
+        data: Data::whole("noise", shape, validation),
         train: Train {
             eval_every,
             ..Train::plain(BATCH, Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 }, 0.0012)
@@ -140,9 +149,9 @@ impl Link for Failures {
 }
 
 /// Writes the data set as MNIST comes.
-pub(crate) fn write_data(folder: &Path) -> Outcome<()> {
+pub(crate) fn write_data(folder: &Path, Subject { examples: [train, test], .. }: Subject) -> Outcome<()> {
     std::fs::create_dir_all(folder)?;
-    for (part, count) in [("train", EXAMPLES), ("t10k", TEST)] {
+    for (part, count) in [("train", train), ("t10k", test)] {
         let mut state = 1u32;
         let mut noise = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -49,7 +49,7 @@ impl ByHand {
         let grads = layout.trained_part(flat)?.f_zeros_like()?;
         let (weights, derivatives) = (views(layout.trained(), flat)?, views(layout.trained(), &grads)?);
         let mut parameters = weights.into_iter().zip(derivatives);
-        let Some(linears) = linears(architecture) else { return Ok(None) };
+        let Some(linears) = linears(&architecture.layers) else { return Ok(None) };
         let layer = |Shape { outputs, rectified, .. }| -> Result<Option<Linear>> {
             let (Some((weight, grad_weight)), Some((bias, grad_bias))) =
                 (parameters.next(), parameters.next())

@@ -190,18 +190,44 @@ mod tests {
     /// one block of columns and of several.
     #[test]
     fn losses_and_gradients_of_living_weights_are_autograds() {
-        let network = Architecture::parse("mnist_lenet_40_150_6", [1, 9, 9], 4).unwrap();
-        let layout = Layout::of(&network);
-        for (seed, count) in [(1, 1), (2, 16), (3, 30), (4, 40), (5, 61), (6, 64), (7, 131)] {
+        let perceptron = Architecture::parse("mnist_lenet_40_150_6", [1, 9, 9], 4).unwrap();
+        living_gradients_are_autograds(&perceptron, &[1, 16, 30, 40, 61, 64, 131]);
+    }
+
+    /// Lines of whole strips and of some places more; what a pooling leaves over; convolutions and poolings behind both.
+    #[test]
+    fn losses_and_gradients_of_living_filters_are_autograds() {
+        let layers = vec![
+            conv("first", [1, 3], 1, 6),
+            Layer::Relu,
+            conv("second", [3, 2], 1, 6),
+            Layer::MaxPool { size: 2, stride: 2, padding: 0 },
+            conv("third", [2, 5], 1, 3),
+            Layer::Relu,
+            Layer::Flatten,
+            Layer::Linear { name: "fc".to_owned(), inputs: 45, outputs: 4 },
+        ];
+        let odd = Architecture { layers, input: [1, 6, 6], ..convolutions() };
+        living_gradients_are_autograds(&odd, &[1, 40]);
+        let conv = Architecture::parse("conv_4", [2, 9, 11], 4).unwrap();
+        living_gradients_are_autograds(&conv, &[17, 66]);
+    }
+
+    fn living_gradients_are_autograds(network: &Architecture, counts: &[i64]) {
+        let layout = Layout::of(network);
+        let image = network.input.map(i64::from);
+        let pixels = image.iter().product::<i64>() as i32;
+        for (seed, &count) in counts.iter().enumerate() {
             let mask: Vec<f64> =
                 (0..layout.len).map(|at| f64::from(u8::from((at * 31 + seed) % 97 < 30))).collect();
             let masked: Vec<f64> =
-                weights(&network, seed as u64).iter().zip(&mask).map(|(w, m)| w * m).collect();
-            let pixels: Vec<f64> = (0..200 * 81).map(|at| f64::from(at * 37 % 113) / 56.0 - 1.0).collect();
+                weights(network, seed as u64).iter().zip(&mask).map(|(w, m)| w * m).collect();
+            let pixels: Vec<f64> =
+                (0..200 * pixels).map(|at| f64::from(at * 37 % 113) / 56.0 - 1.0).collect();
             let labels: Vec<i64> = (0..200).map(|at| at * 7 % 4).collect();
             let lines: Vec<i64> = (0..count).map(|at| at * 13 % 200).collect();
 
-            let net = Sparse::new(&network, &layout, &mask).unwrap();
+            let net = Sparse::new(network, &layout, &mask).unwrap();
             let packed: Vec<f64> = net.living().iter().map(|&at| masked[at as usize]).collect();
             let (mut scratch, mut grads) = (Scratch::of(&net), vec![0.0; packed.len()]);
             let batch = Batch { source: &pixels, labels: &labels, lines: &lines };
@@ -212,7 +238,8 @@ mod tests {
             let flat = Tensor::from_slice(&masked);
             let tensors = layout.tensors(&flat).unwrap();
             let lines = Tensor::from_slice(&lines);
-            let images = Tensor::from_slice(&pixels).view([200, 1, 9, 9]).index_select(0, &lines);
+            let images =
+                Tensor::from_slice(&pixels).view([200, image[0], image[1], image[2]]).index_select(0, &lines);
             let labels = Tensor::from_slice(&labels).index_select(0, &lines);
             let logits = forward(&network.layers, &tensors, &images, Mode::Train).unwrap();
             let wanted = losses(&logits, &labels).unwrap();

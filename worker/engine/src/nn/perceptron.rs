@@ -1,6 +1,6 @@
 //! Perceptrons: networks of linear layers and rectifiers, whose steps are also made by hand.
 
-use tombola_spec::arch::{Architecture, Layer};
+use tombola_spec::arch::Layer;
 
 /// A linear layer with a bias and the rectifier after it, if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,10 +10,10 @@ pub(super) struct Shape {
     pub(super) rectified: bool,
 }
 
-/// The layers of a perceptron, none rectified at its end; `None` for another network.
-pub(super) fn linears(architecture: &Architecture) -> Option<Vec<Shape>> {
+/// The linear layers of a perceptron, the last one not rectified; `None` for other layers.
+pub(super) fn linears(layers: &[Layer]) -> Option<Vec<Shape>> {
     let mut linears: Vec<Shape> = Vec::new();
-    for layer in &architecture.layers {
+    for layer in layers {
         match (layer, linears.last_mut()) {
             // Each example is a row from the beginning.
             (Layer::Flatten, _) => {}

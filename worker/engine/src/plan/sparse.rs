@@ -1,4 +1,5 @@
-//! Plan `cpu-sparse`: a lane of a perceptron on a thread of its own, of which only living weights are computed with.
+//! Plan `cpu-sparse`: a lane of a perceptron, or of plain convolutions before one, on a thread of its own, of which only living
+//! weights are computed with.
 //!
 //! What a mask has cut is nowhere in memory: weights, gradients and optimizer state are packed. Chosen lane by lane in a
 //! pack of plan `cpu-lanes`, by [`suits`]. Beside the order of sums, two things differ from a dense lane: a dead weight times
@@ -14,10 +15,14 @@ use crate::{
 };
 use std::ops::Range;
 use tch::Tensor;
-use tombola_spec::settings::{Dtype, Recipe};
+use tombola_spec::{
+    flops,
+    settings::{Dtype, Recipe},
+};
 
-/// Density, times what a batch is padded by, from which on dense products on one thread are faster. Measured in f32 and batches of
-/// 60, padded to 64, between 51 and 64 % of the weights (`benches/LOG.md`).
+/// Living share of the multiplications, times what a batch is padded by, from which on dense products on one thread are faster.
+/// Measured in f32 and batches of 60, padded to 64: between 51 and 64 % of LeNet-300-100's, between 47 and 78 % of Conv-2's
+/// (`benches/LOG.md`).
 pub(crate) const BREAK_EVEN: f64 = 0.6;
 
 /// Whether a lane is computed like this. That follows from its network, mask, batch, number format, whether the processor fuses
@@ -25,12 +30,9 @@ pub(crate) const BREAK_EVEN: f64 = 0.6;
 /// small one has to be sparser; dense products use all of a slot's threads, this one; f64, which was not measured, has half as
 /// many numbers in a vector.
 pub(crate) fn suits(recipe: &Recipe, mask: Option<&Mask>, threads: u32, below: f64) -> Result<bool> {
-    let Some(mask) = mask else { return Ok(false) };
-    let counts = mask.counts();
-    let (living, total) = counts
-        .layers
-        .iter()
-        .fold((0, 0), |(living, total), layer| (living + layer.living, total + layer.total));
+    let (Some(mask), architecture) = (mask, recipe.architecture()?) else { return Ok(false) };
+    let total = architecture.multiply_adds();
+    let living = flops::theoretical(total, &architecture, &mask.counts().layers);
     let batch = recipe.train.batch.max(1);
     let padded = f64::from(batch.next_multiple_of(crate::simd::ABREAST as u32)) / f64::from(batch);
     let cost = match recipe.dtype {
@@ -39,7 +41,7 @@ pub(crate) fn suits(recipe: &Recipe, mask: Option<&Mask>, threads: u32, below: f
     };
     let sparse = living as f64 / total as f64 * padded * cost * f64::from(threads) < below;
     let plain = super::products_of(recipe.dtype).is_none();
-    Ok(sparse && plain && fuses() && Sparse::knows(&recipe.architecture()?))
+    Ok(sparse && plain && fuses() && Sparse::knows(&architecture))
 }
 
 /// One lane in host memory.
@@ -60,7 +62,7 @@ impl<T: Real> Living<T> {
     /// A lane that starts from `start`.
     ///
     /// # Errors
-    /// When its network is no perceptron or it has no mask.
+    /// When its network is another one or it has no mask.
     pub(crate) fn new(common: Common, start: &LaneStart) -> Result<Self> {
         let net = start
             .mask
@@ -110,7 +112,7 @@ impl<T: Real> Living<T> {
     }
 }
 
-/// Packed ranges of what lies in `flat` ranges; neighbours are one range. (A perceptron has no scales, on which there is L1.)
+/// Packed ranges of what lies in `flat` ranges; neighbours are one range. (These networks have no scales, on which there is L1.)
 fn moving(living: &[u32], flat: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut packed: Vec<Range<usize>> = Vec::new();
     for (at, &place) in living.iter().enumerate() {

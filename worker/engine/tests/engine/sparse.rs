@@ -4,6 +4,7 @@ use crate::rig::{
     ADAM, NESTEROV, Outcomes, PLAIN, Recorder, Rig, SGD, distance, edit_recipe, job, recipe, with_mask,
 };
 use tombola_spec::{
+    Steps,
     job::Output,
     outcome::Split,
     settings::{Augment, Dtype, Frozen, Optimizer, Partial, Recipe},
@@ -150,4 +151,46 @@ fn a_sparse_run_that_yields_and_resumes_equals_an_uninterrupted_one() {
         assert_eq!((second.started(1), otherwise.started(1)), (iteration, 0));
         assert_eq!(whole.digests(1), second.digests(1), "{optimizer:?}");
     }
+}
+
+/// Conv-2 by a mask of this density.
+fn convolutions(rig: &Rig, optimizer: Optimizer, dtype: Dtype, density: f64) -> StageJob {
+    let mut recipe = recipe(optimizer);
+    recipe.model.name = "conv_2".to_owned();
+    (recipe.dtype, recipe.train.eval_every) = (dtype, Steps::its(4));
+    let mask = rig.mask_of(&recipe, density, 2);
+    with_mask(job(1, recipe, 8), &mask)
+}
+
+#[test]
+fn living_filters_equal_dense_ones_in_f64() {
+    let rig = Rig::new();
+    for optimizer in [SGD, ADAM] {
+        let job = convolutions(&rig, optimizer, Dtype::F64, 0.2);
+        let [dense, sparse] = [NEVER, ALWAYS].map(|below| rig.run_sparse_below(below, vec![job.clone()]));
+        assert_eq!((plan(&dense), plan(&sparse)), ("cpu-lanes", "cpu-sparse"));
+        for split in [Split::Train, Split::Validation, Split::Test] {
+            let (a, b) = (dense.points(1, "loss", split), sparse.points(1, "loss", split));
+            assert!(a.iter().all(|(at, loss)| (loss - b[at]).abs() < 1e-11), "{a:?} {b:?}");
+        }
+        let weights = |outcomes: &Outcomes, output| outcomes.tensors(1, output);
+        for output in [Output::Weights, Output::State] {
+            let apart = distance(&weights(&dense, output), &weights(&sparse, output));
+            assert!(apart <= 1e-12, "{optimizer:?}, {output}: {apart:e}");
+        }
+        let moved = distance(&weights(&dense, Output::Weights), &weights(&dense, Output::Initial));
+        assert!(moved > 1e-3, "it trains: {moved}");
+    }
+}
+
+/// Of both, what counts is the share of the multiplications: filters are used at each place of an image.
+#[test]
+fn convolutions_are_sparse_where_that_is_faster() {
+    let rig = Rig::new();
+    let way = |density| {
+        let job = convolutions(&rig, SGD, Dtype::F32, density);
+        plan(&rig.run(Plan::CpuLanes, vec![job])).to_owned()
+    };
+    // Batches of 20 are padded to 32.
+    assert_eq!([0.25, 0.45].map(way), ["cpu-sparse", "cpu-lanes"]);
 }

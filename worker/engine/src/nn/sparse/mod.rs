@@ -1,14 +1,20 @@
-//! A perceptron of which only the living weights are computed with: passes and updates cost as much as there are of them.
+//! A perceptron, or convolutions before one, of which only the living weights are computed with: passes and updates cost as
+//! much as there are of them.
 //!
 //! Its parameters are packed: the living weights of a layer, then its living biases, layer by layer. [`Sparse::living`]
 //! tells where each of them lies in the flat buffer.
 
+mod filter;
 mod matrix;
+mod packing;
 mod tile;
+mod trunk;
 
 use self::{
     matrix::{Matrix, gate, rectify},
+    packing::Packing,
     tile::{EXAMPLES, Fill, Row},
+    trunk::Trunk,
 };
 use super::{
     Layout,
@@ -17,7 +23,7 @@ use super::{
 };
 use crate::simd::{self, ABREAST, Real, total};
 use std::ops::Range;
-use tombola_spec::arch::Architecture;
+use tombola_spec::arch::{self, Architecture};
 
 /// Examples a pass goes over.
 #[derive(Clone, Copy)]
@@ -30,8 +36,12 @@ pub(crate) struct Batch<'a, T> {
     pub(crate) lines: &'a [i64],
 }
 
-/// A perceptron's living parameters: where they are, not what they are.
+/// A network's living parameters: where they are, not what they are.
 pub(crate) struct Sparse {
+    /// Convolutions before the linear layers; `None` in a perceptron.
+    trunk: Option<Trunk>,
+    /// Values of an example.
+    inputs: usize,
     layers: Vec<Layer>,
     living: Vec<u32>,
 }
@@ -49,40 +59,53 @@ struct Layer {
     back: Option<(Matrix, Vec<u32>)>,
 }
 
+/// What comes before an architecture's images are flattened, and the rest.
+fn parts(architecture: &Architecture) -> (&[arch::Layer], &[arch::Layer]) {
+    let layers = &architecture.layers[..];
+    let flat = layers.iter().position(|layer| *layer == arch::Layer::Flatten);
+    layers.split_at(flat.unwrap_or(0))
+}
+
+impl Layer {
+    /// With its other side, if something is `behind` it.
+    fn new<T: Real>(shape: Shape, behind: bool, packing: &mut Packing<'_, T>) -> Option<Self> {
+        let alive = packing.next()?;
+        let place = |&at: &usize| [(at / shape.inputs) as u32, (at % shape.inputs) as u32];
+        let places: Vec<[u32; 2]> = alive.places.iter().map(place).collect();
+        let (matrix, order) = Matrix::new([shape.outputs, shape.inputs], &places);
+        let back = behind.then(|| {
+            let turned: Vec<_> = matrix.entries().map(|[row, column]| [column, row]).collect();
+            Matrix::new([shape.inputs, shape.outputs], &turned)
+        });
+        let weights = packing.pack(&alive, order.iter().map(|&entry| entry as usize));
+        let (biases, biased) = packing.biases()?;
+        Some(Self { shape, matrix, weights, biases, biased, back })
+    }
+}
+
 impl Sparse {
-    /// The living part of a perceptron by `mask`, which is not 0 where a trained parameter lives, one value for each of them;
-    /// `None` for another network.
+    /// The living part of a network by `mask`, which is not 0 where a trained parameter lives, one value for each of them;
+    /// `None` for a network it does not know.
     pub(crate) fn new<T: Real>(architecture: &Architecture, layout: &Layout, mask: &[T]) -> Option<Self> {
-        let (mut layers, mut living) = (Vec::new(), Vec::new());
-        let mut entries = layout.trained().iter();
-        for shape in linears(architecture)? {
-            let (weight, bias) = (entries.next()?, entries.next()?);
-            let lives = |at: &usize| mask[*at] != T::default();
-            let alive: Vec<usize> = (weight.offset..weight.offset + weight.len).filter(lives).collect();
-            let places: Vec<[u32; 2]> = alive
-                .iter()
-                .map(|at| at - weight.offset)
-                .map(|at| [(at / shape.inputs) as u32, (at % shape.inputs) as u32])
-                .collect();
-            let (matrix, order) = Matrix::new([shape.outputs, shape.inputs], &places);
-            let back = (!layers.is_empty()).then(|| {
-                let turned: Vec<_> = matrix.entries().map(|[row, column]| [column, row]).collect();
-                Matrix::new([shape.inputs, shape.outputs], &turned)
-            });
-            let weights = living.len()..living.len() + order.len();
-            living.extend(order.iter().map(|&entry| alive[entry as usize] as u32));
-            let biased: Vec<usize> = (bias.offset..bias.offset + bias.len).filter(lives).collect();
-            let biases = living.len()..living.len() + biased.len();
-            living.extend(biased.iter().map(|&at| at as u32));
-            let biased = biased.iter().map(|at| (at - bias.offset) as u32).collect();
-            layers.push(Layer { shape, matrix, weights, biases, biased, back });
+        let (convolutions, rest) = parts(architecture);
+        let image = architecture.input.map(|size| size as usize);
+        let mut packing = Packing::new(layout, mask);
+        let trunk = match convolutions {
+            [] => None,
+            layers => Some(Trunk::new(layers, image, &mut packing)?),
+        };
+        let mut layers = Vec::new();
+        for shape in linears(rest)? {
+            let behind = trunk.is_some() || !layers.is_empty();
+            layers.push(Layer::new(shape, behind, &mut packing)?);
         }
-        Some(Self { layers, living })
+        Some(Self { trunk, inputs: image.iter().product(), layers, living: packing.living() })
     }
 
     /// Whether it is about networks like this.
     pub(crate) fn knows(architecture: &Architecture) -> bool {
-        linears(architecture).is_some()
+        let (convolutions, rest) = parts(architecture);
+        (convolutions.is_empty() || Trunk::knows(convolutions)) && linears(rest).is_some()
     }
 
     /// Where each packed parameter lies in the trained part of the flat buffer.
@@ -107,6 +130,9 @@ impl Sparse {
                 scratch.turned.extend(from.iter().map(|&at| weights[at as usize]));
             }
         }
+        if let (Some(trunk), Some(scratch)) = (&self.trunk, &mut scratch.trunk) {
+            scratch.begin(trunk, weights);
+        }
         let mut loss = CrossEntropy::of(batch.lines.len());
         let mut sum = 0.0;
         for lines in batch.lines.chunks(EXAMPLES) {
@@ -114,6 +140,9 @@ impl Sparse {
             self.forward(scratch, batch, weights);
             sum += scratch.differentiate(&mut loss);
             self.backward(scratch, lines.len(), grads);
+        }
+        if let (Some(trunk), Some(scratch)) = (&self.trunk, &scratch.trunk) {
+            scratch.end(trunk, grads);
         }
         sum / batch.lines.len() as f64
     }
@@ -139,11 +168,15 @@ impl Sparse {
 
     /// Leaves a tile's logits and labels in `scratch`.
     fn forward<T: Real>(&self, scratch: &mut Scratch<T>, batch: Batch<'_, T>, weights: &[T]) {
-        let Scratch { input, layers, logits, labels, .. } = scratch;
+        let Scratch { input, trunk, features, layers, logits, labels, .. } = scratch;
         let Batch { source, lines, .. } = batch;
         simd::run(Fill { source, lines, tile: input });
         let parts = lines.len().div_ceil(ABREAST);
         let mut input = &input[..];
+        if let (Some(net), Some(trunk)) = (&self.trunk, trunk) {
+            net.forward(trunk, input, weights, (&mut features[..], parts));
+            input = features;
+        }
         for (layer, Activity { bias, output, .. }) in self.layers.iter().zip(layers) {
             layer.matrix.multiply(&weights[layer.weights.clone()], bias, input, output, parts);
             if layer.shape.rectified {
@@ -167,18 +200,24 @@ impl Sparse {
             let (before, from) = scratch.layers.split_at_mut(index);
             let Activity { delta, turned, .. } = &from[0];
             let below = before.last_mut();
-            let input = below.as_ref().map_or(&scratch.input, |below| &below.output);
+            let first = if self.trunk.is_some() { &scratch.features } else { &scratch.input };
+            let input = below.as_ref().map_or(first, |below| &below.output);
             layer.matrix.correlate(input, delta, &mut grads[layer.weights.clone()], parts);
             for (&row, grad) in layer.biased.iter().zip(&mut grads[layer.biases.clone()]) {
                 *grad += sum(&delta[row as usize], parts);
             }
-            if let (Some((matrix, _)), Some(below)) = (&layer.back, below) {
-                let Activity { output, delta: next, .. } = below;
-                matrix.multiply(turned, &scratch.zeros, delta, next, parts);
-                if self.layers[index - 1].shape.rectified {
-                    gate(next, output, parts);
-                }
+            let Some((matrix, _)) = &layer.back else { continue };
+            let Some(Activity { output, delta: next, .. }) = below else {
+                matrix.multiply(turned, &scratch.zeros, delta, &mut scratch.gradients, parts);
+                continue;
+            };
+            matrix.multiply(turned, &scratch.zeros, delta, next, parts);
+            if self.layers[index - 1].shape.rectified {
+                gate(next, output, parts);
             }
+        }
+        if let (Some(net), Some(trunk)) = (&self.trunk, &mut scratch.trunk) {
+            net.backward(trunk, &scratch.gradients, parts);
         }
     }
 }
@@ -195,6 +234,10 @@ fn sum<T: Real>(row: &Row<T>, parts: usize) -> T {
 pub(crate) struct Scratch<T> {
     /// A tile of examples.
     input: Vec<Row<T>>,
+    trunk: Option<trunk::Scratch<T>>,
+    /// What comes out of the trunk, and the gradient of the loss by it; nothing in a perceptron.
+    features: Vec<Row<T>>,
+    gradients: Vec<Row<T>>,
     layers: Vec<Activity<T>>,
     /// What the tile's passes ended with, `[n, classes]`.
     logits: Vec<T>,
@@ -225,9 +268,13 @@ impl<T: Real> Scratch<T> {
             output: vec![zero; layer.shape.outputs],
             delta: vec![zero; layer.shape.outputs],
         };
-        let widest = net.layers.iter().map(|layer| layer.shape.outputs).max();
+        let features = net.trunk.as_ref().map_or(0, Trunk::features);
+        let widest = net.layers.iter().map(|layer| layer.shape.outputs).chain([features]).max();
         Self {
-            input: vec![zero; net.layers.first().map_or(0, |first| first.shape.inputs)],
+            input: vec![zero; net.inputs],
+            trunk: net.trunk.as_ref().map(trunk::Scratch::of),
+            features: vec![zero; features],
+            gradients: vec![zero; features],
             layers: net.layers.iter().map(activity).collect(),
             logits: Vec::new(),
             labels: Vec::new(),
@@ -238,6 +285,9 @@ impl<T: Real> Scratch<T> {
 
     /// Takes up the living biases; the others are 0 from the beginning.
     fn load(&mut self, net: &Sparse, weights: &[T]) {
+        if let (Some(trunk), Some(scratch)) = (&net.trunk, &mut self.trunk) {
+            scratch.load(trunk, weights);
+        }
         for (layer, activity) in net.layers.iter().zip(&mut self.layers) {
             for (&row, &bias) in layer.biased.iter().zip(&weights[layer.biases.clone()]) {
                 activity.bias[row as usize] = bias;

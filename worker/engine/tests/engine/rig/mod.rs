@@ -145,7 +145,12 @@ impl Rig {
 
     /// A mask of the rig's network with about `density` of the weights, as a file.
     pub(crate) fn mask(&self, density: f64, seed: u64) -> PathBuf {
-        let architecture = recipe(ADAM).architecture().unwrap();
+        self.mask_of(&recipe(ADAM), density, seed)
+    }
+
+    /// A random mask of another network.
+    pub(crate) fn mask_of(&self, recipe: &Recipe, density: f64, seed: u64) -> PathBuf {
+        let architecture = recipe.architecture().unwrap();
         let mut mask = Mask::dense(&architecture);
         let mut random = Random::new(Purpose::RandomMask, &stream(seed), "rig", 0);
         for layer in &mut mask.layers {
