@@ -28,20 +28,13 @@ pub(crate) const BATCH: u32 = 60;
 pub(crate) struct Subject {
     pub(crate) model: &'static str,
     /// Training examples and test examples of the set; some of the first are for validation.
-    examples: [u32; 2],
-    validation: u32,
+    pub(crate) examples: [u32; 2],
+    pub(crate) validation: u32,
 }
 
 /// As many examples as MNIST has, because caches see the whole set, and the paper's validation split.
 pub(crate) const LENET: Subject =
     Subject { model: "mnist_lenet_300_100", examples: [60_000, 10_000], validation: 5_000 };
-
-/// Convolutional networks: what has to be evaluated is kept small, their steps take long enough.
-pub(crate) const CONVS: [Subject; 3] = [conv("conv_2"), conv("conv_4"), conv("conv_6")];
-
-const fn conv(model: &'static str) -> Subject {
-    Subject { model, examples: [2_000, 300], validation: 300 }
-}
 
 /// Seconds.
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,7 @@
 mod filter;
 mod matrix;
 mod packing;
+mod pool;
 mod tile;
 mod trunk;
 

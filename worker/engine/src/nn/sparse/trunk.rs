@@ -4,9 +4,10 @@
 use super::{
     filter::{Convolve, Filter, Frame, Gather, Lane},
     packing::Packing,
+    pool::{Gate, Pool, Unpool},
     tile::{EXAMPLES, Row},
 };
-use crate::simd::{self, ABREAST, Kernel, Real, total};
+use crate::simd::{self, ABREAST, Real, total};
 use std::ops::Range;
 use tombola_spec::arch::Layer;
 
@@ -361,103 +362,6 @@ impl<T: Real> Scratch<T> {
             weights.zip(&own.sums).for_each(|(grad, sums)| *grad += total(sums.0));
             let biases = grads[conv.biases.clone()].iter_mut().zip(&conv.biased);
             biases.for_each(|(grad, &channel)| *grad += total(own.bias_sums[channel as usize].0));
-        }
-    }
-}
-
-/// Makes 0 of gradients of what was rectified away.
-struct Gate<'a, T> {
-    output: &'a [Lane<T>],
-    to: Frame,
-    delta: &'a mut [Lane<T>],
-    frame: Frame,
-}
-
-impl<T: Real> Kernel for Gate<'_, T> {
-    #[inline(always)]
-    fn run(self) {
-        let zero = T::default();
-        for channel in 0..self.to.channels {
-            for line in 0..self.to.height {
-                let outputs = &self.output[self.to.at(channel, line)..][..self.to.width];
-                let deltas = &mut self.delta[self.frame.at(channel, line)..][..self.to.width];
-                for (delta, output) in deltas.iter_mut().zip(outputs) {
-                    for (delta, &output) in delta.0.iter_mut().zip(&output.0) {
-                        *delta = if output <= zero { zero } else { *delta };
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The largest of each two by two.
-struct Pool<'a, T> {
-    input: &'a [Lane<T>],
-    from: Frame,
-    output: &'a mut [Lane<T>],
-    to: Frame,
-}
-
-impl<T: Real> Kernel for Pool<'_, T> {
-    #[inline(always)]
-    #[expect(clippy::eq_op, reason = "what is no number differs from itself")]
-    fn run(self) {
-        for channel in 0..self.to.channels {
-            for line in 0..self.to.height {
-                let above = &self.input[self.from.at(channel, 2 * line)..][..2 * self.to.width];
-                let below = &self.input[self.from.at(channel, 2 * line + 1)..][..2 * self.to.width];
-                let outputs = &mut self.output[self.to.at(channel, line)..][..self.to.width];
-                let four = above.chunks_exact(2).zip(below.chunks_exact(2));
-                for (output, (above, below)) in outputs.iter_mut().zip(four) {
-                    let mut largest = above[0].0;
-                    for other in [&above[1], &below[0], &below[1]] {
-                        for (largest, &value) in largest.iter_mut().zip(&other.0) {
-                            // What is no number is passed on, as PyTorch does.
-                            *largest = if value > *largest || value != value { value } else { *largest };
-                        }
-                    }
-                    output.0 = largest;
-                }
-            }
-        }
-    }
-}
-
-/// Leads gradients back to the first that was largest of each two by two.
-struct Unpool<'a, T> {
-    input: &'a [Lane<T>],
-    from: Frame,
-    output: &'a [Lane<T>],
-    to: Frame,
-    /// Of the output, without margins.
-    delta: &'a [Lane<T>],
-    below: &'a mut [Lane<T>],
-    into: Frame,
-}
-
-impl<T: Real> Kernel for Unpool<'_, T> {
-    #[inline(always)]
-    fn run(self) {
-        let zero = T::default();
-        for channel in 0..self.to.channels {
-            for line in 0..self.to.height {
-                let outputs = &self.output[self.to.at(channel, line)..][..self.to.width];
-                let deltas = &self.delta[self.to.with_margin(0).at(channel, line)..][..self.to.width];
-                for (place, (output, delta)) in outputs.iter().zip(deltas).enumerate() {
-                    let mut left = delta.0;
-                    for (down, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                        let at = |frame: Frame| frame.at(channel, 2 * line + down) + 2 * place + right;
-                        let input = &self.input[at(self.from)].0;
-                        let below = &mut self.below[at(self.into)].0;
-                        for lane in 0..ABREAST {
-                            let largest = input[lane] == output.0[lane];
-                            below[lane] = if largest { left[lane] } else { zero };
-                            left[lane] = if largest { zero } else { left[lane] };
-                        }
-                    }
-                }
-            }
         }
     }
 }
