@@ -42,6 +42,7 @@ async fn main() {
     bench.measure("1 idle worker").await;
     bench.keep_busy().await;
     bench.measure(&format!("1 idle worker beside {BUSY} that run job after job")).await;
+    assert!(bench.busy.try_join_next().is_none(), "they ran out of jobs");
     drop(bench);
     coordinator.kill().await;
 

@@ -1,5 +1,5 @@
 //! Room for what workers said and nobody has committed yet: bounded in bytes, so that workers that send faster than the
-//! disk takes are read no further, whatever the size of their messages.
+//! disk takes are read no further, whatever the size of their messages. A session holds one message more while it waits.
 
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

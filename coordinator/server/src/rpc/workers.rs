@@ -26,6 +26,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// How long a new session may stay silent.
 const HELLO: Duration = Duration::from_secs(10);
+/// How long a store may take to say what a lease is about.
+const LOOK_UP: Duration = Duration::from_secs(10);
 /// Messages a worker may have unread before its link is closed.
 const UNREAD: usize = 1024;
 
@@ -78,7 +80,8 @@ impl Voice {
         let specs = match &message {
             ToLink::Message(Message::Lease(lease)) => {
                 let jobs: Vec<_> = lease.jobs.keys().copied().collect();
-                self.specs.read(jobs).await
+                // Everything else that is to be said waits behind it.
+                tokio::time::timeout(LOOK_UP, self.specs.read(jobs)).await.unwrap_or(None)
             }
             _ => Some(Specs::new()),
         };

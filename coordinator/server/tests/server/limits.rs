@@ -128,7 +128,7 @@ async fn workers_that_send_faster_than_the_disk_takes_are_kept_waiting(home: &Ho
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     // Four in the backlog, a mebibyte on the connection, and what the worker of this test queues itself.
-    assert!(before < 250, "it has to wait, and sent {before} batches");
+    assert!((5..250).contains(&before), "it has to wait, and sent {before} batches");
     drop(held_up);
     sending.await.unwrap();
     let all = query(&served, "select count(*) from metric where metric = 'loss-7'", 0).await.unwrap();

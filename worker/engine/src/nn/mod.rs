@@ -207,8 +207,32 @@ mod tests {
             Layer::Flatten,
             Layer::Linear { name: "fc".to_owned(), inputs: 45, outputs: 4 },
         ];
-        let odd = Architecture { layers, input: [1, 6, 6], ..convolutions() };
-        living_gradients_are_autograds(&odd, &[1, 40]);
+        let small = Architecture { layers, input: [1, 6, 6], ..convolutions() };
+        living_gradients_are_autograds(&small, &[1, 40]);
+        let filter =
+            |name: &str, [inputs, outputs]: [u32; 2], [kernel, padding]: [u32; 2], size| Layer::Conv {
+                name: name.to_owned(),
+                inputs,
+                outputs,
+                kernel,
+                stride: 1,
+                padding,
+                bias: true,
+                size,
+            };
+        let layers = vec![
+            filter("wide", [1, 2], [5, 2], [7, 6]),
+            Layer::Relu,
+            filter("point", [2, 3], [1, 0], [7, 6]),
+            filter("short", [3, 2], [3, 0], [5, 4]),
+            Layer::Relu,
+            filter("long", [2, 2], [3, 2], [7, 6]),
+            Layer::MaxPool { size: 2, stride: 2, padding: 0 },
+            Layer::Flatten,
+            Layer::Linear { name: "fc".to_owned(), inputs: 18, outputs: 4 },
+        ];
+        let odd = Architecture { layers, input: [1, 7, 6], ..convolutions() };
+        living_gradients_are_autograds(&odd, &[5, 33]);
         let conv = Architecture::parse("conv_4", [2, 9, 11], 4).unwrap();
         living_gradients_are_autograds(&conv, &[17, 66]);
     }

@@ -7,7 +7,7 @@
 
 use super::{Postgres, values};
 use crate::store::{
-    Result,
+    Result, StoreError,
     sql::{about, check},
     verb::{Expect, Step},
 };
@@ -16,15 +16,31 @@ use sqlx::{AssertSqlSafe, PgConnection};
 impl Postgres {
     /// Runs a stride, and checks how many rows each of its statements reached.
     pub(super) async fn run(&self, connection: &mut PgConnection, stride: &[Step<'_>]) -> Result<()> {
-        let Some(first) = stride.first() else { return Ok(()) };
+        if stride.is_empty() {
+            return Ok(());
+        }
         let mut query = sqlx::query(AssertSqlSafe(text(stride)));
         for step in stride {
             query = values::bind(query, step.verb, &step.rows);
         }
-        let counts =
-            self.answer_to(query.fetch_one(connection)).await.map_err(|error| about(first, error))?;
+        let counts = self.answer_to(query.fetch_one(connection)).await;
+        let counts = counts.map_err(|error| match stride {
+            [only] => about(only, error),
+            all => among(all, error),
+        })?;
         let counts = values::row(&counts).map_err(|error| self.fault(&error))?;
         stride.iter().enumerate().try_for_each(|(index, step)| check(step, counts.unsigned(index)?))
+    }
+}
+
+/// A violated constraint: the database does not say of which statement.
+fn among(stride: &[Step<'_>], error: StoreError) -> StoreError {
+    match error {
+        StoreError::Conflict { what } => {
+            let all: Vec<_> = stride.iter().map(|step| step.verb.what).collect();
+            StoreError::Conflict { what: format!("one of {}: {what}", all.join(", ")) }
+        }
+        other => other,
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     batch::{Batch, batches},
     verb::{Arg, Step, Stride, Verb},
 };
+use std::collections::BTreeSet;
 use tombola_core::record::Write;
 use tombola_spec::Digest;
 
@@ -36,9 +37,11 @@ pub(super) fn steps<'a>(now: &'a str, writes: &'a [Write]) -> Vec<Stride<'a>> {
     steps.list
 }
 
-/// The statements that pin uploads until `expires`, and forget pins that have expired by `now`.
+/// The statements that pin uploads until `expires`, and forget pins that have expired by `now`. Equal content may be uploaded
+/// twice at once; Postgres refuses to pin it twice in one statement.
 pub(super) fn pin<'a>(digests: &[Digest], now: &str, expires: &str) -> Vec<Stride<'a>> {
-    let rows = digests.iter().map(|digest| vec![(*digest).into(), expires.to_owned().into()]).collect();
+    let digests: BTreeSet<_> = digests.iter().collect();
+    let rows = digests.into_iter().map(|digest| vec![(*digest).into(), expires.to_owned().into()]).collect();
     let expired = Step { verb: &attempts_sql::EXPIRE, rows: vec![vec![now.to_owned().into()]] };
     vec![vec![expired], vec![Step { verb: &attempts_sql::PIN, rows }]]
 }
@@ -68,5 +71,37 @@ impl<'a> Steps<'a> {
             Some(last) => last.push(step),
             None => self.list.push(vec![step]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tombola_spec::{
+        Attempt, JobId,
+        outcome::{Series, Split},
+    };
+
+    #[test]
+    fn a_table_is_touched_once_in_a_stride() {
+        let series = |name: usize| Series {
+            name: format!("loss-{name}"),
+            split: Split::Train,
+            iterations: vec![1],
+            values: vec![0.5],
+        };
+        let metrics = |job, count| Write::Metrics {
+            job: JobId(job),
+            attempt: Attempt(1),
+            batch: 1,
+            series: (0..count).map(series).collect(),
+        };
+        let writes = [metrics(1, MOST_ROWS), metrics(2, 10)];
+        let shape: Vec<Vec<(&str, usize)>> = steps("now", &writes)
+            .iter()
+            .map(|stride| stride.iter().map(|step| (step.verb.what, step.rows.len())).collect())
+            .collect();
+        let allowed = ("metrics of a current attempt", 2);
+        assert_eq!(shape, [vec![allowed, ("metrics", MOST_ROWS)], vec![("metrics", 10)]]);
     }
 }

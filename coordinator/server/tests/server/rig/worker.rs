@@ -114,8 +114,12 @@ impl Worker {
             match Self::hello(address, hello.clone()).await {
                 Ok((to_worker::Message::Welcome(_), worker)) => Some(worker),
                 Ok((other, _)) => panic!("not welcome: {other:?}"),
-                // `Unknown` is a connection that broke in between.
-                Err(status) if matches!(status.code(), Code::Unavailable | Code::Unknown) => None,
+                // The latter two are a connection that broke in between.
+                Err(status)
+                    if matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) =>
+                {
+                    None
+                }
                 Err(status) => panic!("not welcome: {status}"),
             }
         })

@@ -62,7 +62,7 @@ impl<T: Real> Kernel for Pool<'_, T> {
     }
 }
 
-/// Leads gradients back to the first that was largest of each two by two.
+/// Leads gradients back to the first that was largest of each two by two, or was no number.
 pub(super) struct Unpool<'a, T> {
     pub(super) input: &'a [Lane<T>],
     pub(super) from: Frame,
@@ -76,6 +76,7 @@ pub(super) struct Unpool<'a, T> {
 
 impl<T: Real> Kernel for Unpool<'_, T> {
     #[inline(always)]
+    #[expect(clippy::eq_op, reason = "what is no number differs from itself")]
     fn run(self) {
         let zero = T::default();
         for channel in 0..self.to.channels {
@@ -89,7 +90,8 @@ impl<T: Real> Kernel for Unpool<'_, T> {
                         let input = &self.input[at(self.from)].0;
                         let below = &mut self.below[at(self.into)].0;
                         for lane in 0..ABREAST {
-                            let largest = input[lane] == output.0[lane];
+                            let value = input[lane];
+                            let largest = value == output.0[lane] || value != value;
                             below[lane] = if largest { left[lane] } else { zero };
                             left[lane] = if largest { zero } else { left[lane] };
                         }
