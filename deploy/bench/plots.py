@@ -37,6 +37,14 @@ def steps_by_density(axes):
     ticks(axes.yaxis, [500, 1_000, 2_000, 5_000, 10_000, 20_000])
 
 
+def conv_steps_by_density(axes):
+    axes.set(title="Conv-2: density", xscale="log", yscale="log", ylim=(4, 24))
+    axes.set(xlabel="weights left, % (log; pruning goes right)", ylabel="steps per second of processor time (log)")
+    axes.invert_xaxis()
+    ticks(axes.xaxis, [50, 20, 10, 5, 2, 1])
+    ticks(axes.yaxis, [5, 10, 20])
+
+
 def steps_by_lanes(axes):
     axes.set(title="LeNet-300-100: lanes", ylim=(0, 2_200))
     axes.set(xlabel="lanes trained together", ylabel="steps per second, all lanes together")
@@ -75,7 +83,7 @@ def main():
     figures = json.loads((HERE / "figures.json").read_text(encoding="utf-8"))
     (HERE / "plots").mkdir(exist_ok=True)
     with plt.rc_context(STYLE):
-        for prepare in [steps_by_density, steps_by_lanes, job_by_history]:
+        for prepare in [steps_by_density, conv_steps_by_density, steps_by_lanes, job_by_history]:
             plot(prepare.__name__, prepare, figures[prepare.__name__])
 
 

@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of families, optimizers, masks or plans. A new kind of layer is an arm in [`forward`], for one
 //! network and for lanes: with a leading lane dimension of its tensors all lanes are computed at once. Its gradients are
-//! libtorch's autograd's business: [`ByHand`] and [`Sparse`], which make the steps of perceptrons cheaper, decline others.
+//! libtorch's autograd's business: [`ByHand`] and [`Sparse`], which make the steps of perceptrons, and of sparse convolutions
+//! before one, cheaper, decline others.
 
 mod by_hand;
 mod forward;

@@ -21,8 +21,8 @@ use tombola_spec::{
 };
 
 /// Living share of the multiplications, times what a batch is padded by, from which on dense products on one thread are faster.
-/// Measured in f32 and batches of 60, padded to 64: between 51 and 64 % of LeNet-300-100's, between 47 and 78 % of Conv-2's
-/// (`benches/LOG.md`).
+/// Measured in f32 and batches of 60, padded to 64: between 51 and 64 % of LeNet-300-100's, between 40 and 79 % of Conv-2's,
+/// where a line through what was measured crosses at 59 % (`benches/LOG.md`).
 pub(crate) const BREAK_EVEN: f64 = 0.6;
 
 /// Whether a lane is computed like this. That follows from its network, mask, batch, number format, whether the processor fuses

@@ -47,7 +47,7 @@ impl Engine {
         Self { device, threads, checkpoints, sparse_below: BREAK_EVEN, library }
     }
 
-    /// The same engine, with another density below which lanes of perceptrons are computed sparsely on a CPU: 0 = never. For
+    /// The same engine, with another density below which lanes of networks that can be are computed sparsely on a CPU: 0 = never. For
     /// measurements and tests: results say which way they were computed, and may differ in their last bits.
     #[must_use]
     pub fn sparse_below(self, density: f64) -> Self {
