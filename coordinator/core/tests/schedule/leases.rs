@@ -148,6 +148,22 @@ fn lanes_of_a_pack_stay_together_after_pruning() {
     assert!(widths.iter().all(|(width, lanes)| (*width, *lanes) == (4, 4)), "{widths:?}");
 }
 
+/// Of other sweeps, seeds, rates of pruning, learning rates and masks: a pack asks for the same network, data and batch.
+#[test]
+fn jobs_of_different_sweeps_ride_in_one_pack() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "\"1..=3\"", 2, ""));
+    rig.submit(
+        &tiny("b", "\"4..=5\"", 2, "").replace("rate = 0.2", "rate = 0.5").replace("lr = 0.1", "lr = 0.3"),
+    );
+    rig.worker_with("gpu", DeviceKind::Cuda, &[32], &["mnist"]);
+    rig.run();
+    assert_eq!(rig.count(JobState::Done), 5 * 5);
+    let stages = rig.store.packs.values().flat_map(|pack| &pack.stages);
+    let lanes: Vec<_> = stages.map(|stage| (rig.spec(stage[0].0).kind(), stage.len())).collect();
+    assert_eq!(lanes, [("train", 5), ("prune", 5), ("train", 5), ("prune", 5), ("train", 5)]);
+}
+
 #[test]
 fn two_gpus_divide_what_is_ready() {
     let mut rig = Rig::new();
