@@ -1,6 +1,6 @@
 //! The contract of a session, as the coordinator keeps it.
 
-use crate::rig::{Home, SWEEP, Served, Worker, finished, info, scenarios, with};
+use crate::rig::{Home, SWEEP, Served, Worker, admin, finished, info, scenarios, with};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,6 +28,7 @@ scenarios!(
     a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on,
     a_repeated_report_is_stored_once,
     nothing_is_acknowledged_before_it_is_on_disk,
+    a_lease_that_cannot_be_looked_up_is_granted_again,
 );
 
 async fn submit(served: &Served) {
@@ -269,6 +270,21 @@ async fn nothing_is_acknowledged_before_it_is_on_disk(home: &Home) {
     drop(held_up);
     acknowledged(&mut worker).await;
     submitted.await.unwrap().unwrap();
+    served.stop().await;
+}
+
+/// What jobs do is read when their lease is sent; what cannot be read is not sent, and nothing is lost.
+async fn a_lease_that_cannot_be_looked_up_is_granted_again(home: &Home) {
+    let served = home.serve().await;
+    submit(&served).await;
+    admin(&home.place, "alter table job_specs rename to hidden").await;
+    let mut worker = Worker::connect(served.address, "one").await;
+    let status = worker.closed().await;
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    assert!(status.message().contains("come back"), "{status}");
+    admin(&home.place, "alter table hidden rename to job_specs").await;
+    let mut back = Worker::welcome(served.address, &info("one"), &worker.id, Vec::new()).await;
+    back.work(12).await;
     served.stop().await;
 }
 

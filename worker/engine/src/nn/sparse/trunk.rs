@@ -290,11 +290,16 @@ fn places(frame: Frame) -> impl Iterator<Item = usize> {
     lines.flat_map(move |first| first..first + frame.width)
 }
 
+/// Pictures of zeros.
+fn nothing<T: Real>(frame: Frame) -> Vec<Lane<T>> {
+    vec![Lane::zero(); frame.len()]
+}
+
 /// Memory of passes, reused.
 pub(super) struct Scratch<T> {
     /// Of each vector of a tile: the images, then what comes out of each stage.
     maps: Vec<Vec<Vec<Lane<T>>>>,
-    /// The gradient of what comes out of each stage.
+    /// The gradient of what comes out of each stage; nothing until one is wanted, for an evaluation wants none.
     deltas: Vec<Vec<Lane<T>>>,
     own: Vec<Own<T>>,
     /// As many as the widest stage has channels.
@@ -315,9 +320,8 @@ struct Own<T> {
 impl<T: Real> Scratch<T> {
     /// For passes through `trunk`.
     pub(super) fn of(trunk: &Trunk) -> Self {
-        let zeros = |frame: Frame| vec![Lane::zero(); frame.len()];
         let maps =
-            || [trunk.input].into_iter().chain(trunk.stages.iter().map(Stage::to)).map(zeros).collect();
+            || [trunk.input].into_iter().chain(trunk.stages.iter().map(Stage::to)).map(nothing).collect();
         let own = |conv: &Conv| Own {
             bias: vec![T::default(); conv.to.channels],
             turned: Vec::new(),
@@ -327,7 +331,7 @@ impl<T: Real> Scratch<T> {
         let widest = trunk.convs().map(|conv| conv.from.channels.max(conv.to.channels)).max();
         Self {
             maps: (0..EXAMPLES / ABREAST).map(|_| maps()).collect(),
-            deltas: trunk.stages.iter().map(|stage| zeros(stage.delta())).collect(),
+            deltas: Vec::new(),
             own: trunk.convs().map(own).collect(),
             zeros: vec![T::default(); widest.unwrap_or(0)],
         }
@@ -344,6 +348,9 @@ impl<T: Real> Scratch<T> {
 
     /// Gets ready for gradients.
     pub(super) fn begin(&mut self, trunk: &Trunk, weights: &[T]) {
+        if self.deltas.is_empty() {
+            self.deltas = trunk.stages.iter().map(|stage| nothing(stage.delta())).collect();
+        }
         for (conv, own) in trunk.convs().zip(&mut self.own) {
             own.sums.fill(Lane::zero());
             own.bias_sums.fill(Lane::zero());
