@@ -2,6 +2,7 @@
 //! how much memory the coordinator needs for what it was sent and has not stored.
 
 use crate::common::{alone, connect, memory, most_memory, rig, start};
+use prost::Message as _;
 use rig::Home;
 use std::time::Instant;
 use tokio::task::JoinSet;
@@ -27,29 +28,29 @@ pub(crate) async fn run(name: &str, home: &Home, count: usize) {
     let mut logged = JoinSet::new();
     for (mut worker, job) in begun {
         logged.spawn(async move {
-            let mut last = 0;
+            let (mut last, mut bytes) = (0, 0);
             for batch in 1..=BATCHES {
-                last = worker.send(&job, metrics(batch)).await;
+                let metrics = metrics(batch);
+                bytes += metrics.encoded_len();
+                last = worker.send(&job, report::What::Metrics(metrics)).await;
             }
             worker.committed(last).await;
+            bytes
         });
     }
-    logged.join_all().await;
+    let bytes: usize = logged.join_all().await.into_iter().sum();
     let points = count as f64 * f64::from(BATCHES) * POINTS as f64;
     let (each_second, most) = (points / start.elapsed().as_secs_f64(), most_memory(&coordinator) >> 10);
     println!(
         "{name:<9} {each_second:>8.0} metric points/s (budget 100000), by {count} workers that wait for nothing"
     );
-    println!(
-        "{name:<9} {most:>8} MiB at most while they sent {:.0} MiB, {before} before",
-        points * 10.5 / 1048576.0
-    );
+    println!("{name:<9} {most:>8} MiB at most while they sent {} MiB, {before} before", bytes >> 20);
     coordinator.kill().await;
 }
 
-fn metrics(batch: u32) -> report::What {
+fn metrics(batch: u32) -> v1::Metrics {
     let iterations: Vec<u64> = (0..POINTS).map(|at| u64::from(batch) * POINTS + at).collect();
     let values = iterations.iter().map(|at| 2.3 / (*at as f64).sqrt()).collect();
     let (name, split) = ("loss".to_owned(), "train".to_owned());
-    report::What::Metrics(v1::Metrics { batch, series: vec![v1::Series { name, split, iterations, values }] })
+    v1::Metrics { batch, series: vec![v1::Series { name, split, iterations, values }] }
 }
