@@ -19,8 +19,8 @@ Usage: cargo xtask bench [scheduler|store|dispatch|load|gap|engine|density|peers
   scheduler  expansion and scheduling at 200,000 jobs
   store      lease + full commit per second, SQLite and Postgres (a throw-away one)
   dispatch   latency from a ready job to a warm idle worker, SQLite and Postgres
-  load       workers over gRPC that run job after job, that flood it with metrics, that it is taken away from, and 200,000 open
-             jobs: jobs and metric points per second, memory, time to come back
+  load       a coordinator under load: workers over gRPC that run job after job or flood it with metrics, its death while 2,000
+             work, 200,000 open jobs; jobs and metric points per second, memory, time until all work again
   gap        how long a worker's slot has nothing to do between two jobs
   engine     a training step against the measured matmul floor
   density    a training step at each density of an experiment, with all weights and with the living ones alone

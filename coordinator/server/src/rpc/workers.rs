@@ -88,6 +88,9 @@ impl Voice {
         match specs {
             Some(specs) => to_wire(message, &self.terms, &self.state, &specs).transpose(),
             None => {
+                tracing::warn!(
+                    "worker.lease: it could not be looked up, or not in time; its worker has to come back"
+                );
                 Some(Err(Status::unavailable("the coordinator cannot read what there is to do; come back")))
             }
         }
