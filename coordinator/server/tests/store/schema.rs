@@ -1,6 +1,7 @@
 //! Migrations.
 
 use crate::rig::{Place, admin, scenarios, value};
+use std::time::Duration;
 use tombola_server::store::{Cell, Store, StoreError};
 
 scenarios!(
@@ -44,7 +45,7 @@ async fn two_may_migrate_at_once(place: &Place) {
     assert!(migrated > 0);
     let store = place.open();
     store.migrate().await.unwrap();
-    store.lead().await.unwrap();
+    store.lead(Duration::ZERO).await.unwrap();
     assert_eq!(value(&store, "select count(*) from leader").await, Cell::Integer(1));
 }
 
@@ -53,7 +54,7 @@ async fn a_state_keeps_its_name(place: &Place) {
     store.migrate().await.unwrap();
     let name = store.identity().await.unwrap();
     assert!(!name.is_empty());
-    store.lead().await.unwrap();
+    store.lead(Duration::ZERO).await.unwrap();
     store.migrate().await.unwrap();
     assert_eq!(store.identity().await.unwrap(), name);
 }

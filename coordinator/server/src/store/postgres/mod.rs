@@ -2,6 +2,7 @@
 
 mod fault;
 mod guest;
+mod leading;
 mod stride;
 mod values;
 
@@ -26,8 +27,7 @@ use tombola_spec::Epoch;
 const READERS: u32 = 4;
 /// Longest wait for an answer. Without a limit a network that swallows packets would hold a leader up for many minutes.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Advisory locks are numbers of a database; the second half of each is the schema's.
-const LEADING: i32 = 0x746f_6d01;
+/// An advisory lock is a number of a database; its second half is the schema's.
 const MIGRATING: i32 = 0x746f_6d02;
 
 /// A schema of a database.
@@ -110,19 +110,6 @@ impl Postgres {
         }
     }
 
-    /// Takes the leadership for a connection; the server gives it up with the connection.
-    async fn lock(&self, connection: &mut PgConnection) -> Result<()> {
-        let sql = "select pg_try_advisory_lock($1, current_schema()::regnamespace::oid::int4)";
-        let locked = sqlx::query_scalar(sql).bind(LEADING).fetch_one(&mut *connection);
-        match self.answer_to(locked).await? {
-            Some(true) => Ok(()),
-            Some(false) => {
-                Err(StoreError::Held { place: self.place.clone(), holder: holder(connection).await })
-            }
-            None => Err(self.no_schema()),
-        }
-    }
-
     async fn next_epoch(&self, connection: &mut PgConnection) -> Result<Epoch> {
         let next = sqlx::query_scalar("update leader set epoch = epoch + 1 returning epoch");
         let epoch: i64 = self.answer_to(next.fetch_one(connection)).await?;
@@ -154,7 +141,7 @@ impl SqlDatabase for Postgres {
 
     /// A connection that still answers leads on. One that does not is given up, and another can lead once the server
     /// has noticed: at once if this process ended, within half a minute if its machine did.
-    async fn lead(&self) -> Result<Epoch> {
+    async fn lead(&self, patience: Duration) -> Result<Epoch> {
         let mut leading = self.writer.lock().await;
         if let Some(mut writer) = leading.take()
             && let Ok(epoch) = self.next_epoch(&mut writer.connection).await
@@ -163,10 +150,14 @@ impl SqlDatabase for Postgres {
             return Ok(epoch);
         }
         let mut connection = self.connect().await?;
-        self.lock(&mut connection).await?;
+        self.lock(&mut connection, patience).await?;
         let epoch = self.next_epoch(&mut connection).await?;
         *leading = Some(Writer { connection, epoch });
         Ok(epoch)
+    }
+
+    async fn beat(&self, epoch: Epoch) -> Result<()> {
+        self.apply(epoch, &[]).await
     }
 
     async fn apply(&self, epoch: Epoch, strides: &[Stride<'_>]) -> Result<()> {
@@ -212,15 +203,4 @@ fn name() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let host: String = host.chars().take(30).collect();
     format!("tombola process {} on {host}", std::process::id())
-}
-
-/// Who leads, as its connection says.
-async fn holder(connection: &mut PgConnection) -> String {
-    let sql = "select a.application_name from pg_locks l join pg_stat_activity a on a.pid = l.pid
-               where l.locktype = 'advisory' and l.granted and l.classid = $1::int4::oid
-                 and l.objid = current_schema()::regnamespace::oid
-                 and l.database = (select oid from pg_database where datname = current_database())";
-    let found: sqlx::Result<Option<String>> =
-        sqlx::query_scalar(sql).bind(LEADING).fetch_optional(connection).await;
-    found.ok().flatten().map_or_else(String::new, |name| format!(" ({name})"))
 }
