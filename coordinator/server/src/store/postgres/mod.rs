@@ -93,12 +93,19 @@ impl Postgres {
         }
         self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction)).await?;
         let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction);
-        for migration in migrate::missing(self.answer_to(found).await?)? {
+        let found = self.answer_to(found).await?;
+        if found > migrate::known() {
+            let oldest = sqlx::query_scalar(migrate::PROMISED).fetch_one(&mut *transaction);
+            migrate::may_work(found, self.answer_to(oldest).await?)?;
+        }
+        for migration in migrate::missing(found) {
             self.answer_to(sqlx::raw_sql(migration.postgres).execute(&mut *transaction)).await?;
             let applied =
                 sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
             self.answer_to(applied.bind(migration.number).execute(&mut *transaction)).await?;
         }
+        let promise = sqlx::query(migrate::PROMISE).bind(migrate::OLDEST).bind(migrate::known());
+        self.answer_to(promise.execute(&mut *transaction)).await?;
         self.run(&mut transaction, &[migrate::metric_kinds()]).await?;
         self.answer_to(transaction.commit()).await
     }

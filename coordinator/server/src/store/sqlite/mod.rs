@@ -85,13 +85,19 @@ impl Sqlite {
         let mut transaction = connection.begin_with("begin immediate").await.map_err(fault)?;
         sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction).await.map_err(fault)?;
         let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction).await.map_err(fault)?;
-        for migration in migrate::missing(found)? {
+        if found > migrate::known() {
+            let oldest = sqlx::query_scalar(migrate::PROMISED).fetch_one(&mut *transaction);
+            migrate::may_work(found, oldest.await.map_err(fault)?)?;
+        }
+        for migration in migrate::missing(found) {
             sqlx::raw_sql(migration.sqlite).execute(&mut *transaction).await.map_err(fault)?;
             let applied = sqlx::query(
                 "insert into schema_version (version, applied) values ($1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
             );
             applied.bind(migration.number).execute(&mut *transaction).await.map_err(fault)?;
         }
+        let promise = sqlx::query(migrate::PROMISE).bind(migrate::OLDEST).bind(migrate::known());
+        promise.execute(&mut *transaction).await.map_err(fault)?;
         self.run(&mut transaction, &migrate::metric_kinds()).await?;
         transaction.commit().await.map_err(fault)
     }
