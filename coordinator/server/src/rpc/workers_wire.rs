@@ -79,6 +79,10 @@ pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, 
         }
         Some(from_worker::Message::Leaving(v1::Leaving {})) => Ok(Event::Leaving { worker }),
         Some(from_worker::Message::Draining(v1::Draining {})) => Ok(Event::Draining { worker }),
+        Some(from_worker::Message::Slot(v1::SlotService { slot, out_of_service })) => {
+            let out = (!out_of_service.is_empty()).then(|| cut(out_of_service));
+            Ok(Event::Service { worker, slot, out })
+        }
         Some(from_worker::Message::Hello(_)) => {
             Err(Error::Invalid("Hello comes once in a session".to_owned()))
         }
@@ -104,8 +108,7 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
             Ok(Fact::Finished(Box::new(from_json("finished.outcome_json", &finished.outcome_json)?)))
         }
         Some(report::What::Failed(mut failed)) => {
-            let end = failed.message.floor_char_boundary(LONGEST_TEXT);
-            failed.message.truncate(end);
+            failed.message = cut(failed.message);
             Ok(Fact::Failed(failed.try_into()?))
         }
         Some(report::What::GivenBack(v1::GivenBack {})) => Ok(Fact::GivenBack),
@@ -189,4 +192,9 @@ fn leased_job(
 fn incomplete(lease: LeaseId, job: JobId) -> Status {
     tracing::error!(%lease, %job, "worker.lease: a lease names a job of which nothing is known");
     Status::internal("the coordinator made an incomplete lease")
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+    text
 }
