@@ -46,17 +46,20 @@ impl Schedule {
         }
     }
 
-    /// Leaves out whatever can be left out of the script without its becoming a good schedule.
+    /// Leaves out whatever can be left out of the script without its becoming a good schedule, until nothing can.
     fn shrink(mut self) -> Self {
-        let mut at = self.script.len();
-        while at > 0 {
-            at -= 1;
-            let left_out = self.script.remove(at);
-            if self.run(false).is_ok() {
-                self.script.insert(at, left_out);
+        loop {
+            let before = self.script.len();
+            for at in (0..before).rev() {
+                let left_out = self.script.remove(at);
+                if self.run(false).is_ok() {
+                    self.script.insert(at, left_out);
+                }
+            }
+            if self.script.len() == before {
+                return self;
             }
         }
-        self
     }
 }
 

@@ -10,7 +10,7 @@ use tombola_core::{
     record::{Ending, Write},
     schedule::{Fact, Message},
 };
-use tombola_spec::{Epoch, WorkerId};
+use tombola_spec::{Epoch, JobId, WorkerId};
 
 /// How much earlier than after a whole term a worker may be given up: what it said last is under way.
 const SLACK: Duration = Duration::from_secs(1);
@@ -57,17 +57,19 @@ pub(crate) fn acknowledged(store: &Store, report: &Report) {
     }
 }
 
-/// A worker is told to give something up: it is not its own any more.
+/// A worker is told to give something up: it is not its own any more, and nothing it holds reads it. What is done and long
+/// forgotten may be fenced, too.
 pub(crate) fn heard(store: &Store, worker: Option<WorkerId>, message: &Message) {
     let lanes = match message {
         Message::Fenced(lanes) => lanes.clone(),
         Message::Cancel(job, attempt) => vec![(*job, *attempt)],
         _ => return,
     };
+    let holds = |job: &JobId| store.leases.get(job).map(|lease| store.packs[lease].worker) == worker;
     for (job, attempt) in lanes {
-        let holder = store.leases.get(&job).map(|lease| store.packs[lease].worker);
-        let own = store.is_leased(job, attempt) && holder == worker;
-        assert!(!own, "{worker:?} is told to drop {job} {attempt}, which it holds");
-        assert!(!store.is_done_by(job, attempt), "{worker:?} is told to drop {job} {attempt}, which is done by it");
+        assert!(!holds(&job) || !store.is_leased(job, attempt), "{worker:?} is told to drop {job} {attempt}, its own");
+        let mut read = store.jobs.values().filter(|row| row.parents.contains(&job) && holds(&row.id));
+        let needed = store.is_done_by(job, attempt) && read.next().is_some();
+        assert!(!needed, "{worker:?} is told to drop {job} {attempt}, which what it holds may read");
     }
 }

@@ -95,9 +95,9 @@ impl Agent {
         }
     }
 
-    /// A job takes its engine down, or the whole machine.
+    /// A job takes its engine down, or the whole machine, and with it jobs that have nothing to do with it.
     fn poisoned(&mut self, slot: usize, scene: &mut Scene) {
-        if scene.chance.one_in(2) {
+        if scene.calm || scene.chance.one_in(2) {
             return self.fail_all(slot, FailureClass::Crashed, scene);
         }
         let keeps = scene.chance.one_in(2);

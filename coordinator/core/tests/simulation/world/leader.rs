@@ -59,8 +59,9 @@ pub(crate) struct Leader {
     pub(crate) epoch: Epoch,
     began: Duration,
     deaf: Duration,
-    /// When the step at hand began.
+    /// When the step at hand began, and the last one ended.
     step: Duration,
+    idle_since: Duration,
     inbox: VecDeque<Command>,
     tick_is_due: bool,
     writes: Vec<Write>,
@@ -90,6 +91,7 @@ impl Leader {
             began: scene.now,
             deaf: Duration::ZERO,
             step: scene.now,
+            idle_since: scene.now,
             inbox: VecDeque::new(),
             tick_is_due: false,
             writes: Vec::new(),
@@ -143,7 +145,7 @@ impl Leader {
             self.hear_told(told, scene);
         }
         while self.committing.is_none() && !self.recovering {
-            self.step = scene.now;
+            self.begin_step(scene.now);
             if std::mem::take(&mut self.tick_is_due) {
                 self.handle(Event::Tick, scene);
             } else if self.inbox.is_empty() {
@@ -156,6 +158,15 @@ impl Leader {
             }
             self.flush(scene);
         }
+    }
+
+    /// Steps follow each other at every tick: what is far longer was spent stopped.
+    fn begin_step(&mut self, now: Duration) {
+        let idle = now - self.idle_since;
+        if idle > TICK + DEAF {
+            self.deaf += idle;
+        }
+        self.step = now;
     }
 
     fn take(&mut self, command: Command, scene: &mut Scene) {
@@ -207,6 +218,7 @@ impl Leader {
 
     /// The link has to be open before the first message over it.
     fn connect(&mut self, link: LinkId, hello: Event, scene: &mut Scene) {
+        scene.story.tell(scene.now, || format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&hello)));
         let mut effects = self.scheduler.handle(self.clock(scene.now), hello);
         let introduces = |effect: &Effect| {
             matches!(effect, Effect::Send { message: Message::Welcome | Message::Refused { .. }, .. })
@@ -228,7 +240,9 @@ impl Leader {
     }
 
     fn handle(&mut self, event: Event, scene: &mut Scene) {
-        scene.story.tell(scene.now, || format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&event)));
+        if !matches!(event, Event::Tick | Event::Heartbeat { .. }) {
+            scene.story.tell(scene.now, || format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&event)));
+        }
         let effects = self.scheduler.handle(self.clock(scene.now), event);
         self.queue(effects, scene);
     }
@@ -292,6 +306,7 @@ impl Leader {
         if took > DEAF {
             self.deaf += took;
         }
+        self.idle_since = scene.now;
         if self.epoch == scene.store.epoch {
             laws::remembered(&self.scheduler, &scene.store);
             laws::in_term(&self.heard, self.clock(scene.now), scene);
@@ -306,6 +321,10 @@ impl Leader {
                 }
                 self.sessions.insert(link, worker);
                 scene.answer(link, ToWorker::Welcome(worker));
+                if scene.network.whole(link).is_none() {
+                    // The session ended while the Hello was being committed; that was not heard then.
+                    self.inbox.push_back(Command::Disconnect { link });
+                }
                 for said in self.waiting.remove(&link).unwrap_or_default() {
                     self.inbox.push_back(Command::Hear { link, said });
                 }

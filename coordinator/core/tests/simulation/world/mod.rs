@@ -47,8 +47,6 @@ pub(crate) struct World {
     pub(crate) scene: Scene,
     processes: Vec<Process>,
     agents: Vec<Agent>,
-    /// Nothing goes wrong by itself any more.
-    calm: bool,
     /// Things that happened.
     pub(crate) count: u64,
 }
@@ -77,7 +75,7 @@ impl World {
         let agents: Vec<Agent> = (0..1 + seed as usize % 4).map(&mut machine).collect();
         let processes = (0..chance.number(1..3)).map(|_| Process::default()).collect();
         let scene = Scene::new(seed, config, Nature::new(seed, unsound), story);
-        Self { scene, processes, agents, calm: false, count: 0 }
+        Self { scene, processes, agents, count: 0 }
     }
 
     /// Workers and coordinators, to write a script for.

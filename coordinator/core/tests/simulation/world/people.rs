@@ -86,6 +86,9 @@ impl World {
     pub(super) fn retry_all(&mut self) {
         let there: Vec<usize> = (0..FAMILIES.len()).filter(|family| self.sweep(*family).is_some()).collect();
         there.into_iter().for_each(|family| self.ask(Act::Retry(family)));
-        self.run_until(self.scene.now + Duration::from_secs(10));
+        self.run_until(self.scene.now + Duration::from_secs(5));
+        // One that had failed could not be resumed before.
+        self.resume_all();
+        self.run_until(self.scene.now + Duration::from_secs(5));
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct Scene {
     pub(crate) truth: Truth,
     pub(crate) weather: Weather,
     pub(crate) story: Story,
+    /// Nothing goes wrong by itself any more, and no job takes more down than its engine.
+    pub(crate) calm: bool,
     /// Whose turn it is to submit: taken or not.
     pub(crate) turn: bool,
 }
@@ -98,6 +100,7 @@ impl Scene {
             truth: Truth::default(),
             weather: Weather::default(),
             story,
+            calm: false,
             turn: false,
         }
     }

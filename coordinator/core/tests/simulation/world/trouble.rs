@@ -15,7 +15,7 @@ impl World {
         let until = |duration: Duration| self.scene.now + duration;
         match act {
             Act::Submit(_) | Act::Extend(_) | Act::Set(..) | Act::Retry(_) | Act::Drain(_) => self.ask(act),
-            _ if self.calm => {}
+            _ if self.scene.calm => {}
             Act::KillCoordinator(process, back) => self.kill_coordinator(process, back),
             Act::StopCoordinator(process, long, noticed) => self.stop_coordinator(process, long, noticed),
             Act::FailCommits(long) => self.scene.weather.commits_fail = until(long),
@@ -132,7 +132,7 @@ impl World {
 
     /// Everything that is wrong is mended, and stays so. What jobs are like does not change.
     pub(crate) fn mend(&mut self) {
-        self.calm = true;
+        self.scene.calm = true;
         self.scene.weather = Weather::default();
         self.scene.network.parted.clear();
         self.scene.network.slow.clear();
@@ -144,13 +144,9 @@ impl World {
             }
         }
         for agent in 0..self.agents.len() {
-            let machine = &mut self.agents[agent].machine;
-            let lacked = machine.lacks_data_until > self.scene.now || machine.lies_about_data_until > self.scene.now;
-            machine.mend();
-            // Lanes enough for anything are in nobody's memory; a lone one is.
-            if lacked {
-                self.cut_links(|link| link.agent.0 == agent);
-            }
+            self.agents[agent].machine.mend();
+            // What it has is said in a Hello.
+            self.cut_links(|link| link.agent.0 == agent);
             self.scene.after(Duration::from_secs(1), Happening::Boots(agent));
         }
         self.resume_all();
