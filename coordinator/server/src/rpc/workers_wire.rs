@@ -10,7 +10,7 @@ use tombola_core::{
     record::CheckpointRow,
     schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
 };
-use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, job::JobSpec, worker::WorkerInfo};
+use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, job::JobSpec, version, worker::WorkerInfo};
 use tombola_wire::{
     ConversionError, from_json,
     v1::{self, from_worker, report, to_worker},
@@ -128,6 +128,7 @@ pub(super) fn to_wire(
             heartbeat_ms: u32::try_from(terms.heartbeat.millis()).unwrap_or(u32::MAX),
             term_ms: u32::try_from(terms.term.millis()).unwrap_or(u32::MAX),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: version::PROTOCOL,
         }),
         // Welcome names the epoch, so the leader sends it as `ToLink::Welcome`.
         ToLink::Message(Message::Welcome) | ToLink::Close(Closing::Done) => return Ok(None),

@@ -11,6 +11,7 @@ mod crash;
 mod deciding;
 mod limits;
 mod rig;
+mod standby;
 mod start;
 mod steering;
 mod stock;
