@@ -85,12 +85,13 @@ impl Scheduler {
         self.end(id, Ending::Failed, Some(failure), next, hold);
     }
 
-    /// The worker that runs a job lacks its data set.
+    /// The worker that runs a job lacks its data set. What it was granted before it last connected says nothing: the report
+    /// may be an earlier process's, and the data set may be there by now.
     fn note_lack(&mut self, id: JobId) {
         let Some(job) = self.graph.get(id) else { return };
-        let lease = job.lease().and_then(|lease| self.leases.get(&lease));
-        let (Some(set), Some(lease)) = (self.keys.get(job.key).set(), lease) else { return };
-        if let Some(worker) = self.floor.workers.get_mut(&lease.worker) {
+        let Some((granted, lease)) = job.lease().and_then(|id| Some((id, self.leases.get(&id)?))) else { return };
+        let Some(set) = self.keys.get(job.key).set() else { return };
+        if let Some(worker) = self.floor.workers.get_mut(&lease.worker).filter(|worker| worker.met < granted) {
             worker.lacks.insert(set.to_owned());
         }
     }

@@ -95,6 +95,7 @@ impl Scheduler {
         (worker.linked, worker.draining, worker.silent) = (true, false, false);
         (worker.deadline, worker.heard) = (deadline, self.now);
         worker.lacks.clear();
+        worker.met = LeaseId(self.last.lease);
         self.floor.reseat(id);
     }
 

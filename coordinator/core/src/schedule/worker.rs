@@ -56,6 +56,8 @@ pub(super) struct Worker {
     pub(super) slots: Vec<Vec<LeaseId>>,
     /// Data sets it said it lacks since it connected.
     pub(super) lacks: BTreeSet<String>,
+    /// The last lease given out before it connected: what it says of that or an earlier one may be of an earlier process.
+    pub(super) met: LeaseId,
 }
 
 impl Worker {
@@ -71,6 +73,7 @@ impl Worker {
             heard: Now::ZERO,
             slots: Vec::new(),
             lacks: BTreeSet::new(),
+            met: LeaseId(0),
         }
     }
 

@@ -2,7 +2,10 @@
 //! compare it with what is stored.
 
 use crate::{chance::Chance, worker::Lane};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tombola_spec::{Digest, Fingerprint, WorkerId, job::Input, outcome::Artifact};
 
 /// What becomes of a job that is let run.
@@ -56,6 +59,8 @@ pub(crate) struct Run {
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     pub(crate) runs: BTreeMap<Lane, Run>,
+    /// Attempts that ran when their machine went down.
+    pub(crate) killed: BTreeSet<Lane>,
     /// The living process of each machine.
     pub(crate) living: BTreeMap<usize, u64>,
     /// When a worker's words last reached a leader's door, by leader's process and life.

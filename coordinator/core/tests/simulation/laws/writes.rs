@@ -27,6 +27,10 @@ pub(crate) fn stored(store: &Store, truth: &Truth, config: &Config, write: &Writ
                 measured_all(store, truth, (*job, *attempt));
             }
             charged(store, config, *job, (*how, failure.as_ref()), (*tries, *losses), *next);
+            if *how == Ending::Failed && truth.killed.contains(&(*job, *attempt)) {
+                let class = failure.as_ref().map(|failure| failure.class);
+                assert_eq!(class, Some(FailureClass::Crashed), "{job} was there when its machine went down");
+            }
         }
         _ => {}
     }

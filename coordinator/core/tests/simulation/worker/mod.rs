@@ -101,13 +101,15 @@ impl Agent {
         let ended = self.outbox.ended();
         for held in self.outbox.held() {
             if !ended.contains(&(held.job, held.attempt)) {
-                self.outbox.add(held, Fact::Failed(failure(FailureClass::Infrastructure)));
+                self.outbox.add(held, Fact::Failed(failure(FailureClass::Crashed)));
             }
         }
     }
 
     /// The process ends at once. Its disk holds identity and spool, unless that is lost, too.
-    pub(crate) fn die(&mut self, keeps: bool) {
+    pub(crate) fn die(&mut self, keeps: bool, scene: &mut Scene) {
+        let running = self.slots.iter_mut().flat_map(Slot::living).filter(|job| job.started);
+        scene.truth.killed.extend(running.map(|job| job.lane));
         (self.alive, self.line) = (false, Line::Down);
         self.doings.clear();
         if !keeps {

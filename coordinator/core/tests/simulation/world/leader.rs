@@ -122,9 +122,13 @@ impl Leader {
     /// Something came in.
     pub(crate) fn arrive(&mut self, command: Command, scene: &mut Scene) {
         match command {
+            // Known and not mended: a Hello that arrives after that of a later link costs what was leased in between.
+            Command::Connect { link, .. } if scene.network.whole(link).is_none() => {}
             Command::Hear { link, said } => match self.sessions.get(&link) {
                 Some(worker) => {
-                    scene.truth.reach(self.who, *worker, scene.now);
+                    if self.open.get(worker) == Some(&link) {
+                        scene.truth.reach(self.who, *worker, scene.now);
+                    }
                     self.inbox.push_back(Command::Hear { link, said });
                 }
                 None => self.waiting.entry(link).or_default().push(said),

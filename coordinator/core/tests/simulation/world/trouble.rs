@@ -104,7 +104,7 @@ impl World {
         }
         let name = &agent.name;
         self.scene.story.tell(self.scene.now, || format!("{name} dies"));
-        agent.die(keeps);
+        agent.die(keeps, &mut self.scene);
         self.scene.truth.living.remove(&index);
         self.cut_links(|link| link.agent.0 == index);
         self.scene.after(back, Happening::Boots(index));
