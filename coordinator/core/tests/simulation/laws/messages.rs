@@ -2,7 +2,7 @@
 
 use crate::{
     store::Store,
-    worker::Report,
+    worker::{Agent, Report},
     world::Scene,
 };
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tombola_core::{
     record::{Ending, Write},
     schedule::{Fact, Message},
 };
-use tombola_spec::{Epoch, JobId, WorkerId};
+use tombola_spec::Epoch;
 
 /// How much earlier than after a whole term a worker may be given up: what it said last is under way.
 const SLACK: Duration = Duration::from_secs(1);
@@ -59,17 +59,19 @@ pub(crate) fn acknowledged(store: &Store, report: &Report) {
 
 /// A worker is told to give something up: it is not its own any more, and nothing it holds reads it. What is done and long
 /// forgotten may be fenced, too.
-pub(crate) fn heard(store: &Store, worker: Option<WorkerId>, message: &Message) {
+pub(crate) fn heard(store: &Store, agent: &Agent, message: &Message) {
     let lanes = match message {
         Message::Fenced(lanes) => lanes.clone(),
         Message::Cancel(job, attempt) => vec![(*job, *attempt)],
         _ => return,
     };
-    let holds = |job: &JobId| store.leases.get(job).map(|lease| store.packs[lease].worker) == worker;
+    let leased = |job| store.leases.get(&job).map(|lease| store.packs[lease].worker);
+    let name = &agent.name;
     for (job, attempt) in lanes {
-        assert!(!holds(&job) || !store.is_leased(job, attempt), "{worker:?} is told to drop {job} {attempt}, its own");
-        let mut read = store.jobs.values().filter(|row| row.parents.contains(&job) && holds(&row.id));
+        let own = store.is_leased(job, attempt) && leased(job) == agent.id;
+        assert!(!own, "{name} is told to drop {job} {attempt}, its own");
+        let mut read = agent.holds().filter(|held| store.jobs[held].parents.contains(&job) && leased(*held) == agent.id);
         let needed = store.is_done_by(job, attempt) && read.next().is_some();
-        assert!(!needed, "{worker:?} is told to drop {job} {attempt}, which what it holds may read");
+        assert!(!needed, "{name} is told to drop {job} {attempt}, which what it holds may read");
     }
 }

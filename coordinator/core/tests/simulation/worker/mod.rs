@@ -87,6 +87,11 @@ impl Agent {
         }
     }
 
+    /// Jobs it holds.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = JobId> {
+        self.slots.iter().flat_map(|slot| slot.held(0)).map(|held| held.job)
+    }
+
     /// What is to be done now.
     pub(crate) fn take_doings(&mut self) -> Vec<Doing> {
         std::mem::take(&mut self.doings)

@@ -20,6 +20,8 @@ use tombola_spec::{Epoch, WorkerId, worker::WorkerInfo};
 pub(super) const TICK: Duration = Duration::from_millis(500);
 /// A step that took longer kept heartbeats waiting.
 const DEAF: Duration = Duration::from_millis(500);
+/// How often a leader shows that it leads, if it has nothing to commit.
+const BEAT: Duration = Duration::from_secs(1);
 /// Most commands of one commit.
 const BATCH: usize = 512;
 
@@ -62,6 +64,8 @@ pub(crate) struct Leader {
     /// When the step at hand began, and the last one ended.
     step: Duration,
     idle_since: Duration,
+    /// When the store last knew this leader as its own.
+    proven: Duration,
     inbox: VecDeque<Command>,
     tick_is_due: bool,
     writes: Vec<Write>,
@@ -92,6 +96,7 @@ impl Leader {
             deaf: Duration::ZERO,
             step: scene.now,
             idle_since: scene.now,
+            proven: scene.now,
             inbox: VecDeque::new(),
             tick_is_due: false,
             writes: Vec::new(),
@@ -255,7 +260,10 @@ impl Leader {
         for effect in effects {
             match effect {
                 Effect::Write(write) => {
-                    laws::decided(self.who, &write, scene);
+                    // What one decides that leads no more is never stored.
+                    if self.epoch == scene.store.epoch {
+                        laws::decided(self.who, &write, scene);
+                    }
                     self.writes.push(write);
                 }
                 Effect::Send { worker, message } => self.after.push(After::Send(worker, message)),
@@ -273,6 +281,10 @@ impl Leader {
                 return self.commit(scene);
             }
             after.into_iter().for_each(|act| self.carry_out(act, scene));
+        }
+        if scene.now - self.proven >= BEAT {
+            self.committing = Some(Vec::new());
+            return self.commit(scene);
         }
         self.after_step(scene);
     }
@@ -301,6 +313,7 @@ impl Leader {
             self.after = after;
             return self.forget(scene);
         }
+        self.proven = scene.now;
         after.into_iter().for_each(|act| self.carry_out(act, scene));
         self.flush(scene);
     }

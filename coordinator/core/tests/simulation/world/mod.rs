@@ -323,7 +323,7 @@ fn hear(agent: &mut Agent, link: LinkId, message: ToWorker, scene: &mut Scene) {
     }
     let who = (agent.index, agent.life);
     if let ToWorker::Message(message) = &message {
-        scene.check_heard(agent.id, message);
+        scene.check_heard(agent, message);
     }
     match &message {
         ToWorker::Welcome(_) => scene.after(Duration::ZERO, Happening::Beats(who, link)),

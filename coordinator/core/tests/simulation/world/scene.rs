@@ -12,14 +12,14 @@ use crate::{
     store::{Refusal, Store},
     story::Story,
     truth::{Nature, Truth},
-    worker::{Report, Said},
+    worker::{Agent, Report, Said},
 };
 use std::{collections::BTreeMap, time::Duration};
 use tombola_core::{
     record::Write,
     schedule::{Config, Message},
 };
-use tombola_spec::{Epoch, WorkerId};
+use tombola_spec::Epoch;
 
 /// A process by its number and its life; a restart is another life.
 pub(crate) type Who = (usize, u64);
@@ -179,7 +179,7 @@ impl Scene {
     }
 
     /// A worker is told to give up what may still be its own.
-    pub(crate) fn check_heard(&self, worker: Option<WorkerId>, message: &Message) {
-        laws::heard(&self.store, worker, message);
+    pub(crate) fn check_heard(&self, agent: &Agent, message: &Message) {
+        laws::heard(&self.store, agent, message);
     }
 }
