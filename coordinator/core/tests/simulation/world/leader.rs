@@ -131,7 +131,7 @@ impl Leader {
             Command::Connect { link, .. } if scene.network.whole(link).is_none() => {}
             Command::Hear { link, said } => match self.sessions.get(&link) {
                 Some(worker) => {
-                    if self.open.get(worker) == Some(&link) {
+                    if self.open.get(worker) == Some(&link) && scene.network.whole(link).is_some() {
                         scene.truth.reach(self.who, *worker, scene.now);
                     }
                     self.inbox.push_back(Command::Hear { link, said });
