@@ -80,7 +80,10 @@ impl Scheduler {
                 self.report(worker, sequence, job, attempt, fact);
             }
             Event::Returned { worker, lease, jobs } => self.returned(worker, lease, &jobs),
-            Event::Draining { worker } => self.draining(worker),
+            Event::Draining { worker } => {
+                self.alive(worker);
+                self.draining(worker);
+            }
             Event::Leaving { worker } => self.leaving(worker),
             Event::LinkDown { worker } => self.link_down(worker),
             Event::Tick => self.tick(),
