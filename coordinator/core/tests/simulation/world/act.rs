@@ -27,6 +27,8 @@ pub(crate) enum Act {
     SlowDisk(Duration),
     /// Artifacts cannot be uploaded.
     FailUploads(Duration),
+    /// Artifacts that were uploaded are gone when a report names them.
+    LoseUploads(Duration),
     /// A worker is killed, and comes back. Does its disk live?
     KillWorker(usize, Duration, bool),
     /// A worker is asked to leave by its machine, and comes back.
@@ -93,7 +95,7 @@ pub(crate) fn script(seed: u64, agents: usize, processes: usize) -> Script {
     script
 }
 
-const KINDS: usize = 15;
+const KINDS: usize = 16;
 
 fn fault(kind: usize, agents: usize, processes: usize, chance: &mut Chance) -> Act {
     let (agent, process) = (chance.below(agents), chance.below(processes));
@@ -113,6 +115,7 @@ fn fault(kind: usize, agents: usize, processes: usize, chance: &mut Chance) -> A
         11 => Act::Spoil(agent, short * 2),
         12 => Act::SlowMachine(agent, long),
         13 => Act::Stick(agent, long),
+        14 => Act::LoseUploads(short),
         _ if chance.one_in(2) => Act::LieAboutData(agent, short),
         _ => Act::LackData(agent, long),
     }

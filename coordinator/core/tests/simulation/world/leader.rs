@@ -6,16 +6,19 @@ use super::{
     act::Act,
     scene::{Happening, Scene, Who},
 };
-use crate::{laws, worker::Said};
+use crate::{
+    laws,
+    worker::{Said, failure},
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 use tombola_core::{
     record::Write,
-    schedule::{Effect, Event, Held, Message, Now, Scheduler},
+    schedule::{Effect, Event, Fact, Held, Message, Now, Scheduler},
 };
-use tombola_spec::{Epoch, WorkerId, worker::WorkerInfo};
+use tombola_spec::{Epoch, WorkerId, outcome::FailureClass, worker::WorkerInfo};
 
 pub(super) const TICK: Duration = Duration::from_millis(500);
 /// A step that took longer kept heartbeats waiting.
@@ -134,6 +137,7 @@ impl Leader {
                     if self.open.get(worker) == Some(&link) && scene.network.whole(link).is_some() {
                         scene.truth.reach(self.who, *worker, scene.now);
                     }
+                    let said = delivered(said, scene);
                     self.inbox.push_back(Command::Hear { link, said });
                 }
                 None => self.waiting.entry(link).or_default().push(said),
@@ -400,6 +404,20 @@ impl Leader {
             scene.answer(link, ToWorker::Close);
         }
     }
+}
+
+/// What a session makes of a report that names artifacts, after `rpc/delivered.rs`: a result without its artifacts is a
+/// failure of the surroundings, a checkpoint without its own is none.
+fn delivered(said: Said, scene: &mut Scene) -> Said {
+    let Said::Report(mut report) = said else { return said };
+    if scene.weather.uploads_lost > scene.now && scene.chance.one_in(2) {
+        match report.fact {
+            Fact::Finished(_) => report.fact = Fact::Failed(failure(FailureClass::Infrastructure)),
+            Fact::Checkpoint(_) => report.fact = Fact::CheckpointGone,
+            _ => {}
+        }
+    }
+    Said::Report(report)
 }
 
 /// People hear that what they asked for is done, or why not.

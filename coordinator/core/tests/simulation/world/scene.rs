@@ -64,6 +64,8 @@ pub(crate) struct Weather {
     pub(crate) disk_slow: Duration,
     /// Artifacts cannot be uploaded.
     pub(crate) uploads_fail: Duration,
+    /// Some that were uploaded are gone when they are named.
+    pub(crate) uploads_lost: Duration,
 }
 
 /// The common ground.

@@ -21,6 +21,7 @@ impl World {
             Act::FailCommits(long) => self.scene.weather.commits_fail = until(long),
             Act::SlowDisk(long) => self.scene.weather.disk_slow = until(long),
             Act::FailUploads(long) => self.scene.weather.uploads_fail = until(long),
+            Act::LoseUploads(long) => self.scene.weather.uploads_lost = until(long),
             Act::KillWorker(agent, back, keeps) => self.kill_worker(agent, back, keeps),
             Act::DrainWorker(agent) => {
                 self.agents[agent].drain();
