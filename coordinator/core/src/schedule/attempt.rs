@@ -95,12 +95,13 @@ impl Scheduler {
         self.end(id, Ending::Failed, Some(failure), next, hold);
     }
 
-    /// The worker that runs a job lacks its data set.
+    /// The worker that runs a job lacks its data set. What it was granted before it last connected says nothing: the report
+    /// may be an earlier process's, and the data set may be there by now.
     fn note_lack(&mut self, id: JobId) {
         let Some(job) = self.graph.get(id) else { return };
-        let lease = job.lease().and_then(|lease| self.leases.get(&lease));
-        let (Some(set), Some(lease)) = (self.keys.get(job.key).set(), lease) else { return };
-        if let Some(worker) = self.floor.workers.get_mut(&lease.worker) {
+        let Some((granted, lease)) = job.lease().and_then(|id| Some((id, self.leases.get(&id)?))) else { return };
+        let Some(set) = self.keys.get(job.key).set() else { return };
+        if let Some(worker) = self.floor.workers.get_mut(&lease.worker).filter(|worker| worker.met < granted) {
             worker.lacks.insert(set.to_owned());
         }
     }
@@ -112,14 +113,24 @@ impl Scheduler {
         let width = job.lease().and_then(|lease| self.leases.get(&lease)).map_or(1, |lease| lease.width);
         let losses = job.losses + 1;
         let next = if losses >= self.config.max_losses { JobState::Quarantined } else { JobState::Open };
+        let cap = self.cap_after(losses, width / 2);
         self.graph.change(id, |job| {
             job.losses = losses;
-            if losses >= 2 {
-                job.cap = job.cap.min((width / 2).max(1));
-            }
+            job.cap = job.cap.min(cap);
         });
         let hold = self.with_siblings(id);
         self.end(id, how, failure, next, hold);
+    }
+
+    /// The widest pack of a job after so many losses: half as wide as the last from the second on. Before the loss that
+    /// would put it aside it runs alone, so that nobody is put aside for a neighbour, however wide their packs were.
+    pub(super) fn cap_after(&self, losses: u32, half: u32) -> u32 {
+        match losses {
+            0 => u32::MAX,
+            _ if losses + 1 >= self.config.max_losses => 1,
+            1 => u32::MAX,
+            _ => half.max(1),
+        }
     }
 
     /// Holds a job until the rest of its stage has ended too, to be packed with it again.

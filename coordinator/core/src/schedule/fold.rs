@@ -106,7 +106,9 @@ impl Scheduler {
     /// A job new in memory, without links; returns its identity.
     pub(super) fn insert(&mut self, row: JobRow) -> JobId {
         let (id, key) = (row.id, self.keys.number(&row.spec));
-        self.graph.insert(id, Job::new(row, key));
+        // How wide its packs were is forgotten with the leader: a suspect is tried alone.
+        let cap = self.cap_after(row.losses, 1);
+        self.graph.insert(id, Job::new(row, key, cap));
         id
     }
 }

@@ -97,6 +97,7 @@ impl Scheduler {
         worker.lacks.clear();
         // It says again what cannot work.
         worker.out.retain(|_, out| matches!(out, Out::Resting(_)));
+        worker.met = LeaseId(self.last.lease);
         self.floor.reseat(id);
     }
 

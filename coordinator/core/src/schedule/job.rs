@@ -133,7 +133,7 @@ pub(super) struct Job {
 
 impl Job {
     /// A stored job, before its parents are linked; open ones begin as `Waiting`.
-    pub(super) fn new(row: JobRow, key: KeyId) -> Self {
+    pub(super) fn new(row: JobRow, key: KeyId, cap: u32) -> Self {
         let from = row.spec.training().map_or(0, |train| train.span()[0]);
         Self {
             from,
@@ -154,8 +154,7 @@ impl Job {
             },
             height: row.height,
             key,
-            // How wide its packs were is forgotten with the leader: a suspect is tried alone.
-            cap: if row.losses >= 2 { 1 } else { u32::MAX },
+            cap,
             unfinished: 0,
             attempt: row.attempt,
             tries: row.tries,

@@ -83,8 +83,11 @@ impl Scheduler {
                 self.report(worker, sequence, job, attempt, fact);
             }
             Event::Returned { worker, lease, jobs } => self.returned(worker, lease, &jobs),
-            Event::Draining { worker } => self.draining(worker),
             Event::Service { worker, slot, out } => self.slot_service(worker, slot, out),
+            Event::Draining { worker } => {
+                self.alive(worker);
+                self.draining(worker);
+            }
             Event::Leaving { worker } => self.leaving(worker),
             Event::LinkDown { worker } => self.link_down(worker),
             Event::Tick => self.tick(),

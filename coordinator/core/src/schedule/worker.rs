@@ -64,6 +64,8 @@ pub(super) struct Worker {
     pub(super) streaks: BTreeMap<u32, Streak>,
     /// Data sets it said it lacks since it connected.
     pub(super) lacks: BTreeSet<String>,
+    /// The last lease given out before it connected: what it says of that or an earlier one may be of an earlier process.
+    pub(super) met: LeaseId,
 }
 
 impl Worker {
@@ -81,6 +83,7 @@ impl Worker {
             out: BTreeMap::new(),
             streaks: BTreeMap::new(),
             lacks: BTreeSet::new(),
+            met: LeaseId(0),
         }
     }
 

@@ -132,6 +132,31 @@ fn a_pack_that_kills_its_engine_is_bisected_until_the_culprit_stands_alone() {
     assert_eq!(rig.count(JobState::Done), 7);
 }
 
+/// Halving alone would have left two of sixteen, and eight of sixty-four, at the last loss.
+#[test]
+fn nobody_is_put_aside_for_a_neighbour_however_wide_the_pack() {
+    let mut rig = Rig::new();
+    rig.submit(
+        &tiny("a", "\"1..=64\"", 0, "")
+            .replace("prune = { scope = \"per_layer\", rate = 0.2, rounds = 0 }", ""),
+    );
+    rig.worker_with("gpu", DeviceKind::Cuda, &[64], &["mnist"]);
+    let culprit = *rig.store.jobs.keys().nth(17).unwrap();
+    while rig.state(culprit) != JobState::Quarantined {
+        let running = rig.runs("gpu");
+        if running.contains(&culprit) {
+            running.into_iter().for_each(|job| rig.fail("gpu", job, FailureClass::Crashed));
+        } else {
+            rig.finish("gpu");
+        }
+        // A new leader knows who is suspected.
+        rig.restart();
+        rig.reconnect();
+    }
+    rig.run();
+    assert_eq!((rig.count(JobState::Done), rig.count(JobState::Quarantined)), (63, 1));
+}
+
 #[test]
 fn a_failed_parent_gives_its_chain_back() {
     let mut rig = Rig::new();

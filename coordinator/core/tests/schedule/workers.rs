@@ -370,3 +370,19 @@ fn a_draining_worker_that_was_silent_is_still_draining() {
     rig.event(Event::Heartbeat { worker, progress: Vec::new() });
     assert_eq!(rig.store.workers[&worker].1, "draining");
 }
+
+/// The operator put the data set in its place and started the worker again, which hands in what its spool holds.
+#[test]
+fn missing_data_reported_late_does_not_keep_a_worker_out_that_has_it_now() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 0, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    rig.cut("ada");
+    drop(rig.agents.get_mut("ada").unwrap().fail(job, FailureClass::DataMissing));
+    rig.connect("ada");
+    assert_eq!(rig.runs("ada"), [job]);
+    // What it says of what it was granted since counts.
+    rig.fail("ada", job, FailureClass::DataMissing);
+    assert!(rig.runs("ada").is_empty());
+}

@@ -120,13 +120,16 @@ impl Leader {
             return;
         }
         loop {
-            tokio::select! {
+            let ticks = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                _ = tick.tick() => self.handle(Event::Tick),
-                taken = inbox.recv_many(&mut batch, BATCH) => if taken == 0 { break },
+                _ = tick.tick() => true,
+                taken = inbox.recv_many(&mut batch, BATCH) => if taken == 0 { break } else { false },
+            };
+            let begun = self.time.begin_step(TICK);
+            if ticks {
+                self.handle(Event::Tick);
             }
-            let begun = Instant::now();
             if let Err(error) = self.step(batch.drain(..)).await {
                 tracing::error!(%error, "leader.commit: a commit failed, or nobody knows whether it did; starting over");
                 self.why = error.to_string();

@@ -10,17 +10,21 @@ const CALM: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
-/// Monotonic time that stands still while nobody could be heard: a worker is not lost because a disk was slow.
+/// Monotonic time that stands still while nobody could be heard: a worker is not lost because a disk was slow, or because
+/// the coordinator was stopped or its machine slept.
 #[derive(Debug)]
 pub(super) struct Time {
     start: Instant,
     deaf: Duration,
+    /// When the last step ended.
+    idle_since: Instant,
 }
 
 impl Time {
     /// Begins at zero.
     pub(super) fn start() -> Self {
-        Self { start: Instant::now(), deaf: Duration::ZERO }
+        let start = Instant::now();
+        Self { start, deaf: Duration::ZERO, idle_since: start }
     }
 
     /// Time in which workers could be heard.
@@ -28,9 +32,21 @@ impl Time {
         self.start.elapsed().saturating_sub(self.deaf)
     }
 
+    /// A step begins; returns when. Steps follow each other at least every `tick`: what is far longer was spent stopped, and
+    /// what workers said meanwhile is still in the queue.
+    pub(super) fn begin_step(&mut self, tick: Duration) -> Instant {
+        let begun = Instant::now();
+        let idle = begun.saturating_duration_since(self.idle_since);
+        if idle > tick + DEAF {
+            self.deaf += idle;
+        }
+        begun
+    }
+
     /// Takes back a step that began at `begun`, if it was long. What passed before this time began is no part of it.
     pub(super) fn after_step(&mut self, begun: Instant) {
-        let took = begun.max(self.start).elapsed();
+        self.idle_since = Instant::now();
+        let took = self.idle_since.saturating_duration_since(begun.max(self.start));
         if took > DEAF {
             self.deaf += took;
         }
@@ -62,9 +78,26 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const TICK: Duration = Duration::from_millis(500);
+
+    fn started(ago: Duration) -> Time {
+        let start = Instant::now() - ago;
+        Time { start, deaf: Duration::ZERO, idle_since: start }
+    }
+
+    #[test]
+    fn a_coordinator_that_was_stopped_takes_no_time_from_workers() {
+        let mut time = started(Duration::from_secs(60));
+        time.begin_step(TICK);
+        assert!(time.now() < Duration::from_secs(1), "{:?}", time.now());
+        let mut time = started(TICK);
+        time.begin_step(TICK);
+        assert!(time.now() >= TICK, "an idle coordinator's time goes on");
+    }
+
     #[test]
     fn a_long_step_takes_no_time_from_workers() {
-        let mut time = Time { start: Instant::now() - Duration::from_secs(60), deaf: Duration::ZERO };
+        let mut time = started(Duration::from_secs(60));
         time.after_step(Instant::now() - Duration::from_secs(20));
         time.after_step(Instant::now() - Duration::from_millis(10));
         assert_eq!(time.now().as_secs(), 39 + u64::from(time.now() >= Duration::from_secs(40)));

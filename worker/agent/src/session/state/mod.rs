@@ -140,8 +140,9 @@ impl State {
         let mut outbox = Outbox::new(spooled);
         for held in outbox.held() {
             if !ended.contains(&(held.job, held.attempt)) {
+                // An abrupt loss as any other: a job that takes its worker down each time must not go round for ever.
                 let message = "the worker was restarted while it ran this job".to_owned();
-                let fact = Fact::Failed(Failure { class: FailureClass::Infrastructure, message });
+                let fact = Fact::Failed(Failure { class: FailureClass::Crashed, message });
                 outbox.add(about(held, fact));
             }
         }

@@ -376,9 +376,7 @@ fn a_restarted_worker_hands_in_what_it_had_finished_and_fails_what_it_had_begun(
     rig.upload();
     assert_eq!(rig.reported(), [(1, "started"), (2, "started"), (1, "finished"), (2, "failed")]);
     let last = rig.state.reports().last().unwrap();
-    assert!(
-        matches!(&last.fact, super::Fact::Failed(failure) if failure.class == FailureClass::Infrastructure)
-    );
+    assert!(matches!(&last.fact, super::Fact::Failed(failure) if failure.class == FailureClass::Crashed));
     assert!(rig.remembered().is_empty(), "it is who it was");
 }
 

@@ -1,0 +1,447 @@
+//! A coordinator's process, after `coordinator/server/src/driver`: drain the queue, handle each command, one commit, then
+//! everything that waited for it. A commit that failed, or whose outcome is unknown, costs the memory.
+
+use super::{
+    LinkId, ToWorker,
+    act::Act,
+    scene::{Happening, Scene, Who},
+};
+use crate::{
+    laws,
+    worker::{Said, failure},
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+use tombola_core::{
+    record::Write,
+    schedule::{Effect, Event, Fact, Held, Message, Now, Scheduler},
+};
+use tombola_spec::{Epoch, WorkerId, outcome::FailureClass, worker::WorkerInfo};
+
+pub(super) const TICK: Duration = Duration::from_millis(500);
+/// A step that took longer kept heartbeats waiting.
+const DEAF: Duration = Duration::from_millis(500);
+/// How often a leader shows that it leads, if it has nothing to commit.
+const BEAT: Duration = Duration::from_secs(1);
+/// Most commands of one commit.
+const BATCH: usize = 512;
+
+/// Something for a leader to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Connect { link: LinkId, info: Box<WorkerInfo>, worker: Option<WorkerId>, held: Vec<Held> },
+    Hear { link: LinkId, said: Said },
+    Disconnect { link: LinkId },
+    /// People ask for something; a submission says under which epoch the store was read for it.
+    Ask { event: Box<Event>, read: Option<Epoch>, act: Act },
+}
+
+/// Done once a commit is told to be good.
+#[derive(Debug)]
+enum After {
+    Open(WorkerId, LinkId),
+    Refuse(LinkId, Message),
+    Send(WorkerId, Message),
+    Left(WorkerId),
+    Answer(Act),
+}
+
+/// How a commit went, as its leader hears it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Good,
+    /// It failed, or nobody knows.
+    Bad,
+}
+
+/// A leader's memory.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    who: Who,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) epoch: Epoch,
+    began: Duration,
+    deaf: Duration,
+    /// When the step at hand began, and the last one ended.
+    step: Duration,
+    idle_since: Duration,
+    /// When the store last knew this leader as its own.
+    proven: Duration,
+    inbox: VecDeque<Command>,
+    tick_is_due: bool,
+    writes: Vec<Write>,
+    after: Vec<After>,
+    /// What waits for the commit under way, if one is.
+    committing: Option<Vec<After>>,
+    /// What was told while the process was stopped.
+    told: Option<Told>,
+    /// It has no memory at the moment.
+    pub(crate) recovering: bool,
+    failures: u32,
+    open: BTreeMap<WorkerId, LinkId>,
+    sessions: BTreeMap<LinkId, WorkerId>,
+    /// Said over links whose Hello is not committed yet.
+    waiting: BTreeMap<LinkId, Vec<Said>>,
+    /// When each worker was last heard, on this leader's clock.
+    heard: BTreeMap<WorkerId, Now>,
+}
+
+impl Leader {
+    /// Leads under an epoch: everything is folded from the store.
+    pub(crate) fn new(who: Who, epoch: Epoch, scene: &Scene) -> Self {
+        Self {
+            who,
+            scheduler: Scheduler::fold(scene.config, scene.store.snapshot()),
+            epoch,
+            began: scene.now,
+            deaf: Duration::ZERO,
+            step: scene.now,
+            idle_since: scene.now,
+            proven: scene.now,
+            inbox: VecDeque::new(),
+            tick_is_due: false,
+            writes: Vec::new(),
+            after: Vec::new(),
+            committing: None,
+            told: None,
+            recovering: false,
+            failures: 0,
+            open: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            heard: BTreeMap::new(),
+        }
+    }
+
+    /// The same process leads again.
+    pub(crate) fn lead_again(&mut self, epoch: Epoch, scene: &mut Scene) {
+        self.drop_all(scene);
+        let failures = self.failures;
+        *self = Self { failures, ..Self::new(self.who, epoch, scene) };
+    }
+
+    /// The scheduler's time: it stands still while nobody could be heard.
+    pub(crate) fn clock(&self, now: Duration) -> Now {
+        (now - self.began).saturating_sub(self.deaf)
+    }
+
+    /// Something came in.
+    pub(crate) fn arrive(&mut self, command: Command, scene: &mut Scene) {
+        match command {
+            // Known and not mended: a Hello that arrives after that of a later link costs what was leased in between.
+            Command::Connect { link, .. } if scene.network.whole(link).is_none() => {}
+            Command::Hear { link, said } => match self.sessions.get(&link) {
+                Some(worker) => {
+                    if self.open.get(worker) == Some(&link) && scene.network.whole(link).is_some() {
+                        scene.truth.reach(self.who, *worker, scene.now);
+                    }
+                    let said = delivered(said, scene);
+                    self.inbox.push_back(Command::Hear { link, said });
+                }
+                None => self.waiting.entry(link).or_default().push(said),
+            },
+            command => self.inbox.push_back(command),
+        }
+    }
+
+    /// The clock struck.
+    pub(crate) fn strike(&mut self, scene: &mut Scene) {
+        self.tick_is_due = true;
+        self.work(scene);
+    }
+
+    /// Steps until nothing is left to do, or a commit is under way.
+    pub(crate) fn work(&mut self, scene: &mut Scene) {
+        if let Some(told) = self.told.take() {
+            self.hear_told(told, scene);
+        }
+        while self.committing.is_none() && !self.recovering {
+            self.begin_step(scene.now);
+            if std::mem::take(&mut self.tick_is_due) {
+                self.handle(Event::Tick, scene);
+            } else if self.inbox.is_empty() {
+                return;
+            } else {
+                for _ in 0..BATCH.min(self.inbox.len()) {
+                    let command = self.inbox.pop_front();
+                    command.into_iter().for_each(|command| self.take(command, scene));
+                }
+            }
+            self.flush(scene);
+        }
+    }
+
+    /// Steps follow each other at every tick: what is far longer was spent stopped.
+    fn begin_step(&mut self, now: Duration) {
+        let idle = now - self.idle_since;
+        if idle > TICK + DEAF {
+            self.deaf += idle;
+        }
+        self.step = now;
+    }
+
+    fn take(&mut self, command: Command, scene: &mut Scene) {
+        match command {
+            Command::Connect { link, info, worker, held } => {
+                self.connect(link, Event::Hello { info: *info, worker, held }, scene);
+            }
+            Command::Hear { link, said } => {
+                let worker = self.sessions.get(&link).copied();
+                if let Some(worker) = worker.filter(|worker| self.open.get(worker) == Some(&link)) {
+                    self.hear(worker, said, scene);
+                }
+            }
+            Command::Disconnect { link } => {
+                self.waiting.remove(&link);
+                let worker = self.sessions.remove(&link);
+                if let Some(worker) = worker.filter(|worker| self.open.get(worker) == Some(&link)) {
+                    self.open.remove(&worker);
+                    self.handle(Event::LinkDown { worker }, scene);
+                }
+            }
+            Command::Ask { read, act, .. } if read.is_some_and(|read| read != self.epoch) => {
+                unanswered(act, scene);
+            }
+            Command::Ask { event, act, .. } => {
+                self.handle(*event, scene);
+                self.after.push(After::Answer(act));
+            }
+        }
+    }
+
+    fn hear(&mut self, worker: WorkerId, said: Said, scene: &mut Scene) {
+        self.heard.insert(worker, self.clock(scene.now));
+        match said {
+            Said::Heartbeat(progress) => self.handle(Event::Heartbeat { worker, progress }, scene),
+            Said::Report(report) => {
+                let (sequence, job, attempt) = (report.sequence, report.held.job, report.held.attempt);
+                self.handle(Event::Report { worker, sequence, job, attempt, fact: report.fact }, scene);
+            }
+            Said::Returned(lease, jobs) => self.handle(Event::Returned { worker, lease, jobs }, scene),
+            Said::Draining => self.handle(Event::Draining { worker }, scene),
+            Said::Leaving => {
+                self.handle(Event::Leaving { worker }, scene);
+                self.after.push(After::Left(worker));
+            }
+            Said::Hello { .. } => unreachable!("a Hello is a Connect"),
+        }
+    }
+
+    /// The link has to be open before the first message over it.
+    fn connect(&mut self, link: LinkId, hello: Event, scene: &mut Scene) {
+        scene.story.tell(scene.now, || format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&hello)));
+        let mut effects = self.scheduler.handle(self.clock(scene.now), hello);
+        let introduces = |effect: &Effect| {
+            matches!(effect, Effect::Send { message: Message::Welcome | Message::Refused { .. }, .. })
+        };
+        let first = effects.iter().position(introduces).expect("a Hello is answered");
+        match effects.remove(first) {
+            Effect::Send { worker, message: Message::Welcome } => {
+                self.heard.insert(worker, self.clock(scene.now));
+                scene.truth.reach(self.who, worker, scene.now);
+                if let Some(old) = self.open.remove(&worker) {
+                    scene.answer(old, ToWorker::Close);
+                }
+                self.after.push(After::Open(worker, link));
+            }
+            Effect::Send { message, .. } => self.after.push(After::Refuse(link, message)),
+            _ => {}
+        }
+        self.queue(effects, scene);
+    }
+
+    fn handle(&mut self, event: Event, scene: &mut Scene) {
+        if !matches!(event, Event::Tick | Event::Heartbeat { .. }) {
+            scene.story.tell(scene.now, || format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&event)));
+        }
+        let effects = self.scheduler.handle(self.clock(scene.now), event);
+        self.queue(effects, scene);
+    }
+
+    fn queue(&mut self, effects: Vec<Effect>, scene: &mut Scene) {
+        for effect in effects {
+            match effect {
+                Effect::Write(write) => {
+                    // What one decides that leads no more is never stored.
+                    if self.epoch == scene.store.epoch {
+                        laws::decided(self.who, &write, scene);
+                    }
+                    self.writes.push(write);
+                }
+                Effect::Send { worker, message } => self.after.push(After::Send(worker, message)),
+                Effect::Changed(_) | Effect::Accepted { .. } | Effect::Reopened(_) | Effect::Rejected(_) => {}
+            }
+        }
+    }
+
+    /// Commits, then does what waited; repeats while that makes new records.
+    fn flush(&mut self, scene: &mut Scene) {
+        while !self.writes.is_empty() || !self.after.is_empty() {
+            let after = std::mem::take(&mut self.after);
+            if !self.writes.is_empty() {
+                self.committing = Some(after);
+                return self.commit(scene);
+            }
+            after.into_iter().for_each(|act| self.carry_out(act, scene));
+        }
+        if scene.now - self.proven >= BEAT {
+            self.committing = Some(Vec::new());
+            return self.commit(scene);
+        }
+        self.after_step(scene);
+    }
+
+    /// A commit is under way: it lands, or not, and what is told of it need not be true.
+    fn commit(&mut self, scene: &mut Scene) {
+        let slow = scene.weather.disk_slow > scene.now;
+        let lands = scene.chance.millis(if slow { 200..4000 } else { 0..5 });
+        let told = scene.chance.millis(0..3);
+        let fails = scene.weather.commits_fail > scene.now && scene.chance.one_in(4);
+        // Of those that fail, half are in the store all the same.
+        let applied = !fails || scene.chance.one_in(2);
+        let told = if fails { Duration::MAX } else { told };
+        let writes = std::mem::take(&mut self.writes);
+        scene.after(lands, Happening::Lands { who: self.who, epoch: self.epoch, writes, applied, told });
+    }
+
+    /// What is told to a process that is stopped waits.
+    pub(crate) fn be_told(&mut self, told: Told) {
+        self.told = Some(told);
+    }
+
+    fn hear_told(&mut self, told: Told, scene: &mut Scene) {
+        let Some(after) = self.committing.take() else { return };
+        if told == Told::Bad {
+            self.after = after;
+            return self.forget(scene);
+        }
+        self.proven = scene.now;
+        after.into_iter().for_each(|act| self.carry_out(act, scene));
+        self.flush(scene);
+    }
+
+    fn after_step(&mut self, scene: &mut Scene) {
+        let took = scene.now - self.step;
+        if took > DEAF {
+            self.deaf += took;
+        }
+        self.idle_since = scene.now;
+        if self.epoch == scene.store.epoch {
+            laws::remembered(&self.scheduler, &scene.store);
+            laws::in_term(&self.heard, self.clock(scene.now), scene);
+        }
+    }
+
+    fn carry_out(&mut self, act: After, scene: &mut Scene) {
+        match act {
+            After::Open(worker, link) => {
+                if let Some(old) = self.open.insert(worker, link) {
+                    scene.answer(old, ToWorker::Close);
+                }
+                self.sessions.insert(link, worker);
+                scene.answer(link, ToWorker::Welcome(worker));
+                if scene.network.whole(link).is_none() {
+                    // The session ended while the Hello was being committed; that was not heard then.
+                    self.inbox.push_back(Command::Disconnect { link });
+                }
+                for said in self.waiting.remove(&link).unwrap_or_default() {
+                    self.inbox.push_back(Command::Hear { link, said });
+                }
+            }
+            After::Refuse(link, message) => {
+                scene.answer(link, ToWorker::Message(message));
+                scene.answer(link, ToWorker::Close);
+            }
+            After::Send(worker, message) => {
+                laws::sent(&message, self.epoch, &scene.store);
+                if let Some(link) = self.open.get(&worker) {
+                    scene.answer(*link, ToWorker::Message(message));
+                }
+            }
+            After::Left(worker) => {
+                if let Some(link) = self.open.remove(&worker) {
+                    scene.answer(link, ToWorker::Close);
+                }
+            }
+            After::Answer(act) => answered(act, scene),
+        }
+    }
+
+    /// Memory is thrown away, links are closed, and the process tries to lead again.
+    fn forget(&mut self, scene: &mut Scene) {
+        scene.story.tell(scene.now, || format!("coordinator {} ({}) forgets its memory", self.who.0, self.epoch));
+        self.recovering = true;
+        self.drop_all(scene);
+        let wait = match self.failures {
+            0 => Duration::ZERO,
+            n => Duration::from_secs(5).min(Duration::from_millis(100) * 2u32.saturating_pow(n - 1)),
+        };
+        self.failures += 1;
+        scene.after(wait, Happening::Leads(self.who));
+    }
+
+    /// Nobody gets an answer to what was asked, and every link is closed.
+    pub(crate) fn drop_all(&mut self, scene: &mut Scene) {
+        self.writes.clear();
+        let after = std::mem::take(&mut self.after).into_iter().chain(self.committing.take().unwrap_or_default());
+        for act in after {
+            match act {
+                After::Answer(act) => unanswered(act, scene),
+                After::Open(_, link) | After::Refuse(link, _) => scene.cut(link),
+                After::Send(..) | After::Left(_) => {}
+            }
+        }
+        for command in std::mem::take(&mut self.inbox) {
+            match command {
+                Command::Ask { act, .. } => unanswered(act, scene),
+                Command::Connect { link, .. } => scene.cut(link),
+                Command::Hear { .. } | Command::Disconnect { .. } => {}
+            }
+        }
+        for link in std::mem::take(&mut self.open).into_values() {
+            scene.answer(link, ToWorker::Close);
+        }
+    }
+}
+
+/// What a session makes of a report that names artifacts, after `rpc/delivered.rs`: a result without its artifacts is a
+/// failure of the surroundings, a checkpoint without its own is none.
+fn delivered(said: Said, scene: &mut Scene) -> Said {
+    let Said::Report(mut report) = said else { return said };
+    if scene.weather.uploads_lost > scene.now && scene.chance.one_in(2) {
+        match report.fact {
+            Fact::Finished(_) => report.fact = Fact::Failed(failure(FailureClass::Infrastructure)),
+            Fact::Checkpoint(_) => report.fact = Fact::CheckpointGone,
+            _ => {}
+        }
+    }
+    Said::Report(report)
+}
+
+/// People hear that what they asked for is done, or why not.
+fn answered(act: Act, scene: &mut Scene) {
+    if act.needs_turn() {
+        scene.turn = false;
+    }
+}
+
+/// People hear nothing, and ask again.
+pub(crate) fn unanswered(act: Act, scene: &mut Scene) {
+    answered(act, scene);
+    scene.again(act);
+}
+
+fn words(event: &Event) -> String {
+    match event {
+        Event::Submit { plan, .. } => format!("Submit {}", plan.name),
+        Event::Extend(extension) => format!("Extend {}", extension.plan.name),
+        Event::Hello { info, worker, held } => format!("Hello of {} ({worker:?}) holding {held:?}", info.name),
+        event => {
+            let mut words = format!("{event:?}");
+            words.truncate(words.floor_char_boundary(300));
+            words
+        }
+    }
+}
