@@ -48,6 +48,16 @@ impl Tree {
         tree(table.get_ref(), notes)
     }
 
+    /// What is written under these keys.
+    pub(super) fn only(&self, keys: &[&str]) -> Self {
+        Self(self.0.iter().filter(|entry| keys.contains(&entry.key.as_str())).cloned().collect())
+    }
+
+    /// How many values there are, those inside of others too; a long text counts as several.
+    pub(super) fn size(&self) -> usize {
+        self.0.iter().map(|entry| entry.node.size()).sum()
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.key == key)
     }
@@ -117,6 +127,15 @@ fn parts(setting: &str) -> Vec<&str> {
 }
 
 impl Node {
+    pub(super) fn size(&self) -> usize {
+        match &self.value {
+            Val::List(nodes) => 1 + nodes.iter().map(Self::size).sum::<usize>(),
+            Val::Table(tree) => 1 + tree.size(),
+            Val::Text(text) => 1 + text.len() / 16,
+            _ => 1,
+        }
+    }
+
     /// The value as it stands in a message.
     pub(super) fn describe(&self) -> String {
         match &self.value {
