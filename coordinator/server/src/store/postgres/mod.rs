@@ -2,8 +2,10 @@
 
 mod fault;
 mod guest;
+mod relay;
 mod stride;
 mod values;
+mod words;
 
 use super::{
     Limits, Result, StoreError, Table,
