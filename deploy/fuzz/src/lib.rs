@@ -7,7 +7,8 @@ use proptest::{
     collection::vec,
     prelude::*,
     sample::Index,
-    test_runner::{Config, RngSeed},
+    strategy::ValueTree,
+    test_runner::{Config, RngSeed, TestRunner},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -21,6 +22,43 @@ pub fn cases(usual: u32) -> Config {
         config.rng_seed = RngSeed::Fixed(1);
     }
     config
+}
+
+/// The same as a list, for what is not one closure: a session with a server.
+///
+/// # Panics
+/// When the strategy refuses nearly everything it makes.
+pub fn samples<S: Strategy>(usual: u32, strategy: &S) -> Vec<S::Value> {
+    let config = cases(usual);
+    let many = config.cases;
+    let mut runner = TestRunner::new(config);
+    (0..many).map(|_| strategy.new_tree(&mut runner).expect("it makes something").current()).collect()
+}
+
+/// Texts that people and programs send where a name or a message belongs.
+pub fn texts() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-z]{1,8}",
+        3 => "\\PC{0,20}",
+        1 => Just(String::new()),
+        1 => Just("a\0b".to_owned()),
+        1 => Just("\u{202e}\u{feff}\r\n\t".to_owned()),
+        1 => Just("'; drop table jobs; --".to_owned()),
+        1 => Just("../../etc/passwd".to_owned()),
+        1 => Just("x".repeat(100_000)),
+    ]
+}
+
+/// Numbers: small ones that may mean something, and ends of types.
+pub fn numbers() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        6 => 0..40u64,
+        1 => any::<u64>(),
+        1 => Just(u64::MAX),
+        1 => Just(i64::MAX as u64),
+        1 => Just(1 << 63),
+        1 => Just(u64::from(u32::MAX)),
+    ]
 }
 
 /// From here on this process gets no more than so many bytes: a reader that believes a huge count aborts.

@@ -168,10 +168,12 @@ impl Node {
 }
 
 fn tree(table: &DeTable<'_>, notes: &mut Notes) -> Tree {
-    let entry = |(key, value): (&Spanned<_>, &Spanned<_>), notes: &mut Notes| Entry {
-        at: key.span().start,
-        key: AsRef::<std::borrow::Cow<'_, str>>::as_ref(key).to_string(),
-        node: node(value, notes),
+    let entry = |(key, value): (&Spanned<_>, &Spanned<_>), notes: &mut Notes| {
+        let (at, key) = (key.span().start, AsRef::<std::borrow::Cow<'_, str>>::as_ref(key).to_string());
+        if key.contains('\0') {
+            notes.problem(at, "a name holds a NUL character", "leave it out");
+        }
+        Entry { at, key, node: node(value, notes) }
     };
     let mut entries: Vec<_> = table.iter().map(|pair| entry(pair, notes)).collect();
     entries.sort_by_key(|entry| entry.at);
@@ -181,6 +183,11 @@ fn tree(table: &DeTable<'_>, notes: &mut Notes) -> Tree {
 fn node(value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Node {
     let at = value.span().start;
     let value = match value.get_ref() {
+        // One database stores none.
+        DeValue::String(text) if text.contains('\0') => {
+            notes.problem(at, "a text holds a NUL character", "leave it out");
+            Val::Broken
+        }
         DeValue::String(text) => Val::Text(text.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Val::Whole(number),

@@ -2,21 +2,27 @@
 //! nothing else, and with limits on what one value may be: no clock stops a function in the middle of a large one.
 
 use super::{BUSY, Sqlite, fault};
-use crate::store::{Cell, Limits, Result, StoreError, Table, cell::Filling, guest};
+use crate::store::{
+    Cell, Limits, Result, StoreError, Table,
+    cell::Filling,
+    guest::{self, AT_ONCE},
+};
 use rusqlite::{
     Connection, OpenFlags, Row, Statement,
     hooks::{AuthAction, AuthContext, Authorization},
     limits::Limit,
     types::ValueRef,
 };
+use sqlx::Connection as _;
 use std::{
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Steps of SQLite's machine between two looks at the clock; some microseconds.
 const STEPS: i32 = 1000;
@@ -37,6 +43,9 @@ const REACHING: [&str; 6] =
 /// Pragmas that tell of tables; they are functions to a query.
 const TELLING: [&str; 3] = ["table_info", "table_xinfo", "table_list"];
 
+/// A log that is so long, bytes, is started over before the next query. It is twice what the writer lets it grow to.
+const LONG: u64 = 64 << 20;
+
 /// Ends the query with the future that waits for it.
 struct Abandon(Arc<AtomicBool>);
 
@@ -51,8 +60,8 @@ impl Sqlite {
     pub(super) async fn answer(&self, sql: &str, limits: Limits) -> Result<Table> {
         guest::check(sql)?;
         guest::check_single(sql)?;
-        let room = tokio::time::timeout(limits.time, Arc::clone(&self.guests).acquire_owned()).await;
-        let room = room.map_err(|_| guest::too_many(limits.time))?;
+        let room = tokio::time::timeout(limits.time, self.room()).await;
+        let room = room.map_err(|_| guest::too_many(limits.time))??;
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let (database, sql) = (self.folder.database(), sql.to_owned());
@@ -64,6 +73,29 @@ impl Sqlite {
         let ran = tokio::task::spawn_blocking(run).await;
         let unavailable = |why: String| StoreError::Unavailable { place: self.folder.place(), why };
         ran.map_err(|error| unavailable(error.to_string()))?.map_err(|error| self.mistake(&error, limits))
+    }
+
+    /// Waits for room. Queries one after the other, one of them always there, would keep the log from ever being started
+    /// over: once it is long, they wait until none reads.
+    async fn room(&self) -> Result<OwnedSemaphorePermit> {
+        // Nobody closes it.
+        let closed = |_| guest::too_many(Duration::ZERO);
+        let acquire = |rooms: usize| Arc::clone(&self.guests).acquire_many_owned(rooms as u32);
+        let room = acquire(1).await.map_err(closed)?;
+        if self.folder.log_bytes() < LONG {
+            return Ok(room);
+        }
+        drop(room);
+        let mut all = acquire(AT_ONCE).await.map_err(closed)?;
+        if self.folder.log_bytes() >= LONG {
+            let mut connection = self.connect().await?;
+            // Readers of our own that are in its way are short; the next query tries again.
+            let started_over = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut connection).await;
+            started_over.map_err(|error| self.fault(&error))?;
+            let _ = connection.close().await;
+        }
+        drop(all.split(AT_ONCE - 1));
+        Ok(all)
     }
 
     /// What the user has to know of an error.
