@@ -36,7 +36,7 @@ pub fn samples<S: Strategy>(usual: u32, strategy: &S) -> Vec<S::Value> {
 }
 
 /// Texts that people and programs send where a name or a message belongs.
-pub fn texts() -> impl Strategy<Value = String> {
+pub fn texts() -> BoxedStrategy<String> {
     prop_oneof![
         4 => "[a-z]{1,8}",
         3 => "\\PC{0,20}",
@@ -47,10 +47,11 @@ pub fn texts() -> impl Strategy<Value = String> {
         1 => Just("../../etc/passwd".to_owned()),
         1 => Just("x".repeat(100_000)),
     ]
+    .boxed()
 }
 
 /// Numbers: small ones that may mean something, and ends of types.
-pub fn numbers() -> impl Strategy<Value = u64> {
+pub fn numbers() -> BoxedStrategy<u64> {
     prop_oneof![
         6 => 0..40u64,
         1 => any::<u64>(),
@@ -59,6 +60,7 @@ pub fn numbers() -> impl Strategy<Value = u64> {
         1 => Just(1 << 63),
         1 => Just(u64::from(u32::MAX)),
     ]
+    .boxed()
 }
 
 /// From here on this process gets no more than so many bytes: a reader that believes a huge count aborts.
@@ -82,13 +84,15 @@ enum Damage {
 }
 
 /// Good bytes, each time damaged in up to four places.
-pub fn damaged(good: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
-    vec(damage(), 1..=4).prop_map(move |damages| {
+pub fn damaged(good: Vec<u8>) -> BoxedStrategy<Vec<u8>> {
+    let damages = vec(damage(), 1..=4);
+    let damaged = damages.prop_map(move |damages| {
         damages.into_iter().fold(good.clone(), |mut bytes, damage| {
             suffer(&mut bytes, damage);
             bytes
         })
-    })
+    });
+    damaged.boxed()
 }
 
 fn damage() -> impl Strategy<Value = Damage> {

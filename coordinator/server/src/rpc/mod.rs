@@ -17,6 +17,7 @@ use crate::{
     store::Store,
 };
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_wire::{
     DESCRIPTORS,
@@ -56,6 +57,7 @@ impl Services {
             gate: gate.clone(),
             tasks: tasks.clone(),
             stop,
+            watches: Arc::new(Semaphore::new(limits.watches.get() as usize)),
         });
         let delivered = delivered::Delivered { shelf: shelf.clone(), gate: gate.clone() };
         let state = store.identity().await?.into();

@@ -30,7 +30,7 @@ fn noise() -> String {
 }
 
 /// What workers report of jobs, as JSON of the right kind and of none.
-fn outcomes() -> impl Strategy<Value = String> {
+fn outcomes() -> BoxedStrategy<String> {
     let good = serde_json::json!({
         "outputs": { "mask": { "digest": Digest::of(b"mask").to_string(), "bytes": 4 } },
         "summary": { "kind": "mask", "layers": [
@@ -49,26 +49,29 @@ fn outcomes() -> impl Strategy<Value = String> {
         1 => Just(good.replace("\"living\":3", "\"living\":18446744073709551615")),
         1 => texts(),
     ]
+    .boxed()
 }
 
-fn artifacts() -> impl Strategy<Value = Option<v1::ArtifactName>> {
+fn artifacts() -> BoxedStrategy<Option<v1::ArtifactName>> {
     let digest = prop_oneof![Just(Digest::of(b"x").to_string()), texts()];
-    proptest::option::of((digest, numbers()).prop_map(|(digest, bytes)| v1::ArtifactName { digest, bytes }))
+    let name = (digest, numbers()).prop_map(|(digest, bytes)| v1::ArtifactName { digest, bytes });
+    proptest::option::of(name).boxed()
 }
 
-fn series() -> impl Strategy<Value = v1::Series> {
+fn series() -> BoxedStrategy<v1::Series> {
     let split = prop_oneof![4 => Just("train".to_owned()), 1 => texts()];
     let points = vec((numbers(), any::<f64>()), 0..20);
-    (texts(), split, points, 0..8u8).prop_map(|(name, split, points, lies)| {
+    let series = (texts(), split, points, 0..8u8).prop_map(|(name, split, points, lies)| {
         let (iterations, mut values): (Vec<_>, Vec<_>) = points.into_iter().unzip();
         if lies == 0 {
             values.pop();
         }
         v1::Series { name, split, iterations, values }
-    })
+    });
+    series.boxed()
 }
 
-fn facts() -> impl Strategy<Value = Option<report::What>> {
+fn facts() -> BoxedStrategy<Option<report::What>> {
     let class = prop_oneof![Just("user".to_owned()), Just("infrastructure".to_owned()), texts()];
     let metrics = (0..4u32, vec(series(), 0..4)).prop_map(|(batch, series)| v1::Metrics { batch, series });
     let checkpoint = (numbers(), artifacts());
@@ -85,10 +88,11 @@ fn facts() -> impl Strategy<Value = Option<report::What>> {
             1 => Just(report::What::GivenBack(v1::GivenBack {})),
         ],
     )
+    .boxed()
 }
 
 /// Anything but a Hello; whether it is about what this worker was leased.
-fn messages() -> impl Strategy<Value = (from_worker::Message, bool)> {
+fn messages() -> BoxedStrategy<(from_worker::Message, bool)> {
     use from_worker::Message;
     let attempt = || prop_oneof![0..4u32, any::<u32>()];
     let progress = (numbers(), attempt(), numbers());
@@ -104,19 +108,25 @@ fn messages() -> impl Strategy<Value = (from_worker::Message, bool)> {
         1 => Just(Message::Draining(v1::Draining {})),
         1 => Just(Message::Leaving(v1::Leaving {})),
     ];
-    (message, any::<bool>())
+    (message, any::<bool>()).boxed()
 }
 
 fn hellos() -> impl Strategy<Value = v1::Hello> {
     let good = serde_json::to_vec(&noisy("stranger")).unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let info = prop_oneof![3 => damaged(good).prop_map(text), 1 => texts()];
-    let worker = prop_oneof![texts(), (texts(), texts()).prop_map(|(worker, state)| format!("{worker}@{state}"))];
+    let worker =
+        prop_oneof![texts(), (texts(), texts()).prop_map(|(worker, state)| format!("{worker}@{state}"))];
     let held = (texts(), numbers(), any::<u32>(), any::<bool>(), any::<u32>());
-    let held = held.prop_map(|(lease, job, attempt, started, slot)| v1::Held { lease, job, attempt, started, slot });
+    let held =
+        held.prop_map(|(lease, job, attempt, started, slot)| v1::Held { lease, job, attempt, started, slot });
     let protocol = prop_oneof![8 => Just(version::PROTOCOL), 1 => any::<u32>()];
-    (protocol, info, worker, vec(held, 0..8))
-        .prop_map(|(protocol, info_json, worker, held)| v1::Hello { protocol, info_json, worker, held })
+    (protocol, info, worker, vec(held, 0..8)).prop_map(|(protocol, info_json, worker, held)| v1::Hello {
+        protocol,
+        info_json,
+        worker,
+        held,
+    })
 }
 
 async fn submit(served: &Served, file: &str) {
@@ -128,7 +138,11 @@ async fn undisturbed(served: &Served, epoch: u64) {
     let sweep = served.sweeps().get(v1::GetRequest { sweep: "tiny".to_owned() }).await.unwrap().into_inner();
     let jobs = sweep.jobs.unwrap();
     assert_eq!((jobs.done, jobs.failed), (12, 0));
-    assert_eq!(Worker::connect(served.address, "last").await.epoch, epoch, "the leader folded its memory again");
+    assert_eq!(
+        Worker::connect(served.address, "last").await.epoch,
+        epoch,
+        "the leader folded its memory again"
+    );
 }
 
 async fn workers_that_say_anything_do_not_disturb_others(home: &Home) {
@@ -147,7 +161,9 @@ async fn workers_that_say_anything_do_not_disturb_others(home: &Home) {
         }
         worker.say(message).await;
         match worker.heard().await {
-            Some(Ok(to_worker::Message::Lease(lease))) => leased = lease.stages.concat_jobs(),
+            Some(Ok(to_worker::Message::Lease(lease))) => {
+                leased = lease.stages.into_iter().flat_map(|stage| stage.jobs).collect();
+            }
             Some(Err(_)) => (worker, leased) = (again().await, Vec::new()),
             _ => {}
         }
@@ -161,17 +177,6 @@ async fn workers_that_say_anything_do_not_disturb_others(home: &Home) {
     served.stop().await;
 }
 
-/// The jobs of all stages.
-trait ConcatJobs {
-    fn concat_jobs(self) -> Vec<v1::LeasedJob>;
-}
-
-impl ConcatJobs for Vec<v1::Stage> {
-    fn concat_jobs(self) -> Vec<v1::LeasedJob> {
-        self.into_iter().flat_map(|stage| stage.jobs).collect()
-    }
-}
-
 /// Postgres refuses it, so that the commit of everybody failed, and failed again when the worker came back with it.
 async fn a_nul_in_a_text_does_not_make_the_leader_forget_its_memory(home: &Home) {
     let served = home.serve().await;
@@ -182,11 +187,14 @@ async fn a_nul_in_a_text_does_not_make_the_leader_forget_its_memory(home: &Home)
     worker.report(&job, report::What::Failed(failed)).await;
     for name in ["a\0b", "a\nb", ""] {
         let mut worker = Worker::connect(served.address, "other").await;
-        let series = v1::Series { name: name.into(), split: "train".into(), iterations: vec![1], values: vec![1.0] };
-        worker.say(from_worker::Message::Report(v1::Report {
-            what: Some(report::What::Metrics(v1::Metrics { batch: 1, series: vec![series] })),
-            ..v1::Report::default()
-        })).await;
+        let series =
+            v1::Series { name: name.into(), split: "train".into(), iterations: vec![1], values: vec![1.0] };
+        worker
+            .say(from_worker::Message::Report(v1::Report {
+                what: Some(report::What::Metrics(v1::Metrics { batch: 1, series: vec![series] })),
+                ..v1::Report::default()
+            }))
+            .await;
         let told = worker.closed().await;
         assert!(told.code() == Code::InvalidArgument && told.message().contains("hint:"), "{told}");
     }
@@ -196,10 +204,15 @@ async fn a_nul_in_a_text_does_not_make_the_leader_forget_its_memory(home: &Home)
     let hello = v1::Hello { protocol: version::PROTOCOL, info_json, ..v1::Hello::default() };
     let Err(told) = Worker::hello(served.address, hello).await else { panic!("it was taken in") };
     assert_eq!(told.code(), Code::InvalidArgument, "{told}");
-    let axes = format!("{}[axes]\n\"model.weights\" = [\"a\\u0000b\", \"c\"]\n", SWEEP.replace("tiny", "nul"));
+    let axes =
+        format!("{}[axes]\n\"model.weights\" = [\"a\\u0000b\", \"c\"]\n", SWEEP.replace("tiny", "nul"));
     let told = served.sweeps().submit(v1::SubmitRequest { file: axes }).await.unwrap_err();
     assert!(told.message().contains("NUL"), "{told}");
-    assert_eq!(Worker::connect(served.address, "last").await.epoch, epoch, "the leader folded its memory again");
+    assert_eq!(
+        Worker::connect(served.address, "last").await.epoch,
+        epoch,
+        "the leader folded its memory again"
+    );
     served.stop().await;
 }
 
@@ -213,8 +226,19 @@ fn no_fault<T>(asked: &str, answer: Result<T, Status>) {
 }
 
 fn questions() -> impl Strategy<Value = String> {
-    let known = prop::sample::select(vec!["tiny", "s1", "j1", "j0", "j18446744073709551615", "tiny/1/1", "tiny/1/1/reinit/0", "w1", "tiny/4294967295/4294967295"]);
-    let file = damaged(SWEEP.as_bytes().to_vec()).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let known = prop::sample::select(vec![
+        "tiny",
+        "s1",
+        "j1",
+        "j0",
+        "j18446744073709551615",
+        "tiny/1/1",
+        "tiny/1/1/reinit/0",
+        "w1",
+        "tiny/4294967295/4294967295",
+    ]);
+    let file =
+        damaged(SWEEP.as_bytes().to_vec()).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     prop_oneof![known.prop_map(str::to_owned), texts(), file]
 }
 
@@ -230,7 +254,10 @@ async fn people_who_ask_anything_are_answered(home: &Home) {
         let by_ref = || v1::SweepRef { sweep: sweep.clone() };
         no_fault(asked, sweeps.plan(v1::PlanRequest { file: text.clone() }).await);
         no_fault(asked, sweeps.diff(v1::DiffRequest { old: text.clone(), new: SWEEP.to_owned() }).await);
-        no_fault(asked, sweeps.extend(v1::ExtendRequest { sweep: "tiny".to_owned(), file: text.clone() }).await);
+        no_fault(
+            asked,
+            sweeps.extend(v1::ExtendRequest { sweep: "tiny".to_owned(), file: text.clone() }).await,
+        );
         no_fault(asked, sweeps.get(v1::GetRequest { sweep: text.clone() }).await);
         no_fault(asked, sweeps.watch(v1::WatchRequest { sweep: text.clone() }).await);
         no_fault(asked, sweeps.explain(v1::ExplainRequest { what: text.clone() }).await);
@@ -238,7 +265,14 @@ async fn people_who_ask_anything_are_answered(home: &Home) {
         no_fault(asked, sweeps.results(by_ref()).await);
         no_fault(asked, sweeps.retry(v1::RetryRequest { sweep: text.clone() }).await);
         no_fault(asked, sweeps.resume(by_ref()).await);
-        let ticket = v1::TicketRequest { sweep: "tiny".into(), trial: number, round: number, branch: text.clone(), copy: number, slim: false };
+        let ticket = v1::TicketRequest {
+            sweep: "tiny".into(),
+            trial: number,
+            round: number,
+            branch: text.clone(),
+            copy: number,
+            slim: false,
+        };
         no_fault(asked, sweeps.ticket(ticket).await);
         let worker = if text == "w1" { "w2".to_owned() } else { text.clone() };
         no_fault(asked, sweeps.drain(v1::DrainRequest { worker }).await);
@@ -261,9 +295,11 @@ fn uploads() -> impl Strategy<Value = Vec<v1::PutRequest>> {
         Just(vec![7; tombola_wire::CHUNK + 1]),
         Just(b"whole".to_vec()),
     ];
-    let digest = prop_oneof![Just(Digest::of(b"whole").to_string()), Just(Digest::of(b"").to_string()), texts()];
+    let digest =
+        prop_oneof![Just(Digest::of(b"whole").to_string()), Just(Digest::of(b"").to_string()), texts()];
     let bytes = prop_oneof![Just(5), Just(0), Just(6), Just(1 << 20), numbers()];
-    let header = (digest, bytes).prop_map(|(digest, bytes)| put_request::Part::Header(v1::PutHeader { digest, bytes }));
+    let header = (digest, bytes)
+        .prop_map(|(digest, bytes)| put_request::Part::Header(v1::PutHeader { digest, bytes }));
     let part = prop_oneof![2 => chunk.prop_map(put_request::Part::Chunk), 1 => header.clone()];
     let part = proptest::option::weighted(0.95, part).prop_map(|part| v1::PutRequest { part });
     let first = header.prop_map(|header| v1::PutRequest { part: Some(header) });
