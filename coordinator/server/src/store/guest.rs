@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Queries of users that run at once; the others wait, so that people leave the leader a processor.
 pub const AT_ONCE: usize = 4;
 
+/// What people's SQL may not name, not even in passing: hashes of tokens are nobody's business.
+const SEALED: &str = "access_tokens";
+
 const QUERIES: &[&str] = &["select", "with", "values", "explain"];
 
 /// Checks that this begins like a query.
@@ -18,6 +21,11 @@ const QUERIES: &[&str] = &["select", "with", "values", "explain"];
 pub(super) fn check(sql: &str) -> Result<()> {
     if sql.contains('\0') {
         return Err(refused("the query holds a NUL character".to_owned()));
+    }
+    if sql.to_ascii_lowercase().contains(SEALED) {
+        return Err(refused(format!(
+            "`{SEALED}` is not open to SQL\nhint: `tombola token list` shows what there is"
+        )));
     }
     let mut start = 0;
     while is_blank(&sql.as_bytes()[start..]) {
@@ -126,6 +134,9 @@ mod tests {
             assert!(matches!(check(sql), Err(StoreError::Query { .. })), "{sql}");
         }
         assert!(check("select 1\0; commit").is_err());
+        for sql in ["select hash from access_tokens", "select * from main.[ACCESS_TOKENS]"] {
+            assert!(check(sql).unwrap_err().to_string().contains("tombola token list"), "{sql}");
+        }
     }
 
     #[test]
