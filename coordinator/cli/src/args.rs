@@ -2,6 +2,7 @@
 
 use crate::{commands, output::Format};
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -26,10 +27,27 @@ const LAST: usize = 1000;
 #[derive(Debug, Parser)]
 #[command(name = "tombola", version, after_help = EXIT_CODES)]
 pub struct Args {
-    /// The coordinator [default: that of `tombola up`, else 127.0.0.1:7654; env: TOMBOLA_COORDINATOR]
+    /// The coordinator [default: that of `tombola up`, else 127.0.0.1:7654; env: TOMBOLA_COORDINATOR]. Of several,
+    /// separated by commas, the first that serves
     #[arg(long, global = true, env = "TOMBOLA_COORDINATOR", hide_env = true, value_name = "HOST:PORT")]
     #[arg(help_heading = GLOBAL, display_order = LAST)]
     pub(crate) coordinator: Option<String>,
+    /// File with the token of a coordinator that asks for one [env: TOMBOLA_TOKEN holds the token itself]; that of this
+    /// machine is found
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL, display_order = LAST)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates of the authority that signed the coordinator's; a token may do without [env: TOMBOLA_CA]
+    #[arg(long, global = true, env = "TOMBOLA_CA", hide_env = true, value_name = "FILE")]
+    #[arg(help_heading = GLOBAL, display_order = LAST)]
+    pub(crate) ca: Option<PathBuf>,
+    /// This client's certificate, for a coordinator that asks for one [env: TOMBOLA_CLIENT_CERT]
+    #[arg(long, global = true, env = "TOMBOLA_CLIENT_CERT", hide_env = true, value_name = "FILE")]
+    #[arg(help_heading = GLOBAL, display_order = LAST, hide_short_help = true)]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The key of that certificate [env: TOMBOLA_CLIENT_KEY]
+    #[arg(long, global = true, env = "TOMBOLA_CLIENT_KEY", hide_env = true, value_name = "FILE")]
+    #[arg(help_heading = GLOBAL, display_order = LAST, hide_short_help = true)]
+    pub(crate) client_key: Option<PathBuf>,
     /// What standard output holds: `table` for people, `json` for scripts [default: table]
     #[arg(long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     #[arg(hide_possible_values = true, hide_default_value = true, help_heading = GLOBAL, display_order = LAST)]
@@ -63,5 +81,6 @@ pub(crate) enum Command {
     Drain(commands::drain::Drain),
     Fetch(commands::fetch::Fetch),
     Data(commands::data::Data),
+    Token(commands::token::Token),
     Completions(commands::completions::Completions),
 }

@@ -30,7 +30,7 @@ pub type Channel = InterceptedService<tonic::transport::Channel, Bearer>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The token itself: from the environment, never from a flag, which others can see.
-    pub token: Option<String>,
+    pub token: Option<Token>,
     /// The file that holds it; read at each dial, so that a new token needs no restart.
     pub token_file: Option<PathBuf>,
     /// Certificates of the authority that signed the coordinator's.
@@ -44,9 +44,6 @@ pub struct Settings {
 /// What keeps these settings from being used.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The token is none.
-    #[error("the token: {0}")]
-    Token(#[from] BadToken),
     /// A file is not what it has to be.
     #[error(transparent)]
     File(#[from] NoFile),
@@ -130,7 +127,7 @@ impl Access {
     pub fn load(settings: &Settings) -> Result<Self, AccessError> {
         let source = match (&settings.token_file, &settings.token) {
             (Some(file), _) => Source::File(file.clone()),
-            (None, Some(token)) => Source::Given(Box::new(token.trim().parse()?)),
+            (None, Some(token)) => Source::Given(Box::new(token.clone())),
             (None, None) => Source::Nothing,
         };
         source.token()?;
@@ -254,7 +251,7 @@ fn words(error: &TlsError) -> String {
             | AlertDescription::HandshakeFailure,
         ) => (
             format!("it does not accept this client: {error}"),
-            "it may want a client certificate (--client-cert, --client-key)",
+            "it may want a client certificate: see `client_cert`, `client_key` (--client-cert, --client-key)",
         ),
         _ => (format!("TLS failed: {error}"), "look at the coordinator's certificate, and at both clocks"),
     };
@@ -297,7 +294,7 @@ mod tests {
 
     #[test]
     fn who_needs_tls_to_get_in_speaks_it_to_other_machines() {
-        let token = Some(Token::random(None).unwrap().reveal());
+        let token = Some(Token::random(None).unwrap());
         let with_token = Access::load(&Settings { token, ..Settings::default() }).unwrap();
         assert_eq!(with_token.url("lab:7654"), "https://lab:7654");
         assert_eq!(with_token.url("http://lab:7654"), "http://lab:7654");

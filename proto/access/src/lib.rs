@@ -5,10 +5,12 @@
 
 mod dial;
 mod pin;
+mod secret;
 mod tls;
 mod token;
 
 pub use dial::{Access, AccessError, Bearer, Channel, DialError, Settings};
 pub use pin::Pin;
+pub use secret::write_secret;
 pub use tls::{Identity, NoFile, certificates, private_key, provider};
 pub use token::{BadToken, Hash, Token};

@@ -58,6 +58,7 @@ impl Door {
         let token = guarded.then(|| Token::random(pin)).transpose()?;
         let registry = Arc::new(Registry::new(token.as_ref().map(Token::hash)));
         registry.refresh(store).await?;
+        operator::forget(&config.operator_file());
         let operator = token.map(|token| OperatorFile::write(config.operator_file(), &token)).transpose()?;
         Ok(Self { tls, pin, guarded, registry, operator })
     }

@@ -3,11 +3,9 @@
 use anyhow::Context;
 use std::{
     fs,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
-use tombola_access::Token;
+use tombola_access::{Token, write_secret};
 
 /// The file, while the coordinator serves.
 #[derive(Debug)]
@@ -20,7 +18,7 @@ impl OperatorFile {
     /// Writes it. Another start makes another token.
     pub(crate) fn write(path: PathBuf, token: &Token) -> anyhow::Result<Self> {
         let content = format!("{}\n", token.reveal());
-        secret_file(&path, &content)?;
+        write_secret(&path, &content).with_context(|| format!("cannot write `{}`", path.display()))?;
         Ok(Self { path, content })
     }
 
@@ -34,16 +32,7 @@ impl OperatorFile {
     }
 }
 
-/// Writes a file that nobody else may read, not for a moment; a reader sees all of it or nothing.
-pub(crate) fn secret_file(path: &Path, content: &str) -> anyhow::Result<()> {
-    let draft = path.with_extension("new");
-    let written = || {
-        // One that was left behind may have other rights.
-        let _ = fs::remove_file(&draft);
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        file.write_all(content.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    written().with_context(|| format!("cannot write `{}`", path.display()))
+/// Removes what a coordinator that was killed left behind, where nobody needs a token any more.
+pub(crate) fn forget(path: &Path) {
+    let _ = fs::remove_file(path);
 }

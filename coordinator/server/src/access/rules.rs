@@ -52,7 +52,6 @@ const RULES: &[(&str, Rule)] = &[
     ("/tombola.v1.AccessService/RevokeToken", OPERATE),
     ("/grpc.health.v1.Health/Check", Anyone),
     ("/grpc.health.v1.Health/Watch", Anyone),
-    ("/grpc.health.v1.Health/List", Anyone),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", AnyToken),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", AnyToken),
 ];

@@ -1,6 +1,5 @@
 //! TLS as this coordinator speaks it: with the operator's certificate, or with one of its own making.
 
-use super::operator::secret_file;
 use crate::config::Config;
 use anyhow::Context;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
@@ -9,13 +8,9 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::Path, sync::Arc};
 use tokio_rustls::TlsAcceptor;
-use tombola_access::{Pin, certificates, private_key, provider};
+use tombola_access::{Pin, certificates, private_key, provider, write_secret};
 
 /// Whoever takes connections in, and the pin of its key.
 pub(super) fn acceptor(config: &Config) -> anyhow::Result<(TlsAcceptor, Pin)> {
@@ -63,14 +58,14 @@ fn own_certificate(
     Ok((vec![certificate.der().clone()], key))
 }
 
-fn own_key(file: &PathBuf) -> anyhow::Result<KeyPair> {
+fn own_key(file: &Path) -> anyhow::Result<KeyPair> {
     if file.exists() {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?;
         let hint = "hint: remove it and a new one is made; every worker then needs a new token";
         return KeyPair::from_pem(&text).map_err(|e| anyhow::anyhow!("`{}`: {e}\n{hint}", file.display()));
     }
     let key = KeyPair::generate()?;
-    secret_file(file, &key.serialize_pem())?;
+    write_secret(file, &key.serialize_pem()).with_context(|| format!("cannot write `{}`", file.display()))?;
     Ok(key)
 }
 
