@@ -11,6 +11,8 @@
 //!
 //! `app` puts it together. Nothing here decides about jobs: that is `tombola-core`.
 
+#![forbid(unsafe_code)]
+
 mod access;
 pub mod app;
 pub mod artifacts;

@@ -3,6 +3,8 @@
 //! Both sides use it, so that what one prints the other reads. Secrets are shown only where somebody asks for them by
 //! name ([`Token::reveal`]): no `Debug`, error or log repeats one.
 
+#![forbid(unsafe_code)]
+
 mod dial;
 mod pin;
 mod secret;

@@ -1,5 +1,7 @@
 //! `tombola-worker`: the agent, and itself re-executed as one engine child per slot. Chooses the exit code.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod check;
 mod config;

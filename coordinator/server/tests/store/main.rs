@@ -16,5 +16,6 @@ mod readme;
 mod rig;
 mod schema;
 mod searches;
+mod tokens;
 mod verdicts;
 mod views;
