@@ -62,7 +62,15 @@ impl Supervisor {
         printer.note(&format!("coordinator at {address}, state in {}", plan.state.display()));
         if let Some(command) = join::open(plan, &client, &address).await? {
             printer.note(&format!("to add a worker on another host, run there:\n  {command}"));
-            printer.note("to let people in: `tombola token create --role client --name NAME`");
+            let as_operator = if plan.state == places::state_folder() {
+                String::new()
+            } else {
+                let file = plan.state.join(places::OPERATOR_FILE);
+                format!(" --coordinator {address} --token-file {}", file.display())
+            };
+            printer.note(&format!(
+                "to let people in: `tombola token create --role client --name NAME{as_operator}`"
+            ));
         }
         let mut workers = self.workers.lock().await;
         for number in 1..=plan.workers {

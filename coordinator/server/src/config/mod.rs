@@ -122,7 +122,8 @@ pub struct Flags {
     /// Configuration file (TOML); deploy/coordinator.toml shows every setting
     #[arg(long, value_name = "FILE", env = "TOMBOLA_COORDINATOR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Address to serve on, such as 127.0.0.1:7654; port 0 = any free one
+    /// Address to serve on, such as 127.0.0.1:7654; port 0 = any free one. On one that other machines reach it speaks TLS and
+    /// asks for tokens (`tombola token create`)
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// Let other machines in without TLS and tokens: whoever reaches the port may do everything
