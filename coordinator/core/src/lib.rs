@@ -6,7 +6,6 @@
 //! (`clippy.toml` bans what Cargo cannot).
 
 #![forbid(unsafe_code)]
-
 #![deny(clippy::iter_over_hash_type)] // The same events must give the same effects, and such a map's order is random.
 
 pub mod describe;

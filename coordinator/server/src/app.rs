@@ -66,12 +66,12 @@ impl Coordinator {
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?;
+        let mut door = Door::open(&config, store.as_ref()).await?;
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
         let backlog = config.limits.backlog.0;
         let start = Start { store: Arc::clone(&store), terms, pinned, backlog, stop: stop.clone() };
         let driver = Driver::start(start, &leader).await?;
-        let door = Door::open(&config, store.as_ref()).await?;
         let registry = Arc::clone(&door.registry);
         tasks.spawn(Arc::clone(&registry).run(Arc::clone(&store), stop.clone()));
         let services = Services {
@@ -90,6 +90,7 @@ impl Coordinator {
         tasks.spawn(collector(&services, config.uploads.collect.0).run(stop.clone()));
         let arrivals = arrivals(listener, door.tls.clone());
         let server = tokio::spawn(serve(services.routes().await?, Guard::of(&door), arrivals, stop.clone()));
+        door.announce(config.operator_file())?;
         let address_file = AddressFile::write(config.address_file(), address, door.tls.is_some())?;
         let (state, database, tls, tokens) =
             (config.state.display(), &config.database, door.tls.is_some(), door.guarded);

@@ -31,7 +31,7 @@ pub type Channel = InterceptedService<tonic::transport::Channel, Bearer>;
 pub struct Settings {
     /// The token itself: from the environment, never from a flag, which others can see.
     pub token: Option<Token>,
-    /// The file that holds it; read at each dial, so that a new token needs no restart.
+    /// The file that holds it; read for each request, so that a new token needs no restart.
     pub token_file: Option<PathBuf>,
     /// Certificates of the authority that signed the coordinator's.
     pub ca: Option<PathBuf>,
@@ -90,10 +90,11 @@ pub struct Access {
     identity: Option<Arc<Identity>>,
 }
 
+/// Where a token comes from.
 #[derive(Debug, Clone)]
 enum Source {
     Nothing,
-    Given(Box<Token>),
+    Given(Token),
     File(PathBuf),
 }
 
@@ -101,7 +102,7 @@ impl Source {
     fn token(&self) -> Result<Option<Token>, AccessError> {
         let path = match self {
             Self::Nothing => return Ok(None),
-            Self::Given(token) => return Ok(Some((**token).clone())),
+            Self::Given(token) => return Ok(Some(token.clone())),
             Self::File(path) => path.clone(),
         };
         match std::fs::read_to_string(&path) {
@@ -127,7 +128,7 @@ impl Access {
     pub fn load(settings: &Settings) -> Result<Self, AccessError> {
         let source = match (&settings.token_file, &settings.token) {
             (Some(file), _) => Source::File(file.clone()),
-            (None, Some(token)) => Source::Given(Box::new(token.clone())),
+            (None, Some(token)) => Source::Given(token.clone()),
             (None, None) => Source::Nothing,
         };
         source.token()?;
@@ -160,7 +161,7 @@ impl Access {
         let uri = endpoint.uri();
         let (host, secure) = (uri.host().unwrap_or_default(), uri.scheme_str() == Some("https"));
         // In plain text a token is for nobody's eyes but this machine's; whoever needs none there does not miss it.
-        let bearer = Bearer::new(token.as_ref().filter(|_| secure || is_here(host)));
+        let bearer = Bearer(if secure || is_here(host) { self.source.clone() } else { Source::Nothing });
         let connected = if secure {
             let dialer = self.dialer(token.as_ref(), host)?;
             let connect = tower::service_fn(move |uri| dial(dialer.clone(), uri));
@@ -258,31 +259,20 @@ fn words(error: &TlsError) -> String {
     format!("{what}\nhint: {hint}")
 }
 
-/// Puts the token into each request.
-#[derive(Clone)]
-pub struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Bearer {
-    fn new(token: Option<&Token>) -> Self {
-        let header = token.and_then(|token| format!("Bearer {}", token.bearer()).parse().ok());
-        Self(header.map(|mut header: MetadataValue<Ascii>| {
-            // Neither printed nor kept in tables of compressed headers.
-            header.set_sensitive(true);
-            header
-        }))
-    }
-}
-
-impl std::fmt::Debug for Bearer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Bearer(…)")
-    }
-}
+/// Puts the token into each request: one in a file is read anew, so that a connection outlives the token it began with (the
+/// operator's is another after each start of the coordinator).
+#[derive(Debug, Clone)]
+pub struct Bearer(Source);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(header) = &self.0 {
-            request.metadata_mut().insert("authorization", header.clone());
+        // A file that is not there now may be soon: the coordinator is starting, perhaps.
+        let token = self.0.token().map_err(|error| Status::unavailable(error.to_string()))?;
+        if let Some(header) = token.and_then(|token| format!("Bearer {}", token.bearer()).parse().ok()) {
+            let mut header: MetadataValue<Ascii> = header;
+            // Neither printed nor kept in tables of compressed headers.
+            header.set_sensitive(true);
+            request.metadata_mut().insert("authorization", header);
         }
         Ok(request)
     }

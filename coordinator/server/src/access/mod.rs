@@ -25,7 +25,7 @@ pub(crate) use registry::{Registry, Void, void};
 
 use crate::{config::Config, store::Store};
 use operator::OperatorFile;
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use tokio_rustls::TlsAcceptor;
 use tombola_access::{Pin, Token};
 
@@ -39,13 +39,15 @@ pub(crate) struct Door {
     pub(crate) guarded: bool,
     /// Who has one.
     pub(crate) registry: Arc<Registry>,
-    /// The operator's, while it serves.
-    operator: Option<OperatorFile>,
+    /// The operator's.
+    operator: Option<Token>,
+    /// What tells it, while this coordinator serves.
+    file: Option<OperatorFile>,
 }
 
 impl Door {
-    /// Makes what is missing: a key and a certificate where other machines connect and none are given, and the operator's
-    /// token.
+    /// Makes what is missing: a key and a certificate where other machines connect and none are given, and a token for the
+    /// operator.
     ///
     /// # Errors
     /// When certificates cannot be used, the state folder cannot be written, or the store cannot be read.
@@ -55,17 +57,25 @@ impl Door {
             None => (None, None),
         };
         let guarded = config.is_guarded();
-        let token = guarded.then(|| Token::random(pin)).transpose()?;
-        let registry = Arc::new(Registry::new(token.as_ref().map(Token::hash)));
+        let operator = guarded.then(|| Token::random(pin)).transpose()?;
+        let registry = Arc::new(Registry::new(operator.as_ref().map(Token::hash)));
         registry.refresh(store).await?;
-        operator::forget(&config.operator_file());
-        let operator = token.map(|token| OperatorFile::write(config.operator_file(), &token)).transpose()?;
-        Ok(Self { tls, pin, guarded, registry, operator })
+        Ok(Self { tls, pin, guarded, registry, operator, file: None })
+    }
+
+    /// Tells the operator's token to whoever may read it. Only a coordinator that leads may: the file is another's before.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn announce(&mut self, path: PathBuf) -> anyhow::Result<()> {
+        operator::forget(&path);
+        self.file = self.operator.take().map(|token| OperatorFile::write(path, &token)).transpose()?;
+        Ok(())
     }
 
     /// Takes away the operator's token, which nobody believes any more.
     pub(crate) fn close(&mut self) {
-        if let Some(file) = self.operator.take() {
+        if let Some(file) = self.file.take() {
             file.remove();
         }
     }

@@ -94,10 +94,12 @@ async fn a_stranger_is_refused_at_every_method(home: &Home) {
             assert!(matches!(code, Code::Unauthenticated | Code::ResourceExhausted), "{path}: {code:?}");
         }
     }
-    let list = SweepServiceClient::new(stranger.clone()).list(ListRequest {}).await.unwrap_err();
-    assert_eq!(list.code(), Code::ResourceExhausted, "{list}");
     let health = "/grpc.health.v1.Health/Check";
-    assert_eq!(knock(&stranger, health, Duration::from_secs(10)).await, Code::Ok, "whoever asks may know whether it serves");
+    assert_eq!(
+        knock(&stranger, health, Duration::from_secs(10)).await,
+        Code::Ok,
+        "whoever asks may know whether it serves"
+    );
     served.stop().await;
     assert!(!home.state().join("operator.token").exists(), "nobody believes it any more");
 }

@@ -5,16 +5,30 @@ use tombola_core::record::{AuditRow, Role, TokenRow, Write};
 use tombola_server::store::{Store, StoreError};
 use tombola_spec::Digest;
 
-scenarios!(tokens_come_back_as_they_were, a_token_is_revoked_once, what_people_did_is_a_view, no_reader_sees_a_hash);
+scenarios!(
+    tokens_come_back_as_they_were,
+    a_token_is_revoked_once,
+    what_people_did_is_a_view,
+    no_reader_sees_a_hash
+);
 
 fn token(id: u64, name: &str) -> TokenRow {
     let hash = Digest::of(&id.to_le_bytes());
-    TokenRow { id, name: name.to_owned(), role: Role::Worker, hash, created: NOW, expires: None, revoked: None }
+    TokenRow {
+        id,
+        name: name.to_owned(),
+        role: Role::Worker,
+        hash,
+        created: NOW,
+        expires: None,
+        revoked: None,
+    }
 }
 
 async fn tokens_come_back_as_they_were(place: &Place) {
     let world = World::new(place).await;
-    let rows = [token(1, "gpu7"), TokenRow { role: Role::Reader, expires: Some(NOW + 1), ..token(2, "board") }];
+    let rows =
+        [token(1, "gpu7"), TokenRow { role: Role::Reader, expires: Some(NOW + 1), ..token(2, "board") }];
     world.commit(&rows.clone().map(Write::AddToken)).await.unwrap();
     assert_eq!(world.store.tokens().await.unwrap(), rows);
 }
@@ -39,7 +53,8 @@ async fn what_people_did_is_a_view(place: &Place) {
         Write::Audit(AuditRow { actor, role, peer, action, subject: subject.to_owned() })
     };
     world.commit(&[row("submit", "lenet"), row("cancel", "lenet")]).await.unwrap();
-    let seen = ask(&world.store, "select id, at, actor, role, peer, action, subject from audit order by id").await;
+    let seen =
+        ask(&world.store, "select id, at, actor, role, peer, action, subject from audit order by id").await;
     let at = "2026-11-24T02:54:28.123Z";
     assert_eq!(
         text(&seen),

@@ -69,16 +69,27 @@ async fn a_worker_joins_from_elsewhere_by_the_command_that_up_prints() {
     command.args(["up", "--listen", "0.0.0.0:0", "--workers", "1", "--data"]).arg(lab.path("data"));
     command.env("XDG_STATE_HOME", lab.path("home"));
     let up = lab.spawn(command, "up");
-    let printed = |said: String| said.lines().find_map(|line| line.trim().strip_prefix("TOMBOLA_WORKER_TOKEN=").map(str::to_owned));
+    let printed = |said: String| {
+        said.lines().find_map(|line| line.trim().strip_prefix("TOMBOLA_WORKER_TOKEN=").map(str::to_owned))
+    };
     let line = eventually(|| async { printed(lab.log("up")) }).await;
 
     // TOKEN tombola-worker --coordinator https://HOST:PORT --slots cpu
     let words: Vec<&str> = line.split(' ').collect();
-    let [token, "tombola-worker", "--coordinator", address, "--slots", "cpu"] = words[..] else { panic!("{line}") };
+    let [token, "tombola-worker", "--coordinator", address, "--slots", "cpu"] = words[..] else {
+        panic!("{line}")
+    };
     let port = address.rsplit(':').next().unwrap();
     let mut joining = Command::new(binary("tombola-worker"));
     // The host's name may lead nowhere where tests run.
-    joining.args(["--coordinator", &format!("https://127.0.0.1:{port}"), "--slots", "cpu", "--name", "elsewhere"]);
+    joining.args([
+        "--coordinator",
+        &format!("https://127.0.0.1:{port}"),
+        "--slots",
+        "cpu",
+        "--name",
+        "elsewhere",
+    ]);
     joining.arg("--dir").arg(lab.path("elsewhere")).arg("--data").arg(lab.path("data"));
     joining.env("TOMBOLA_WORKER_TOKEN", token);
     let joined = lab.spawn(joining, "joined");
@@ -94,7 +105,8 @@ async fn a_worker_joins_from_elsewhere_by_the_command_that_up_prints() {
     assert!(refused.status.code() == Some(1) && said.contains("is a worker's"), "{said}");
     let made = tombola(&lab, &["token", "create", "--role", "reader", "--name", "board"], None);
     let reader = String::from_utf8(made.stdout).unwrap();
-    let listed = tombola(&lab, &["list", "--coordinator", &format!("https://localhost:{port}")], Some(reader.trim()));
+    let listed =
+        tombola(&lab, &["list", "--coordinator", &format!("https://localhost:{port}")], Some(reader.trim()));
     assert_eq!(listed.status.code(), Some(0), "{}", String::from_utf8_lossy(&listed.stderr));
 
     // Taken back, the worker hears of it and stays out.
