@@ -2,6 +2,7 @@
 
 use crate::{commands, output::Format};
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -26,13 +27,29 @@ const LAST: usize = 1000;
 #[derive(Debug, Parser)]
 #[command(name = "tombola", version, after_help = EXIT_CODES)]
 pub struct Args {
-    /// The coordinator [default: that of `tombola up`, else 127.0.0.1:7654; env: TOMBOLA_COORDINATOR]
+    /// The coordinator, or several with commas: the first that serves [default: that of `tombola up`, else
+    /// 127.0.0.1:7654; env: TOMBOLA_COORDINATOR]
     #[arg(long, global = true, env = "TOMBOLA_COORDINATOR", hide_env = true, value_name = "HOST:PORT")]
     #[arg(help_heading = GLOBAL, display_order = LAST)]
     pub(crate) coordinator: Option<String>,
+    /// File with the token of a coordinator that asks for one [env: TOMBOLA_TOKEN, the token itself]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL, display_order = LAST + 1)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates of the authority that signed the coordinator's [env: TOMBOLA_CA]
+    #[arg(long, global = true, env = "TOMBOLA_CA", hide_env = true, value_name = "FILE")]
+    #[arg(help_heading = GLOBAL, display_order = LAST + 2)]
+    pub(crate) ca: Option<PathBuf>,
+    /// This client's certificate, where one is asked for [env: TOMBOLA_CLIENT_CERT]
+    #[arg(long, global = true, env = "TOMBOLA_CLIENT_CERT", hide_env = true, value_name = "FILE")]
+    #[arg(help_heading = GLOBAL, display_order = LAST + 3)]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The key of that certificate [env: TOMBOLA_CLIENT_KEY]
+    #[arg(long, global = true, env = "TOMBOLA_CLIENT_KEY", hide_env = true, value_name = "FILE")]
+    #[arg(help_heading = GLOBAL, display_order = LAST + 4)]
+    pub(crate) client_key: Option<PathBuf>,
     /// What standard output holds: `table` for people, `json` for scripts [default: table]
     #[arg(long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
-    #[arg(hide_possible_values = true, hide_default_value = true, help_heading = GLOBAL, display_order = LAST)]
+    #[arg(hide_possible_values = true, hide_default_value = true, help_heading = GLOBAL, display_order = LAST + 5)]
     pub(crate) output: Format,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -63,5 +80,6 @@ pub(crate) enum Command {
     Drain(commands::drain::Drain),
     Fetch(commands::fetch::Fetch),
     Data(commands::data::Data),
+    Token(commands::token::Token),
     Completions(commands::completions::Completions),
 }

@@ -3,6 +3,8 @@
 //! Cannot reach the database or libtorch: what it shows comes over the wire. Data goes to standard output, everything
 //! else to standard error.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod client;
 mod commands;

@@ -1,5 +1,7 @@
 //! `tombola`: submit sweeps, watch them, query results, fetch tickets. Chooses the exit code and nothing else.
 
+#![forbid(unsafe_code)]
+
 use clap::Parser;
 use std::process::ExitCode;
 

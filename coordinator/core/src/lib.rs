@@ -5,6 +5,7 @@
 //! far trials go. Pure: events and `now` in, effects out. No async, clock, randomness, SQL, wire types or files
 //! (`clippy.toml` bans what Cargo cannot).
 
+#![forbid(unsafe_code)]
 #![deny(clippy::iter_over_hash_type)] // The same events must give the same effects, and such a map's order is random.
 
 pub mod describe;

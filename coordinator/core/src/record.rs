@@ -3,6 +3,10 @@
 //! A store applies a list of [`Write`]s in one transaction, each conditional on what its doc says; the scheduler never
 //! sees SQL and a store never decides anything.
 
+mod access;
+
+pub use access::{AuditRow, Role, TokenRow};
+
 use crate::{plan::TrialSettings, verdict::Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -437,6 +441,17 @@ pub enum Write {
         /// Shape.
         shape: DataShape,
     },
+    /// A new token. Fails if another that was not revoked has its name.
+    AddToken(TokenRow),
+    /// A token is taken back, once.
+    RevokeToken {
+        /// The token.
+        token: u64,
+        /// When.
+        at: Millis,
+    },
+    /// Something people did, in the commit that does it.
+    Audit(AuditRow),
 }
 
 /// What a new leader folds: living jobs, with the finished parents they read, sweeps, claims and numbers given out.

@@ -1,6 +1,7 @@
 //! The one wiring file: a coordinator is put together here, started and stopped.
 
 use crate::{
+    access::{Arrival, Door, Guard, arrivals},
     artifacts::Artifacts,
     collect::{Collector, Gate},
     config::{Config, Database},
@@ -12,14 +13,12 @@ use crate::{
     transport,
 };
 use anyhow::Context;
+use futures::Stream;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, signal::unix, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{service::Routes, transport::Server};
 
 /// How long clients may take to hear that the coordinator leaves.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -52,6 +51,7 @@ pub struct Coordinator {
     address: SocketAddr,
     address_file: AddressFile,
     leads: watch::Receiver<bool>,
+    door: Door,
     stop: CancellationToken,
     /// The leader.
     leader: TaskTracker,
@@ -71,6 +71,7 @@ impl Coordinator {
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?.leaving(config.uploads.free);
+        let mut door = Door::open(&config, store.as_ref()).await?;
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
         let backlog = config.limits.backlog.0;
@@ -80,6 +81,8 @@ impl Coordinator {
         let driver = Driver::start(start, &leader).await?;
         let leads = driver.leads();
         share(&shelf, &store.identity().await?, leads.clone()).await?;
+        let registry = Arc::clone(&door.registry);
+        tasks.spawn(Arc::clone(&registry).run(Arc::clone(&store), stop.clone()));
         let services = Services {
             driver,
             store,
@@ -87,21 +90,24 @@ impl Coordinator {
             gate: Gate::default(),
             limits: config.limits.clone(),
             terms: config.workers.clone(),
+            registry,
+            pin: door.pin,
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
         tasks.spawn(judge::run(services.driver.clone(), stop.clone()));
         tasks.spawn(collector(&services, config.uploads.collect.0).run(stop.clone()));
-        let server = tokio::spawn(serve(
-            transport::bounded(Server::builder(), &config.limits),
-            services.routes().await?,
-            listener,
-            stop.clone(),
-        ));
-        let address_file = AddressFile::write(config.address_file(), address)?;
-        let (state, database) = (config.state.display(), &config.database);
-        tracing::info!(%address, %state, %database, version = env!("CARGO_PKG_VERSION"), "coordinator.ready: serving");
-        Ok(Self { address, address_file, leads, stop, leader, tasks, server })
+        let arrivals = arrivals(listener, door.tls.clone());
+        let server = transport::bounded(Server::builder(), &config.limits);
+        let (routes, guard) = (services.routes().await?, Guard::of(&door));
+        let server = tokio::spawn(serve(server, routes, guard, arrivals, stop.clone()));
+        door.announce(config.operator_file())?;
+        let address_file = AddressFile::write(config.address_file(), address, door.tls.is_some())?;
+        let (state, database, tls, tokens) =
+            (config.state.display(), &config.database, door.tls.is_some(), door.guarded);
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(%address, tls, tokens, %state, %database, version, "coordinator.ready: serving");
+        Ok(Self { address, address_file, leads, door, stop, leader, tasks, server })
     }
 
     /// Where it listens.
@@ -123,7 +129,7 @@ impl Coordinator {
     }
 
     /// Commits what was begun, closes all links, and ends.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         tracing::info!("coordinator.stopping: committing what was begun; workers are asked to come back");
         self.stop.cancel();
         self.leader.close();
@@ -134,6 +140,7 @@ impl Coordinator {
         server.abort();
         self.tasks.close();
         let _ = tokio::time::timeout(GOODBYE, self.tasks.wait()).await;
+        self.door.close();
         self.address_file.remove();
         tracing::info!("coordinator.stopped: everything acknowledged is on disk");
     }
@@ -204,13 +211,21 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until everything stops; everything stops with it.
-async fn serve(server: Server, routes: Routes, listener: TcpListener, stop: CancellationToken) {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+async fn serve(
+    server: Server,
+    routes: Routes,
+    guard: Guard,
+    arrivals: impl Stream<Item = std::io::Result<Arrival>>,
+    stop: CancellationToken,
+) {
     let served = server
+        // So that a browser is told what this is.
+        .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .layer(guard)
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned())
+        .serve_with_incoming_shutdown(arrivals, stop.clone().cancelled_owned())
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "coordinator.server: it ended by itself");

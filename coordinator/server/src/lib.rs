@@ -1,6 +1,8 @@
 //! The coordinator: keeps sweeps in a database, hands their jobs to workers, answers people.
 //!
 //! ```text
+//!   access (who may ask)
+//!    ▼
 //!   rpc ──► driver (one task: scheduler and writer) ──► store (SQLite, Postgres)
 //!    │      ▲                                             ▲
 //!    │    judge: results to verdicts                      │
@@ -9,6 +11,9 @@
 //!
 //! `app` puts it together. Nothing here decides about jobs: that is `tombola-core`.
 
+#![forbid(unsafe_code)]
+
+mod access;
 pub mod app;
 pub mod artifacts;
 mod clock;

@@ -1,5 +1,7 @@
 //! `tombola-coordinator`: reads its configuration, serves, and chooses the exit code.
 
+#![forbid(unsafe_code)]
+
 use clap::Parser;
 use std::{
     io::{Write as _, stderr},

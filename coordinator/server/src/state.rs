@@ -16,8 +16,9 @@ pub(crate) struct AddressFile {
 
 impl AddressFile {
     /// Writes it, in one step: a reader sees all of it or nothing.
-    pub(crate) fn write(path: PathBuf, address: SocketAddr) -> anyhow::Result<Self> {
-        let content = format!("{}\n", reachable(address));
+    pub(crate) fn write(path: PathBuf, address: SocketAddr, tls: bool) -> anyhow::Result<Self> {
+        let scheme = if tls { "https://" } else { "" };
+        let content = format!("{scheme}{}\n", reachable(address));
         let draft = path.with_extension("new");
         let written = fs::write(&draft, &content).and_then(|()| fs::rename(&draft, &path));
         written.with_context(|| format!("cannot write `{}`", path.display()))?;

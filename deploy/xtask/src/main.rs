@@ -1,6 +1,8 @@
 //! `cargo xtask`: set-up, tests, demo and benchmarks of this repository. A command is one file and one line in
 //! [`COMMANDS`]. No dependencies: this crate must compile in a second on a machine that has nothing else yet.
 
+#![forbid(unsafe_code)]
+
 mod apt;
 mod args;
 mod bench;

@@ -12,7 +12,8 @@ pub struct Span(pub Duration);
 pub struct Bytes(pub u64);
 
 /// Milliseconds of each unit, largest first.
-const TIMES: &[(&str, u64)] = &[("h", 3_600_000), ("min", 60_000), ("ms", 1), ("s", 1_000)];
+const TIMES: &[(&str, u64)] =
+    &[("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("ms", 1), ("s", 1_000)];
 /// Bytes of each unit.
 const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn amounts_read_and_print_the_same() {
-        for text in ["500ms", "30s", "5min", "2h"] {
+        for text in ["500ms", "30s", "5min", "2h", "30d"] {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
         for text in ["17B", "64KiB", "16MiB", "2GiB"] {

@@ -3,6 +3,8 @@
 //! A setting comes from defaults, then a TOML file, then the environment, then flags; every mistake is collected, so that
 //! one start shows all of them. Read once; nothing reads the environment later. Knows no setting but the log's.
 
+#![forbid(unsafe_code)]
+
 mod amount;
 pub mod folders;
 mod log;

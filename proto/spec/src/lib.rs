@@ -4,6 +4,8 @@
 //! component versions. Pure data and arithmetic: no files, clocks, randomness, network, SQL or libtorch, so that the
 //! coordinator knows weights, FLOPs, memory and density ladders without training anything.
 
+#![forbid(unsafe_code)]
+
 pub mod arch;
 pub mod data;
 pub mod digest;

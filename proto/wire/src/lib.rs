@@ -2,6 +2,8 @@
 //!
 //! Wire types may appear here, in the RPC handlers, and in the clients of the agent and the command line; nowhere else.
 
+#![forbid(unsafe_code)]
+
 mod convert;
 pub use convert::from_json;
 mod error;

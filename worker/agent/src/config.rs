@@ -2,6 +2,7 @@
 
 use crate::error::{AgentError, Result};
 use std::{path::PathBuf, str::FromStr, time::Duration};
+use tombola_access::Access;
 use tombola_spec::worker::DeviceKind;
 
 /// Lanes of a GPU slot that does not say: small networks saturate a GPU near here (reference engine.md, section B).
@@ -12,6 +13,8 @@ const GPU_LANES: u32 = 32;
 pub struct Options {
     /// Addresses of the coordinator and its standbys, tried in turn, such as `http://127.0.0.1:7654`.
     pub coordinators: Vec<String>,
+    /// What is needed to get in to them.
+    pub access: Access,
     /// Name for people, unique while connected.
     pub name: String,
     /// The worker's folder: identity, cache, spool, engines' files. One worker at a time.
@@ -31,7 +34,8 @@ impl Options {
     pub fn new(coordinators: Vec<String>, name: &str, folder: PathBuf, slots: Vec<SlotSpec>) -> Self {
         let protocol = tombola_spec::version::PROTOCOL;
         let (name, data_folder, limits) = (name.to_owned(), String::new(), Limits::default());
-        Self { coordinators, name, folder, slots, data_folder, protocol, limits }
+        let access = Access::open();
+        Self { coordinators, access, name, folder, slots, data_folder, protocol, limits }
     }
 }
 

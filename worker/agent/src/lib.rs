@@ -5,6 +5,8 @@
 //! reports until they are acknowledged; `folder` is where all of it lies, and `disk` how it survives a power loss. It may
 //! see neither SQL nor libtorch.
 
+#![forbid(unsafe_code)]
+
 mod artifacts;
 pub mod config;
 mod disk;

@@ -1,5 +1,7 @@
 //! `tombola-worker`: the agent, and itself re-executed as one engine child per slot. Chooses the exit code.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod check;
 mod config;
@@ -54,7 +56,11 @@ fn main() -> ExitCode {
 async fn work(config: Config) -> ExitCode {
     let stop = Stop::default();
     let executor = Arc::new(engine::executor(&config));
-    let agent = tombola_agent::run(config.options(), executor, stop.clone());
+    let options = match config.options() {
+        Ok(options) => options,
+        Err(error) => return failed(&error, 2),
+    };
+    let agent = tombola_agent::run(options, executor, stop.clone());
     let left = tokio::select! {
         left = agent => left,
         never = signals::pass_on(&stop) => match never {

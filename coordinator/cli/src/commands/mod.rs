@@ -17,6 +17,7 @@ pub(crate) mod show;
 pub(crate) mod sql;
 pub(crate) mod steer;
 pub(crate) mod submit;
+pub(crate) mod token;
 pub(crate) mod up;
 pub(crate) mod watch;
 pub(crate) mod workers;
@@ -29,6 +30,7 @@ use crate::{
     output::Printer,
 };
 use std::{path::Path, process::ExitCode};
+use tombola_access::Settings;
 use tombola_core::{
     plan::Plan,
     sweep::{self, SweepFile},
@@ -36,8 +38,10 @@ use tombola_core::{
 
 /// What every command gets: where to connect, where to print.
 pub(crate) struct Context<'a> {
-    /// The address given, if any.
+    /// The addresses given, if any.
     pub(crate) coordinator: Option<String>,
+    /// What was given to get in.
+    pub(crate) access: Settings,
     /// Output.
     pub(crate) printer: &'a Printer,
 }
@@ -45,13 +49,15 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// Connects to the coordinator.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
-        Client::connect(self.coordinator.as_deref()).await
+        Client::connect(self.coordinator.as_deref(), self.access.clone()).await
     }
 }
 
 /// Runs the command that was typed.
 pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCode> {
-    let context = Context { coordinator: args.coordinator, printer };
+    let Args { coordinator, token_file, ca, client_cert, client_key, .. } = args;
+    let access = Settings { token: token()?, token_file, ca, client_cert, client_key };
+    let context = Context { coordinator, access, printer };
     let context = &context;
     match args.command {
         Command::Up(command) => command.run(context).await,
@@ -75,9 +81,16 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Workers(command) => command.run(context).await,
         Command::Drain(command) => command.run(context).await,
         Command::Fetch(command) => command.run(context).await,
+        Command::Token(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
         Command::Completions(command) => command.run(context),
     }
+}
+
+/// The token in the environment: never a flag, which others on this machine can see.
+fn token() -> Result<Option<tombola_access::Token>, Failure> {
+    let Ok(text) = std::env::var("TOMBOLA_TOKEN") else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|error| Failure::Input(format!("TOMBOLA_TOKEN: {error}")))
 }
 
 /// A sweep file that can be submitted.

@@ -46,9 +46,13 @@ pub(crate) struct Up {
     /// Packs of up to this many lanes per worker; default 1 on a CPU, 32 on a GPU.
     #[arg(long, value_name = "N")]
     lanes: Option<NonZeroU32>,
-    /// Address to listen on; default 127.0.0.1:7654, any free port with --run.
+    /// Address to listen on; default 127.0.0.1:7654, any free port with --run. On one that other machines reach, such as
+    /// 0.0.0.0:7654, it makes a certificate and a token, and says how workers join from other hosts.
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// Let other machines in without TLS and tokens: whoever reaches the port may do everything.
+    #[arg(long)]
+    insecure: bool,
     /// Submit this sweep file, watch it, print its results, and leave when it is finished.
     #[arg(long, value_name = "FILE")]
     run: Option<PathBuf>,
@@ -101,6 +105,7 @@ impl Up {
             state: self.state.clone().unwrap_or_else(places::state_folder),
             data: self.data.clone().unwrap_or_else(folders::user_data),
             listen: self.listen.clone().unwrap_or_else(|| any_port.to_owned()),
+            insecure: self.insecure,
             workers: self.workers.unwrap_or(if gpu { 1 } else { cores }),
             device: self.device,
             lanes: self.lanes.map_or(if gpu { 32 } else { 1 }, NonZeroU32::get),

@@ -1,6 +1,7 @@
 //! The processes of `tombola up`: one coordinator, some workers, started, kept running and stopped in order.
 
 mod child;
+mod join;
 mod log;
 
 use crate::{client::Client, commands::up::Device, error::Failure, output::Printer, places};
@@ -18,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) state: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) listen: String,
+    /// Let other machines in without TLS and tokens.
+    pub(crate) insecure: bool,
     pub(crate) workers: u32,
     pub(crate) device: Device,
     pub(crate) lanes: u32,
@@ -57,6 +60,18 @@ impl Supervisor {
         })?;
         let (address, client) = self.start_coordinator().await?;
         printer.note(&format!("coordinator at {address}, state in {}", plan.state.display()));
+        if let Some(command) = join::open(plan, &client, &address).await? {
+            printer.note(&format!("to add a worker on another host, run there:\n  {command}"));
+            let as_operator = if plan.state == places::state_folder() {
+                String::new()
+            } else {
+                let file = plan.state.join(places::OPERATOR_FILE);
+                format!(" --coordinator {address} --token-file {}", file.display())
+            };
+            printer.note(&format!(
+                "to let people in: `tombola token create --role client --name NAME{as_operator}`"
+            ));
+        }
         let mut workers = self.workers.lock().await;
         for number in 1..=plan.workers {
             workers.push(start_worker(plan, &address, number)?);
@@ -74,8 +89,9 @@ impl Supervisor {
             coordinator.insert(Child::spawn("coordinator", "tombola-coordinator", &arguments, plan)?);
         let (address, client) = first_answer(plan, coordinator).await?;
         // Workers look for it where it was, whatever port it was free to choose.
-        let listen = address.trim_start_matches("http://");
-        coordinator.restart_with(coordinator_arguments(plan, listen));
+        let (host, port) = (plan.listen.rsplit_once(':'), address.rsplit_once(':'));
+        let listen = host.zip(port).map(|((host, _), (_, port))| format!("{host}:{port}"));
+        coordinator.restart_with(coordinator_arguments(plan, listen.as_deref().unwrap_or(&plan.listen)));
         Ok((address, client))
     }
 
@@ -126,7 +142,9 @@ impl Supervisor {
 
 fn coordinator_arguments(plan: &Plan, listen: &str) -> Vec<String> {
     let state = plan.state.display().to_string();
-    ["--state", &state, "--listen", listen].map(str::to_owned).to_vec()
+    let mut arguments = ["--state", &state, "--listen", listen].map(str::to_owned).to_vec();
+    arguments.extend(plan.insecure.then(|| "--insecure".to_owned()));
+    arguments
 }
 
 fn start_worker(plan: &Plan, address: &str, number: u32) -> anyhow::Result<Child> {
@@ -143,24 +161,24 @@ fn start_worker(plan: &Plan, address: &str, number: u32) -> anyhow::Result<Child
         ("--data", plan.data.display().to_string()),
         ("--slots", slot),
     ];
+    let token = join::file(plan).map(|file| ("--token-file", file));
     let arguments: Vec<String> =
-        arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
+        arguments.into_iter().chain(token).flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
     Child::spawn(&name, "tombola-worker", &arguments, plan)
 }
 
 /// Fails if a coordinator serves this state already: its address would be taken for that of the one started here. An
 /// address that one left when it was killed is removed.
 async fn nobody_serves(plan: &Plan) -> anyhow::Result<()> {
-    let file = plan.state.join(places::ADDRESS_FILE);
-    let Ok(address) = std::fs::read_to_string(&file) else { return Ok(()) };
-    let address = places::with_scheme(address.trim());
-    if Client::connect(Some(&address)).await.is_ok() {
+    let Some(address) = places::address_in(&plan.state) else { return Ok(()) };
+    if Client::local(&plan.state, &address).await.is_ok() {
         anyhow::bail!(
             "a coordinator at {address} serves `{}` already\n\
              hint: use it (`tombola --coordinator {address} list`), stop it first, or name another folder with --state",
             plan.state.display()
         );
     }
+    let file = plan.state.join(places::ADDRESS_FILE);
     std::fs::remove_file(&file).map_err(|e| anyhow::anyhow!("cannot remove `{}`: {e}", file.display()))
 }
 
@@ -181,11 +199,10 @@ async fn first_answer(plan: &Plan, coordinator: &mut Child) -> anyhow::Result<(S
     let deadline = Instant::now() + START;
     loop {
         coordinator.still_running()?;
-        if let Ok(address) = std::fs::read_to_string(plan.state.join(places::ADDRESS_FILE)) {
-            let address = places::with_scheme(address.trim());
-            if let Ok(client) = Client::connect(Some(&address)).await {
-                return Ok((address, client));
-            }
+        if let Some(address) = places::address_in(&plan.state)
+            && let Ok(client) = Client::local(&plan.state, &address).await
+        {
+            return Ok((address, client));
         }
         if Instant::now() > deadline {
             let log = coordinator.log().display();

@@ -99,9 +99,12 @@ impl Scheduler {
     /// may be an earlier process's, and the data set may be there by now.
     fn note_lack(&mut self, id: JobId) {
         let Some(job) = self.graph.get(id) else { return };
-        let Some((granted, lease)) = job.lease().and_then(|id| Some((id, self.leases.get(&id)?))) else { return };
+        let Some((granted, lease)) = job.lease().and_then(|id| Some((id, self.leases.get(&id)?))) else {
+            return;
+        };
         let Some(set) = self.keys.get(job.key).set() else { return };
-        if let Some(worker) = self.floor.workers.get_mut(&lease.worker).filter(|worker| worker.met < granted) {
+        if let Some(worker) = self.floor.workers.get_mut(&lease.worker).filter(|worker| worker.met < granted)
+        {
             worker.lacks.insert(set.to_owned());
         }
     }

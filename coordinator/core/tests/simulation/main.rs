@@ -32,7 +32,10 @@ const FIRST: u64 = 1;
 fn whatever_happens_nothing_is_lost_and_everything_ends() {
     let (first, schedules) = match setting("TOMBOLA_SIM_SEED") {
         Some(seed) => (seed, 1),
-        None => (setting("TOMBOLA_SIM_FIRST").unwrap_or(FIRST), setting("TOMBOLA_SIM_SCHEDULES").unwrap_or(SCHEDULES)),
+        None => (
+            setting("TOMBOLA_SIM_FIRST").unwrap_or(FIRST),
+            setting("TOMBOLA_SIM_SCHEDULES").unwrap_or(SCHEDULES),
+        ),
     };
     let mut totals = Totals::default();
     let silent = std::panic::take_hook();

@@ -1,25 +1,34 @@
 //! What is wrong with settings that are right by themselves.
 
-use super::{Bytes, Config, Limits, Listen, Workers};
+use super::{Bytes, Config, Limits, Tls, Workers};
 use tombola_wire::{CHUNK, MAX_MESSAGE};
 
 /// Every contradiction, each a paragraph.
 pub(super) fn contradictions(config: &Config) -> Vec<String> {
     let mut mistakes = Vec::new();
-    if !config.listen.is_local() && !config.insecure {
-        mistakes.push(open_address(&config.listen));
-    }
+    mistakes.extend(access(config));
     mistakes.extend(workers(&config.workers));
     mistakes.extend(limits(&config.limits));
     mistakes
 }
 
-fn open_address(listen: &Listen) -> String {
-    format!(
-        "`listen` is {listen}, which other machines can reach, and this version has neither TLS nor tokens (a later \
-         one will)\nhint: listen on 127.0.0.1 and reach it through an SSH tunnel, or set `insecure = true` \
-         (`--insecure`) if everyone on that network may run anything here"
-    )
+fn access(config: &Config) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let Tls { cert, key, client_ca: _ } = &config.tls;
+    if cert.is_some() != key.is_some() {
+        mistakes.push(
+            "`tls.cert` and `tls.key` belong together, and only one is given\nhint: give both, or neither: the \
+             coordinator then makes its own"
+                .to_owned(),
+        );
+    }
+    if config.insecure && (config.tokens || config.tls != Tls::default()) {
+        mistakes.push(
+            "`insecure` lets everybody in, and `tls` or `tokens` do not\nhint: leave out `insecure` (`--insecure`)"
+                .to_owned(),
+        );
+    }
+    mistakes
 }
 
 fn workers(workers: &Workers) -> Vec<String> {

@@ -22,8 +22,12 @@ const PREFIX: &str = "TOMBOLA_COORDINATOR_";
 pub struct Config {
     /// Address to serve on; port 0 = any free one.
     pub listen: Listen,
-    /// Accept an address that other machines reach, without TLS and tokens.
+    /// Let other machines in without TLS and tokens.
     pub insecure: bool,
+    /// Ask for tokens where only this machine connects, too.
+    pub tokens: bool,
+    /// Certificates.
+    pub tls: Tls,
     /// Folder of everything the coordinator keeps.
     pub state: PathBuf,
     /// Where records live.
@@ -38,6 +42,17 @@ pub struct Config {
     pub workers: Workers,
     /// The log.
     pub log: Log,
+}
+
+/// Certificates. Without any, and where other machines connect, the coordinator makes its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Its certificate and those it is signed by, PEM.
+    pub cert: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    pub key: Option<PathBuf>,
+    /// Clients and workers need a certificate that one of these signed.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// Bounds on what peers may ask and send.
@@ -113,10 +128,11 @@ pub struct Flags {
     /// Configuration file (TOML); deploy/coordinator.toml shows every setting
     #[arg(long, value_name = "FILE", env = "TOMBOLA_COORDINATOR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Address to serve on, such as 127.0.0.1:7654; port 0 = any free one
+    /// Address to serve on, such as 127.0.0.1:7654; port 0 = any free one. On one that other machines reach it speaks TLS and
+    /// asks for tokens (`tombola token create`)
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// Accept an address other machines reach, without TLS and tokens
+    /// Let other machines in without TLS and tokens: whoever reaches the port may do everything
     #[arg(long)]
     pub insecure: bool,
     /// Folder of everything the coordinator keeps [default: $STATE_DIRECTORY, else ~/.local/state/tombola]
@@ -168,6 +184,12 @@ impl Config {
         Self {
             listen: reader.get("listen", Listen::default()),
             insecure: reader.get("insecure", false),
+            tokens: reader.get("tokens", false),
+            tls: Tls {
+                cert: reader.get("tls.cert", None),
+                key: reader.get("tls.key", None),
+                client_ca: reader.get("tls.client_ca", None),
+            },
             database: reader.get("database", Database::Sqlite),
             artifacts: reader.get("artifacts", state.join("artifacts")),
             state,
@@ -204,6 +226,22 @@ impl Config {
             pause: reader.get("workers.pause", Span(usual.backoff)),
             longest_pause: reader.get("workers.longest_pause", Span(usual.backoff_max)),
         }
+    }
+
+    /// Whether it speaks TLS: always to other machines, unless it was told not to care.
+    pub fn speaks_tls(&self) -> bool {
+        !self.insecure && (!self.listen.is_local() || self.tls != Tls::default())
+    }
+
+    /// Whether it asks for tokens. Decided by where it listens, never by who connects: behind a proxy everybody comes from
+    /// this machine.
+    pub fn is_guarded(&self) -> bool {
+        self.tokens || self.speaks_tls()
+    }
+
+    /// The file that makes whoever can read it the operator.
+    pub fn operator_file(&self) -> PathBuf {
+        self.state.join("operator.token")
     }
 
     /// The file that tells local clients where this coordinator listens.

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::Error;
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
-use tombola_core::schedule::{Event, Now, Scheduler};
+use tombola_core::{
+    record::{AuditRow, Write},
+    schedule::{Event, Now, Scheduler},
+};
 use tombola_spec::{Digest, SweepId, WorkerId};
 
 /// Where an answer goes. Dropped without one, it means that the outcome is unknown.
@@ -26,9 +29,11 @@ pub(super) struct Turn {
 /// Something for the leader to do.
 pub(super) enum Command {
     /// Store a new sweep, or more of one.
-    Accept { event: Box<Event>, turn: Turn, reply: Reply<Accepted> },
+    Accept { event: Box<Event>, audit: Option<AuditRow>, turn: Turn, reply: Reply<Accepted> },
     /// People ask for something.
-    Tell { event: Event, reply: Reply<u64> },
+    Tell { event: Event, audit: AuditRow, reply: Reply<u64> },
+    /// Store records that the scheduler has no part in.
+    Record { writes: Vec<Write>, reply: Reply<()> },
     /// Protect uploads from garbage collection.
     Pin { artifacts: Vec<Digest>, reply: Reply<()> },
     /// A worker introduces itself.
@@ -49,7 +54,7 @@ impl Command {
         match self {
             Self::Accept { reply, .. } => drop(reply.send(Err(error))),
             Self::Tell { reply, .. } => drop(reply.send(Err(error))),
-            Self::Pin { reply, .. } => drop(reply.send(Err(error))),
+            Self::Pin { reply, .. } | Self::Record { reply, .. } => drop(reply.send(Err(error))),
             Self::Connect { reply, .. } => drop(reply.send(Err(error))),
             Self::Read(look) => look(Err(error)),
             Self::Hear { .. } | Self::Disconnect { .. } => {}

@@ -50,7 +50,7 @@ impl Driver {
             tracing::info!(%id, name, trials = verdicts, jobs, "sweep.judged: results decide how trials go on");
         }
         let judgement = Judgement { sweep: id, seen, decision, known, trials };
-        self.accept(turn, Event::Judge(Box::new(judgement))).await?;
+        self.accept(turn, Event::Judge(Box::new(judgement)), None).await?;
         Ok(())
     }
 }

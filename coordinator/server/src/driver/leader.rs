@@ -30,7 +30,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tombola_core::{
-    record::{Snapshot, Write},
+    record::{AuditRow, Snapshot, Write},
     schedule::{self, Effect, Event, Message, Scheduler},
 };
 use tombola_spec::{Epoch, WorkerId};
@@ -165,11 +165,15 @@ impl Leader {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Accept { event, turn, reply } => self.accept(*event, turn, reply),
-            Command::Tell { event, reply } => self.tell(event, reply),
+            Command::Accept { event, audit, turn, reply } => self.accept(*event, audit, turn, reply),
+            Command::Tell { event, audit, reply } => self.tell(event, audit, reply),
+            Command::Record { writes, reply } => {
+                self.outbox.writes.extend(writes);
+                self.outbox.after.push(After::Stored(reply));
+            }
             Command::Pin { artifacts, reply } => {
                 self.outbox.pins.extend(artifacts);
-                self.outbox.after.push(After::Pinned(reply));
+                self.outbox.after.push(After::Stored(reply));
             }
             Command::Connect { hello, link, reply } => self.connect(hello, link, reply),
             Command::Hear { worker, link, event, room } if self.links.is_open(worker, link) => {
@@ -210,14 +214,24 @@ impl Leader {
         answers
     }
 
-    fn accept(&mut self, event: Event, turn: Turn, reply: Reply<Accepted>) {
+    /// The same for what people ask for: if it changes anything, who asked is committed with it.
+    fn queue_for(&mut self, effects: Vec<Effect>, audit: Option<AuditRow>) -> Vec<Effect> {
+        let before = self.outbox.writes.len();
+        let answers = self.queue(effects);
+        if self.outbox.writes.len() > before {
+            self.outbox.writes.extend(audit.map(Write::Audit));
+        }
+        answers
+    }
+
+    fn accept(&mut self, event: Event, audit: Option<AuditRow>, turn: Turn, reply: Reply<Accepted>) {
         if turn.folds != self.hears.folds.load(Ordering::SeqCst) {
             // Dropped, the reply asks for another try.
             return;
         }
         let effects = self.effects(event);
         let mut answer = Err(Error::Internal("the scheduler did not answer a submission".to_owned()));
-        for effect in self.queue(effects) {
+        for effect in self.queue_for(effects, audit) {
             match effect {
                 Effect::Accepted { sweep, new, known } => {
                     answer = Ok(Accepted { sweep, new, known, created: true });
@@ -229,10 +243,10 @@ impl Leader {
         self.outbox.after.push(After::Accept(answer, reply, turn));
     }
 
-    fn tell(&mut self, event: Event, reply: Reply<u64>) {
+    fn tell(&mut self, event: Event, audit: AuditRow, reply: Reply<u64>) {
         let effects = self.effects(event);
         let mut answer = Ok(0);
-        for effect in self.queue(effects) {
+        for effect in self.queue_for(effects, Some(audit)) {
             match effect {
                 Effect::Reopened(jobs) => answer = Ok(jobs),
                 Effect::Rejected(why) => answer = Err(Error::Precondition(why)),
@@ -340,7 +354,7 @@ impl Leader {
             // Whoever asked may have left meanwhile.
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply) => drop(reply.send(answer)),
-            After::Pinned(reply) => drop(reply.send(Ok(()))),
+            After::Stored(reply) => drop(reply.send(Ok(()))),
             After::Read(look) => look(Ok((&self.scheduler, self.time.now()))),
         }
     }

@@ -29,7 +29,10 @@ use std::{
 };
 use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tombola_core::schedule::{self, Event, Now, Scheduler};
+use tombola_core::{
+    record::{AuditRow, Write},
+    schedule::{self, Event, Now, Scheduler},
+};
 use tombola_spec::{Digest, SweepId, WorkerId};
 use watchers::Watchers;
 
@@ -100,8 +103,16 @@ impl Driver {
     ///
     /// # Errors
     /// What was asked is impossible; a refused commit.
-    pub async fn tell(&self, event: Event) -> Result<u64, Error> {
-        self.ask(|reply| Command::Tell { event, reply }).await
+    pub async fn tell(&self, event: Event, audit: AuditRow) -> Result<u64, Error> {
+        self.ask(|reply| Command::Tell { event, audit, reply }).await
+    }
+
+    /// Stores records that the scheduler has no part in, and waits until they are committed.
+    ///
+    /// # Errors
+    /// A refused commit.
+    pub async fn record(&self, writes: Vec<Write>) -> Result<(), Error> {
+        self.ask(|reply| Command::Record { writes, reply }).await
     }
 
     /// Protects uploads from garbage collection for a while, or until a record names them.

@@ -26,8 +26,8 @@ pub(super) enum After {
     Accept(Result<Accepted, Error>, Reply<Accepted>, Turn),
     /// An answer to anything else people ask for.
     Answer(Result<u64, Error>, Reply<u64>),
-    /// Uploads are pinned.
-    Pinned(Reply<()>),
+    /// Uploads are pinned, records stored.
+    Stored(Reply<()>),
     /// A look at the scheduler.
     Read(Look),
 }

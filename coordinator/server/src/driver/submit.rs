@@ -14,7 +14,7 @@ use std::{
 };
 use tombola_core::{
     plan::Plan,
-    record::{JobRow, SweepRow, SweepState},
+    record::{AuditRow, JobRow, SweepRow, SweepState},
     schedule::{Event, Extension, StoredTrial},
     sweep::{self, Extent, SweepFile},
 };
@@ -29,7 +29,7 @@ impl Driver {
     ///
     /// # Errors
     /// Another sweep under that name, a cancelled one; a refused commit.
-    pub async fn submit(&self, file: SweepFile, source: String) -> Result<Accepted, Error> {
+    pub async fn submit(&self, file: SweepFile, source: String, audit: AuditRow) -> Result<Accepted, Error> {
         let turn = self.turn().await;
         let there = self.store.sweep(file.name()).await?;
         if let Some(there) = there {
@@ -38,7 +38,7 @@ impl Driver {
         }
         let plan = expansion::certain(self.store.as_ref(), file).await?;
         let known = self.known(&plan).await?;
-        self.accept(turn, Event::Submit { plan, source, known }).await
+        self.accept(turn, Event::Submit { plan, source, known }, Some(audit)).await
     }
 
     async fn resubmitted(&self, there: SweepRow, plan: Plan, source: String) -> Result<Accepted, Error> {
@@ -65,7 +65,13 @@ impl Driver {
     ///
     /// # Errors
     /// No such sweep; a file of another sweep, or one that asks for less; a refused commit.
-    pub async fn extend(&self, sweep: SweepId, file: SweepFile, source: String) -> Result<Accepted, Error> {
+    pub async fn extend(
+        &self,
+        sweep: SweepId,
+        file: SweepFile,
+        source: String,
+        audit: AuditRow,
+    ) -> Result<Accepted, Error> {
         let turn = self.turn().await;
         let there = self.store.sweep(file.name()).await?.filter(|there| there.id == sweep);
         let Some(there) = there else {
@@ -84,7 +90,7 @@ impl Driver {
         let trials = self.stored(sweep).await?;
         let known = self.known(&plan).await?;
         let extension = Extension { sweep: there, plan, source, known, trials };
-        self.accept(turn, Event::Extend(Box::new(extension))).await
+        self.accept(turn, Event::Extend(Box::new(extension)), Some(audit)).await
     }
 
     /// What a stored sweep asks for, planned as a file is that extends it.
@@ -100,8 +106,13 @@ impl Driver {
         Turn { _guard, folds: self.folds.load(Ordering::SeqCst) }
     }
 
-    pub(super) async fn accept(&self, turn: Turn, event: Event) -> Result<Accepted, Error> {
-        self.ask(|reply| Command::Accept { event: Box::new(event), turn, reply }).await
+    pub(super) async fn accept(
+        &self,
+        turn: Turn,
+        event: Event,
+        audit: Option<AuditRow>,
+    ) -> Result<Accepted, Error> {
+        self.ask(|reply| Command::Accept { event: Box::new(event), audit, turn, reply }).await
     }
 
     pub(super) async fn known(&self, plan: &Plan) -> Result<Vec<JobRow>, Error> {

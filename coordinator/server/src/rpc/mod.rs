@@ -1,5 +1,6 @@
 //! The gRPC services: wire types come in, the driver and the store are asked, wire types go out. Nothing is decided here.
 
+mod access;
 mod artifacts;
 mod delivered;
 mod health;
@@ -11,6 +12,7 @@ mod workers;
 mod workers_wire;
 
 use crate::{
+    access::Registry,
     artifacts::Artifacts as Shelf,
     collect::Gate,
     config::{Limits, Workers as Terms},
@@ -18,13 +20,15 @@ use crate::{
     store::Store,
 };
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tombola_access::Pin;
 use tombola_wire::{
     DESCRIPTORS,
     v1::{
-        artifact_service_server::ArtifactServiceServer, query_service_server::QueryServiceServer,
-        sweep_service_server::SweepServiceServer, worker_service_server::WorkerServiceServer,
+        access_service_server::AccessServiceServer, artifact_service_server::ArtifactServiceServer,
+        query_service_server::QueryServiceServer, sweep_service_server::SweepServiceServer,
+        worker_service_server::WorkerServiceServer,
     },
 };
 use tonic::service::{Routes, RoutesBuilder};
@@ -37,6 +41,9 @@ pub(crate) struct Services {
     pub(crate) gate: Gate,
     pub(crate) limits: Limits,
     pub(crate) terms: Terms,
+    pub(crate) registry: Arc<Registry>,
+    /// Of the key that those who get a token are to know.
+    pub(crate) pin: Option<Pin>,
     /// Sessions and watches run here.
     pub(crate) tasks: TaskTracker,
     /// Ends watches.
@@ -49,9 +56,8 @@ impl Services {
     /// # Errors
     /// When the store does not answer, or the descriptors of this build cannot be read.
     pub(crate) async fn routes(self) -> anyhow::Result<Routes> {
-        let Self { driver, store, shelf, gate, limits, terms, tasks, stop } = self;
-        let leads = driver.leads();
-        let running = tasks.clone();
+        let Self { driver, store, shelf, gate, limits, terms, registry, pin, tasks, stop } = self;
+        let (leads, running) = (driver.leads(), tasks.clone());
         let most = usize::try_from(limits.message.0).unwrap_or(usize::MAX);
         let sweeps = SweepServiceServer::new(sweeps::Sweeps {
             driver: driver.clone(),
@@ -67,6 +73,10 @@ impl Services {
         let specs = specs::SpecReader::start(Arc::clone(&store), &tasks);
         let workers = workers::Workers { driver: driver.clone(), specs, state, terms, tasks, delivered };
         let workers = WorkerServiceServer::new(workers);
+        let turn = Mutex::default();
+        let tokens =
+            access::Tokens { driver: driver.clone(), store: Arc::clone(&store), registry, pin, turn };
+        let tokens = AccessServiceServer::new(tokens);
         let artifacts = ArtifactServiceServer::new(artifacts::Artifacts { shelf, driver, gate });
         let query = QueryServiceServer::new(query::Query::new(store, limits));
         let (health, healthy) = tonic_health::server::health_reporter();
@@ -77,6 +87,7 @@ impl Services {
             .add_service(workers.max_decoding_message_size(most))
             .add_service(artifacts.max_decoding_message_size(most))
             .add_service(query.max_decoding_message_size(most))
+            .add_service(tokens.max_decoding_message_size(most))
             .add_service(healthy);
         // Older clients know only the second.
         routes.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);

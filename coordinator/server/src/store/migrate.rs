@@ -42,6 +42,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(11, "0011_verdicts.sql"),
     migration!(12, "0012_cost.sql"),
     migration!(13, "0013_best.sql"),
+    migration!(14, "0014_access.sql"),
     migration!(16, "0016_rolling.sql"),
 ];
 

@@ -3,6 +3,7 @@
 //! The scheduler hands over [`Write`]s; `steps` turns them into statements, which are shared; `sqlite` and `postgres`
 //! run them. No other room writes SQL, and nothing here decides anything.
 
+mod access;
 mod batch;
 mod cell;
 mod error;
@@ -23,11 +24,12 @@ pub use cell::{Cell, Limits, Table};
 pub use error::{Result, StoreError};
 pub use guest::AT_ONCE;
 pub use sql::SqlStore;
+pub(crate) use time::iso;
 
 use async_trait::async_trait;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tombola_core::{
-    record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write},
+    record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TokenRow, TrialRow, Write},
     verdict::{Seen, Verdicts},
 };
 use tombola_spec::{
@@ -119,6 +121,9 @@ pub trait Store: Send + Sync {
 
     /// Every artifact that must be kept: outputs, checkpoints, and pins that have not expired at `now`.
     async fn kept(&self, now: Millis) -> Result<Vec<Digest>>;
+
+    /// Every token, also those that have ended, by identity.
+    async fn tokens(&self) -> Result<Vec<TokenRow>>;
 
     /// Answers a user's query on a connection that can only read.
     ///

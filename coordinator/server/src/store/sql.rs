@@ -1,7 +1,7 @@
 //! The store on a SQL database: the same statements for both, run by a [`SqlDatabase`].
 
 use super::{
-    Limits, Outputs, Result, Store, StoreError, Table,
+    Limits, Outputs, Result, Store, StoreError, Table, access,
     cell::Row,
     postgres::Postgres,
     read,
@@ -14,7 +14,7 @@ use super::{
 use async_trait::async_trait;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use tombola_core::{
-    record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TrialRow, Write},
+    record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TokenRow, TrialRow, Write},
     verdict::{Seen, Verdicts},
 };
 use tombola_spec::{Digest, Epoch, Fingerprint, JobId, SweepId, TrialId, job::JobSpec};
@@ -135,6 +135,10 @@ impl Store for SqlStore {
 
     async fn kept(&self, now: Millis) -> Result<Vec<Digest>> {
         read::kept(&*self.database, now).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRow>> {
+        access::tokens(&*self.database).await
     }
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {

@@ -106,6 +106,8 @@ fn messages() -> BoxedStrategy<(from_worker::Message, bool)> {
         2 => vec(progress, 0..20).prop_map(|progress| Message::Heartbeat(v1::Heartbeat { progress })),
         2 => (lease, vec(numbers(), 0..8)).prop_map(|(lease, jobs)| Message::Returned(v1::Returned { lease, jobs })),
         1 => Just(Message::Draining(v1::Draining {})),
+        1 => (any::<u32>(), texts())
+            .prop_map(|(slot, out_of_service)| Message::Slot(v1::SlotService { slot, out_of_service })),
         1 => Just(Message::Leaving(v1::Leaving {})),
     ];
     (message, any::<bool>()).boxed()
@@ -121,12 +123,15 @@ fn hellos() -> impl Strategy<Value = v1::Hello> {
     let held =
         held.prop_map(|(lease, job, attempt, started, slot)| v1::Held { lease, job, attempt, started, slot });
     let protocol = prop_oneof![8 => Just(version::PROTOCOL), 1 => any::<u32>()];
-    (protocol, info, worker, vec(held, 0..8)).prop_map(|(protocol, info_json, worker, held)| v1::Hello {
-        protocol,
-        info_json,
-        worker,
-        held,
-    })
+    (protocol, any::<u32>(), info, worker, vec(held, 0..8)).prop_map(
+        |(protocol, oldest_protocol, info_json, worker, held)| v1::Hello {
+            protocol,
+            info_json,
+            worker,
+            held,
+            oldest_protocol,
+        },
+    )
 }
 
 async fn submit(served: &Served, file: &str) {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
 #![expect(clippy::print_stdout, reason = "a scenario that cannot run says why")]
 
+mod access;
 mod artifacts;
 mod binary;
 mod config;
@@ -17,4 +18,5 @@ mod start;
 mod steering;
 mod stock;
 mod sweeps;
+mod tls;
 mod workers;

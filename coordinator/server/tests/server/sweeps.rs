@@ -297,7 +297,23 @@ async fn a_ticket_that_is_not_there_yet_says_what_it_waits_for(home: &Home) {
     let slim = TicketRequest { slim: true, ..ticket(1, 2, "") };
     let none = sweeps.ticket(slim).await.unwrap_err();
     assert!(none.message().contains("no smaller network was made of trial 1, round 2"), "{none}");
+    assert_eq!(
+        fetched(&served).await,
+        ["tiny/1/0", "tiny/1/2", "tiny/1/2/reinit", "tiny/1/0"],
+        "what was handed out is on record"
+    );
     served.stop().await;
+}
+
+/// Tickets that were handed out, as the audit has them.
+async fn fetched(served: &Served) -> Vec<String> {
+    let sql = "select subject from audit where action = 'fetch' order by id".to_owned();
+    let rows = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    let word = |row: v1::Row| match row.values.into_iter().next().and_then(|value| value.kind) {
+        Some(Kind::Text(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    rows.into_iter().map(word).collect()
 }
 
 async fn a_watcher_that_does_not_read_sees_the_end_all_the_same(home: &Home) {

@@ -18,5 +18,6 @@ mod rig;
 mod schema;
 mod searches;
 mod states;
+mod tokens;
 mod verdicts;
 mod views;

@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use tombola_access::Channel;
 use tombola_spec::{Digest, outcome::Artifact};
-use tonic::transport::Channel;
 
 /// The way to the coordinator while there is one.
 pub(crate) type Way = watch::Receiver<Option<Channel>>;

@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, io::Write, path::Path};
 use tempfile::NamedTempFile;
 use tokio::{fs::File, io::AsyncReadExt, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use tombola_access::Channel;
 use tombola_spec::{Digest, outcome::Artifact};
 use tombola_wire::{
     CHUNK, MAX_MESSAGE,
     v1::{self, artifact_service_client::ArtifactServiceClient, put_request::Part},
 };
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
 /// Chunks of an upload read ahead of the wire.
 const AHEAD: usize = 2;

@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
+use tombola_access::{Access, Channel, DialError};
 use tombola_wire::{
     MAX_MESSAGE,
     v1::{self, from_worker, to_worker, worker_service_client::WorkerServiceClient},
 };
-use tonic::{
-    Status, Streaming,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status, Streaming, transport::Endpoint};
 
 /// How long a dial may take.
 const DIAL: Duration = Duration::from_secs(5);
@@ -49,6 +47,7 @@ enum End {
 /// Keeps a link open.
 pub(super) struct Dialer {
     pub(super) coordinators: Vec<Endpoint>,
+    pub(super) access: Access,
     pub(super) limits: Limits,
     pub(super) progress: Progress,
     pub(super) arrivals: mpsc::Sender<Arrival>,
@@ -62,7 +61,7 @@ pub(super) struct Dialer {
 ///
 /// # Errors
 /// When there are none or one is no address.
-pub(super) fn endpoints(addresses: &[String]) -> Result<Vec<Endpoint>, AgentError> {
+pub(super) fn endpoints(addresses: &[String], access: &Access) -> Result<Vec<Endpoint>, AgentError> {
     let setting = |what: String| {
         let hint = "write it like `http://coordinator:7654`".to_owned();
         AgentError::Setting { what, hint }
@@ -71,10 +70,10 @@ pub(super) fn endpoints(addresses: &[String]) -> Result<Vec<Endpoint>, AgentErro
         return Err(setting("no coordinator is named".to_owned()));
     }
     let read = |address: &String| {
-        let text = if address.contains("://") { address.clone() } else { format!("http://{address}") };
-        let endpoint =
-            Endpoint::from_shared(text).map_err(|_| setting(format!("`{address}` is not an address")))?;
-        let known = endpoint.uri().host().is_some() && endpoint.uri().scheme_str() == Some("http");
+        let endpoint = Endpoint::from_shared(access.url(address))
+            .map_err(|_| setting(format!("`{address}` is not an address")))?;
+        let known =
+            endpoint.uri().host().is_some() && matches!(endpoint.uri().scheme_str(), Some("http" | "https"));
         if !known {
             return Err(setting(format!("`{address}` is not an address of a coordinator")));
         }
@@ -131,7 +130,7 @@ impl Dialer {
 
     /// One link, from the dial to its end. Fails if it was never welcomed.
     async fn visit(&mut self, endpoint: &Endpoint) -> Result<(), End> {
-        let channel = endpoint.connect().await.map_err(|error| End::Broken(reason(&error)))?;
+        let channel = self.access.connect(endpoint).await.map_err(unreached)?;
         let (outgoing, stream) = mpsc::unbounded_channel();
         let pulse = outgoing.downgrade();
         if self.arrivals.send(Arrival::Opened(outgoing)).await.is_err() {
@@ -140,7 +139,7 @@ impl Dialer {
         let mut client = WorkerServiceClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE);
         let listened = match client.session(UnboundedReceiverStream::new(stream)).await {
             Ok(answer) => self.listen(answer.into_inner(), channel, endpoint, pulse).await,
-            Err(status) => Err(End::Broken(said_by(&status))),
+            Err(status) => Err(not_let_in(&status)),
         };
         self.way.send_replace(None);
         // Nobody who could be told is nobody who needs to know.
@@ -245,11 +244,23 @@ fn said_by(status: &Status) -> String {
     }
 }
 
-/// The innermost cause: `Connection refused (os error 111)` rather than `transport error`.
-fn reason(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
+/// Why there is no session. Tokens are renewed without a restart, so that one that is not good may be so later.
+fn not_let_in(status: &Status) -> End {
+    let why = in_a_line(&said_by(status));
+    match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied | Code::ResourceExhausted => End::Refused(why),
+        _ => End::Broken(why),
     }
-    inner.to_string()
+}
+
+fn unreached(error: DialError) -> End {
+    let why = in_a_line(&error.to_string());
+    match error {
+        DialError::Silent(_) => End::Broken(why),
+        DialError::Tls(_) | DialError::Access(_) => End::Refused(why),
+    }
+}
+
+fn in_a_line(text: &str) -> String {
+    text.replace("\nhint: ", "; hint: ")
 }

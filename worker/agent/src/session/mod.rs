@@ -52,7 +52,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// # Errors
 /// When its folder cannot be used, an address or a slot means nothing, or a slot cannot work.
 pub async fn run(options: Options, executor: Arc<dyn Executor>, stop: Stop) -> Result<Exit> {
-    let coordinators = link::endpoints(&options.coordinators)?;
+    let coordinators = link::endpoints(&options.coordinators, &options.access)?;
     let folder = Folder::open(&options.folder)?;
     let (spool, spooled) = Spool::open(folder.path())?;
     let inventory = tokio::select! {
@@ -103,7 +103,7 @@ impl Session {
     /// A session, its slots at work, and who keeps its link open.
     fn new(options: &Options, executor: &Arc<dyn Executor>, begun: Begun) -> Result<(Self, Dialer)> {
         let Begun { coordinators, folder, spool, spooled, mut inventory } = begun;
-        let (limits, progress) = (options.limits, Progress::default());
+        let (limits, progress, access) = (options.limits, Progress::default(), options.access.clone());
         let (way_in, way) = watch::channel(None);
         let cache = folder.path().join("artifacts");
         let artifacts = Artifacts::open(cache, limits.cache_bytes, way, limits.longest_pause)?;
@@ -130,7 +130,7 @@ impl Session {
             pause: limits.longest_pause,
         };
         let said = String::new();
-        Ok((session, Dialer { coordinators, limits, progress, arrivals, way: way_in, said }))
+        Ok((session, Dialer { coordinators, access, limits, progress, arrivals, way: way_in, said }))
     }
 
     async fn run(mut self, stop: Stop) -> Exit {

@@ -9,6 +9,7 @@ use std::{
     path::PathBuf,
     time::{Duration, SystemTime},
 };
+use tombola_access::{Access, AccessError, Settings};
 use tombola_agent::{Limits, Options, SlotSpec};
 use tombola_settings::{Bytes, ConfigError, Log, LogFormat, Reader, Span, folders};
 use values::{Coordinators, default_name};
@@ -21,6 +22,8 @@ const PREFIX: &str = "TOMBOLA_WORKER_";
 pub(crate) struct Config {
     /// Addresses of the coordinator and its standbys.
     pub(crate) coordinators: Vec<String>,
+    /// What is needed to get in to them.
+    pub(crate) access: Settings,
     /// Name for people, unique per coordinator.
     pub(crate) name: String,
     /// Folder of everything the worker keeps.
@@ -57,6 +60,12 @@ pub(crate) struct Flags {
     /// Coordinator, HOST:PORT; several, separated by commas, are tried in turn [default: 127.0.0.1:7654]
     #[arg(long, value_name = "ADDRESS", global = true)]
     pub(crate) coordinator: Option<String>,
+    /// File with the token of a coordinator that asks for one [or TOMBOLA_WORKER_TOKEN: the token itself]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates of the authority that signed the coordinator's; a token may do without
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) ca: Option<PathBuf>,
     /// Name for people, unique per coordinator [default: this host's name]
     #[arg(long, global = true)]
     pub(crate) name: Option<String>,
@@ -83,12 +92,15 @@ pub(crate) struct Flags {
 
 impl Flags {
     /// What was typed, by the setting it sets.
-    fn typed(&self) -> [(&'static str, Option<serde_json::Value>); 7] {
+    fn typed(&self) -> [(&'static str, Option<serde_json::Value>); 9] {
         // Every field is named, so that a new flag cannot be forgotten.
-        let Self { config: _, coordinator, name, dir, data, slots, time_limit, log_format } = self;
+        let Self { config: _, coordinator, token_file, ca, name, dir, data, slots, time_limit, log_format } =
+            self;
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into());
         [
             ("coordinator", coordinator.clone().map(Into::into)),
+            ("token_file", path(token_file)),
+            ("ca", path(ca)),
             ("name", name.clone().map(Into::into)),
             ("dir", path(dir)),
             ("data", path(data)),
@@ -122,6 +134,7 @@ impl Config {
     fn read(reader: &mut Reader) -> Self {
         Self {
             coordinators: reader.get("coordinator", Coordinators::default()).0,
+            access: access(reader),
             name: reader.get("name", default_name()),
             dir: reader.get("dir", folders::service_state("tombola-worker")),
             data: reader.get("data", folders::user_data()),
@@ -133,11 +146,32 @@ impl Config {
     }
 
     /// What the agent is told.
-    pub(crate) fn options(&self) -> Options {
+    ///
+    /// # Errors
+    /// A token or a certificate that cannot be used.
+    pub(crate) fn options(&self) -> Result<Options, AccessError> {
         let slots = self.slots.clone();
         let options = Options::new(self.coordinators.clone(), &self.name, self.dir.clone(), slots);
         let folder = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
-        Options { data_folder: folder.display().to_string(), limits: self.limits, ..options }
+        let (access, data_folder) = (Access::load(&self.access)?, folder.display().to_string());
+        Ok(Options { access, data_folder, limits: self.limits, ..options })
+    }
+}
+
+fn access(reader: &mut Reader) -> Settings {
+    let token = reader.get("token", None::<String>).and_then(|text| match text.trim().parse() {
+        Ok(token) => Some(token),
+        Err(error) => {
+            reader.mistake(format!("`token`: {error}"));
+            None
+        }
+    });
+    Settings {
+        token,
+        token_file: reader.get("token_file", None),
+        ca: reader.get("ca", None),
+        client_cert: reader.get("client_cert", None),
+        client_key: reader.get("client_key", None),
     }
 }
 

@@ -94,6 +94,7 @@ impl Store {
                 self.last.worker = self.last.worker.max(worker.0);
                 self.workers.insert(worker, (info.name, "connected"));
             }
+            Write::AddToken(_) | Write::RevokeToken { .. } | Write::Audit(_) => {}
             Write::WorkerState { worker, state } => self.workers.get_mut(&worker).unwrap().1 = state.name(),
             Write::BindData { set, digest, shape } => {
                 assert_eq!(self.data.entry(set).or_insert((digest, shape)).0, digest);

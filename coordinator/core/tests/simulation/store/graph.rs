@@ -24,7 +24,8 @@ impl Store {
             Write::AddTrials(rows) => rows.into_iter().try_for_each(|row| self.add_trial(row)),
             Write::TrialSettings { trial, settings } => {
                 let row = self.trials.get_mut(&trial);
-                row.ok_or_else(|| Refusal::Conflict(format!("settings of no trial {trial}")))?.settings = settings;
+                row.ok_or_else(|| Refusal::Conflict(format!("settings of no trial {trial}")))?.settings =
+                    settings;
                 Ok(())
             }
             Write::AddRounds(rows) => rows.into_iter().try_for_each(|row| self.add_round(row)),
@@ -66,7 +67,8 @@ impl Store {
     }
 
     fn add_trial(&mut self, row: TrialRow) -> Result<(), Refusal> {
-        let same = |old: &TrialRow| old.sweep == row.sweep && (old.key == row.key || old.number == row.number);
+        let same =
+            |old: &TrialRow| old.sweep == row.sweep && (old.key == row.key || old.number == row.number);
         demand(!self.trials.values().any(same), || format!("trial `{}` twice", row.key))?;
         demand(self.sweeps.contains_key(&row.sweep), || format!("a trial of no sweep {}", row.sweep))?;
         demand(row.id.0 > self.last.trial, || format!("{} was given out before", row.id))?;
@@ -107,7 +109,9 @@ impl Store {
     }
 
     fn claim(&mut self, sweep: SweepId, jobs: &[JobId], shared: &[JobId]) -> Result<(), Refusal> {
-        demand(shared.iter().all(|job| jobs.contains(job)), || format!("{sweep} shares what it does not claim"))?;
+        demand(shared.iter().all(|job| jobs.contains(job)), || {
+            format!("{sweep} shares what it does not claim")
+        })?;
         demand(jobs.iter().all(|job| self.jobs.contains_key(job)), || format!("{sweep} claims no job"))?;
         self.claims.extend(jobs.iter().map(|job| (sweep, *job)));
         Ok(())
@@ -115,10 +119,15 @@ impl Store {
 
     /// Only jobs that nobody holds change their state like this, and only to another.
     fn job_state(&mut self, job: JobId, state: JobState, reset: bool) -> Result<(), Refusal> {
-        let row = self.jobs.get_mut(&job).ok_or_else(|| Refusal::Conflict(format!("a change of no job {job}")))?;
+        let row =
+            self.jobs.get_mut(&job).ok_or_else(|| Refusal::Conflict(format!("a change of no job {job}")))?;
         let may = match state {
-            JobState::Open => matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Unwanted),
-            JobState::Unwanted => matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Open),
+            JobState::Open => {
+                matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Unwanted)
+            }
+            JobState::Unwanted => {
+                matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Open)
+            }
             _ => false,
         };
         demand(may, || format!("{job} goes from {} to {}", row.state.name(), state.name()))?;

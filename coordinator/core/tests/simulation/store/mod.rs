@@ -8,7 +8,8 @@ mod snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_core::{
     record::{
-        AnalysisRow, Ending, JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, TrialRow, WorkerState, Write,
+        AnalysisRow, Ending, JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, TrialRow, WorkerState,
+        Write,
     },
     schedule::StoredTrial,
 };
@@ -102,7 +103,9 @@ impl Store {
     fn apply(&mut self, write: Write) -> Result<(), Refusal> {
         match write {
             Write::Lease(pack) => self.lease(pack),
-            Write::Start { job, attempt, worker, lease, iteration: _ } => self.start(job, attempt, worker, lease),
+            Write::Start { job, attempt, worker, lease, iteration: _ } => {
+                self.start(job, attempt, worker, lease)
+            }
             Write::Checkpoint { job, attempt, checkpoint } => {
                 self.leased(job, attempt, "a checkpoint")?.checkpoint = Some(checkpoint);
                 Ok(())

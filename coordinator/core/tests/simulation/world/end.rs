@@ -44,7 +44,8 @@ impl World {
             leader.scheduler.explain_job(leader.clock(self.scene.now), job)
         };
         let left = laws::left(&self.scene.store).into_iter();
-        let lines = left.map(|row| format!("{} {:?} {:?}: {:?}", row.id, row.state, row.attempt, explain(row.id)));
+        let lines =
+            left.map(|row| format!("{} {:?} {:?}: {:?}", row.id, row.state, row.attempt, explain(row.id)));
         let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
         format!("{}\nsweeps {names:?}", lines.collect::<Vec<_>>().join("\n"))
     }

@@ -12,7 +12,7 @@ mod ticket;
 mod watch;
 mod workers;
 
-use crate::{Error, artifacts::Artifacts, collect::Gate, driver::Driver, store::Store};
+use crate::{Error, access::Caller, artifacts::Artifacts, collect::Gate, driver::Driver, store::Store};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
@@ -54,11 +54,13 @@ impl SweepService for Sweeps {
     }
 
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Answer<v1::SubmitResponse> {
-        answer(self.submit_file(request.into_inner().file).await)
+        let caller = Caller::of(&request);
+        answer(self.submit_file(request.into_inner().file, &caller).await)
     }
 
     async fn extend(&self, request: Request<v1::ExtendRequest>) -> Answer<v1::SubmitResponse> {
-        answer(self.extend_by(request.into_inner()).await)
+        let caller = Caller::of(&request);
+        answer(self.extend_by(request.into_inner(), &caller).await)
     }
 
     async fn get(&self, request: Request<v1::GetRequest>) -> Answer<v1::Sweep> {
@@ -74,23 +76,24 @@ impl SweepService for Sweeps {
     }
 
     async fn pause(&self, request: Request<v1::SweepRef>) -> Answer<v1::Sweep> {
-        answer(self.steer(&request.into_inner().sweep, SweepState::Paused).await)
+        answer(self.steer(request, SweepState::Paused).await)
     }
 
     async fn resume(&self, request: Request<v1::SweepRef>) -> Answer<v1::Sweep> {
-        answer(self.steer(&request.into_inner().sweep, SweepState::Active).await)
+        answer(self.steer(request, SweepState::Active).await)
     }
 
     async fn stop(&self, request: Request<v1::SweepRef>) -> Answer<v1::Sweep> {
-        answer(self.steer(&request.into_inner().sweep, SweepState::Stopped).await)
+        answer(self.steer(request, SweepState::Stopped).await)
     }
 
     async fn cancel(&self, request: Request<v1::SweepRef>) -> Answer<v1::Sweep> {
-        answer(self.steer(&request.into_inner().sweep, SweepState::Cancelled).await)
+        answer(self.steer(request, SweepState::Cancelled).await)
     }
 
     async fn retry(&self, request: Request<v1::RetryRequest>) -> Answer<v1::RetryResponse> {
-        answer(self.retry_failed(&request.into_inner().sweep).await)
+        let caller = Caller::of(&request);
+        answer(self.retry_failed(&request.into_inner().sweep, &caller).await)
     }
 
     async fn explain(&self, request: Request<v1::ExplainRequest>) -> Answer<v1::ExplainResponse> {
@@ -106,7 +109,8 @@ impl SweepService for Sweeps {
     }
 
     async fn ticket(&self, request: Request<v1::TicketRequest>) -> Answer<v1::TicketResponse> {
-        answer(self.ticket_at(request.into_inner()).await)
+        let caller = Caller::of(&request);
+        answer(self.hand_out(request.into_inner(), &caller).await)
     }
 
     async fn workers(&self, _: Request<v1::WorkersRequest>) -> Answer<v1::WorkersResponse> {
@@ -114,6 +118,7 @@ impl SweepService for Sweeps {
     }
 
     async fn drain(&self, request: Request<v1::DrainRequest>) -> Answer<v1::DrainResponse> {
-        answer(self.drain_worker(&request.into_inner().worker).await)
+        let caller = Caller::of(&request);
+        answer(self.drain_worker(&request.into_inner().worker, &caller).await)
     }
 }

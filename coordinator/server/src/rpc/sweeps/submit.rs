@@ -1,27 +1,36 @@
 //! Sweep files that are stored.
 
 use super::{Sweeps, plan};
-use crate::{Error, driver::Accepted};
+use crate::{Error, access::Caller, driver::Accepted};
 use tombola_core::sweep::SweepFile;
 use tombola_wire::v1;
 
 impl Sweeps {
-    pub(super) async fn submit_file(&self, text: String) -> Result<v1::SubmitResponse, Error> {
+    pub(super) async fn submit_file(
+        &self,
+        text: String,
+        caller: &Caller,
+    ) -> Result<v1::SubmitResponse, Error> {
         let file = plan::parse(text.clone()).await?;
         let name = file.name().to_owned();
         // Until the leader has stored the sweep, the collector keeps its hands off its files.
         let _gate = self.gate.hold().await;
         self.has_files(&file).await?;
-        let accepted = self.driver.submit(file, text).await?;
+        let accepted = self.driver.submit(file, text, caller.did("submit", &name)).await?;
         self.stored(&name, accepted).await
     }
 
-    pub(super) async fn extend_by(&self, request: v1::ExtendRequest) -> Result<v1::SubmitResponse, Error> {
+    pub(super) async fn extend_by(
+        &self,
+        request: v1::ExtendRequest,
+        caller: &Caller,
+    ) -> Result<v1::SubmitResponse, Error> {
         let sweep = self.find(&request.sweep).await?;
         let file = plan::parse(request.file.clone()).await?;
         let _gate = self.gate.hold().await;
         self.has_files(&file).await?;
-        let accepted = self.driver.extend(sweep.id, file, request.file).await?;
+        let audit = caller.did("extend", &sweep.name);
+        let accepted = self.driver.extend(sweep.id, file, request.file, audit).await?;
         self.stored(&sweep.name, accepted).await
     }
 

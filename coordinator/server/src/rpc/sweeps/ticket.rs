@@ -3,13 +3,14 @@
 use super::Sweeps;
 use crate::{
     Error,
+    access::Caller,
     store::{
         Outputs,
         views::{self, Place},
     },
 };
 use serde_json::{Value, json};
-use tombola_core::record::{RoundRow, TrialRow};
+use tombola_core::record::{RoundRow, TrialRow, Write};
 use tombola_spec::{
     Digest, JobId,
     job::{JobSpec, Output},
@@ -38,7 +39,21 @@ impl Found {
 }
 
 impl Sweeps {
-    pub(super) async fn ticket_at(&self, request: v1::TicketRequest) -> Result<v1::TicketResponse, Error> {
+    /// Who takes a ticket away is on record before it is handed out.
+    pub(super) async fn hand_out(
+        &self,
+        request: v1::TicketRequest,
+        caller: &Caller,
+    ) -> Result<v1::TicketResponse, Error> {
+        let v1::TicketRequest { sweep, trial, round, branch, .. } = &request;
+        let place = [sweep, &trial.to_string(), &round.to_string(), branch].map(String::as_str).join("/");
+        let ticket = self.ticket_at(request).await?;
+        let audit = caller.did("fetch", place.trim_end_matches('/'));
+        self.driver.record(vec![Write::Audit(audit)]).await?;
+        Ok(ticket)
+    }
+
+    async fn ticket_at(&self, request: v1::TicketRequest) -> Result<v1::TicketResponse, Error> {
         let slim = request.slim;
         let found = self.find_round(request).await?;
         if slim {

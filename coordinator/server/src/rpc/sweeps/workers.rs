@@ -1,7 +1,7 @@
 //! Workers, for people.
 
 use super::Sweeps;
-use crate::Error;
+use crate::{Error, access::Caller};
 use tombola_core::schedule::{Event, SlotView, WorkerView};
 use tombola_spec::{JobId, WorkerId, worker::SlotInfo};
 use tombola_wire::v1;
@@ -13,18 +13,18 @@ impl Sweeps {
     }
 
     /// Drains a worker, given by name or id (`w2`).
-    pub(super) async fn drain_worker(&self, what: &str) -> Result<v1::DrainResponse, Error> {
+    pub(super) async fn drain_worker(&self, what: &str, caller: &Caller) -> Result<v1::DrainResponse, Error> {
         let id: Option<WorkerId> =
             what.strip_prefix('w').and_then(|digits| digits.parse().ok()).map(WorkerId);
         let workers = self.driver.read(|scheduler, now| scheduler.workers(now)).await?;
         let by_name = workers.iter().find(|worker| worker.name == what);
         let worker = by_name.or_else(|| workers.iter().find(|worker| Some(worker.worker) == id));
-        let Some(WorkerView { worker, .. }) = worker else {
+        let Some(WorkerView { worker, name, .. }) = worker else {
             let what =
                 format!("there is no worker `{what}`\nhint: `tombola workers` lists the connected ones");
             return Err(Error::NotFound(what));
         };
-        self.driver.tell(Event::Drain { worker: *worker }).await?;
+        self.driver.tell(Event::Drain { worker: *worker }, caller.did("drain", name)).await?;
         Ok(v1::DrainResponse {})
     }
 }

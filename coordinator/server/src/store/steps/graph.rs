@@ -1,6 +1,6 @@
 //! Rows of writes about sweeps, their graphs, workers and data sets.
 
-use super::{Steps, graph_sql as sql};
+use super::{Steps, access, graph_sql as sql};
 use crate::store::verb::{Arg, row};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -44,6 +44,9 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
             steps.push(&sql::BIND_DATA, vec![row![set.as_str(), *digest, Arg::json(shape), now]]);
             steps.push(&sql::DATA_BOUND, vec![row![set.as_str(), *digest]]);
         }
+        Write::AddToken(token) => access::add_token(steps, token),
+        Write::RevokeToken { token, at } => access::revoke_token(steps, *token, *at),
+        Write::Audit(row) => access::audit(steps, row),
         Write::Lease(_)
         | Write::Start { .. }
         | Write::Checkpoint { .. }

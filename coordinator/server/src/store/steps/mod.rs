@@ -1,5 +1,6 @@
 //! From writes to statements: what a commit becomes on either database. Pure.
 
+mod access;
 mod attempts;
 mod attempts_sql;
 mod graph;

@@ -86,3 +86,19 @@ async fn admin_postgres(url: &str, sql: &str) {
     raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
+
+/// What a role counts in transactions that may only read, and in others. On Postgres.
+pub(crate) async fn as_role(place: &Place, role: &str, count: &str) -> Vec<(String, i64)> {
+    let Place::Postgres { url, .. } = place else { return Vec::new() };
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let mut counted = Vec::new();
+    for mode in ["read only", "read write"] {
+        let begin = format!("begin {mode}; set local role {role}");
+        raw_sql(AssertSqlSafe(begin)).execute(&mut connection).await.unwrap();
+        let count = sqlx::query_scalar(AssertSqlSafe(count.to_owned())).fetch_one(&mut connection).await;
+        counted.push((mode.to_owned(), count.unwrap()));
+        raw_sql("rollback").execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    counted
+}
