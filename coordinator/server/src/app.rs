@@ -15,12 +15,15 @@ use anyhow::Context;
 use futures::Stream;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, signal::unix, task::JoinHandle};
+use tokio::{net::TcpListener, signal::unix, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{service::Routes, transport::Server};
 
 /// How long clients may take to hear that the coordinator leaves.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How often, and how many times, a standby looks whether its leader has claimed the artifacts.
+const CLAIM: Duration = Duration::from_millis(100);
+const CLAIMS: u32 = 50;
 /// A connection that does not answer for so long is dead.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
@@ -47,6 +50,7 @@ pub struct Coordinator {
     address: SocketAddr,
     address_file: AddressFile,
     door: Door,
+    leads: watch::Receiver<bool>,
     stop: CancellationToken,
     /// The leader.
     leader: TaskTracker,
@@ -70,10 +74,14 @@ impl Coordinator {
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
         let backlog = config.limits.backlog.0;
-        let start = Start { store: Arc::clone(&store), terms, pinned, backlog, stop: stop.clone() };
+        // Two processes cannot share a SQLite folder; whoever starts a second one is told.
+        let standby = matches!(config.database, Database::Postgres(_));
+        let start = Start { store: Arc::clone(&store), terms, pinned, backlog, standby, stop: stop.clone() };
         let driver = Driver::start(start, &leader).await?;
         let registry = Arc::clone(&door.registry);
         tasks.spawn(Arc::clone(&registry).run(Arc::clone(&store), stop.clone()));
+        let leads = driver.leads();
+        share(&shelf, &store.identity().await?, leads.clone()).await?;
         let services = Services {
             driver,
             store,
@@ -96,12 +104,18 @@ impl Coordinator {
             (config.state.display(), &config.database, door.tls.is_some(), door.guarded);
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(%address, tls, tokens, %state, %database, version, "coordinator.ready: serving");
-        Ok(Self { address, address_file, door, stop, leader, tasks, server })
+        Ok(Self { address, address_file, door, leads, stop, leader, tasks, server })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until it leads: at once, but for a standby.
+    pub async fn leading(&self) {
+        // Without a leader's task nothing is led any more; `ended` tells.
+        let _ = self.leads.clone().wait_for(|leads| *leads).await;
     }
 
     /// Waits for an end nobody asked for, of the leader or of the server.
@@ -134,6 +148,30 @@ fn collector(services: &Services, every: Duration) -> Collector {
     let Services { store, shelf, driver, gate, .. } = services;
     let (store, shelf) = (Arc::clone(store), shelf.clone());
     Collector { store, shelf, driver: driver.clone(), gate: gate.clone(), every }
+}
+
+/// Every coordinator of a state has the same artifacts: a standby with a folder of its own would lead without the masks
+/// and weights that were made before. The first leader claims the folder for its state.
+async fn share(shelf: &Artifacts, state: &str, mut leads: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let folder = shelf.folder().display();
+    // A leader that has just started may not have come to it.
+    for _ in 0..CLAIMS {
+        match shelf.claimed() {
+            Some(claimed) if claimed == state => return Ok(()),
+            Some(_) => anyhow::bail!(
+                "the artifacts in `{folder}` belong to another state than this database holds\nhint: name this state's own \
+                 folder with --artifacts"
+            ),
+            None if *leads.borrow_and_update() => {
+                return shelf.claim(state).with_context(|| format!("cannot write to `{folder}`"));
+            }
+            None => tokio::time::sleep(CLAIM).await,
+        }
+    }
+    anyhow::bail!(
+        "another coordinator leads this database, and `{folder}` is not where it keeps artifacts\nhint: coordinators of one \
+         database share one folder (`artifacts`), on a file system that all of them see"
+    )
 }
 
 /// A worker is a connection, and the usual soft limit has room for a thousand.

@@ -5,7 +5,11 @@
 //! there already holds it open.
 
 use crate::{Error, artifacts::Artifacts, clock, driver::Driver, store::Store};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 use tombola_core::record::Millis;
@@ -13,6 +17,10 @@ use tombola_spec::Digest;
 
 /// Most artifacts removed while uploads wait.
 const BATCH: usize = 1024;
+/// How long it stays true that nothing names an artifact: less than a leader is silent before it is replaced
+/// ([`crate::store::SILENCE`]). A process that was stopped in the middle may have been, and the other leader named what it
+/// likes.
+const TRUE: Duration = Duration::from_secs(8);
 
 /// Keeps the collector apart from those who name artifacts. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -68,9 +76,14 @@ impl Collector {
         let _closed = self.gate.0.write().await;
         // Whatever the leader was told before the gate closed is committed once it answers.
         self.driver.read(|_, _| ()).await?;
+        let asked = Instant::now();
         let kept = self.kept().await?;
         let mut removed = 0;
         for digest in candidates.iter().filter(|digest| !kept.contains(digest)) {
+            if asked.elapsed() > TRUE || !*self.driver.leads().borrow() {
+                // What is left is found the next time.
+                break;
+            }
             self.shelf.remove(digest).await?;
             removed += 1;
         }

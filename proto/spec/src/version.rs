@@ -2,8 +2,17 @@
 
 use crate::job::JobSpec;
 
-/// Version of the worker protocol this build speaks. A worker of another version is refused with a clear error.
+/// Newest version of the worker protocol this build speaks.
 pub const PROTOCOL: u32 = 1;
+/// Oldest version of it that this build still speaks. A release keeps that of the release before, so that coordinators and
+/// workers can be upgraded one by one, in any order.
+pub const OLDEST_PROTOCOL: u32 = 1;
+
+/// The version two builds speak with each other: the newest that both know. `None` if there is none.
+pub fn agreed(ours: std::ops::RangeInclusive<u32>, theirs: std::ops::RangeInclusive<u32>) -> Option<u32> {
+    let newest = *ours.end().min(theirs.end());
+    (ours.contains(&newest) && theirs.contains(&newest)).then_some(newest)
+}
 
 /// Raised when the random streams (`engine::random`) give other numbers for the same key.
 pub const RANDOM: u32 = 1;
@@ -39,5 +48,20 @@ pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
             vec![("analysis", ANALYSIS)]
         }
         JobSpec::Collapse(_) => vec![("random", RANDOM), ("selection", SELECTION), ("analysis", ANALYSIS)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbouring_releases_find_a_protocol_that_both_speak() {
+        assert_eq!(agreed(1..=2, 2..=3), Some(2));
+        assert_eq!(agreed(1..=2, 1..=1), Some(1));
+        assert_eq!(agreed(3..=4, 1..=2), None);
+        assert_eq!(agreed(1..=1, 2..=2), None);
+        // A peer that says nonsense.
+        assert_eq!(agreed(1..=1, 2..=1), None);
     }
 }

@@ -3,6 +3,7 @@
 //! Knows no jobs and no database: who pins what is decided by its callers. Never overwrites; what is there stays.
 
 mod fault;
+mod incoming;
 mod receive;
 
 use crate::{Error, config::Bytes as Size};
@@ -16,36 +17,56 @@ use std::{
 use tombola_core::record::Millis;
 use tombola_spec::{Digest, outcome::Artifact};
 
-/// Folder of uploads that have not been checked yet.
-const INCOMING: &str = "incoming";
+/// File in the folder that names the state its artifacts belong to.
+const STATE: &str = "state";
 
-/// The artifacts of one coordinator. Cheap to clone.
+/// The artifacts of a state, which its coordinators share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     store: Arc<dyn ObjectStore>,
+    folder: Arc<Path>,
+    /// Key of this process's unchecked uploads.
+    incoming: Arc<str>,
     /// Largest artifact.
     limit: Size,
     uploads: Arc<AtomicU64>,
 }
 
 impl Artifacts {
-    /// Artifacts in a local folder, made if missing. Unfinished uploads of an earlier process are removed.
+    /// Artifacts in a folder, made if missing. Unfinished uploads of processes that ended are removed.
     ///
     /// # Errors
     /// When the folder cannot be made or written.
     pub fn open(folder: &Path, limit: Size) -> Result<Self, Error> {
-        let incoming = folder.join(INCOMING);
         let cannot = |error: std::io::Error| {
             Error::Unavailable(format!("cannot write to the artifact folder `{}`: {error}", folder.display()))
         };
-        match std::fs::remove_dir_all(&incoming) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
-            _ => std::fs::create_dir_all(&incoming).map_err(cannot)?,
-        }
+        let incoming = incoming::open(folder).map_err(cannot)?.into();
         let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
         // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
         let store = Arc::new(local.with_fsync(true));
-        Ok(Self { store, limit, uploads: Arc::default() })
+        Ok(Self { store, folder: folder.into(), incoming, limit, uploads: Arc::default() })
+    }
+
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The state this folder was claimed for, if it was.
+    pub(crate) fn claimed(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.folder.join(STATE)).ok()?;
+        Some(text.trim().to_owned()).filter(|state| !state.is_empty())
+    }
+
+    /// Claims the folder for a state.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn claim(&self, state: &str) -> std::io::Result<()> {
+        let draft = self.folder.join(&*self.incoming).join(STATE);
+        std::fs::write(&draft, format!("{state}\n"))?;
+        std::fs::rename(draft, self.folder.join(STATE))
     }
 
     /// Length of an artifact, `None` if it is not there.

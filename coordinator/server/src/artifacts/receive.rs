@@ -1,6 +1,6 @@
 //! One upload: stream to a key of its own, check, rename. On any error nothing of it stays.
 
-use super::{Artifacts, INCOMING, fault, key};
+use super::{Artifacts, fault, key};
 use crate::Error;
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
@@ -17,7 +17,7 @@ pub(super) async fn receive(
     chunks: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin,
 ) -> Result<(), Error> {
     let number = artifacts.uploads.fetch_add(1, Ordering::Relaxed);
-    let incoming = Key::from_iter([INCOMING, &number.to_string()]);
+    let incoming = Key::from(format!("{}/{number}", artifacts.incoming));
     let upload = artifacts.store.put_multipart(&incoming).await.map_err(fault::to_error)?;
     let mut upload = WriteMultipart::new(upload);
     if let Err(error) = copy(&name, chunks, &mut upload).await {

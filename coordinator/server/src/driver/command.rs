@@ -15,8 +15,8 @@ use tombola_spec::{Digest, SweepId, WorkerId};
 /// Where an answer goes. Dropped without one, it means that the outcome is unknown.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-/// A look at the scheduler.
-pub(super) type Look = Box<dyn FnOnce(&Scheduler, Now) + Send>;
+/// A look at the scheduler, or why there is none to look at.
+pub(super) type Look = Box<dyn FnOnce(Result<(&Scheduler, Now), Error>) + Send>;
 
 /// Held from the reading of the store until the commit: what a submission was made from still holds when it is stored.
 pub(super) struct Turn {
@@ -44,6 +44,22 @@ pub(super) enum Command {
     Disconnect { worker: WorkerId, link: LinkId, closing: Closing },
     /// Show the scheduler to someone.
     Read(Look),
+}
+
+impl Command {
+    /// Answers that nobody leads here. What workers say needs no answer: their links are closed.
+    pub(super) fn refuse(self, why: &str) {
+        let error = Error::Unavailable(why.to_owned());
+        // Whoever asked may have left meanwhile.
+        match self {
+            Self::Accept { reply, .. } => drop(reply.send(Err(error))),
+            Self::Tell { reply, .. } => drop(reply.send(Err(error))),
+            Self::Pin { reply, .. } | Self::Record { reply, .. } => drop(reply.send(Err(error))),
+            Self::Connect { reply, .. } => drop(reply.send(Err(error))),
+            Self::Read(look) => look(Err(error)),
+            Self::Hear { .. } | Self::Disconnect { .. } => {}
+        }
+    }
 }
 
 /// A stored sweep.

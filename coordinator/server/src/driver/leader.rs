@@ -7,6 +7,7 @@ use super::{
     Start,
     command::{Accepted, Command, Connected, Reply, Turn},
     ended::Ended,
+    folding::fold,
     link::{Closing, Links, ToLink},
     outbox::{After, Outbox},
     time::{Backoff, Time},
@@ -24,12 +25,12 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Notify, broadcast, mpsc},
+    sync::{Notify, broadcast, mpsc, watch},
     time::MissedTickBehavior,
 };
 use tokio_util::sync::CancellationToken;
 use tombola_core::{
-    record::{AuditRow, Write},
+    record::{AuditRow, Snapshot, Write},
     schedule::{self, Effect, Event, Message, Scheduler},
 };
 use tombola_spec::{Epoch, WorkerId};
@@ -39,23 +40,29 @@ const BATCH: usize = 512;
 /// How often time passes for the scheduler.
 const TICK: Duration = Duration::from_millis(500);
 
-const AGAIN: &str = "the coordinator forgot its memory after a failed commit; say Hello again";
+/// How often the leader shows that it lives, when it has nothing to commit.
+const BEAT: Duration = Duration::from_secs(1);
+
 const LEAVING: &str = "the coordinator is shutting down; come back";
 
 /// The one writer.
 pub(super) struct Leader {
-    store: Arc<dyn Store>,
-    scheduler: Scheduler,
-    epoch: Epoch,
-    time: Time,
-    backoff: Backoff,
-    terms: schedule::Config,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) scheduler: Scheduler,
+    pub(super) epoch: Epoch,
+    pub(super) time: Time,
+    pub(super) backoff: Backoff,
+    /// Why it does not lead, for whoever asks while it does not.
+    pub(super) why: String,
+    /// When the store last knew this leader as its own.
+    pub(super) proven: Instant,
+    pub(super) terms: schedule::Config,
     /// How long a pin lasts.
     pinned: Duration,
-    links: Links,
-    outbox: Outbox,
-    hears: Hears,
-    stop: CancellationToken,
+    pub(super) links: Links,
+    pub(super) outbox: Outbox,
+    pub(super) hears: Hears,
+    pub(super) stop: CancellationToken,
 }
 
 /// Who hears of what the leader does.
@@ -66,19 +73,34 @@ pub(super) struct Hears {
     pub(super) folds: Arc<AtomicU64>,
     /// Rung while there are results that nobody has judged.
     pub(super) bell: Arc<Notify>,
+    /// Whether this coordinator leads.
+    pub(super) leading: watch::Sender<bool>,
 }
 
 impl Leader {
-    /// Takes the lead and folds what is stored.
-    pub(super) async fn lead(start: Start, hears: Hears) -> Result<Self, StoreError> {
-        let Start { store, terms, pinned, stop, backlog: _ } = start;
-        let (epoch, scheduler) = fold(store.as_ref(), terms).await?;
+    /// Takes the lead and folds what is stored. While another coordinator leads, a standby begins without a memory.
+    pub(super) async fn start(start: Start, hears: Hears) -> Result<Self, StoreError> {
+        let Start { store, terms, pinned, stop, standby, backlog: _ } = start;
+        let mut why = String::new();
+        let (epoch, scheduler) = match fold(store.as_ref(), terms, Duration::ZERO).await {
+            Err(error @ StoreError::Held { .. }) if standby => {
+                why = error.to_string();
+                tracing::info!(why, "leader.standby: this coordinator waits for its turn");
+                (Epoch(0), Scheduler::fold(terms, Snapshot::default()))
+            }
+            folded => {
+                hears.leading.send_replace(true);
+                folded?
+            }
+        };
         Ok(Self {
             store,
             scheduler,
             epoch,
             time: Time::start(),
             backoff: Backoff::default(),
+            why,
+            proven: Instant::now(),
             terms,
             pinned,
             links: Links::default(),
@@ -94,6 +116,9 @@ impl Leader {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = self.stop.clone();
         let mut batch = Vec::with_capacity(BATCH);
+        if !self.leads() && !self.recover(&mut inbox).await {
+            return;
+        }
         loop {
             tokio::select! {
                 biased;
@@ -104,6 +129,7 @@ impl Leader {
             let begun = Instant::now();
             if let Err(error) = self.step(batch.drain(..)).await {
                 tracing::error!(%error, "leader.commit: a commit failed, or nobody knows whether it did; starting over");
+                self.why = error.to_string();
                 if !self.recover(&mut inbox).await {
                     // Stopped without a memory that can be trusted: nothing more may be written.
                     return self.links.close_all(LEAVING);
@@ -272,7 +298,20 @@ impl Leader {
         if self.scheduler.has_unjudged() {
             self.hears.bell.notify_one();
         }
+        self.prove().await
+    }
+
+    /// Shows that this leader lives, and finds out in time that it leads no more.
+    async fn prove(&mut self) -> Result<(), StoreError> {
+        if self.proven.elapsed() >= BEAT {
+            self.store.beat(self.epoch).await?;
+            self.proven = Instant::now();
+        }
         Ok(())
+    }
+
+    fn leads(&self) -> bool {
+        *self.hears.leading.borrow()
     }
 
     fn announce(&self, writes: &[Write]) {
@@ -313,42 +352,11 @@ impl Leader {
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply) => drop(reply.send(answer)),
             After::Stored(reply) => drop(reply.send(Ok(()))),
-            After::Read(look) => look(&self.scheduler, self.time.now()),
-        }
-    }
-
-    /// Forgets everything and folds the store again, until that works (`true`) or the coordinator stops (`false`).
-    async fn recover(&mut self, inbox: &mut mpsc::Receiver<Command>) -> bool {
-        loop {
-            // Dropped replies tell their callers to ask again.
-            self.outbox = Outbox::default();
-            self.links.close_all(AGAIN);
-            let wait = self.backoff.next(Instant::now());
-            tokio::select! {
-                () = self.stop.cancelled() => return false,
-                () = tokio::time::sleep(wait) => {}
-            }
-            while inbox.try_recv().is_ok() {}
-            match fold(self.store.as_ref(), self.terms).await {
-                Ok((epoch, scheduler)) => {
-                    self.hears.folds.fetch_add(1, Ordering::SeqCst);
-                    tracing::warn!(%epoch, "leader.folded: leading again");
-                    (self.epoch, self.scheduler, self.time) = (epoch, scheduler, Time::start());
-                    self.hears.watchers.notify_all();
-                    return true;
-                }
-                Err(error) => tracing::error!(%error, "leader.lost: cannot lead; trying again"),
-            }
+            After::Read(look) => look(Ok((&self.scheduler, self.time.now()))),
         }
     }
 }
 
 fn introduces(message: &Message) -> bool {
     matches!(message, Message::Welcome | Message::Refused { .. })
-}
-
-async fn fold(store: &dyn Store, terms: schedule::Config) -> Result<(Epoch, Scheduler), StoreError> {
-    let epoch = store.lead().await?;
-    let snapshot = store.snapshot().await?;
-    Ok((epoch, Scheduler::fold(terms, snapshot)))
 }

@@ -7,6 +7,7 @@ mod backlog;
 mod command;
 mod ended;
 pub(crate) mod expansion;
+mod folding;
 mod judge;
 mod leader;
 mod link;
@@ -53,6 +54,7 @@ pub struct Driver {
     /// Rung while there are results that nobody has judged.
     bell: Arc<Notify>,
     ended: broadcast::Sender<Ended>,
+    leads: watch::Receiver<bool>,
 }
 
 /// What the leader is started with.
@@ -63,6 +65,8 @@ pub struct Start {
     pub terms: schedule::Config,
     /// How long an upload is kept that no record names.
     pub pinned: Duration,
+    /// While another coordinator leads, wait for its end instead of giving up.
+    pub standby: bool,
     /// Most bytes that workers may have said and that are not committed.
     pub backlog: u64,
     /// Ends the leader once what it has begun is committed.
@@ -70,23 +74,26 @@ pub struct Start {
 }
 
 impl Driver {
-    /// Takes the lead and starts the leader's task.
+    /// Takes the lead, or waits for it as a standby, and starts the leader's task.
     ///
     /// # Errors
-    /// When the store cannot be led or read: another coordinator leads, newer state, no database.
+    /// When the store cannot be led or read: another coordinator leads that nobody may wait for, newer state, no database.
     pub async fn start(start: Start, tasks: &TaskTracker) -> Result<Self, crate::store::StoreError> {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let (ended, _) = broadcast::channel(ENDED);
         let (store, watchers, folds) = (Arc::clone(&start.store), Watchers::default(), Arc::default());
         let (bell, backlog) = (Arc::default(), Backlog::new(start.backlog));
-        let driver = Self { commands, backlog, store, turns: Arc::default(), folds, watchers, bell, ended };
+        let (leading, leads) = watch::channel(false);
+        let driver =
+            Self { commands, backlog, store, turns: Arc::default(), folds, watchers, bell, ended, leads };
         let hears = leader::Hears {
             watchers: driver.watchers.clone(),
             ended: driver.ended.clone(),
             folds: Arc::clone(&driver.folds),
             bell: Arc::clone(&driver.bell),
+            leading,
         };
-        let leader = leader::Leader::lead(start, hears).await?;
+        let leader = leader::Leader::start(start, hears).await?;
         tasks.spawn(leader.run(inbox));
         Ok(driver)
     }
@@ -126,7 +133,9 @@ impl Driver {
     ) -> Result<T, Error> {
         self.ask(|reply: Reply<T>| {
             // Nobody waits for the answer any more if sending it fails.
-            Command::Read(Box::new(move |scheduler, now| drop(reply.send(Ok(look(scheduler, now))))))
+            Command::Read(Box::new(move |seen| {
+                drop(reply.send(seen.map(|(scheduler, now)| look(scheduler, now))));
+            }))
         })
         .await
     }
@@ -153,6 +162,11 @@ impl Driver {
     pub async fn disconnect(&self, worker: WorkerId, link: LinkId, closing: Closing) {
         // Without a leader there is nobody left who would keep the link.
         let _ = self.send(Command::Disconnect { worker, link, closing }).await;
+    }
+
+    /// Whether this coordinator leads; else it is a standby, or cannot reach its database.
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.clone()
     }
 
     /// Ticks whenever a sweep has something new to show.

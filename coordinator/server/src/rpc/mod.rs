@@ -3,6 +3,7 @@
 mod access;
 mod artifacts;
 mod delivered;
+mod health;
 mod query;
 mod specs;
 mod status;
@@ -56,6 +57,8 @@ impl Services {
     /// When the store does not answer, or the descriptors of this build cannot be read.
     pub(crate) async fn routes(self) -> anyhow::Result<Routes> {
         let Self { driver, store, shelf, gate, limits, terms, registry, pin, tasks, stop } = self;
+        let leads = driver.leads();
+        let running = tasks.clone();
         let most = usize::try_from(limits.message.0).unwrap_or(usize::MAX);
         let sweeps = SweepServiceServer::new(sweeps::Sweeps {
             driver: driver.clone(),
@@ -63,7 +66,7 @@ impl Services {
             shelf: shelf.clone(),
             gate: gate.clone(),
             tasks: tasks.clone(),
-            stop,
+            stop: stop.clone(),
         });
         let delivered = delivered::Delivered { shelf: shelf.clone(), gate: gate.clone() };
         let state = store.identity().await?.into();
@@ -77,10 +80,7 @@ impl Services {
         let artifacts = ArtifactServiceServer::new(artifacts::Artifacts { shelf, driver, gate });
         let query = QueryServiceServer::new(query::Query::new(store, limits));
         let (health, healthy) = tonic_health::server::health_reporter();
-        health.set_serving::<SweepServiceServer<sweeps::Sweeps>>().await;
-        health.set_serving::<WorkerServiceServer<workers::Workers>>().await;
-        health.set_serving::<ArtifactServiceServer<artifacts::Artifacts>>().await;
-        health.set_serving::<QueryServiceServer<query::Query>>().await;
+        running.spawn(stop.clone().run_until_cancelled_owned(health::tell(health, leads)));
         let mut routes = RoutesBuilder::default();
         routes
             .add_service(sweeps.max_decoding_message_size(most))

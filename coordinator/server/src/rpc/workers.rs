@@ -157,8 +157,11 @@ impl Session {
         let Some(from_worker::Message::Hello(message)) = message else {
             return Err(Error::Invalid("the first message of a session has to be Hello".to_owned()));
         };
-        if message.protocol != version::PROTOCOL {
-            let refused = Message::Refused { message: other_protocol(message.protocol), retry: false };
+        let newest = message.protocol;
+        let oldest = if message.oldest_protocol == 0 { newest } else { message.oldest_protocol };
+        let ours = version::OLDEST_PROTOCOL..=version::PROTOCOL;
+        if version::agreed(ours, oldest..=newest).is_none() {
+            let refused = Message::Refused { message: other_protocol(newest), retry: false };
             tracing::warn!(
                 protocol = message.protocol,
                 "worker.protocol: a worker of another version was refused"

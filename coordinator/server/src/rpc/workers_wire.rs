@@ -10,7 +10,7 @@ use tombola_core::{
     record::CheckpointRow,
     schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
 };
-use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, job::JobSpec, worker::WorkerInfo};
+use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, job::JobSpec, version, worker::WorkerInfo};
 use tombola_wire::{
     ConversionError, from_json,
     v1::{self, from_worker, report, to_worker},
@@ -79,6 +79,10 @@ pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, 
         }
         Some(from_worker::Message::Leaving(v1::Leaving {})) => Ok(Event::Leaving { worker }),
         Some(from_worker::Message::Draining(v1::Draining {})) => Ok(Event::Draining { worker }),
+        Some(from_worker::Message::Slot(v1::SlotService { slot, out_of_service })) => {
+            let out = (!out_of_service.is_empty()).then(|| cut(out_of_service));
+            Ok(Event::Service { worker, slot, out })
+        }
         Some(from_worker::Message::Hello(_)) => {
             Err(Error::Invalid("Hello comes once in a session".to_owned()))
         }
@@ -104,8 +108,7 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
             Ok(Fact::Finished(Box::new(from_json("finished.outcome_json", &finished.outcome_json)?)))
         }
         Some(report::What::Failed(mut failed)) => {
-            let end = failed.message.floor_char_boundary(LONGEST_TEXT);
-            failed.message.truncate(end);
+            failed.message = cut(failed.message);
             Ok(Fact::Failed(failed.try_into()?))
         }
         Some(report::What::GivenBack(v1::GivenBack {})) => Ok(Fact::GivenBack),
@@ -128,6 +131,7 @@ pub(super) fn to_wire(
             heartbeat_ms: u32::try_from(terms.heartbeat.millis()).unwrap_or(u32::MAX),
             term_ms: u32::try_from(terms.term.millis()).unwrap_or(u32::MAX),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: version::PROTOCOL,
         }),
         // Welcome names the epoch, so the leader sends it as `ToLink::Welcome`.
         ToLink::Message(Message::Welcome) | ToLink::Close(Closing::Done) => return Ok(None),
@@ -188,4 +192,9 @@ fn leased_job(
 fn incomplete(lease: LeaseId, job: JobId) -> Status {
     tracing::error!(%lease, %job, "worker.lease: a lease names a job of which nothing is known");
     Status::internal("the coordinator made an incomplete lease")
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+    text
 }

@@ -26,7 +26,7 @@ pub enum StoreError {
     },
     /// Another coordinator leads.
     #[error(
-        "another coordinator leads `{place}`{holder}\nhint: stop it first, or give this one another state folder"
+        "another coordinator leads `{place}`{holder}\nhint: ask that one; or stop it first, or give this one another state"
     )]
     Held {
         /// State folder or database.

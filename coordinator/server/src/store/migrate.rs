@@ -43,6 +43,7 @@ pub(super) const ALL: &[Migration] = &[
     migration!(12, "0012_cost.sql"),
     migration!(13, "0013_best.sql"),
     migration!(14, "0014_access.sql"),
+    migration!(16, "0016_rolling.sql"),
 ];
 
 /// Where the version is kept.
@@ -52,17 +53,45 @@ pub(super) const VERSION_TABLE: &str =
 /// The version found.
 pub(super) const VERSION: &str = "select coalesce(max(version), 0) from schema_version";
 
-/// What is still to apply to a schema of this version.
+/// The newest migration that contracts: builds that do not know it cannot work on the schema any more. Later ones expand:
+/// they add what builds before them do not miss, so that coordinators are upgraded one by one, old beside new. Raise it to
+/// the number of a migration that takes away or changes what an earlier build reads or writes.
+pub(super) const OLDEST: i64 = 16;
+
+/// Says so to builds to come.
+pub(super) const PROMISE: &str =
+    "update schema_version set oldest = $1 where version = $2 and oldest is distinct from $1";
+
+/// Of a schema that is newer than this build: the oldest version that may still work on it.
+pub(super) const PROMISED: &str =
+    "select coalesce(oldest, version) from schema_version order by version desc limit 1";
+
+/// The newest version this build knows.
+pub(super) fn known() -> i64 {
+    ALL.last().map_or(0, |last| last.number)
+}
+
+/// Whether this build may work on a newer schema, as those who made it promised.
 ///
 /// # Errors
-/// [`StoreError::Newer`] for a version this build does not know.
-pub(super) fn missing(found: i64) -> Result<&'static [Migration]> {
-    let known = ALL.last().map_or(0, |last| last.number);
-    if found > known {
+/// [`StoreError::Newer`] if not.
+pub(super) fn may_work(found: i64, oldest: i64) -> Result<()> {
+    let known = known();
+    if oldest > known {
         return Err(StoreError::Newer { found, known });
     }
+    tracing::warn!(
+        found,
+        known,
+        "store.newer: a newer build has expanded the schema; this one works on beside it"
+    );
+    Ok(())
+}
+
+/// What is still to apply to a schema of this version; nothing to a newer one.
+pub(super) fn missing(found: i64) -> &'static [Migration] {
     let first = ALL.iter().position(|migration| migration.number > found).unwrap_or(ALL.len());
-    Ok(&ALL[first..])
+    &ALL[first..]
 }
 
 /// The metrics this build knows, as rows.
@@ -80,11 +109,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schema_of_the_future_is_refused() {
-        let known = ALL.last().map_or(0, |last| last.number);
-        assert_eq!(missing(0).unwrap().len(), ALL.len());
-        assert!(missing(known).unwrap().is_empty());
-        assert!(matches!(missing(known + 1), Err(StoreError::Newer { .. })));
+    fn a_schema_of_the_future_is_refused_unless_its_makers_left_room() {
+        assert_eq!(missing(0).len(), ALL.len());
+        assert!(missing(known()).is_empty() && missing(known() + 1).is_empty());
+        assert!(may_work(known() + 2, known()).is_ok());
+        assert!(matches!(may_work(known() + 2, known() + 1), Err(StoreError::Newer { .. })));
+    }
+
+    #[test]
+    fn the_newest_contraction_is_a_migration() {
+        assert!(ALL.iter().any(|migration| migration.number == OLDEST));
     }
 
     #[test]

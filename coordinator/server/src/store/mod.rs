@@ -27,7 +27,7 @@ pub use sql::SqlStore;
 pub(crate) use time::iso;
 
 use async_trait::async_trait;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tombola_core::{
     record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TokenRow, TrialRow, Write},
     verdict::{Seen, Verdicts},
@@ -37,6 +37,9 @@ use tombola_spec::{
     job::{JobSpec, Output},
     outcome::Artifact,
 };
+
+/// A leader silent for so long is taken for dead, were it only stopped: its standby ends its connection.
+pub const SILENCE: Duration = Duration::from_secs(10);
 
 /// Outputs of jobs that are done.
 pub type Outputs = BTreeMap<JobId, BTreeMap<Output, Artifact>>;
@@ -56,11 +59,19 @@ pub trait Store: Send + Sync {
     /// Names this state: the same for as long as it lives, another for every other. Call it after [`Store::migrate`].
     async fn identity(&self) -> Result<String>;
 
-    /// Becomes leader, or leads on under a new epoch. The connection that writes holds the leadership.
+    /// Becomes leader, or leads on under a new epoch. The connection that writes holds the leadership. Where there are
+    /// standbys (Postgres), waits for at most `patience` for another leader to go.
     ///
     /// # Errors
     /// [`StoreError::Held`] while another coordinator leads.
-    async fn lead(&self) -> Result<Epoch>;
+    async fn lead(&self, patience: Duration) -> Result<Epoch>;
+
+    /// Shows that the leader lives. One that does not for [`SILENCE`] is taken for dead where there are standbys, and
+    /// loses the leadership.
+    ///
+    /// # Errors
+    /// When it leads no more, or nobody can know.
+    async fn beat(&self, epoch: Epoch) -> Result<()>;
 
     /// Applies all writes in one transaction, or none of them. Returns once it is on disk.
     ///

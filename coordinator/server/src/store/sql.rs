@@ -12,7 +12,7 @@ use super::{
     verdicts,
 };
 use async_trait::async_trait;
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use tombola_core::{
     record::{AnalysisRow, JobRow, Millis, RoundRow, Snapshot, SweepRow, TokenRow, TrialRow, Write},
     verdict::{Seen, Verdicts},
@@ -25,7 +25,9 @@ pub(super) trait SqlDatabase: Send + Sync {
     /// See [`Store::migrate`].
     async fn migrate(&self) -> Result<()>;
     /// See [`Store::lead`].
-    async fn lead(&self) -> Result<Epoch>;
+    async fn lead(&self, patience: Duration) -> Result<Epoch>;
+    /// See [`Store::beat`].
+    async fn beat(&self, epoch: Epoch) -> Result<()>;
     /// Runs the statements in one transaction that is conditional on the epoch and on what each expects.
     async fn apply(&self, epoch: Epoch, strides: &[Stride<'_>]) -> Result<()>;
     /// Runs a query of ours over rows.
@@ -70,8 +72,12 @@ impl Store for SqlStore {
         read::identity(&*self.database).await
     }
 
-    async fn lead(&self) -> Result<Epoch> {
-        self.database.lead().await
+    async fn lead(&self, patience: Duration) -> Result<Epoch> {
+        self.database.lead(patience).await
+    }
+
+    async fn beat(&self, epoch: Epoch) -> Result<()> {
+        self.database.beat(epoch).await
     }
 
     async fn commit(&self, epoch: Epoch, at: Millis, writes: &[Write]) -> Result<()> {

@@ -177,7 +177,9 @@ async fn an_upload_that_breaks_off_leaves_nothing(home: &Home) {
     let upload =
         tokio::spawn(async move { shelf.put(tokio_stream::wrappers::ReceiverStream::new(said)).await });
     let incoming = home.state().join("artifacts/incoming");
-    let begun = || std::fs::read_dir(&incoming).is_ok_and(|mut files| files.next().is_some());
+    // Each process has a room of its own there.
+    let rooms = || std::fs::read_dir(&incoming).unwrap().map(|room| room.unwrap().path());
+    let begun = || rooms().any(|room| std::fs::read_dir(room).is_ok_and(|mut files| files.next().is_some()));
     eventually(|| std::future::ready(begun().then_some(()))).await;
     // The sender is gone.
     upload.abort();

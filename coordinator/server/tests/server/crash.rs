@@ -20,13 +20,13 @@ scenarios!(
 );
 
 /// A worker in the middle of a sweep: some jobs done, one running, more leased.
-struct Halfway {
-    worker: Worker,
+pub(crate) struct Halfway {
+    pub(crate) worker: Worker,
     leases: Vec<tombola_wire::v1::Lease>,
     running: LeasedJob,
 }
 
-async fn halfway(address: SocketAddr) -> Halfway {
+pub(crate) async fn halfway(address: SocketAddr) -> Halfway {
     let mut sweeps = SweepServiceClient::new(channel(address));
     sweeps.submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
     let mut worker = Worker::connect(address, "one").await;
@@ -43,7 +43,7 @@ async fn halfway(address: SocketAddr) -> Halfway {
 }
 
 /// The worker comes back with all it holds, finishes what runs, and then the rest; every result was made once.
-async fn finish(address: SocketAddr, halfway: Halfway) {
+pub(crate) async fn finish(address: SocketAddr, halfway: Halfway) {
     let Halfway { worker, leases, running } = halfway;
     let mut held: Vec<_> = leases.iter().flat_map(|lease| Worker::held(lease, false)).collect();
     for held in &mut held {

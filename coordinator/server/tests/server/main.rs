@@ -12,6 +12,7 @@ mod crash;
 mod deciding;
 mod limits;
 mod rig;
+mod standby;
 mod start;
 mod steering;
 mod stock;

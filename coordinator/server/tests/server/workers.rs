@@ -19,6 +19,7 @@ use tonic::Code;
 
 scenarios!(
     a_worker_of_another_protocol_is_refused_with_what_to_do,
+    a_worker_of_the_next_release_is_welcome_if_it_still_speaks_this_protocol,
     a_worker_that_computes_otherwise_is_refused,
     nonsense_ends_the_session_and_says_why,
     a_worker_of_another_state_is_a_stranger_with_empty_hands,
@@ -37,11 +38,21 @@ async fn submit(served: &Served) {
 
 fn hello(name: &str) -> Hello {
     let info_json = serde_json::to_string(&info(name)).unwrap();
-    Hello { protocol: version::PROTOCOL, info_json, worker: String::new(), held: Vec::new() }
+    Hello { protocol: version::PROTOCOL, info_json, ..Hello::default() }
 }
 
 async fn failures(served: &Served) -> FailuresResponse {
     served.sweeps().failures(SweepRef { sweep: "tiny".to_owned() }).await.unwrap().into_inner()
+}
+
+/// Workers may be upgraded before their coordinator.
+async fn a_worker_of_the_next_release_is_welcome_if_it_still_speaks_this_protocol(home: &Home) {
+    let served = home.serve().await;
+    let next = Hello { protocol: version::PROTOCOL + 1, oldest_protocol: version::PROTOCOL, ..hello("one") };
+    let (answer, _worker) = Worker::hello(served.address, next).await.unwrap();
+    let to_worker::Message::Welcome(welcome) = answer else { panic!("{answer:?}") };
+    assert_eq!(welcome.protocol, version::PROTOCOL);
+    served.stop().await;
 }
 
 async fn a_worker_of_another_protocol_is_refused_with_what_to_do(home: &Home) {
@@ -295,7 +306,8 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     let (store, tasks) = (Arc::new(home.place.open()), TaskTracker::new());
     store.migrate().await.unwrap();
     let (terms, pinned) = (Config::default(), Duration::from_secs(60));
-    let start = Start { store, terms, pinned, backlog: 1 << 20, stop: CancellationToken::new() };
+    let start =
+        Start { store, terms, pinned, standby: false, backlog: 1 << 20, stop: CancellationToken::new() };
     let driver = Driver::start(start, &tasks).await.unwrap();
     let connect = async |worker| {
         let (link, told) = mpsc::channel(8);

@@ -5,6 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 use tombola_core::record::{JobRow, Write};
 use tombola_server::store::Store;
@@ -50,7 +51,7 @@ async fn a_commit_given_up_anywhere_is_whole_or_nothing(place: &Place) {
         let future = Box::pin(world.commit(&writes));
         let committed = Patience { future, left }.await;
         // The leader's way out of not knowing.
-        world.epoch = world.store.lead().await.unwrap();
+        world.epoch = world.store.lead(Duration::ZERO).await.unwrap();
         let mut now = world.everything().await;
         now.insert("leader", before["leader"].clone());
         if let Some(committed) = committed {

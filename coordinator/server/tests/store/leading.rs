@@ -1,7 +1,8 @@
 //! Who leads, and who no longer does.
 
 use crate::rig::{NOW, Place, World, admin, scenarios, value};
-use tombola_server::store::{Cell, SqlStore, Store, StoreError};
+use std::time::Duration;
+use tombola_server::store::{Cell, SILENCE, SqlStore, Store, StoreError};
 use tombola_spec::Epoch;
 
 scenarios!(
@@ -15,7 +16,7 @@ scenarios!(
 async fn a_second_leader_is_refused_and_told_who_leads(place: &Place) {
     let first = World::new(place).await;
     let second = place.open();
-    let error = second.lead().await.unwrap_err();
+    let error = second.lead(Duration::ZERO).await.unwrap_err();
     assert!(matches!(error, StoreError::Held { .. }), "{error}");
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     first.commit(&[]).await.unwrap();
@@ -32,7 +33,7 @@ async fn leadership_ends_with_the_leader(place: &Place) {
 async fn an_earlier_epoch_is_fenced(place: &Place) {
     let mut world = World::new(place).await;
     let (earlier, worker) = (world.epoch, world.worker());
-    let later = world.store.lead().await.unwrap();
+    let later = world.store.lead(Duration::ZERO).await.unwrap();
     assert!(later > earlier);
     let before = world.everything().await;
     let error = world.store.commit(earlier, NOW, std::slice::from_ref(&worker)).await.unwrap_err();
@@ -50,7 +51,7 @@ async fn nobody_writes_without_leading(place: &Place) {
     admin(place, "update leader set epoch = 77").await;
     let error = world.commit(std::slice::from_ref(&worker)).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
-    assert_eq!(world.store.lead().await.unwrap(), Epoch(78));
+    assert_eq!(world.store.lead(Duration::ZERO).await.unwrap(), Epoch(78));
     assert_eq!(value(&world.store, "select count(*) from workers").await, Cell::Integer(1));
     let follower = place.open();
     let error = follower.commit(Epoch(78), NOW, &[worker]).await.unwrap_err();
@@ -59,9 +60,9 @@ async fn nobody_writes_without_leading(place: &Place) {
 
 async fn a_leader_that_leads_on_keeps_others_out(place: &Place) {
     let world = World::new(place).await;
-    let epoch = world.store.lead().await.unwrap();
+    let epoch = world.store.lead(Duration::ZERO).await.unwrap();
     assert!(epoch > world.epoch);
-    let error = place.open().lead().await.unwrap_err();
+    let error = place.open().lead(Duration::ZERO).await.unwrap_err();
     assert!(matches!(error, StoreError::Held { .. }), "{error}");
     world.store.commit(epoch, NOW, &[]).await.unwrap();
 }
@@ -79,9 +80,9 @@ async fn a_leader_whose_connection_died_leads_again() {
     let error = world.commit(std::slice::from_ref(&worker)).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
     assert_eq!(world.everything().await, before);
-    let epoch = world.store.lead().await.unwrap();
+    let epoch = world.store.lead(Duration::ZERO).await.unwrap();
     assert!(epoch > world.epoch);
-    let error = place.open().lead().await.unwrap_err();
+    let error = place.open().lead(Duration::ZERO).await.unwrap_err();
     assert!(matches!(error, StoreError::Held { .. }), "the new connection holds the lead: {error}");
     world.epoch = epoch;
     world.commit(&[worker]).await.unwrap();
@@ -92,12 +93,53 @@ async fn a_leader_whose_connection_died_leads_again() {
     place.remove().await;
 }
 
+/// Long enough for any leader to go.
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_standby_leads_as_soon_as_the_leader_is_gone() {
+    let Some(place) = Place::postgres("a_standby_leads_as_soon_as").await else { return };
+    let (world, standby) = (World::new(&place).await, place.open());
+    let error = standby.lead(Duration::from_millis(50)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Held { .. }), "{error}");
+    let waiting = tokio::spawn(async move { (standby.lead(LONG).await, standby) });
+    // It leads on and on, and is not taken for dead.
+    for _ in 0..3 {
+        world.store.beat(world.epoch).await.unwrap();
+        assert!(!waiting.is_finished());
+    }
+    let earlier = world.epoch;
+    drop(world);
+    let (epoch, standby) = waiting.await.unwrap();
+    let epoch = epoch.unwrap();
+    standby.commit(epoch, NOW, &[]).await.unwrap();
+    assert!(epoch > earlier);
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_leader_that_says_nothing_any_more_loses_the_lead_and_can_commit_nothing() {
+    let Some(place) = Place::postgres("a_leader_that_says_nothing").await else { return };
+    let (mut world, standby) = (World::new(&place).await, place.open());
+    let (worker, earlier) = (world.worker(), world.epoch);
+    // A process that was stopped keeps its connection.
+    tokio::time::sleep(SILENCE + Duration::from_millis(500)).await;
+    let epoch = standby.lead(Duration::ZERO).await.unwrap();
+    let before = world.everything().await;
+    world.commit(std::slice::from_ref(&worker)).await.unwrap_err();
+    world.store.beat(earlier).await.unwrap_err();
+    assert!(matches!(world.store.lead(Duration::ZERO).await.unwrap_err(), StoreError::Held { .. }));
+    assert_eq!(world.everything().await, before);
+    standby.commit(epoch, NOW, &[worker]).await.unwrap();
+    place.remove().await;
+}
+
 #[tokio::test]
 async fn a_schema_that_is_not_there_is_told_so() {
     let Some(place) = Place::postgres("a_schema_that_is_not_there").await else { return };
     let Place::Postgres { url, schema } = &place else { panic!("not Postgres") };
     let store = SqlStore::postgres(&url.replace(schema.as_str(), "nowhere")).unwrap();
-    for error in [store.migrate().await.unwrap_err(), store.lead().await.unwrap_err()] {
+    for error in [store.migrate().await.unwrap_err(), store.lead(Duration::ZERO).await.unwrap_err()] {
         assert!(error.to_string().contains("search_path names does not exist"), "{error}");
     }
     place.remove().await;

@@ -16,6 +16,7 @@ mod readme;
 mod rig;
 mod schema;
 mod searches;
+mod states;
 mod tokens;
 mod verdicts;
 mod views;

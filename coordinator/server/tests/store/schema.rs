@@ -1,12 +1,14 @@
 //! Migrations.
 
 use crate::rig::{Place, admin, scenarios, value};
+use std::time::Duration;
 use tombola_server::store::{Cell, Store, StoreError};
 
 scenarios!(
     migrating_twice_changes_nothing,
     two_may_migrate_at_once,
     a_newer_schema_is_refused,
+    a_schema_that_a_newer_release_only_expanded_is_worked_on,
     a_state_keeps_its_name,
 );
 
@@ -44,7 +46,7 @@ async fn two_may_migrate_at_once(place: &Place) {
     assert!(migrated > 0);
     let store = place.open();
     store.migrate().await.unwrap();
-    store.lead().await.unwrap();
+    store.lead(Duration::ZERO).await.unwrap();
     assert_eq!(value(&store, "select count(*) from leader").await, Cell::Integer(1));
 }
 
@@ -53,9 +55,24 @@ async fn a_state_keeps_its_name(place: &Place) {
     store.migrate().await.unwrap();
     let name = store.identity().await.unwrap();
     assert!(!name.is_empty());
-    store.lead().await.unwrap();
+    store.lead(Duration::ZERO).await.unwrap();
     store.migrate().await.unwrap();
     assert_eq!(store.identity().await.unwrap(), name);
+}
+
+/// Coordinators of two releases lead in turn while they are upgraded.
+async fn a_schema_that_a_newer_release_only_expanded_is_worked_on(place: &Place) {
+    let store = place.open();
+    store.migrate().await.unwrap();
+    let newest = "select max(version) from schema_version";
+    let Cell::Integer(known) = value(&store, newest).await else { panic!("no version") };
+    let newer = known + 3;
+    admin(place, &format!("insert into schema_version values ({newer}, 'tomorrow', {known})")).await;
+    let store = place.open();
+    store.migrate().await.unwrap();
+    let epoch = store.lead(Duration::ZERO).await.unwrap();
+    store.commit(epoch, crate::rig::NOW, &[]).await.unwrap();
+    assert_eq!(value(&store, newest).await, Cell::Integer(newer), "nothing is taken back");
 }
 
 async fn a_newer_schema_is_refused(place: &Place) {

@@ -4,6 +4,7 @@ use super::message::{Fact, FromCoordinator, Held, Lease, LeasedJob, Report, ToCo
 use tombola_spec::{
     Attempt, JobId, SpecError,
     outcome::{Artifact, Failure, Series},
+    version,
     worker::Plan,
 };
 use tombola_wire::{
@@ -82,6 +83,7 @@ pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str) ->
     let message = match message {
         ToCoordinator::Hello { worker, held } => Wire::Hello(v1::Hello {
             protocol,
+            oldest_protocol: version::OLDEST_PROTOCOL.min(protocol),
             info_json: info_json.to_owned(),
             worker: worker.unwrap_or_default(),
             held: held.into_iter().map(write_held).collect(),
@@ -92,6 +94,9 @@ pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str) ->
             Wire::Returned(v1::Returned { lease: lease.to_string(), jobs })
         }
         ToCoordinator::Draining => Wire::Draining(v1::Draining {}),
+        ToCoordinator::Service { slot, out } => {
+            Wire::Slot(v1::SlotService { slot, out_of_service: out.unwrap_or_default() })
+        }
         ToCoordinator::Leaving => Wire::Leaving(v1::Leaving {}),
     };
     v1::FromWorker { message: Some(message) }

@@ -5,6 +5,7 @@ use crate::store::StoreError;
 const DISK_FULL: &str = "53100";
 const READ_ONLY: &str = "25006";
 pub(super) const CANCELED: &str = "57014";
+pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// Classes: a value that cannot be, a violated constraint.
 const DATA: &str = "22";
 const CONSTRAINT: &str = "23";

@@ -2,6 +2,7 @@
 
 mod fault;
 mod guest;
+mod leading;
 mod stride;
 mod values;
 
@@ -26,8 +27,7 @@ use tombola_spec::Epoch;
 const READERS: u32 = 4;
 /// Longest wait for an answer. Without a limit a network that swallows packets would hold a leader up for many minutes.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Advisory locks are numbers of a database; the second half of each is the schema's.
-const LEADING: i32 = 0x746f_6d01;
+/// An advisory lock is a number of a database; its second half is the schema's.
 const MIGRATING: i32 = 0x746f_6d02;
 
 /// A schema of a database.
@@ -93,12 +93,19 @@ impl Postgres {
         }
         self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction)).await?;
         let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction);
-        for migration in migrate::missing(self.answer_to(found).await?)? {
+        let found = self.answer_to(found).await?;
+        if found > migrate::known() {
+            let oldest = sqlx::query_scalar(migrate::PROMISED).fetch_one(&mut *transaction);
+            migrate::may_work(found, self.answer_to(oldest).await?)?;
+        }
+        for migration in migrate::missing(found) {
             self.answer_to(sqlx::raw_sql(migration.postgres).execute(&mut *transaction)).await?;
             let applied =
                 sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
             self.answer_to(applied.bind(migration.number).execute(&mut *transaction)).await?;
         }
+        let promise = sqlx::query(migrate::PROMISE).bind(migrate::OLDEST).bind(migrate::known());
+        self.answer_to(promise.execute(&mut *transaction)).await?;
         self.run(&mut transaction, &[migrate::metric_kinds()]).await?;
         self.answer_to(transaction.commit()).await
     }
@@ -107,19 +114,6 @@ impl Postgres {
         StoreError::Unavailable {
             place: self.place.clone(),
             why: "the schema that the url's search_path names does not exist".to_owned(),
-        }
-    }
-
-    /// Takes the leadership for a connection; the server gives it up with the connection.
-    async fn lock(&self, connection: &mut PgConnection) -> Result<()> {
-        let sql = "select pg_try_advisory_lock($1, current_schema()::regnamespace::oid::int4)";
-        let locked = sqlx::query_scalar(sql).bind(LEADING).fetch_one(&mut *connection);
-        match self.answer_to(locked).await? {
-            Some(true) => Ok(()),
-            Some(false) => {
-                Err(StoreError::Held { place: self.place.clone(), holder: holder(connection).await })
-            }
-            None => Err(self.no_schema()),
         }
     }
 
@@ -154,7 +148,7 @@ impl SqlDatabase for Postgres {
 
     /// A connection that still answers leads on. One that does not is given up, and another can lead once the server
     /// has noticed: at once if this process ended, within half a minute if its machine did.
-    async fn lead(&self) -> Result<Epoch> {
+    async fn lead(&self, patience: Duration) -> Result<Epoch> {
         let mut leading = self.writer.lock().await;
         if let Some(mut writer) = leading.take()
             && let Ok(epoch) = self.next_epoch(&mut writer.connection).await
@@ -163,10 +157,14 @@ impl SqlDatabase for Postgres {
             return Ok(epoch);
         }
         let mut connection = self.connect().await?;
-        self.lock(&mut connection).await?;
+        self.lock(&mut connection, patience).await?;
         let epoch = self.next_epoch(&mut connection).await?;
         *leading = Some(Writer { connection, epoch });
         Ok(epoch)
+    }
+
+    async fn beat(&self, epoch: Epoch) -> Result<()> {
+        self.apply(epoch, &[]).await
     }
 
     async fn apply(&self, epoch: Epoch, strides: &[Stride<'_>]) -> Result<()> {
@@ -212,15 +210,4 @@ fn name() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let host: String = host.chars().take(30).collect();
     format!("tombola process {} on {host}", std::process::id())
-}
-
-/// Who leads, as its connection says.
-async fn holder(connection: &mut PgConnection) -> String {
-    let sql = "select a.application_name from pg_locks l join pg_stat_activity a on a.pid = l.pid
-               where l.locktype = 'advisory' and l.granted and l.classid = $1::int4::oid
-                 and l.objid = current_schema()::regnamespace::oid
-                 and l.database = (select oid from pg_database where datname = current_database())";
-    let found: sqlx::Result<Option<String>> =
-        sqlx::query_scalar(sql).bind(LEADING).fetch_optional(connection).await;
-    found.ok().flatten().map_or_else(String::new, |name| format!(" ({name})"))
 }

@@ -85,13 +85,19 @@ impl Sqlite {
         let mut transaction = connection.begin_with("begin immediate").await.map_err(fault)?;
         sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction).await.map_err(fault)?;
         let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction).await.map_err(fault)?;
-        for migration in migrate::missing(found)? {
+        if found > migrate::known() {
+            let oldest = sqlx::query_scalar(migrate::PROMISED).fetch_one(&mut *transaction);
+            migrate::may_work(found, oldest.await.map_err(fault)?)?;
+        }
+        for migration in migrate::missing(found) {
             sqlx::raw_sql(migration.sqlite).execute(&mut *transaction).await.map_err(fault)?;
             let applied = sqlx::query(
                 "insert into schema_version (version, applied) values ($1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
             );
             applied.bind(migration.number).execute(&mut *transaction).await.map_err(fault)?;
         }
+        let promise = sqlx::query(migrate::PROMISE).bind(migrate::OLDEST).bind(migrate::known());
+        promise.execute(&mut *transaction).await.map_err(fault)?;
         self.run(&mut transaction, &migrate::metric_kinds()).await?;
         transaction.commit().await.map_err(fault)
     }
@@ -141,7 +147,8 @@ impl SqlDatabase for Sqlite {
         connection.close().await.map_err(|error| self.fault(&error))
     }
 
-    async fn lead(&self) -> Result<Epoch> {
+    /// The kernel gives the lock up with its process: nobody has to wait, and a leader that is stopped keeps it.
+    async fn lead(&self, _patience: Duration) -> Result<Epoch> {
         let mut lead = self.lead.lock().await;
         if lead.lock.is_none() {
             lead.lock = Some(self.folder.lock()?);
@@ -154,6 +161,10 @@ impl SqlDatabase for Sqlite {
         let epoch = Epoch(epoch.cast_unsigned());
         lead.writer = Some(Writer { connection, epoch });
         Ok(epoch)
+    }
+
+    async fn beat(&self, _epoch: Epoch) -> Result<()> {
+        Ok(())
     }
 
     async fn apply(&self, epoch: Epoch, strides: &[Stride<'_>]) -> Result<()> {
@@ -196,7 +207,7 @@ mod tests {
     async fn leader(folder: &Path, statement: &'static str) -> (Sqlite, Epoch) {
         let store = Sqlite::open(folder).unwrap();
         store.migrate().await.unwrap();
-        let epoch = store.lead().await.unwrap();
+        let epoch = store.lead(Duration::ZERO).await.unwrap();
         let mut lead = store.lead.lock().await;
         sqlx::query(statement).execute(&mut lead.writer.as_mut().unwrap().connection).await.unwrap();
         drop(lead);
@@ -244,7 +255,7 @@ mod tests {
         assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
         assert!(store.fetch(&KEPT, &[row!["0"]]).await.unwrap().is_empty());
         // Once there is room, the leader leads on.
-        let epoch = store.lead().await.unwrap();
+        let epoch = store.lead(Duration::ZERO).await.unwrap();
         store.apply(epoch, &steps::pin(&digests(4000), "1", "9")).await.unwrap();
         assert_eq!(store.fetch(&KEPT, &[row!["0"]]).await.unwrap().len(), 4000);
     }

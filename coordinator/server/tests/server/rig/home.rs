@@ -32,6 +32,13 @@ impl Home {
         Some(Self { place: Place::postgres(test).await?, folder: TempDir::new().unwrap() })
     }
 
+    /// Where another coordinator of this state may keep what is its own; nothing on SQLite, where there is none.
+    pub(crate) fn beside(&self) -> Option<Self> {
+        let Place::Postgres { url, schema } = &self.place else { return None };
+        let place = Place::Postgres { url: url.clone(), schema: schema.clone() };
+        Some(Self { place, folder: TempDir::new().unwrap() })
+    }
+
     pub(crate) fn state(&self) -> &Path {
         match &self.place {
             Place::Sqlite(folder) => folder.path(),
@@ -100,6 +107,8 @@ impl Home {
             }
         });
         let coordinator = started.await.unwrap().unwrap();
+        // On Postgres it is the standby of one that was just killed, for a moment.
+        coordinator.leading().await;
         Served { address: coordinator.address(), coordinator, runtime }
     }
 }

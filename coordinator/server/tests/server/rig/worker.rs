@@ -109,7 +109,13 @@ impl Worker {
         held: Vec<v1::Held>,
     ) -> Self {
         let info_json = serde_json::to_string(info).unwrap();
-        let hello = Hello { protocol: version::PROTOCOL, info_json, worker: worker.to_owned(), held };
+        let hello = Hello {
+            protocol: version::PROTOCOL,
+            info_json,
+            worker: worker.to_owned(),
+            held,
+            oldest_protocol: 0,
+        };
         eventually(|| async {
             match Self::hello(address, hello.clone()).await {
                 Ok((to_worker::Message::Welcome(_), worker)) => Some(worker),

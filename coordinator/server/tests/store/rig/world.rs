@@ -4,6 +4,7 @@ use super::{Place, ask};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 use tombola_core::{
     plan::{AnalysisPlan, JobPlan, Plan, TrialPlan},
@@ -69,7 +70,7 @@ impl World {
     pub(crate) async fn new(place: &Place) -> Self {
         let store = place.open();
         store.migrate().await.unwrap();
-        let epoch = store.lead().await.unwrap();
+        let epoch = store.lead(Duration::ZERO).await.unwrap();
         let mut world =
             Self { store, epoch, ids: LastIds::default(), jobs: HashMap::new(), attempts: HashMap::new() };
         let worker = world.worker();
@@ -84,7 +85,7 @@ impl World {
         let store = place.open();
         // A connection that closes is noticed a moment later.
         let epoch = loop {
-            match store.lead().await {
+            match store.lead(Duration::ZERO).await {
                 Err(StoreError::Held { .. }) => tokio::task::yield_now().await,
                 led => break led.unwrap(),
             }

@@ -1,0 +1,95 @@
+//! How a coordinator comes to lead: it folds the store into a memory. Until it can, it answers everybody that it does not.
+
+use super::{command::Command, leader::Leader, outbox::Outbox, time::Time};
+use crate::store::{Store, StoreError};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tombola_core::schedule::{self, Scheduler};
+use tombola_spec::Epoch;
+
+/// How long a standby waits at a time; it wakes as soon as the leader goes.
+const PATIENCE: Duration = Duration::from_secs(5);
+const AGAIN: &str = "the coordinator forgot its memory after a failed commit; say Hello again";
+
+impl Leader {
+    /// Forgets everything and folds the store again, until that works (`true`) or the coordinator stops (`false`). While
+    /// another coordinator leads, this one is its standby.
+    pub(super) async fn recover(&mut self, inbox: &mut mpsc::Receiver<Command>) -> bool {
+        // Dropped replies tell their callers to ask again.
+        self.outbox = Outbox::default();
+        self.hears.leading.send_replace(false);
+        self.links.close_all(AGAIN);
+        // A coordinator that begins as a standby has said so.
+        let mut held = self.epoch == Epoch(0);
+        loop {
+            // Who waits for another leader has waited already.
+            let wait = if held { Duration::ZERO } else { self.backoff.next(Instant::now()) };
+            let (store, terms) = (Arc::clone(&self.store), self.terms);
+            let folding = async move {
+                tokio::time::sleep(wait).await;
+                fold(store.as_ref(), terms, PATIENCE).await
+            };
+            match without_a_memory(&self.stop, inbox, &self.why, folding).await {
+                None => return false,
+                Some(Ok((epoch, scheduler))) => {
+                    self.lead(epoch, scheduler);
+                    return true;
+                }
+                Some(Err(error)) => {
+                    let first = !std::mem::replace(&mut held, matches!(error, StoreError::Held { .. }));
+                    self.why = error.to_string();
+                    match held {
+                        true if first => {
+                            tracing::info!(
+                                why = self.why,
+                                "leader.standby: this coordinator waits for its turn"
+                            );
+                        }
+                        true => {}
+                        false => tracing::error!(why = self.why, "leader.lost: cannot lead; trying again"),
+                    }
+                }
+            }
+        }
+    }
+
+    fn lead(&mut self, epoch: Epoch, scheduler: Scheduler) {
+        self.hears.folds.fetch_add(1, Ordering::SeqCst);
+        tracing::warn!(%epoch, "leader.folded: leading");
+        (self.epoch, self.scheduler, self.time) = (epoch, scheduler, Time::start());
+        self.proven = Instant::now();
+        self.hears.leading.send_replace(true);
+        self.hears.watchers.notify_all();
+    }
+}
+
+/// Answers everybody that nobody leads here, until `folding` is done. Nothing when the coordinator stops.
+async fn without_a_memory<T>(
+    stop: &CancellationToken,
+    inbox: &mut mpsc::Receiver<Command>,
+    why: &str,
+    folding: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::pin!(folding);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            folded = &mut folding => return Some(folded),
+            command = inbox.recv() => command?.refuse(why),
+        }
+    }
+}
+
+pub(super) async fn fold(
+    store: &dyn Store,
+    terms: schedule::Config,
+    patience: Duration,
+) -> Result<(Epoch, Scheduler), StoreError> {
+    let epoch = store.lead(patience).await?;
+    let snapshot = store.snapshot().await?;
+    Ok((epoch, Scheduler::fold(terms, snapshot)))
+}
