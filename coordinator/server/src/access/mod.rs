@@ -63,7 +63,8 @@ impl Door {
         Ok(Self { tls, pin, guarded, registry, operator, file: None })
     }
 
-    /// Tells the operator's token to whoever may read it. Only a coordinator that leads may: the file is another's before.
+    /// Tells the operator's token to whoever may read it. Not before it is known that no other coordinator serves this folder:
+    /// the file would be that one's.
     ///
     /// # Errors
     /// When it cannot be written.

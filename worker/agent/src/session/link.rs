@@ -130,7 +130,7 @@ impl Dialer {
 
     /// One link, from the dial to its end. Fails if it was never welcomed.
     async fn visit(&mut self, endpoint: &Endpoint) -> Result<(), End> {
-        let channel = self.access.connect(endpoint).await.map_err(unreached)?;
+        let channel = self.access.connect(endpoint).await.map_err(|error| unreached(&error))?;
         let (outgoing, stream) = mpsc::unbounded_channel();
         let pulse = outgoing.downgrade();
         if self.arrivals.send(Arrival::Opened(outgoing)).await.is_err() {
@@ -253,7 +253,7 @@ fn not_let_in(status: &Status) -> End {
     }
 }
 
-fn unreached(error: DialError) -> End {
+fn unreached(error: &DialError) -> End {
     let why = in_a_line(&error.to_string());
     match error {
         DialError::Silent(_) => End::Broken(why),
