@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod data;
 mod demo;
+mod fuzz;
 mod libtorch;
 mod paths;
 mod postgres;
@@ -56,6 +57,12 @@ const COMMANDS: &[Command] = &[
         about: "Run the benchmarks in release mode",
         help: bench::HELP,
         run: bench::run,
+    },
+    Command {
+        name: "fuzz",
+        about: "Fuzz what comes from outside, for minutes or hours",
+        help: fuzz::HELP,
+        run: fuzz::run,
     },
     Command { name: "ci", about: "Check format and lints, then `test`", help: ci::HELP, run: ci::run },
 ];
