@@ -10,6 +10,7 @@ mod chaos;
 mod ci;
 mod data;
 mod demo;
+mod fuzz;
 mod libtorch;
 mod paths;
 mod postgres;
@@ -65,6 +66,12 @@ const COMMANDS: &[Command] = &[
         about: "Run a sweep while everything fails in turn, and compare",
         help: chaos::HELP,
         run: chaos::run,
+    },
+    Command {
+        name: "fuzz",
+        about: "Fuzz what comes from outside, for minutes or hours",
+        help: fuzz::HELP,
+        run: fuzz::run,
     },
     Command { name: "ci", about: "Check format and lints, then `test`", help: ci::HELP, run: ci::run },
 ];

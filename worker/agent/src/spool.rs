@@ -196,6 +196,40 @@ fn foreign(path: &Path) -> AgentError {
 }
 
 #[cfg(test)]
+mod fuzz {
+    use super::{tests::one_of_each, *};
+    use proptest::prelude::*;
+    use tombola_fuzz::{cases, damaged};
+
+    /// Opens a file as a spool; what it holds, if it is one.
+    fn held(bytes: &[u8]) -> Option<Vec<Report>> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("spool"), bytes).unwrap();
+        Spool::open(folder.path()).ok().map(|(_, reports)| reports)
+    }
+
+    proptest! {
+        #![proptest_config(cases(256))]
+
+        #[test]
+        fn a_damaged_spool_holds_no_report_that_was_not_written(
+            bytes in damaged(include_bytes!("../tests/fixtures/spool-1").to_vec()),
+        ) {
+            let written = one_of_each();
+            for report in held(&bytes).into_iter().flatten() {
+                prop_assert!(written.contains(&report), "{report:?}");
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_spool_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(held(&[HEADER, &bytes].concat()).is_none_or(|reports| reports.is_empty()));
+            held(&bytes);
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::session::message::Fact;
@@ -236,7 +270,7 @@ mod tests {
     }
 
     /// One report of every kind.
-    fn one_of_each() -> Vec<Report> {
+    pub(super) fn one_of_each() -> Vec<Report> {
         let artifact =
             |text: &str| Artifact { digest: Digest::of(text.as_bytes()), bytes: text.len() as u64 };
         let series = Series {

@@ -6,7 +6,7 @@ use crate::config::SlotSpec;
 use futures::FutureExt;
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, process::Stdio};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
     sync::mpsc,
     task::JoinHandle,
@@ -16,6 +16,8 @@ use tombola_spec::slot::{Event, Request};
 
 /// Events the agent has not looked at yet; beyond it the child waits.
 const EVENTS: usize = 256;
+/// Longest line of a child, bytes; one that goes on for ever must not take the agent's memory.
+const LONGEST_LINE: u64 = 64 << 20;
 /// How long the rest of a dead child's log may take to arrive.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -70,15 +72,18 @@ async fn write(mut requests: mpsc::UnboundedReceiver<Request>, mut stdin: ChildS
 }
 
 async fn read(stdout: ChildStdout, events: mpsc::Sender<Event>, kill: CancellationToken) {
-    let mut lines = BufReader::new(stdout).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let event = match serde_json::from_str(&line) {
+    let mut stdout = BufReader::new(stdout);
+    let mut line = Vec::new();
+    while let Ok(1..) = (&mut stdout).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
+        let event = match serde_json::from_slice(&line) {
             Ok(event) => event,
             Err(error) => {
-                tracing::error!(%error, line = line.get(..200).unwrap_or(&line), "an engine said something unreadable");
+                let line = String::from_utf8_lossy(&line[..line.len().min(200)]);
+                tracing::error!(%error, %line, "an engine said something unreadable");
                 return kill.cancel();
             }
         };
+        line.clear();
         if events.send(event).await.is_err() {
             return;
         }

@@ -11,6 +11,7 @@ mod criteria;
 mod data;
 mod early_bird;
 mod fused;
+mod fuzz;
 mod import;
 mod mixed;
 mod nets;
