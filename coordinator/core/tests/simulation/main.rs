@@ -32,12 +32,15 @@ const FIRST: u64 = 1;
 fn whatever_happens_nothing_is_lost_and_everything_ends() {
     let (first, schedules) = match setting("TOMBOLA_SIM_SEED") {
         Some(seed) => (seed, 1),
-        None => (setting("TOMBOLA_SIM_FIRST").unwrap_or(FIRST), setting("TOMBOLA_SIM_SCHEDULES").unwrap_or(SCHEDULES)),
+        None => (
+            setting("TOMBOLA_SIM_FIRST").unwrap_or(FIRST),
+            setting("TOMBOLA_SIM_SCHEDULES").unwrap_or(SCHEDULES),
+        ),
     };
     let mut totals = Totals::default();
     let silent = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let failed = (first..first + schedules).find(|seed| !totals.add(Schedule::of(*seed)));
+    let failed = (first..first + schedules).find(|seed| !totals.add(&Schedule::of(*seed)));
     let told = failed.map(|seed| report(Schedule::of(seed)));
     std::panic::set_hook(silent);
     assert!(told.is_none(), "{}", told.unwrap_or_default());
@@ -64,7 +67,7 @@ struct Totals {
 
 impl Totals {
     /// Runs a schedule; whether it is a good one.
-    fn add(&mut self, schedule: Schedule) -> bool {
+    fn add(&mut self, schedule: &Schedule) -> bool {
         let acts = schedule.script.len() as u64;
         let Ok(world) = schedule.run(false) else { return false };
         self.schedules += 1;

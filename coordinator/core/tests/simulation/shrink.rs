@@ -68,7 +68,9 @@ pub(crate) fn report(schedule: Schedule) -> String {
     let (seed, all) = (schedule.seed, schedule.script.len());
     let schedule = schedule.shrink();
     let Err(Broken { why, story }) = schedule.run(true) else {
-        return format!("seed {seed} failed, and did not when it was run again: something does not follow from the seed");
+        return format!(
+            "seed {seed} failed, and did not when it was run again: something does not follow from the seed"
+        );
     };
     let acts: Vec<_> = schedule.script.iter().map(|(at, act)| format!("  {at:?} {act:?}")).collect();
     format!(

@@ -21,7 +21,11 @@ pub(crate) static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         family(
             "rate",
             &tiny("rate", "[2, 3]", &pruned(0.5, 1)),
-            &tiny("rate", "[2, 3, 4]", &format!("{}branch.random = {{ kind = \"random_mask\" }}\n", pruned(0.5, 2))),
+            &tiny(
+                "rate",
+                "[2, 3, 4]",
+                &format!("{}branch.random = {{ kind = \"random_mask\" }}\n", pruned(0.5, 2)),
+            ),
         ),
         // No pruning: wide packs of equals.
         family("wide", &tiny("wide", "\"1..=6\"", ""), &tiny("wide", "\"1..=9\"", "")),
@@ -53,7 +57,9 @@ fn pruned(rate: f64, rounds: u32) -> String {
 }
 
 fn rewound(rounds: u32) -> String {
-    format!("prune = {{ scope = \"per_layer\", rate = 0.2, rounds = {rounds}, rewind = \"20it\" }}\nbranch.reinit = {{ rounds = [1] }}\n")
+    format!(
+        "prune = {{ scope = \"per_layer\", rate = 0.2, rounds = {rounds}, rewind = \"20it\" }}\nbranch.reinit = {{ rounds = [1] }}\n"
+    )
 }
 
 fn tiny(name: &str, seeds: &str, more: &str) -> String {

@@ -14,7 +14,8 @@ fn blocked(store: &Store) -> BTreeSet<JobId> {
     // Parents come before children.
     for row in store.jobs.values() {
         let failed = |parent: &JobId| {
-            matches!(store.jobs[parent].state, JobState::Failed | JobState::Quarantined) || blocked.contains(parent)
+            matches!(store.jobs[parent].state, JobState::Failed | JobState::Quarantined)
+                || blocked.contains(parent)
         };
         if row.state == JobState::Open && row.parents.iter().any(failed) {
             blocked.insert(row.id);

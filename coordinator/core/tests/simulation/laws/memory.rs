@@ -14,8 +14,11 @@ const SLACK: Duration = Duration::from_secs(2);
 /// What is counted of each sweep is what is stored.
 pub(crate) fn remembered(scheduler: &Scheduler, store: &Store) {
     for sweep in store.sweeps.values().filter(|sweep| sweep.state != SweepState::Cancelled) {
-        let count = |states: &[JobState]| store.claimed(sweep.id).filter(|row| states.contains(&row.state)).count() as u64;
-        let stored = [count(&[JobState::Open, JobState::Leased]), count(&[JobState::Failed, JobState::Quarantined])];
+        let count = |states: &[JobState]| {
+            store.claimed(sweep.id).filter(|row| states.contains(&row.state)).count() as u64
+        };
+        let stored =
+            [count(&[JobState::Open, JobState::Leased]), count(&[JobState::Failed, JobState::Quarantined])];
         let progress = scheduler.progress(sweep.id);
         let counted = progress.map_or([0, 0], |all| [all.waiting + all.ready + all.running, all.failed]);
         assert_eq!(counted, stored, "jobs of `{}` that are to be done and that failed", sweep.name);
@@ -40,7 +43,12 @@ pub(crate) fn forgotten(scheduler: &Scheduler, now: Now, store: &Store) {
     let lives = |row: &&JobRow| !matches!(row.state, JobState::Done | JobState::Unwanted);
     let read: Vec<JobId> = store.jobs.values().filter(lives).flat_map(|row| row.parents.clone()).collect();
     for row in store.jobs.values().filter(|row| !lives(row) && !read.contains(&row.id)) {
-        assert!(scheduler.explain_job(now, row.id).is_none(), "{} is {} and remembered", row.id, row.state.name());
+        assert!(
+            scheduler.explain_job(now, row.id).is_none(),
+            "{} is {} and remembered",
+            row.id,
+            row.state.name()
+        );
     }
     for sweep in store.sweeps.keys() {
         if !store.claimed(*sweep).any(|row| lives(&row)) {

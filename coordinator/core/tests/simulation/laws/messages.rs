@@ -43,7 +43,8 @@ pub(crate) fn acknowledged(store: &Store, report: &Report) {
     let leased = store.is_leased(job, attempt);
     match &report.fact {
         Fact::Metrics { batch, .. } if leased || store.is_done_by(job, attempt) => {
-            let stored = store.attempts.get(&(job, attempt)).is_some_and(|row| row.batches.contains_key(batch));
+            let stored =
+                store.attempts.get(&(job, attempt)).is_some_and(|row| row.batches.contains_key(batch));
             assert!(stored, "batch {batch} of {job} {attempt} is acknowledged and not stored");
         }
         Fact::Started { .. } if leased => {
@@ -70,7 +71,8 @@ pub(crate) fn heard(store: &Store, agent: &Agent, message: &Message) {
     for (job, attempt) in lanes {
         let own = store.is_leased(job, attempt) && leased(job) == agent.id;
         assert!(!own, "{name} is told to drop {job} {attempt}, its own");
-        let mut read = agent.holds().filter(|held| store.jobs[held].parents.contains(&job) && leased(*held) == agent.id);
+        let mut read =
+            agent.holds().filter(|held| store.jobs[held].parents.contains(&job) && leased(*held) == agent.id);
         let needed = store.is_done_by(job, attempt) && read.next().is_some();
         assert!(!needed, "{name} is told to drop {job} {attempt}, which what it holds may read");
     }

@@ -23,14 +23,14 @@ pub(crate) fn stored(store: &Store, truth: &Truth, config: &Config, write: &Writ
             measured_all(store, truth, (*job, *attempt));
         }
         Write::End { job, attempt, failure, how, next, tries, losses } => {
-            if matches!(how, Ending::Failed | Ending::Drained) {
+            // What stands on nothing is not let go on to its end.
+            let grounded =
+                store.jobs[job].parents.iter().all(|parent| store.jobs[parent].state == JobState::Done);
+            if grounded && matches!(how, Ending::Failed | Ending::Drained) {
                 measured_all(store, truth, (*job, *attempt));
+                told_of_death(truth, (*job, *attempt), failure.as_ref());
             }
             charged(store, config, *job, (*how, failure.as_ref()), (*tries, *losses), *next);
-            if *how == Ending::Failed && truth.killed.contains(&(*job, *attempt)) {
-                let class = failure.as_ref().map(|failure| failure.class);
-                assert_eq!(class, Some(FailureClass::Crashed), "{job} was there when its machine went down");
-            }
         }
         _ => {}
     }
@@ -45,7 +45,8 @@ fn leased(store: &Store, pack: &PackRow) {
             let wanted = store.claims.iter().any(|(sweep, claimed)| claimed == job && active(sweep));
             assert!(wanted, "{job} is leased, and no active sweep wants it");
             assert_eq!(attempt.0, row.attempt.0 + 1, "{job} is leased under a number that is not the next");
-            let there = |parent: &JobId| store.jobs[parent].state == JobState::Done || before.contains(parent);
+            let there =
+                |parent: &JobId| store.jobs[parent].state == JobState::Done || before.contains(parent);
             assert!(row.parents.iter().all(there), "{job} is leased before its parents");
         }
         before.extend(stage.iter().map(|(job, _)| *job));
@@ -65,7 +66,19 @@ fn measured_all(store: &Store, truth: &Truth, lane: Lane) {
     let batches = truth.runs.get(&lane).map_or(0, |run| run.batches);
     let stored = store.attempts.get(&lane).map(|row| row.batches.keys().copied().collect::<Vec<_>>());
     let stored = stored.unwrap_or_default();
-    assert!(stored.iter().copied().eq(1..=batches), "{} {} measured {batches} batches: {stored:?}", lane.0, lane.1);
+    assert!(
+        stored.iter().copied().eq(1..=batches),
+        "{} {} measured {batches} batches: {stored:?}",
+        lane.0,
+        lane.1
+    );
+}
+
+/// What ran when its machine went down was present at an abrupt loss, and that is what is said of it.
+fn told_of_death(truth: &Truth, lane: Lane, failure: Option<&Failure>) {
+    let class = failure.map(|failure| failure.class);
+    let told = !truth.killed.contains(&lane) || class == Some(FailureClass::Crashed);
+    assert!(told, "{} {} ran when its machine went down, and ended as {class:?}", lane.0, lane.1);
 }
 
 /// Only failures of the job itself cost tries; only abrupt ends count as losses; what has failed or is quarantined has used
@@ -84,7 +97,9 @@ fn charged(
     let own = match class {
         Some(FailureClass::User | FailureClass::NotFinite | FailureClass::Internal) => true,
         Some(FailureClass::OutOfMemory) => width == 1,
-        Some(FailureClass::DataMissing | FailureClass::Crashed | FailureClass::Infrastructure) | None => false,
+        Some(FailureClass::DataMissing | FailureClass::Crashed | FailureClass::Infrastructure) | None => {
+            false
+        }
     };
     assert_eq!(tries, row.tries + u32::from(own), "tries of {job}, which ended as {how:?} ({class:?})");
     let abrupt = how == Ending::Lost || class == Some(FailureClass::Crashed);

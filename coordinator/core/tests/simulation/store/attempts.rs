@@ -8,7 +8,12 @@ use tombola_spec::{
 };
 
 impl Store {
-    pub(super) fn leased(&mut self, job: JobId, attempt: Attempt, what: &str) -> Result<&mut JobRow, Refusal> {
+    pub(super) fn leased(
+        &mut self,
+        job: JobId,
+        attempt: Attempt,
+        what: &str,
+    ) -> Result<&mut JobRow, Refusal> {
         let row = self.jobs.get_mut(&job).ok_or_else(|| Refusal::Conflict(format!("{what} of no job")))?;
         let (state, current) = (row.state, row.attempt);
         demand(state == JobState::Leased && current == attempt, || {
@@ -25,13 +30,17 @@ impl Store {
         let lease = pack.lease;
         demand(lease > LeaseId(self.last.lease), || format!("{lease} was given out before"))?;
         demand(self.workers.contains_key(&pack.worker), || format!("{lease} for no worker"))?;
-        demand(pack.stages.iter().all(|stage| stage.len() as u32 <= pack.width && !stage.is_empty()), || {
-            format!("{lease} has a stage that does not fit its width")
-        })?;
+        demand(
+            pack.stages.iter().all(|stage| stage.len() as u32 <= pack.width && !stage.is_empty()),
+            || format!("{lease} has a stage that does not fit its width"),
+        )?;
         self.last.lease = lease.0;
         for &(job, attempt) in pack.stages.iter().flatten() {
-            let row = self.jobs.get_mut(&job).ok_or_else(|| Refusal::Conflict(format!("{lease} of no job")))?;
-            demand(row.state == JobState::Open, || format!("{lease} of {job}, which is {}", row.state.name()))?;
+            let row =
+                self.jobs.get_mut(&job).ok_or_else(|| Refusal::Conflict(format!("{lease} of no job")))?;
+            demand(row.state == JobState::Open, || {
+                format!("{lease} of {job}, which is {}", row.state.name())
+            })?;
             demand(row.attempt < attempt, || format!("{lease} of {job} under an old attempt"))?;
             (row.state, row.attempt) = (JobState::Leased, attempt);
             self.leases.insert(job, lease);
@@ -59,11 +68,11 @@ impl Store {
         job: JobId,
         attempt: Attempt,
         batch: u32,
-        series: Vec<Series>,
+        series: &[Series],
     ) -> Result<(), Refusal> {
         let current = self.is_leased(job, attempt) || self.is_done_by(job, attempt);
         demand(current, || format!("metrics of {job} {attempt}, which is not current"))?;
-        let stored = self.attempt(job, attempt).batches.entry(batch).or_insert_with(|| series.clone());
+        let stored = self.attempt(job, attempt).batches.entry(batch).or_insert_with(|| series.to_vec());
         demand(*stored == series, || format!("batch {batch} of {job} {attempt} with other points"))
     }
 

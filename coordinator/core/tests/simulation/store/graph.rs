@@ -24,11 +24,12 @@ impl Store {
             Write::AddTrials(rows) => rows.into_iter().try_for_each(|row| self.add_trial(row)),
             Write::TrialSettings { trial, settings } => {
                 let row = self.trials.get_mut(&trial);
-                row.ok_or_else(|| Refusal::Conflict(format!("settings of no trial {trial}")))?.settings = settings;
+                row.ok_or_else(|| Refusal::Conflict(format!("settings of no trial {trial}")))?.settings =
+                    settings;
                 Ok(())
             }
             Write::AddRounds(rows) => rows.into_iter().try_for_each(|row| self.add_round(row)),
-            Write::AddAnalyses(rows) => rows.into_iter().try_for_each(|row| self.add_analysis(row)),
+            Write::AddAnalyses(rows) => rows.iter().try_for_each(|row| self.add_analysis(row)),
             Write::AddJobs(rows) => rows.into_iter().try_for_each(|row| self.add_job(row)),
             Write::Claim { sweep, jobs, shared } => self.claim(sweep, &jobs, &shared),
             Write::Unclaim { sweep } => {
@@ -66,7 +67,8 @@ impl Store {
     }
 
     fn add_trial(&mut self, row: TrialRow) -> Result<(), Refusal> {
-        let same = |old: &TrialRow| old.sweep == row.sweep && (old.key == row.key || old.number == row.number);
+        let same =
+            |old: &TrialRow| old.sweep == row.sweep && (old.key == row.key || old.number == row.number);
         demand(!self.trials.values().any(same), || format!("trial `{}` twice", row.key))?;
         demand(self.sweeps.contains_key(&row.sweep), || format!("a trial of no sweep {}", row.sweep))?;
         demand(row.id.0 > self.last.trial, || format!("{} was given out before", row.id))?;
@@ -84,11 +86,11 @@ impl Store {
         demand(self.rounds.insert(place, row).is_none(), || said)
     }
 
-    fn add_analysis(&mut self, row: AnalysisRow) -> Result<(), Refusal> {
+    fn add_analysis(&mut self, row: &AnalysisRow) -> Result<(), Refusal> {
         demand(self.jobs.contains_key(&row.job), || "an analysis by a job that is not there".to_owned())?;
         let place = (row.trial, row.analysis.clone(), row.branch.clone(), row.copy, row.round, row.pair);
         let there = self.analyses.entry(place).or_insert_with(|| row.clone());
-        demand(*there == row, || "an extension changes an analysis".to_owned())
+        demand(there == row, || "an extension changes an analysis".to_owned())
     }
 
     fn add_job(&mut self, row: JobRow) -> Result<(), Refusal> {
@@ -107,7 +109,9 @@ impl Store {
     }
 
     fn claim(&mut self, sweep: SweepId, jobs: &[JobId], shared: &[JobId]) -> Result<(), Refusal> {
-        demand(shared.iter().all(|job| jobs.contains(job)), || format!("{sweep} shares what it does not claim"))?;
+        demand(shared.iter().all(|job| jobs.contains(job)), || {
+            format!("{sweep} shares what it does not claim")
+        })?;
         demand(jobs.iter().all(|job| self.jobs.contains_key(job)), || format!("{sweep} claims no job"))?;
         self.claims.extend(jobs.iter().map(|job| (sweep, *job)));
         Ok(())
@@ -115,10 +119,15 @@ impl Store {
 
     /// Only jobs that nobody holds change their state like this, and only to another.
     fn job_state(&mut self, job: JobId, state: JobState, reset: bool) -> Result<(), Refusal> {
-        let row = self.jobs.get_mut(&job).ok_or_else(|| Refusal::Conflict(format!("a change of no job {job}")))?;
+        let row =
+            self.jobs.get_mut(&job).ok_or_else(|| Refusal::Conflict(format!("a change of no job {job}")))?;
         let may = match state {
-            JobState::Open => matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Unwanted),
-            JobState::Unwanted => matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Open),
+            JobState::Open => {
+                matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Unwanted)
+            }
+            JobState::Unwanted => {
+                matches!(row.state, JobState::Failed | JobState::Quarantined | JobState::Open)
+            }
             _ => false,
         };
         demand(may, || format!("{job} goes from {} to {}", row.state.name(), state.name()))?;

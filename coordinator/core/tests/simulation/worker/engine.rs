@@ -14,7 +14,8 @@ use tombola_spec::{
     Digest,
     job::{Input, JobSpec, Output},
     outcome::{
-        Artifact, Failure, FailureClass, MaskSummary, Outcome, Provenance, Series, Split, Summary, TrainSummary,
+        Artifact, Failure, FailureClass, MaskSummary, Outcome, Provenance, Series, Split, Summary,
+        TrainSummary,
     },
 };
 
@@ -46,13 +47,18 @@ impl Agent {
         if self.machine.slow_until > scene.now {
             after *= 8;
         }
-        self.doings.push(Doing::Work { slot, run, after: after + self.machine.stuck_until.saturating_sub(scene.now) });
+        self.doings.push(Doing::Work {
+            slot,
+            run,
+            after: after + self.machine.stuck_until.saturating_sub(scene.now),
+        });
     }
 
     fn load(&mut self, slot: usize, scene: &mut Scene) {
         let lanes = self.slots[slot].living().count() as u32;
         let trains = self.slots[slot].living().any(|job| job.work.spec.training().is_some());
-        let huge = self.slots[slot].living().any(|job| scene.nature.of(&job.work.fingerprint) == Temper::Huge);
+        let huge =
+            self.slots[slot].living().any(|job| scene.nature.of(&job.work.fingerprint) == Temper::Huge);
         if self.machine.lies_about_data_until > scene.now && trains {
             return self.fail_all(slot, FailureClass::DataMissing, scene);
         }
@@ -85,7 +91,8 @@ impl Agent {
             }
             let Some(train) = running.work.spec.training() else { continue };
             let [from, to] = train.span();
-            running.iteration = running.iteration.max(from + (to - from) * u64::from(phase) / u64::from(PHASES + 1));
+            running.iteration =
+                running.iteration.max(from + (to - from) * u64::from(phase) / u64::from(PHASES + 1));
             running.batches += 1;
             scene.truth.measured(running);
             self.outbox.add(held, Fact::Metrics { batch: running.batches, series: points(running) });
@@ -110,7 +117,9 @@ impl Agent {
             running.over = true;
             let outcome = outcome(running);
             let job = running.work.fingerprint;
-            made.extend(outcome.outputs.iter().map(|(output, artifact)| (Input { job, output: *output }, *artifact)));
+            made.extend(
+                outcome.outputs.iter().map(|(output, artifact)| (Input { job, output: *output }, *artifact)),
+            );
             scene.truth.finished += 1;
             self.outbox.add(held(slot, running), Fact::Finished(Box::new(outcome)));
         }
@@ -152,7 +161,9 @@ impl Agent {
             match (self.draining, running.started) {
                 (true, true) => self.outbox.add(held(slot, running), Fact::GivenBack),
                 (true, false) => returned.push((running.lease, vec![running.lane.0])),
-                (false, _) => self.outbox.add(held(slot, running), Fact::Failed(failure(FailureClass::Internal))),
+                (false, _) => {
+                    self.outbox.add(held(slot, running), Fact::Failed(failure(FailureClass::Internal)));
+                }
             }
         }
         self.slots[slot].drop_finished();

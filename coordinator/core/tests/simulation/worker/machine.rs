@@ -34,7 +34,16 @@ impl Machine {
     pub(crate) fn new(device: DeviceKind, lanes: Vec<u32>, memory: u32) -> Self {
         let [bad_until, slow_until, stuck_until] = [Duration::ZERO; 3];
         let [lies_about_data_until, lacks_data_until] = [Duration::ZERO; 2];
-        Self { device, lanes, memory, bad_until, slow_until, stuck_until, lies_about_data_until, lacks_data_until }
+        Self {
+            device,
+            lanes,
+            memory,
+            bad_until,
+            slow_until,
+            stuck_until,
+            lies_about_data_until,
+            lacks_data_until,
+        }
     }
 
     /// Everything that is wrong with it is mended.
@@ -44,8 +53,12 @@ impl Machine {
 
     /// How its worker introduces itself.
     pub(crate) fn info(&self, name: &str, now: Duration, store: &Store) -> WorkerInfo {
-        let slot = |(index, lanes): (u32, &u32)| {
-            SlotInfo { device: self.device, index, name: String::new(), memory: 0, lanes: *lanes }
+        let slot = |(index, lanes): (u32, &u32)| SlotInfo {
+            device: self.device,
+            index,
+            name: String::new(),
+            memory: 0,
+            lanes: *lanes,
         };
         let components = version::components().into_iter().map(|(name, version)| (name.to_owned(), version));
         WorkerInfo {

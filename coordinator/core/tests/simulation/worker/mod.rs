@@ -33,12 +33,18 @@ pub(crate) enum Said {
 #[derive(Debug)]
 pub(crate) enum Doing {
     Say(Said),
-    Work { slot: usize, run: u64, after: Duration },
+    Work {
+        slot: usize,
+        run: u64,
+        after: Duration,
+    },
     Upload(u64),
     /// Everything is given back.
     Leave,
     /// The machine goes down; its disk may live.
-    Die { keeps: bool },
+    Die {
+        keeps: bool,
+    },
     /// Not taken in: try again later.
     Rest,
 }
@@ -182,7 +188,11 @@ impl Agent {
             }
             Message::Lease(lease) => self.lease(&lease, scene),
             Message::Recall(lease) => {
-                let jobs = self.slots.iter_mut().flat_map(|slot| slot.recall(Some(lease))).flat_map(|(_, jobs)| jobs);
+                let jobs = self
+                    .slots
+                    .iter_mut()
+                    .flat_map(|slot| slot.recall(Some(lease)))
+                    .flat_map(|(_, jobs)| jobs);
                 let jobs = jobs.collect();
                 self.say(Said::Returned(lease, jobs));
             }

@@ -108,10 +108,12 @@ impl Outbox {
     /// Reports whose artifacts are to be uploaded now; marks them as under way.
     pub(crate) fn uploads(&mut self) -> Vec<u64> {
         let wanted = self.entries.iter_mut().filter(|(_, (_, upload))| *upload == Upload::Wanted);
-        wanted.map(|(sequence, (_, upload))| {
-            *upload = Upload::Going;
-            *sequence
-        }).collect()
+        wanted
+            .map(|(sequence, (_, upload))| {
+                *upload = Upload::Going;
+                *sequence
+            })
+            .collect()
     }
 
     /// An upload came to its end.
@@ -124,8 +126,10 @@ impl Outbox {
     /// Reports to say now, in order: none overtakes one whose artifacts are still on their way.
     pub(crate) fn due(&mut self) -> Vec<Report> {
         let unsaid = self.entries.range(self.sent + 1..);
-        let due: Vec<Report> =
-            unsaid.take_while(|(_, (_, upload))| *upload == Upload::Done).map(|(_, (report, _))| report.clone()).collect();
+        let due: Vec<Report> = unsaid
+            .take_while(|(_, (_, upload))| *upload == Upload::Done)
+            .map(|(_, (report, _))| report.clone())
+            .collect();
         self.sent = due.last().map_or(self.sent, |last| last.sequence);
         due
     }

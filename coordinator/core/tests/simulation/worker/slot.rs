@@ -143,7 +143,9 @@ impl Slot {
     /// Takes back what has not begun of a lease (of all: `None`).
     pub(crate) fn recall(&mut self, which: Option<LeaseId>) -> Vec<(LeaseId, Vec<JobId>)> {
         let mut returned = Vec::new();
-        for granted in self.queue.iter_mut().filter(|granted| which.is_none_or(|lease| granted.lease == lease)) {
+        for granted in
+            self.queue.iter_mut().filter(|granted| which.is_none_or(|lease| granted.lease == lease))
+        {
             returned.push((granted.lease, granted.ahead.drain(..).flatten().map(|(job, _)| job).collect()));
         }
         self.drop_finished();
@@ -187,9 +189,8 @@ impl Granted {
         let mut left = Vec::new();
         for lane in stage {
             let work = self.work[&lane.0].clone();
-            let find = |input: Input| {
-                Some((input, *work.inputs.get(&input).or_else(|| self.made.get(&input))?))
-            };
+            let find =
+                |input: Input| Some((input, *work.inputs.get(&input).or_else(|| self.made.get(&input))?));
             let wanted = work.spec.inputs();
             let reads: BTreeMap<Input, Artifact> = wanted.iter().copied().filter_map(find).collect();
             if reads.len() < wanted.len() {

@@ -31,11 +31,25 @@ const BATCH: usize = 512;
 /// Something for a leader to do.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Connect { link: LinkId, info: Box<WorkerInfo>, worker: Option<WorkerId>, held: Vec<Held> },
-    Hear { link: LinkId, said: Said },
-    Disconnect { link: LinkId },
+    Connect {
+        link: LinkId,
+        info: Box<WorkerInfo>,
+        worker: Option<WorkerId>,
+        held: Vec<Held>,
+    },
+    Hear {
+        link: LinkId,
+        said: Said,
+    },
+    Disconnect {
+        link: LinkId,
+    },
     /// People ask for something; a submission says under which epoch the store was read for it.
-    Ask { event: Box<Event>, read: Option<Epoch>, act: Act },
+    Ask {
+        event: Box<Event>,
+        read: Option<Epoch>,
+        act: Act,
+    },
 }
 
 /// Done once a commit is told to be good.
@@ -231,7 +245,9 @@ impl Leader {
 
     /// The link has to be open before the first message over it.
     fn connect(&mut self, link: LinkId, hello: Event, scene: &mut Scene) {
-        scene.story.tell(scene.now, || format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&hello)));
+        scene.story.tell(scene.now, || {
+            format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&hello))
+        });
         let mut effects = self.scheduler.handle(self.clock(scene.now), hello);
         let introduces = |effect: &Effect| {
             matches!(effect, Effect::Send { message: Message::Welcome | Message::Refused { .. }, .. })
@@ -254,7 +270,9 @@ impl Leader {
 
     fn handle(&mut self, event: Event, scene: &mut Scene) {
         if !matches!(event, Event::Tick | Event::Heartbeat { .. }) {
-            scene.story.tell(scene.now, || format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&event)));
+            scene.story.tell(scene.now, || {
+                format!("coordinator {} ({}) handles {}", self.who.0, self.epoch, words(&event))
+            });
         }
         let effects = self.scheduler.handle(self.clock(scene.now), event);
         self.queue(effects, scene);
@@ -371,7 +389,9 @@ impl Leader {
 
     /// Memory is thrown away, links are closed, and the process tries to lead again.
     fn forget(&mut self, scene: &mut Scene) {
-        scene.story.tell(scene.now, || format!("coordinator {} ({}) forgets its memory", self.who.0, self.epoch));
+        scene
+            .story
+            .tell(scene.now, || format!("coordinator {} ({}) forgets its memory", self.who.0, self.epoch));
         self.recovering = true;
         self.drop_all(scene);
         let wait = match self.failures {
@@ -385,7 +405,8 @@ impl Leader {
     /// Nobody gets an answer to what was asked, and every link is closed.
     pub(crate) fn drop_all(&mut self, scene: &mut Scene) {
         self.writes.clear();
-        let after = std::mem::take(&mut self.after).into_iter().chain(self.committing.take().unwrap_or_default());
+        let after =
+            std::mem::take(&mut self.after).into_iter().chain(self.committing.take().unwrap_or_default());
         for act in after {
             match act {
                 After::Answer(act) => unanswered(act, scene),
@@ -437,7 +458,9 @@ fn words(event: &Event) -> String {
     match event {
         Event::Submit { plan, .. } => format!("Submit {}", plan.name),
         Event::Extend(extension) => format!("Extend {}", extension.plan.name),
-        Event::Hello { info, worker, held } => format!("Hello of {} ({worker:?}) holding {held:?}", info.name),
+        Event::Hello { info, worker, held } => {
+            format!("Hello of {} ({worker:?}) holding {held:?}", info.name)
+        }
         event => {
             let mut words = format!("{event:?}");
             words.truncate(words.floor_char_boundary(300));

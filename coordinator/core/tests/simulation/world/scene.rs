@@ -39,16 +39,34 @@ pub(crate) enum Happening {
     LetsGo(Who),
     Arrives(Who, Box<Command>),
     /// A commit reaches the store, or does not.
-    Lands { who: Who, epoch: Epoch, writes: Vec<Write>, applied: bool, told: Duration },
+    Lands {
+        who: Who,
+        epoch: Epoch,
+        writes: Vec<Write>,
+        applied: bool,
+        told: Duration,
+    },
     /// A process hears how its commit went.
     Told(Who, Epoch, Told),
     /// A worker's process starts.
     Boots(usize),
     Dials(Who),
     Beats(Who, LinkId),
-    Works { who: Who, slot: usize, run: u64 },
-    Uploads { who: Who, link: LinkId, sequence: u64 },
-    Hears { who: Who, link: LinkId, message: Box<ToWorker> },
+    Works {
+        who: Who,
+        slot: usize,
+        run: u64,
+    },
+    Uploads {
+        who: Who,
+        link: LinkId,
+        sequence: u64,
+    },
+    Hears {
+        who: Who,
+        link: LinkId,
+        message: Box<ToWorker>,
+    },
     /// A worker notices that its link is gone.
     Notices(Who, LinkId),
     /// It gets no answer to its pings.
@@ -168,7 +186,8 @@ impl Scene {
         match self.store.commit(epoch, writes, |store, write| laws::stored(store, truth, config, write)) {
             Ok(()) => true,
             Err(Refusal::Fenced) => {
-                self.story.tell(self.now, || format!("coordinator {} is refused a commit under {epoch}", who.0));
+                self.story
+                    .tell(self.now, || format!("coordinator {} is refused a commit under {epoch}", who.0));
                 false
             }
             Err(Refusal::Conflict(what)) => panic!("a commit of the leader is refused: {what}"),
