@@ -9,6 +9,7 @@ use crate::{
     rpc::Services,
     state::AddressFile,
     store::{SqlStore, Store},
+    transport,
 };
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -69,7 +70,7 @@ impl Coordinator {
         store.migrate().await?;
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
-        let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?;
+        let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?.leaving(config.uploads.free);
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
         let backlog = config.limits.backlog.0;
@@ -91,7 +92,12 @@ impl Coordinator {
         };
         tasks.spawn(judge::run(services.driver.clone(), stop.clone()));
         tasks.spawn(collector(&services, config.uploads.collect.0).run(stop.clone()));
-        let server = tokio::spawn(serve(services.routes().await?, listener, stop.clone()));
+        let server = tokio::spawn(serve(
+            transport::bounded(Server::builder(), &config.limits),
+            services.routes().await?,
+            listener,
+            stop.clone(),
+        ));
         let address_file = AddressFile::write(config.address_file(), address)?;
         let (state, database) = (config.state.display(), &config.database);
         tracing::info!(%address, %state, %database, version = env!("CARGO_PKG_VERSION"), "coordinator.ready: serving");
@@ -198,9 +204,9 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until everything stops; everything stops with it.
-async fn serve(routes: Routes, listener: TcpListener, stop: CancellationToken) {
+async fn serve(server: Server, routes: Routes, listener: TcpListener, stop: CancellationToken) {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let served = Server::builder()
+    let served = server
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_routes(routes)

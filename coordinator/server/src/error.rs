@@ -19,7 +19,7 @@ pub enum Error {
     /// Not in this state; the message says what has to happen first.
     #[error("{0}")]
     Precondition(String),
-    /// The disk is full: the same request may succeed once there is room.
+    /// No room, on the disk or within a limit: the same request may succeed once there is some.
     #[error("{0}")]
     Exhausted(String),
     /// Not now: the same request may succeed in a moment.

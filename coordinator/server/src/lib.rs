@@ -20,5 +20,6 @@ mod judge;
 mod rpc;
 mod state;
 pub mod store;
+mod transport;
 
 pub use error::Error;

@@ -4,6 +4,7 @@
 mod apt;
 mod args;
 mod bench;
+mod chaos;
 mod ci;
 mod data;
 mod demo;
@@ -56,6 +57,12 @@ const COMMANDS: &[Command] = &[
         about: "Run the benchmarks in release mode",
         help: bench::HELP,
         run: bench::run,
+    },
+    Command {
+        name: "chaos",
+        about: "Run a sweep while everything fails in turn, and compare",
+        help: chaos::HELP,
+        run: chaos::run,
     },
     Command { name: "ci", about: "Check format and lints, then `test`", help: ci::HELP, run: ci::run },
 ];
@@ -123,7 +130,7 @@ mod tests {
 
     #[test]
     fn an_unknown_flag_is_a_usage_error_in_every_command_with_flags_of_its_own() {
-        for command in ["setup", "demo", "bench", "ci"] {
+        for command in ["setup", "demo", "bench", "chaos", "ci"] {
             let Err(failure) = dispatch(words(&format!("{command} --frobnicate"))) else {
                 panic!("`{command}` must refuse it")
             };

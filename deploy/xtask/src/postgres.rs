@@ -4,6 +4,7 @@
 //! waits on a pipe that closes when this process ends in whatever way, a kill included.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -77,6 +78,14 @@ impl Postgres {
         wait_until_ready(folder)?;
         report("Postgres", &format!("{} from {}", server.url(), programs.display()));
         Ok(server)
+    }
+
+    /// For tests that start a server of their own: where its programs are, and, as `user:group`, whom it runs as.
+    pub(crate) fn told() -> Result<Vec<(&'static str, OsString)>> {
+        let programs = server_folder_or_install()?;
+        let account = Account::of_the_server()?.ids.map(|(user, group)| format!("{user}:{group}").into());
+        let account = account.map(|account| ("TOMBOLA_TEST_POSTGRES_ACCOUNT", account));
+        Ok(account.into_iter().chain([("TOMBOLA_TEST_POSTGRES_PROGRAMS", programs.into())]).collect())
     }
 
     pub(crate) fn url(&self) -> String {

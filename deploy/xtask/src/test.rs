@@ -25,7 +25,8 @@ What it does: `cargo xtask setup`; a Python environment in ~/.cache/tombola (mad
 and buf; a build of every binary, since tests start real ones; a throw-away Postgres from this machine's or Debian's
 packages, never as root, gone afterwards; then the tests, by cargo-nextest where it is installed, else by `cargo test`.
 
-The tests find these by TOMBOLA_TEST_POSTGRES, TOMBOLA_TEST_PYTHON and TOMBOLA_TEST_BUF. Plain `cargo nextest run
+The tests find these by TOMBOLA_TEST_POSTGRES, TOMBOLA_TEST_PYTHON and TOMBOLA_TEST_BUF; chaos kills a Postgres of its own,
+whose programs are in TOMBOLA_TEST_POSTGRES_PROGRAMS. Plain `cargo nextest run
 --workspace` works too: tests that lack one of them then say so and pass. Here TOMBOLA_TEST_REQUIRE=1 makes that a
 failure.";
 
@@ -37,6 +38,16 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 /// Also the last step of `ci`.
 pub(crate) fn test(paths: &Paths, torch: bool, args: &[String]) -> Result<()> {
+    test_with(paths, torch, args, &[])
+}
+
+/// With further settings in the environment of the tests.
+pub(crate) fn test_with(
+    paths: &Paths,
+    torch: bool,
+    args: &[String],
+    settings: &[(&'static str, String)],
+) -> Result<()> {
     let mut clock = Stopwatch::default();
     let wanted = Wanted { tools: &[&tools::VENV, &tools::POSTGRES], ..Wanted::default() };
     let (python, torch) = clock.time("set-up", || {
@@ -52,7 +63,11 @@ pub(crate) fn test(paths: &Paths, torch: bool, args: &[String]) -> Result<()> {
     let postgres = clock.time("Postgres", Postgres::start)?;
     let outcome = clock.time("tests", || {
         let mut tests = runner(paths, args);
-        tests.env("TOMBOLA_TEST_REQUIRE", "1").env("TOMBOLA_TEST_POSTGRES", postgres.url());
+        tests.envs(settings.iter().map(|(name, value)| (name, value)));
+        tests
+            .env("TOMBOLA_TEST_REQUIRE", "1")
+            .env("TOMBOLA_TEST_POSTGRES", postgres.url())
+            .envs(Postgres::told()?);
         tests
             .env("TOMBOLA_TEST_PYTHON", python.program("python"))
             .env("TOMBOLA_TEST_BUF", python.program("buf"))

@@ -46,6 +46,10 @@ pub struct Limits {
     pub stuck_after: Duration,
     /// A draining worker leaves after so long, whatever is still open.
     pub drain_within: Duration,
+    /// The worker has left after so long; `None` = it has all the time in the world.
+    pub time_limit: Option<Duration>,
+    /// How long a slot without an engine waits before it tries to have one again.
+    pub mend_after: Duration,
     /// First pause before connecting again; doubles up to [`Limits::longest_pause`].
     pub first_pause: Duration,
     /// Longest pause before connecting again.
@@ -61,6 +65,8 @@ impl Default for Limits {
             cache_bytes: 10 << 30,
             stuck_after: Duration::from_secs(600),
             drain_within: Duration::from_secs(60),
+            time_limit: None,
+            mend_after: Duration::from_secs(300),
             first_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(2),
             metrics_every: Duration::from_millis(500),

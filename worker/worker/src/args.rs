@@ -23,7 +23,8 @@ Start with:
 ///
 /// Settings come from a file (--config), then from TOMBOLA_WORKER_* (sections cut off by two underscores, as in
 /// TOMBOLA_WORKER_LIMITS__SPOOL=1GiB), then from flags; later ones win. SIGTERM or Ctrl-C drains: running jobs are
-/// checkpointed and given back, then the worker leaves; a second one makes it leave at once. A worker that loses its
+/// checkpointed and given back, then the worker leaves; a second one makes it leave at once. SIGUSR1 drains too: under Slurm,
+/// `--signal=USR1@120` or the job's own time limit (SLURM_JOB_END_TIME) make a worker leave in time. A worker that loses its
 /// coordinator trains on, keeps its reports on disk, and hands them in when the coordinator is back.
 #[derive(Debug, Parser)]
 #[command(name = "tombola-worker", version, after_help = HELP)]

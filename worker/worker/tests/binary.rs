@@ -189,10 +189,12 @@ fn an_engine_that_is_killed_is_replaced_and_its_neighbour_stays() {
 #[test]
 fn a_worker_with_nothing_in_hand_leaves_when_asked_to() {
     let home = Home::new();
-    let (mut worker, mut log) = home.started();
-    send(rustix::process::Signal::TERM, &worker);
-    until(&mut log, "worker.drain");
-    assert_eq!(worker.wait().unwrap().code(), Some(0));
+    for asked in [rustix::process::Signal::TERM, rustix::process::Signal::USR1] {
+        let (mut worker, mut log) = home.started();
+        send(asked, &worker);
+        until(&mut log, "worker.drain");
+        assert_eq!(worker.wait().unwrap().code(), Some(0));
+    }
     // Its folder is free again.
     let (mut worker, _log) = home.started();
     let mut second = home.command(&["--slots", "cpu=1"]);

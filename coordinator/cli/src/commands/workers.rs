@@ -17,10 +17,12 @@ impl Workers {
             if answer.workers.is_empty() {
                 return "no workers; add one with `tombola-worker --coordinator HOST:PORT`".to_owned();
             }
-            table(
+            let mut shown = table(
                 &["id", "name", "state", "slot", "lanes", "running", "queued", "data", "seen"],
                 answer.workers.iter().flat_map(rows),
-            )
+            );
+            answer.workers.iter().flat_map(troubles).for_each(|trouble| shown.push_str(&trouble));
+            shown
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -44,4 +46,12 @@ fn rows(worker: &Worker) -> Vec<Vec<String>> {
         ]);
     }
     rows
+}
+
+/// Slots that take nothing, a line each.
+fn troubles(worker: &Worker) -> impl Iterator<Item = String> + '_ {
+    let out = worker.slots.iter().enumerate().filter(|(_, slot)| !slot.out_of_service.is_empty());
+    out.map(|(number, slot)| {
+        format!("\nslot {number} of {} is out of service: {}", worker.name, slot.out_of_service)
+    })
 }

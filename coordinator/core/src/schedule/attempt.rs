@@ -16,6 +16,7 @@ impl Scheduler {
     pub(super) fn finish(&mut self, id: JobId, outcome: Outcome) {
         let Some(job) = self.graph.get(id) else { return };
         let (attempt, lease, children) = (job.attempt, job.lease(), job.children.clone());
+        self.end_streak(id);
         let hold = self.with_siblings(id);
         let outputs = outcome.outputs.iter().map(|(output, artifact)| (*output, *artifact)).collect();
         self.write(Write::Finish { job: id, attempt, outcome });
@@ -50,8 +51,17 @@ impl Scheduler {
         }
     }
 
-    /// An attempt failed: what happens next follows from the kind of failure.
+    /// An attempt failed: what happens next follows from the kind of failure, and from what else failed there.
     pub(super) fn fail(&mut self, id: JobId, failure: Failure) {
+        let seat = self.seat_of(id);
+        self.note_streak(id, &failure);
+        self.end_failed(id, failure);
+        if let Some((_, worker, slot)) = seat {
+            self.rest_slot(worker, slot);
+        }
+    }
+
+    fn end_failed(&mut self, id: JobId, failure: Failure) {
         let Some(job) = self.graph.get(id) else { return };
         let width = job.lease().and_then(|lease| self.leases.get(&lease)).map_or(1, |lease| lease.width);
         match failure.class {

@@ -19,6 +19,12 @@ pub struct Config {
     pub backoff: Duration,
     /// Longest such pause.
     pub backoff_max: Duration,
+    /// Packs that fail in a row at a slot, while others do well, before it rests.
+    pub bad_slot: u32,
+    /// First such rest; doubles each time.
+    pub rest: Duration,
+    /// Longest such rest.
+    pub rest_max: Duration,
     /// How long a finished job nobody waits for is remembered. Longer than any read of the store takes on its way
     /// into `Submit::known`, or a stale row could bring a finished job back.
     pub remember: Duration,
@@ -34,6 +40,9 @@ impl Default for Config {
             max_tries: 3,
             backoff: Duration::from_secs(1),
             backoff_max: Duration::from_secs(60),
+            bad_slot: 3,
+            rest: Duration::from_secs(60),
+            rest_max: Duration::from_secs(3600),
             remember: Duration::from_secs(60),
         }
     }

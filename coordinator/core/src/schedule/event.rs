@@ -61,6 +61,15 @@ pub enum Event {
         /// The worker.
         worker: WorkerId,
     },
+    /// A worker's slot cannot work, or can again.
+    Service {
+        /// The worker.
+        worker: WorkerId,
+        /// The slot's number.
+        slot: u32,
+        /// Why not; `None` = it works again.
+        out: Option<String>,
+    },
     /// A worker left on purpose, everything given back.
     Leaving {
         /// The worker.

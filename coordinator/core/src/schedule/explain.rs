@@ -42,6 +42,9 @@ impl From<String> for Sentence {
     }
 }
 
+/// Said when every slot that could take something is out of service.
+const OUT: &str = "every slot that could take it is out of service (`tombola workers` says why)";
+
 impl Scheduler {
     /// Where a job stands and why, a sentence a line; `None` for a job that is not in memory.
     pub fn explain_job(&self, now: Now, id: JobId) -> Option<Vec<Sentence>> {
@@ -152,7 +155,9 @@ impl Scheduler {
 
     /// Why no worker takes anything, given that none does.
     pub(super) fn why_nobody_works(&self) -> &'static str {
-        if self.floor.workers.values().any(|worker| worker.linked) {
+        if self.floor.workers.values().any(|worker| worker.open()) {
+            OUT
+        } else if self.floor.workers.values().any(|worker| worker.linked) {
             "every connected worker is leaving or silent (`tombola workers` shows them)"
         } else {
             "no worker is connected (`tombola up` has some, and `tombola-worker --coordinator HOST:PORT` is one)"
@@ -170,9 +175,12 @@ impl Scheduler {
         let key = self.keys.get(job.key);
         let fitting = workers.iter().filter(|worker| worker.fits(key, &self.bound));
         let slots: usize =
-            fitting.map(|worker| worker.info.as_ref().map_or(0, |info| info.slots.len())).sum();
+            fitting.clone().map(|worker| worker.info.as_ref().map_or(0, |info| info.slots.len())).sum();
         if slots == 0 {
             return self.why_nobody_fits(key.set().unwrap_or_default(), &workers);
+        }
+        if fitting.map(|worker| worker.taking()).sum::<usize>() == 0 {
+            return vec![format!("ready, but {OUT}")];
         }
         let busy = match slots {
             1 => "the only slot that can take it is busy".to_owned(),

@@ -52,6 +52,7 @@ impl Scheduler {
             leases: BTreeMap::new(),
             bound: BTreeMap::new(),
             last: crate::record::LastIds::default(),
+            rests: BTreeSet::new(),
             pauses: BTreeSet::new(),
             held: BTreeMap::new(),
             fading: VecDeque::new(),

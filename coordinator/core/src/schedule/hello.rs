@@ -1,6 +1,6 @@
 //! Workers coming, going, and being heard of.
 
-use super::{Held, Message, Scheduler, job::Hold, worker::Worker};
+use super::{Held, Message, Scheduler, job::Hold, service::Out, worker::Worker};
 use crate::record::{Ending, JobState, WorkerState, Write};
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
@@ -95,6 +95,8 @@ impl Scheduler {
         (worker.linked, worker.draining, worker.silent) = (true, false, false);
         (worker.deadline, worker.heard) = (deadline, self.now);
         worker.lacks.clear();
+        // It says again what cannot work.
+        worker.out.retain(|_, out| matches!(out, Out::Resting(_)));
         worker.met = LeaseId(self.last.lease);
         self.floor.reseat(id);
     }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `job`, `sweep`, `worker`, `lease`, `key`, `queue` and `graph` hold state and decide nothing. `attempt` ends attempts,
-//! whatever ended them. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
+//! whatever ended them; `service` takes bad slots out. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
 //! order is random is walked, so that the same events always give the same effects.
 
 mod attempt;
@@ -23,6 +23,7 @@ mod lease;
 mod place;
 mod queue;
 mod report;
+mod service;
 mod steer;
 mod submit;
 mod sweep;
@@ -61,6 +62,8 @@ pub struct Scheduler {
     last: LastIds,
     /// Jobs that wait out a pause, by its end.
     pauses: BTreeSet<(Now, JobId)>,
+    /// Slots that rest, by the end of it.
+    rests: BTreeSet<(Now, WorkerId, u32)>,
     /// Jobs that wait for the rest of a pack.
     held: BTreeMap<LeaseId, Vec<JobId>>,
     /// Jobs nobody waits for, by the moment they may be forgotten.
@@ -80,6 +83,7 @@ impl Scheduler {
                 self.report(worker, sequence, job, attempt, fact);
             }
             Event::Returned { worker, lease, jobs } => self.returned(worker, lease, &jobs),
+            Event::Service { worker, slot, out } => self.slot_service(worker, slot, out),
             Event::Draining { worker } => {
                 self.alive(worker);
                 self.draining(worker);

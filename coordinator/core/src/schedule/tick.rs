@@ -1,4 +1,4 @@
-//! What happens because time passed: silent workers lose their leases, pauses end, finished work is forgotten.
+//! What happens because time passed: silent workers lose their leases, pauses and rests end, finished work is forgotten.
 
 use super::{
     Scheduler,
@@ -11,6 +11,7 @@ impl Scheduler {
     pub(super) fn tick(&mut self) {
         self.end_terms();
         self.end_pauses();
+        self.end_rests();
         self.forget_old();
     }
 

@@ -51,7 +51,13 @@ impl Scheduler {
                 (false, _) => "away",
             },
             info: worker.info.clone(),
-            slots: worker.slots.iter().map(|leases| self.slot_view(leases)).collect(),
+            slots: (0..)
+                .zip(&worker.slots)
+                .map(|(slot, leases)| SlotView {
+                    out: worker.out_of_service(slot, now),
+                    ..self.slot_view(leases)
+                })
+                .collect(),
             silent_s: now.saturating_sub(worker.heard).as_secs_f64(),
         }
     }

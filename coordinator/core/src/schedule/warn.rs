@@ -7,7 +7,8 @@ use tombola_spec::SweepId;
 impl Scheduler {
     /// What keeps work that reads these data sets from starting, a warning each; none where some worker takes it.
     pub fn warnings<'a>(&self, sets: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-        let workers: Vec<&Worker> = self.floor.workers.values().filter(|worker| worker.open()).collect();
+        let workers: Vec<&Worker> =
+            self.floor.workers.values().filter(|worker| worker.taking() > 0).collect();
         if workers.is_empty() {
             return vec![format!("{}, so nothing starts", self.why_nobody_works())];
         }
@@ -44,7 +45,7 @@ impl Scheduler {
             State::Leased { .. } => true,
             State::Ready { .. } => {
                 let key = self.keys.get(job.key);
-                let mut workers = self.floor.workers.values().filter(|worker| worker.open());
+                let mut workers = self.floor.workers.values().filter(|worker| worker.taking() > 0);
                 self.graph.wanted_by(job).is_some() && workers.any(|worker| worker.fits(key, &self.bound))
             }
             _ => false,

@@ -1,6 +1,10 @@
 //! Workers, their slots and the leases on them. Decides nothing; keeps slots sorted by load.
 
-use super::{Now, key::PackKey};
+use super::{
+    Now,
+    key::PackKey,
+    service::{Out, Streak},
+};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -54,6 +58,10 @@ pub(super) struct Worker {
     pub(super) heard: Now,
     /// Leases on each slot, in the order they run: one running, one further.
     pub(super) slots: Vec<Vec<LeaseId>>,
+    /// Slots that take nothing, and why.
+    pub(super) out: BTreeMap<u32, Out>,
+    /// What failed at each slot since its last result.
+    pub(super) streaks: BTreeMap<u32, Streak>,
     /// Data sets it said it lacks since it connected.
     pub(super) lacks: BTreeSet<String>,
     /// The last lease given out before it connected: what it says of that or an earlier one may be of an earlier process.
@@ -72,6 +80,8 @@ impl Worker {
             deadline,
             heard: Now::ZERO,
             slots: Vec::new(),
+            out: BTreeMap::new(),
+            streaks: BTreeMap::new(),
             lacks: BTreeSet::new(),
             met: LeaseId(0),
         }
@@ -140,7 +150,7 @@ impl Floor {
             let seat = Seat { room: Reverse(room_of(info.device, info.lanes)), worker: id, slot };
             let load = worker.slots[slot as usize].len().min(2);
             for (n, seats) in self.by_load.iter_mut().enumerate() {
-                if n == load && worker.open() {
+                if n == load && worker.takes(slot) {
                     seats.insert(seat);
                 } else {
                     seats.remove(&seat);
@@ -205,4 +215,6 @@ pub struct SlotView {
     pub running: Vec<JobId>,
     /// Jobs that are leased and not begun.
     pub queued: Vec<JobId>,
+    /// Why it takes nothing new, if so.
+    pub out: Option<String>,
 }

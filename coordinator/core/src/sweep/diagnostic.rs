@@ -2,6 +2,13 @@
 
 use std::{collections::BTreeSet, fmt};
 
+/// Most mistakes that are shown; nobody mends more at once.
+const MOST: usize = 100;
+/// Most that are kept. What is shown are the first of them in the order of the lines.
+const KEPT: usize = 1000;
+/// Longest word that is looked up among what might have been meant.
+const LONGEST_WORD: usize = 64;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -71,7 +78,14 @@ pub(super) struct Notes {
 
 impl Notes {
     pub(super) fn problem(&mut self, at: usize, what: impl Into<String>, hint: impl Into<String>) {
-        self.problems.insert(Problem::new(at, what, hint));
+        if !self.are_full() {
+            self.problems.insert(Problem::new(at, what, hint));
+        }
+    }
+
+    /// Whether there are so many mistakes that more of them are not kept.
+    pub(super) fn are_full(&self) -> bool {
+        self.problems.len() >= KEPT
     }
 
     /// Takes over the mistakes of others, saying whose they are.
@@ -101,7 +115,7 @@ impl Notes {
         let missing = self.missing.iter().filter(|(_, setting)| !self.meant.contains(setting));
         let all: BTreeSet<&Problem> =
             self.problems.iter().chain(missing.map(|(problem, _)| problem)).collect();
-        let all: Vec<_> = all.into_iter().map(located).collect();
+        let all: Vec<_> = all.into_iter().take(MOST).map(located).collect();
         (!all.is_empty()).then_some(Diagnostics(all))
     }
 }
@@ -116,7 +130,11 @@ pub(super) fn position(text: &str, at: usize) -> (u32, u32) {
 
 /// The candidate a misspelt word was most likely meant to be.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let length = word.chars().count();
+    if length > LONGEST_WORD {
+        return None;
+    }
+    let allowed = (length / 3).clamp(1, 3);
     let ranked = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
     ranked.filter(|(edits, _)| *edits <= allowed).min().map(|(_, candidate)| candidate)
 }

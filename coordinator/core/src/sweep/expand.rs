@@ -22,6 +22,8 @@ use tombola_spec::{
 
 /// Most jobs a sweep may ask for.
 pub const MOST_JOBS: u64 = 200_000;
+/// Most values of settings that all jobs of a sweep may keep: what no more than that many jobs ask for may be gigabytes.
+const MOST_SETTINGS: u64 = 40_000_000;
 
 /// The dense training of trials that are stored, segments in order, by trial key.
 pub type Dense = BTreeMap<String, Vec<Arc<JobSpec>>>;
@@ -167,11 +169,16 @@ fn check_size(file: &SweepFile, trunks: &Trunks) -> Result<(), Diagnostics> {
     };
     let trials = file.seeds.len() as u64 * u64::from(file.repeat);
     let jobs = file.variants.iter().map(one).fold(0u64, u64::saturating_add).saturating_mul(trials);
-    if jobs <= MOST_JOBS {
+    let settings = jobs.saturating_mul(file.size as u64);
+    if jobs <= MOST_JOBS && settings <= MOST_SETTINGS {
         return Ok(());
     }
     let (line, column) = file.place;
-    let what = format!("the sweep asks for {jobs} jobs; at most {MOST_JOBS} are possible");
+    let what = if jobs > MOST_JOBS {
+        format!("the sweep asks for {jobs} jobs; at most {MOST_JOBS} are possible")
+    } else {
+        format!("the sweep asks for {jobs} jobs of {} settings each, which is too much", file.size)
+    };
     let hint =
         "split it into several sweeps: what they have in common is trained once all the same".to_owned();
     Err(Diagnostics(vec![Diagnostic { line, column, what, hint }]))

@@ -5,6 +5,7 @@ use super::{
     axes::{Axes, MOST, Values},
     branch::{self, Branch, Overlay},
     diagnostic::{Diagnostic, Diagnostics, Notes, position},
+    expand::MOST_JOBS,
     files::{self, Files},
     section::Section,
     select::{self, Select},
@@ -18,6 +19,11 @@ use std::{
     sync::Arc,
 };
 use tombola_spec::outcome::Artifact;
+
+/// Largest sweep file, bytes.
+pub const LARGEST: usize = 1 << 20;
+/// Most values of settings that are looked at, each once for every assignment of the axes and every branch put over it.
+const MOST_VALUES: usize = 20_000_000;
 
 /// A sweep file that makes sense. Only [`parse`] makes one.
 #[derive(Debug, Clone)]
@@ -35,6 +41,8 @@ pub struct SweepFile {
     pub(super) defaults: BTreeSet<String>,
     /// Line and column of the first axis, else of the seeds: where a sweep that is too large is complained about.
     pub(super) place: (u32, u32),
+    /// How many values its settings have; each job keeps its own.
+    pub(super) size: usize,
 }
 
 /// One assignment of the axes.
@@ -79,7 +87,7 @@ impl SweepFile {
 /// All mistakes at once, in the order of the lines.
 pub fn parse(text: &str) -> Result<SweepFile, Diagnostics> {
     let mut notes = Notes::default();
-    let tree = Tree::parse(text, &mut notes);
+    let tree = tree(text, &mut notes);
     // What was made out of a file that is not TOML would only add noise.
     if let Some(diagnostics) = notes.diagnostics(text) {
         return Err(diagnostics);
@@ -96,7 +104,7 @@ pub fn parse(text: &str) -> Result<SweepFile, Diagnostics> {
 /// The names of the files that a sweep file asks for, whatever is wrong with it.
 pub fn named_files(text: &str) -> BTreeSet<String> {
     let mut notes = Notes::default();
-    let tree = Tree::parse(text, &mut notes);
+    let tree = tree(text, &mut notes);
     read(&tree, text, &mut notes);
     notes.files
 }
@@ -104,8 +112,18 @@ pub fn named_files(text: &str) -> BTreeSet<String> {
 /// The files that a sweep file's table `[files]` lists, whatever is wrong with it.
 pub fn listed_files(text: &str) -> BTreeMap<String, Artifact> {
     let mut notes = Notes::default();
-    let tree = Tree::parse(text, &mut notes);
+    let tree = tree(text, &mut notes);
     files::read(tree.get("files"), &mut notes)
+}
+
+/// A file's values, unless there is too much of it.
+fn tree(text: &str, notes: &mut Notes) -> Tree {
+    if text.len() <= LARGEST {
+        return Tree::parse(text, notes);
+    }
+    let what = format!("the sweep file has {} bytes; at most {LARGEST} are possible", text.len());
+    notes.problem(0, what, "write long lists of values as ranges, or split the sweep");
+    Tree::default()
 }
 
 fn unreadable() -> Diagnostics {
@@ -147,22 +165,29 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
     let select = select::read(select, &axes, notes);
     let mut lasts = BTreeSet::new();
     let overlays = branch::overlays(grown);
+    let settings = tree.only(&settings::TABLES);
+    let size = settings.size() + overlays.iter().map(Overlay::size).sum::<usize>();
     let files = Arc::new(files);
-    let variants = variants(tree, (&axes, &files), &overlays, &mut lasts, notes);
+    let (own, repeats) = (seeds.as_deref().unwrap_or_default(), repeat.unwrap_or(1));
+    let trials = (own.len() as u64).saturating_mul(repeats.into()).saturating_mul(axes.len() as u64);
+    let variants = match too_much(size, &axes, trials, overlays.len()) {
+        None => variants(&settings, (&axes, &files), &overlays, &mut lasts, notes),
+        Some((what, hint)) => {
+            notes.problem(place(tree, &axes), what, hint);
+            vec![None]
+        }
+    };
     let pruned = tree.get("prune").is_some() || axes.vary("prune");
     let branches = branch::read(grown, pruned, &lasts, notes);
     if !pruned {
         lasts.insert(0);
     }
     let names = branch::names(grown);
-    let (own, repeats) = (seeds.as_deref().unwrap_or_default(), repeat.unwrap_or(1));
     for variant in variants.iter().flatten() {
         files::check((&variant.settings, &files), (own, repeats), tree, notes);
     }
-    let trials = (own.len() as u64).saturating_mul(repeats.into()).saturating_mul(axes.len() as u64);
     let given = analysis::Given { lasts: &lasts, branches: &branches, names: &names, trials };
     let analyses = analysis::read(compared, &given, notes);
-    let place = if axes.place() > 0 { axes.place() } else { tree.place("seeds") };
     let chosen = select.as_ref().and_then(Option::as_ref);
     check(tree, &variants, (&branches, &analyses, chosen), notes);
     if seeds.as_ref().is_some_and(|seeds| seeds.len() < 2) {
@@ -177,7 +202,8 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         analyses,
         select: select?,
         defaults: std::mem::take(&mut notes.defaults),
-        place: position(text, place),
+        place: position(text, place(tree, &axes)),
+        size,
     })
 }
 
@@ -224,20 +250,42 @@ fn variants(
     lasts: &mut BTreeSet<u32>,
     notes: &mut Notes,
 ) -> Vec<Option<Variant>> {
-    let all = axes.len();
-    if all > MOST {
-        let what = format!("the axes multiply to {all} assignments; at most {MOST} are possible");
-        notes.problem(axes.place(), what, "vary fewer settings, or several together on one axis");
-        return vec![None];
-    }
     let read = |index| {
+        // More of the same would only be waited for.
+        if notes.are_full() {
+            return None;
+        }
         let (tree, axes) = axes.assign(index, tree);
         lasts.extend(settings::last(&tree));
         let settings = settings::read(&tree, notes)?;
         let courses = courses(&tree, overlays, notes)?;
         Some(Variant { axes, settings, courses, files: files.clone() })
     };
-    (0..all).map(read).collect()
+    (0..axes.len()).map(read).collect()
+}
+
+/// Where a sweep that is too large is complained about.
+fn place(tree: &Tree, axes: &Axes) -> usize {
+    if axes.place() > 0 { axes.place() } else { tree.place("seeds") }
+}
+
+/// Why a file is not looked at closely, and what to do: memory and time are bounded before anything is multiplied out.
+fn too_much(size: usize, axes: &Axes, trials: u64, branches: usize) -> Option<(String, &'static str)> {
+    let all = axes.len();
+    if all > MOST {
+        let what = format!("the axes multiply to {all} assignments; at most {MOST} are possible");
+        return Some((what, "vary fewer settings, or several together on one axis"));
+    }
+    if trials > MOST_JOBS {
+        let what = format!("the sweep asks for at least {trials} jobs; at most {MOST_JOBS} are possible");
+        return Some((what, "take fewer seeds, repeats or values, or split it into several sweeps"));
+    }
+    let looked_at = size.saturating_mul(all).saturating_mul(branches + 1);
+    (looked_at > MOST_VALUES).then(|| {
+        let what =
+            format!("{size} settings in {all} assignments of the axes and {branches} branches are too many");
+        (what, "split it into several sweeps, or shorten its lists")
+    })
 }
 
 /// The settings of branches that have some of their own: those written put over those of what the branch grows from.

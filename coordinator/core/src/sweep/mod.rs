@@ -47,7 +47,7 @@ pub use bound::most;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use diff::{Change, diff, lost};
 pub use expand::{Dense, MOST_JOBS, expand, expand_onto};
-pub use file::{SweepFile, listed_files, named_files, parse};
+pub use file::{LARGEST, SweepFile, listed_files, named_files, parse};
 pub use growth::{Growth, growth};
 pub use judge::{Decision, decide, judge};
 pub use reach::Extent;

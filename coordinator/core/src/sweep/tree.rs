@@ -48,6 +48,16 @@ impl Tree {
         tree(table.get_ref(), notes)
     }
 
+    /// What is written under these keys.
+    pub(super) fn only(&self, keys: &[&str]) -> Self {
+        Self(self.0.iter().filter(|entry| keys.contains(&entry.key.as_str())).cloned().collect())
+    }
+
+    /// How many values there are, those inside of others too; a long text counts as several.
+    pub(super) fn size(&self) -> usize {
+        self.0.iter().map(|entry| entry.node.size()).sum()
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.key == key)
     }
@@ -117,6 +127,15 @@ fn parts(setting: &str) -> Vec<&str> {
 }
 
 impl Node {
+    pub(super) fn size(&self) -> usize {
+        match &self.value {
+            Val::List(nodes) => 1 + nodes.iter().map(Self::size).sum::<usize>(),
+            Val::Table(tree) => 1 + tree.size(),
+            Val::Text(text) => 1 + text.len() / 16,
+            _ => 1,
+        }
+    }
+
     /// The value as it stands in a message.
     pub(super) fn describe(&self) -> String {
         match &self.value {
@@ -149,10 +168,12 @@ impl Node {
 }
 
 fn tree(table: &DeTable<'_>, notes: &mut Notes) -> Tree {
-    let entry = |(key, value): (&Spanned<_>, &Spanned<_>), notes: &mut Notes| Entry {
-        at: key.span().start,
-        key: AsRef::<std::borrow::Cow<'_, str>>::as_ref(key).to_string(),
-        node: node(value, notes),
+    let entry = |(key, value): (&Spanned<_>, &Spanned<_>), notes: &mut Notes| {
+        let (at, key) = (key.span().start, AsRef::<std::borrow::Cow<'_, str>>::as_ref(key).to_string());
+        if key.contains('\0') {
+            notes.problem(at, "a name holds a NUL character", "leave it out");
+        }
+        Entry { at, key, node: node(value, notes) }
     };
     let mut entries: Vec<_> = table.iter().map(|pair| entry(pair, notes)).collect();
     entries.sort_by_key(|entry| entry.at);
@@ -162,6 +183,11 @@ fn tree(table: &DeTable<'_>, notes: &mut Notes) -> Tree {
 fn node(value: &Spanned<DeValue<'_>>, notes: &mut Notes) -> Node {
     let at = value.span().start;
     let value = match value.get_ref() {
+        // One database stores none.
+        DeValue::String(text) if text.contains('\0') => {
+            notes.problem(at, "a text holds a NUL character", "leave it out");
+            Val::Broken
+        }
         DeValue::String(text) => Val::Text(text.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Val::Whole(number),

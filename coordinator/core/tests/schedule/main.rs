@@ -9,5 +9,6 @@ mod leases;
 mod random;
 mod restart;
 mod rig;
+mod service;
 mod sweeps;
 mod workers;

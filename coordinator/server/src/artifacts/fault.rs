@@ -1,6 +1,6 @@
 //! What an object store's errors mean to a sender.
 
-use crate::Error;
+use crate::{Error, config::Bytes};
 use std::{error::Error as _, io};
 
 /// A full disk is told apart, because people can do something about it.
@@ -20,6 +20,15 @@ pub(super) fn to_error(error: object_store::Error) -> Error {
             Error::Unavailable(format!("the coordinator's artifact folder cannot be used: {error}"))
         }
     }
+}
+
+/// Uploads end before the disk does.
+pub(super) fn no_room(left: Bytes, free: Bytes) -> Error {
+    tracing::error!(%left, %free, "artifacts.room: the disk of the artifact folder is nearly full; uploads are refused");
+    Error::Exhausted(format!(
+        "the disk of the coordinator's artifact folder has {left} left, and uploads leave {free} of it\nhint: free space \
+         there, or lower `uploads.free` in coordinator.toml; workers try again by themselves"
+    ))
 }
 
 /// The kind of the operating system's error at the bottom, if it was one.

@@ -29,6 +29,8 @@ pub struct Artifacts {
     incoming: Arc<str>,
     /// Largest artifact.
     limit: Size,
+    /// What has to stay free of the disk.
+    free: Size,
     uploads: Arc<AtomicU64>,
 }
 
@@ -45,7 +47,7 @@ impl Artifacts {
         let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
         // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
         let store = Arc::new(local.with_fsync(true));
-        Ok(Self { store, folder: folder.into(), incoming, limit, uploads: Arc::default() })
+        Ok(Self { store, folder: folder.into(), incoming, limit, free: Size(0), uploads: Arc::default() })
     }
 
     /// Where they are.
@@ -69,6 +71,12 @@ impl Artifacts {
         std::fs::rename(draft, self.folder.join(STATE))
     }
 
+    /// The same, that takes nothing which would leave less than this free of the disk: others live there, the database
+    /// perhaps.
+    pub fn leaving(self, free: Size) -> Self {
+        Self { free, ..self }
+    }
+
     /// Length of an artifact, `None` if it is not there.
     ///
     /// # Errors
@@ -84,9 +92,24 @@ impl Artifacts {
     /// Whether an artifact of this size may come at all.
     ///
     /// # Errors
-    /// Too large.
+    /// Too large, or no room for it.
     pub fn admit(&self, name: &Artifact) -> Result<(), Error> {
-        if name.bytes > self.limit.0 { Err(too_large(name, self.limit)) } else { Ok(()) }
+        if name.bytes > self.limit.0 { Err(too_large(name, self.limit)) } else { self.room_for(name.bytes) }
+    }
+
+    /// Whether so many bytes more leave enough free of the disk.
+    ///
+    /// # Errors
+    /// They do not.
+    fn room_for(&self, bytes: u64) -> Result<(), Error> {
+        // A disk that cannot be asked says itself when it is full.
+        let Ok(disk) = rustix::fs::statvfs(&*self.folder) else { return Ok(()) };
+        let left = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if left < self.free.0.saturating_add(bytes) {
+            Err(fault::no_room(Size(left), self.free))
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes in bytes, checks them against their name, and makes them visible. Returns whether they were there already.

@@ -20,7 +20,7 @@ pub(super) async fn receive(
     let incoming = Key::from(format!("{}/{number}", artifacts.incoming));
     let upload = artifacts.store.put_multipart(&incoming).await.map_err(fault::to_error)?;
     let mut upload = WriteMultipart::new(upload);
-    if let Err(error) = copy(&name, chunks, &mut upload).await {
+    if let Err(error) = copy(artifacts, &name, chunks, &mut upload).await {
         // The first error says what happened; failing to clean up as well adds nothing for the sender.
         if let Err(abort) = upload.abort().await {
             tracing::warn!(error = %abort, "artifacts.abort: an unfinished upload was left behind");
@@ -33,6 +33,7 @@ pub(super) async fn receive(
 
 /// Writes all chunks, and compares length and digest with the promise.
 async fn copy(
+    artifacts: &Artifacts,
     name: &Artifact,
     mut chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
     upload: &mut WriteMultipart,
@@ -45,6 +46,8 @@ async fn copy(
             return Err(wrong_length(name, "more"));
         }
         hasher.update(&chunk);
+        // Others may have filled the disk meanwhile.
+        artifacts.room_for(chunk.len() as u64)?;
         upload.wait_for_capacity(PARTS_IN_FLIGHT).await.map_err(fault::to_error)?;
         upload.put(chunk);
     }

@@ -55,6 +55,10 @@ pub struct Limits {
     pub backlog: Bytes,
     /// Largest artifact.
     pub artifact: Bytes,
+    /// Most calls of one connection at once.
+    pub streams: NonZeroU32,
+    /// Most people who watch at once.
+    pub watches: NonZeroU32,
 }
 
 /// Uploads that no record names (yet).
@@ -62,6 +66,8 @@ pub struct Limits {
 pub struct Uploads {
     /// How long one waits for the record that names it: the longest time a worker may be cut off and still deliver.
     pub kept: Span,
+    /// What uploads leave free of the artifacts' disk.
+    pub free: Bytes,
     /// How often those that nothing names or waits for are removed.
     pub collect: Span,
 }
@@ -172,9 +178,12 @@ impl Config {
                 message: reader.get("limits.message", Bytes(tombola_wire::MAX_MESSAGE as u64)),
                 backlog: reader.get("limits.backlog", Bytes(16 << 20)),
                 artifact: reader.get("limits.artifact", Bytes(16 << 30)),
+                streams: reader.get("limits.streams", NonZeroU32::MIN.saturating_add(255)),
+                watches: reader.get("limits.watches", NonZeroU32::MIN.saturating_add(999)),
             },
             uploads: Uploads {
                 kept: reader.get("uploads.kept", minutes(72 * 60)),
+                free: reader.get("uploads.free", Bytes(1 << 30)),
                 collect: reader.get("uploads.collect", minutes(60)),
             },
             workers: Self::read_workers(reader),

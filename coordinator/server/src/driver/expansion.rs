@@ -2,6 +2,7 @@
 
 use crate::{Error, store::Store};
 use std::collections::HashMap;
+use tokio::sync::Semaphore;
 use tombola_core::{
     plan::Plan,
     record::{RoundRow, SweepRow},
@@ -10,10 +11,15 @@ use tombola_core::{
 };
 use tombola_spec::{JobId, TrialId};
 
+/// Sweep files that are worked on at once: a large one takes some hundred mebibytes.
+static ROOM: Semaphore = Semaphore::const_new(2);
+
 /// Does work on sweep files away from the tasks that answer others: a large sweep takes seconds.
 pub(crate) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Diagnostics> + Send + 'static,
 ) -> Result<T, Error> {
+    // Nobody closes it.
+    let _room = ROOM.acquire().await.ok();
     let done = tokio::task::spawn_blocking(work).await;
     let done = done.map_err(|error| Error::Internal(format!("work on a sweep file: {error}")))?;
     done.map_err(|mistakes| Error::Invalid(mistakes.to_string()))

@@ -18,6 +18,7 @@ use crate::{
     store::Store,
 };
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_wire::{
     DESCRIPTORS,
@@ -59,6 +60,7 @@ impl Services {
             gate: gate.clone(),
             tasks: tasks.clone(),
             stop: stop.clone(),
+            watches: Arc::new(Semaphore::new(limits.watches.get() as usize)),
         });
         let delivered = delivered::Delivered { shelf: shelf.clone(), gate: gate.clone() };
         let state = store.identity().await?.into();

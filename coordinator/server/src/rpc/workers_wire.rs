@@ -10,7 +10,9 @@ use tombola_core::{
     record::CheckpointRow,
     schedule::{Event, Fact, Held, Lease, LeasedJob, Message},
 };
-use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, job::JobSpec, version, worker::WorkerInfo};
+use tombola_spec::{
+    Attempt, JobId, LeaseId, WorkerId, job::JobSpec, outcome::Series, version, worker::WorkerInfo,
+};
 use tombola_wire::{
     ConversionError, from_json,
     v1::{self, from_worker, report, to_worker},
@@ -23,34 +25,68 @@ const LONGEST_TEXT: usize = 64 << 10;
 const LONGEST_NAME: usize = 256;
 /// Most slots, data sets and components of a worker.
 const MOST_PARTS: usize = 1024;
+/// Most attempts of one message.
+const MOST_ATTEMPTS: usize = 100_000;
+/// Most series of one batch, and most points of one series: a stored row that SQL can still look at.
+const MOST_SERIES: usize = 4096;
+const MOST_POINTS: usize = 65_536;
 
 /// A worker's introduction. One that was known to another state is a stranger with empty hands here: the numbers of what
 /// it holds mean other jobs.
 pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
+    few("attempts held", message.held.len(), MOST_ATTEMPTS)?;
     let (worker, held) = match message.worker.split_once('@') {
         Some((worker, theirs)) if theirs == state => {
             (Some(worker.parse()?), message.held.iter().map(held).collect::<Result<_, Error>>()?)
         }
         _ => (None, Vec::new()),
     };
-    let info = from_json("hello.info_json", &message.info_json)?;
+    let info = checked_json("hello.info_json", &message.info_json)?;
     bounded(&info)?;
     Ok(Event::Hello { info, worker, held })
 }
 
 /// Everything a worker says of itself is kept in memory and shown to people.
 fn bounded(info: &WorkerInfo) -> Result<(), Error> {
-    let WorkerInfo { name, slots, data, components, .. } = info;
+    let WorkerInfo { name, host, version, slots, data, components, data_folder } = info;
     if name.is_empty() || name.len() > LONGEST_NAME {
         let what = format!("a worker's name has 1 to {LONGEST_NAME} bytes, not {}", name.len());
         return Err(Error::Invalid(format!("{what}\nhint: give it one with --name")));
     }
     let most = slots.len().max(data.len()).max(components.len());
-    if most > MOST_PARTS {
-        let what = format!("{most} slots, data sets or components of one worker, more than {MOST_PARTS}");
-        return Err(Error::Invalid(what));
+    few("slots, data sets or components of one worker", most, MOST_PARTS)?;
+    let texts = [host, version].into_iter().chain(components.keys());
+    let texts = texts.chain(slots.iter().map(|slot| &slot.name)).chain(data.iter().map(|data| &data.set));
+    let longest = texts.map(String::len).max().unwrap_or(0).max(data_folder.len() / 16);
+    few("bytes of a name of one worker", longest, LONGEST_NAME)
+}
+
+/// That something is there no more often than it may.
+fn few(what: &str, found: usize, most: usize) -> Result<(), Error> {
+    if found <= most {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::Invalid(format!("{found} {what}, more than {most}\nhint: is this worker of another version?")))
+}
+
+/// JSON of a peer. One database stores no NUL, so that a commit with one would fail, and with it everybody else's.
+fn checked_json<T: serde::de::DeserializeOwned>(field: &'static str, text: &str) -> Result<T, Error> {
+    if text.contains("\\u0000") {
+        return Err(ConversionError::new(field, "it holds a NUL character, which no text here may").into());
+    }
+    Ok(from_json(field, text)?)
+}
+
+/// A series whose name can be a column's value in any database and on any terminal.
+fn series(series: v1::Series) -> Result<Series, Error> {
+    let name = &series.name;
+    if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
+        let hint = format!("1 to {LONGEST_NAME} bytes, none of them control characters");
+        let what = format!("`{}` is not a metric's name", name.escape_debug().take(40).collect::<String>());
+        return Err(Error::Invalid(format!("{what}\nhint: {hint}")));
+    }
+    few("points of one series", series.iterations.len(), MOST_POINTS)?;
+    Ok(series.try_into()?)
 }
 
 fn held(held: &v1::Held) -> Result<Held, Error> {
@@ -62,6 +98,7 @@ fn held(held: &v1::Held) -> Result<Held, Error> {
 pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, Error> {
     match message.message {
         Some(from_worker::Message::Heartbeat(heartbeat)) => {
+            few("attempts in work", heartbeat.progress.len(), MOST_ATTEMPTS)?;
             let progress = heartbeat.progress.into_iter();
             let progress = progress.map(|p| (JobId(p.job), Attempt(p.attempt), p.iteration)).collect();
             Ok(Event::Heartbeat { worker, progress })
@@ -79,6 +116,10 @@ pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, 
         }
         Some(from_worker::Message::Leaving(v1::Leaving {})) => Ok(Event::Leaving { worker }),
         Some(from_worker::Message::Draining(v1::Draining {})) => Ok(Event::Draining { worker }),
+        Some(from_worker::Message::Slot(v1::SlotService { slot, out_of_service })) => {
+            let out = (!out_of_service.is_empty()).then(|| cut(out_of_service));
+            Ok(Event::Service { worker, slot, out })
+        }
         Some(from_worker::Message::Hello(_)) => {
             Err(Error::Invalid("Hello comes once in a session".to_owned()))
         }
@@ -90,8 +131,8 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
     match what {
         Some(report::What::Started(started)) => Ok(Fact::Started { iteration: started.iteration }),
         Some(report::What::Metrics(metrics)) => {
-            let series =
-                metrics.series.into_iter().map(TryInto::try_into).collect::<Result<_, ConversionError>>()?;
+            few("series of one batch", metrics.series.len(), MOST_SERIES)?;
+            let series = metrics.series.into_iter().map(series).collect::<Result<_, Error>>()?;
             Ok(Fact::Metrics { batch: metrics.batch, series })
         }
         Some(report::What::Checkpoint(taken)) => {
@@ -101,11 +142,10 @@ fn fact(what: Option<report::What>) -> Result<Fact, Error> {
             Ok(Fact::Checkpoint(CheckpointRow { iteration: taken.iteration, artifact }))
         }
         Some(report::What::Finished(finished)) => {
-            Ok(Fact::Finished(Box::new(from_json("finished.outcome_json", &finished.outcome_json)?)))
+            Ok(Fact::Finished(Box::new(checked_json("finished.outcome_json", &finished.outcome_json)?)))
         }
         Some(report::What::Failed(mut failed)) => {
-            let end = failed.message.floor_char_boundary(LONGEST_TEXT);
-            failed.message.truncate(end);
+            failed.message = cut(failed.message);
             Ok(Fact::Failed(failed.try_into()?))
         }
         Some(report::What::GivenBack(v1::GivenBack {})) => Ok(Fact::GivenBack),
@@ -189,4 +229,10 @@ fn leased_job(
 fn incomplete(lease: LeaseId, job: JobId) -> Status {
     tracing::error!(%lease, %job, "worker.lease: a lease names a job of which nothing is known");
     Status::internal("the coordinator made an incomplete lease")
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+    // Nothing of a failure may be lost; only a database would mind.
+    text.replace('\0', "\u{fffd}")
 }

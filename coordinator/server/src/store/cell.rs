@@ -62,15 +62,16 @@ impl Filling {
         Self { table: Table { columns, ..Table::default() }, limits, bytes: 0 }
     }
 
-    /// Adds a row; `false` when it no longer fits and no more should be read.
-    pub(super) fn push(&mut self, row: Vec<Cell>) -> bool {
-        self.bytes += row.iter().map(Cell::bytes).sum::<usize>();
-        if self.table.rows.len() >= self.limits.rows || self.bytes > self.limits.bytes {
-            self.table.truncated = true;
-            return false;
-        }
+    /// Whether a row of so many bytes still fits; if not, no more should be read.
+    pub(super) fn admit(&mut self, bytes: usize) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.table.truncated = self.table.rows.len() >= self.limits.rows || self.bytes > self.limits.bytes;
+        !self.table.truncated
+    }
+
+    /// Adds a row that was admitted.
+    pub(super) fn push(&mut self, row: Vec<Cell>) {
         self.table.rows.push(row);
-        true
     }
 
     pub(super) fn done(self) -> Table {

@@ -9,6 +9,11 @@ use std::time::Duration;
 /// Queries of users that run at once; the others wait, so that people leave the leader a processor.
 pub const AT_ONCE: usize = 4;
 
+/// Longest query, bytes.
+const LONGEST: usize = 1 << 20;
+/// Tables whose rows let people in.
+const SECRET: &[&str] = &["access_tokens"];
+
 const QUERIES: &[&str] = &["select", "with", "values", "explain"];
 
 /// Checks that this begins like a query.
@@ -16,6 +21,10 @@ const QUERIES: &[&str] = &["select", "with", "values", "explain"];
 /// # Errors
 /// [`StoreError::Query`] for another statement.
 pub(super) fn check(sql: &str) -> Result<()> {
+    if sql.len() > LONGEST {
+        let what = format!("the query has {} bytes; at most {LONGEST} are possible", sql.len());
+        return Err(refused(format!("{what}\nhint: join with a table instead of listing values")));
+    }
     if sql.contains('\0') {
         return Err(refused("the query holds a NUL character".to_owned()));
     }
@@ -59,6 +68,11 @@ pub(super) fn check_single(sql: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether a table is no user's to read.
+pub(super) fn is_secret(table: &str) -> bool {
+    SECRET.iter().any(|secret| table.eq_ignore_ascii_case(secret))
+}
+
 /// Whether white space or a comment begins here.
 fn is_blank(sql: &[u8]) -> bool {
     sql.first().is_some_and(u8::is_ascii_whitespace) || sql.starts_with(b"--") || sql.starts_with(b"/*")
@@ -79,7 +93,7 @@ fn after(sql: &[u8], at: usize) -> usize {
     found.map_or(sql.len(), |length| body + length + end.len())
 }
 
-fn refused(why: String) -> StoreError {
+pub(super) fn refused(why: String) -> StoreError {
     StoreError::Query { why }
 }
 

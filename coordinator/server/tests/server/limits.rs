@@ -22,6 +22,11 @@ scenarios!(
     a_message_that_is_too_large_is_refused_and_the_next_is_not,
     questions_about_too_many_artifacts_are_refused,
     workers_that_send_faster_than_the_disk_takes_are_kept_waiting,
+    what_a_worker_says_is_bounded_in_count_and_length,
+    a_connection_has_so_many_calls_at_once,
+    a_call_with_a_huge_header_is_refused_and_the_next_is_not,
+    people_beyond_those_who_may_watch_are_told_so,
+    uploads_leave_room_on_the_disk,
 );
 
 async fn serve(home: &Home, limits: impl FnOnce(&mut Limits)) -> Served {
@@ -134,5 +139,111 @@ async fn workers_that_send_faster_than_the_disk_takes_are_kept_waiting(home: &Ho
     let all = query(&served, "select count(*) from metric where metric = 'loss-7'", 0).await.unwrap();
     let count = all.rows[0].values[0].kind.clone();
     assert_eq!(count, Some(Kind::Integer(i64::from(BATCHES) * POINTS as i64)), "nothing was lost or doubled");
+    served.stop().await;
+}
+
+/// What a worker is told whose session ends by what it says.
+async fn told(served: &Served, message: v1::from_worker::Message) -> Status {
+    let mut worker = Worker::connect(served.address, "one").await;
+    worker.say(message).await;
+    worker.closed().await
+}
+
+async fn what_a_worker_says_is_bounded_in_count_and_length(home: &Home) {
+    use v1::from_worker::Message;
+    let served = home.serve().await;
+    let metrics = |series: Vec<v1::Series>| {
+        let what = Some(report::What::Metrics(v1::Metrics { batch: 1, series }));
+        Message::Report(v1::Report { what, ..v1::Report::default() })
+    };
+    let series = |name: &str, points: usize| v1::Series {
+        name: name.to_owned(),
+        split: "train".to_owned(),
+        iterations: vec![1; points],
+        values: vec![0.5; points],
+    };
+    for (message, words) in [
+        (metrics(vec![series("loss", 1); 4097]), "4097 series"),
+        (metrics(vec![series("loss", 65_537)]), "65537 points"),
+        (metrics(vec![series(&"x".repeat(257), 1)]), "is not a metric's name"),
+        (
+            Message::Heartbeat(v1::Heartbeat { progress: vec![v1::Progress::default(); 100_001] }),
+            "100001 attempts",
+        ),
+    ] {
+        let told = told(&served, message).await;
+        assert!(told.code() == Code::InvalidArgument && told.message().contains(words), "{words}: {told}");
+    }
+    let mut info = crate::rig::info("many");
+    info.slots = vec![info.slots[0].clone(); 1025];
+    let info_json = serde_json::to_string(&info).unwrap();
+    let hello = v1::Hello { protocol: tombola_spec::version::PROTOCOL, info_json, ..v1::Hello::default() };
+    let Err(told) = Worker::hello(served.address, hello.clone()).await else { panic!("it was taken in") };
+    assert!(told.message().contains("1025 slots"), "{told}");
+    let (served_state, held) =
+        (Worker::connect(served.address, "two").await.id, vec![v1::Held::default(); 100_001]);
+    let Err(told) = Worker::hello(served.address, v1::Hello { worker: served_state, held, ..hello }).await
+    else {
+        panic!("it was taken in")
+    };
+    assert!(told.message().contains("100001 attempts"), "{told}");
+    served.stop().await;
+}
+
+async fn a_connection_has_so_many_calls_at_once(home: &Home) {
+    let served = serve(home, |limits| limits.streams = NonZeroU32::new(3).unwrap()).await;
+    served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+    let mut sweeps = served.sweeps();
+    let mut watched = Vec::new();
+    for _ in 0..3 {
+        watched.push(sweeps.watch(v1::WatchRequest { sweep: "tiny".to_owned() }).await.unwrap());
+    }
+    let mut waiting = sweeps.clone();
+    let waiting = tokio::spawn(async move { waiting.list(ListRequest {}).await });
+    // Another connection is not held up, and while it is served so is nobody on the first.
+    for _ in 0..20 {
+        served.sweeps().list(ListRequest {}).await.unwrap();
+    }
+    assert!(!waiting.is_finished(), "a fourth call of one connection was served");
+    watched.pop();
+    waiting.await.unwrap().unwrap();
+    served.stop().await;
+}
+
+async fn a_call_with_a_huge_header_is_refused_and_the_next_is_not(home: &Home) {
+    let served = home.serve().await;
+    let mut sweeps = served.sweeps();
+    let mut request = tonic::Request::new(ListRequest {});
+    request.metadata_mut().insert("x-large", "x".repeat(64 << 10).parse().unwrap());
+    sweeps.list(request).await.unwrap_err();
+    sweeps.list(ListRequest {}).await.unwrap();
+    served.stop().await;
+}
+
+async fn people_beyond_those_who_may_watch_are_told_so(home: &Home) {
+    let served = serve(home, |limits| limits.watches = NonZeroU32::new(2).unwrap()).await;
+    served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+    let watch = async || served.sweeps().watch(v1::WatchRequest { sweep: "tiny".to_owned() }).await;
+    let mut watched = vec![watch().await.unwrap(), watch().await.unwrap()];
+    let told = watch().await.unwrap_err();
+    assert!(told.code() == Code::ResourceExhausted && told.message().contains("limits.watches"), "{told}");
+    watched.pop();
+    crate::rig::eventually(async || watch().await.ok().map(drop)).await;
+    served.stop().await;
+}
+
+/// Whoever uploads for ever and reports nothing fills the disk no further; nor does he keep others from working.
+async fn uploads_leave_room_on_the_disk(home: &Home) {
+    let mut config = home.config();
+    config.uploads.free = Bytes(1 << 60);
+    let served = home.serve_with(config).await;
+    let header = v1::PutHeader { digest: Digest::of(b"whole").to_string(), bytes: 5 };
+    let parts = [v1::put_request::Part::Header(header), v1::put_request::Part::Chunk(b"whole".to_vec())];
+    let parts = parts.map(|part| v1::PutRequest { part: Some(part) });
+    let told = served.artifacts().put(tokio_stream::iter(parts)).await.unwrap_err();
+    assert!(told.code() == Code::ResourceExhausted && told.message().contains("uploads.free"), "{told}");
+    let digests = vec![Digest::of(b"whole").to_string()];
+    let there = served.artifacts().have(HaveRequest { digests }).await.unwrap().into_inner().digests;
+    assert!(there.is_empty(), "nothing of it stayed");
     served.stop().await;
 }

@@ -9,6 +9,7 @@ mod binary;
 mod config;
 mod crash;
 mod deciding;
+mod fuzz;
 mod limits;
 mod rig;
 mod standby;

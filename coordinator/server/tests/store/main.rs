@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a scenario that cannot run says why")]
 
 mod artifacts;
+mod attacks;
 mod attempts;
 mod crash;
 mod folding;

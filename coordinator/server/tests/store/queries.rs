@@ -107,16 +107,11 @@ async fn nothing_can_be_changed(place: &Place) {
             "select * into mine from jobs",
             "select * from jobs for update",
             "select set_config('transaction_read_only', 'off', true)",
+            "select lo_create(0)",
         ]);
     }
     for sql in statements {
         why(&world, sql).await;
-    }
-    if !place.is_sqlite() {
-        let objects = "select count(*) from pg_largeobject_metadata";
-        let before = ask(&world.store, objects).await;
-        ask(&world.store, "select lo_create(0)").await;
-        assert_eq!(ask(&world.store, objects).await, before);
     }
     assert_eq!(world.everything().await, before);
 }

@@ -8,11 +8,18 @@ use crate::SpecError;
 /// How names of this family are written.
 pub(super) const GRAMMAR: &str = "mnist_lenet_N[_N…], such as mnist_lenet_300_100";
 
+/// Most hidden layers; a name alone must not make work for minutes.
+const MOST_HIDDEN: usize = 1000;
+
 /// The layers of `mnist_lenet_<hidden>_<hidden>…`.
 pub(super) fn layers(name: &str, input: [u32; 3], classes: u32) -> Option<Result<Vec<Layer>, SpecError>> {
     let hidden = name.strip_prefix("mnist_lenet_")?;
-    let widths: Option<Vec<u32>> = hidden.split('_').map(width).collect();
+    let widths: Option<Vec<u32>> = hidden.split('_').take(MOST_HIDDEN + 1).map(width).collect();
     Some(match widths {
+        Some(widths) if widths.len() > MOST_HIDDEN => Err(SpecError::new(
+            format!("a network of more than {MOST_HIDDEN} hidden layers is not possible"),
+            format!("write {GRAMMAR}"),
+        )),
         Some(widths) => Ok(perceptron(input.iter().product(), &widths, classes)),
         None => Err(SpecError::new(
             format!("`{name}` does not name the hidden layers"),

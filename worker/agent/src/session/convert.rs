@@ -94,6 +94,9 @@ pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str) ->
             Wire::Returned(v1::Returned { lease: lease.to_string(), jobs })
         }
         ToCoordinator::Draining => Wire::Draining(v1::Draining {}),
+        ToCoordinator::Service { slot, out } => {
+            Wire::Slot(v1::SlotService { slot, out_of_service: out.unwrap_or_default() })
+        }
         ToCoordinator::Leaving => Wire::Leaving(v1::Leaving {}),
     };
     v1::FromWorker { message: Some(message) }

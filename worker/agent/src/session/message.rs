@@ -72,6 +72,8 @@ pub(crate) enum ToCoordinator {
     Returned { lease: LeaseId, jobs: Vec<JobId> },
     /// Nothing new is taken.
     Draining,
+    /// A slot cannot work, and why; `None` = it can again.
+    Service { slot: u32, out: Option<String> },
     /// Everything is given back.
     Leaving,
 }

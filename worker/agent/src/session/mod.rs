@@ -16,7 +16,7 @@ pub use state::Exit;
 pub use stop::Stop;
 
 use crate::{
-    Options,
+    Limits, Options,
     artifacts::Artifacts,
     error::{AgentError, Result},
     executor::Executor,
@@ -109,7 +109,8 @@ impl Session {
         let artifacts = Artifacts::open(cache, limits.cache_bytes, way, limits.longest_pause)?;
         let engines = std::mem::take(&mut inventory.engines);
         let crew = Crew::start(options, executor, engines, &folder, &artifacts, &progress);
-        let rules = Rules { spool_bytes: limits.spool_bytes, drain_within: limits.drain_within };
+        let Limits { spool_bytes, drain_within, time_limit, .. } = limits;
+        let rules = Rules { spool_bytes, drain_within, time_limit };
         let (arrivals, heard) = mpsc::channel(UNHEARD);
         let (transferred, transfers) = mpsc::unbounded_channel();
         let session = Self {

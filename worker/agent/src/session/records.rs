@@ -115,7 +115,7 @@ mod tests {
         records.add(&report);
         assert!(records.is_behind());
 
-        let rules = Rules { spool_bytes: 1 << 20, drain_within: Duration::ZERO };
+        let rules = Rules { spool_bytes: 1 << 20, drain_within: Duration::ZERO, time_limit: None };
         let state = State::new(1, rules, None, vec![report]);
         records.settle(&state);
         assert!(!records.is_behind());

@@ -13,9 +13,9 @@ mod tests;
 pub(crate) use crew::Crew;
 pub(crate) use engine::{Introduction, introduced};
 
-use crate::{Limits, artifacts::Artifacts, progress::Progress};
+use crate::{Limits, artifacts::Artifacts, error::AgentError, progress::Progress};
 use engine::Keeper;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tokio::sync::mpsc;
 use tombola_spec::{
     Attempt, JobId,
@@ -72,6 +72,8 @@ pub(crate) enum Told {
     Ended,
     /// No engine can be started any more.
     Broken(String),
+    /// One was started after all.
+    Mended,
 }
 
 /// A slot at work.
@@ -106,7 +108,13 @@ impl Slot {
                     Some(Order::Cancel(_) | Order::Yield) => {}
                 },
                 // The next stage is to find an engine that is ready.
-                error = self.keeper.keep_ready(), if !self.broken => self.break_down(error.to_string()).await,
+                kept = attend(&mut self.keeper, self.broken.then_some(self.limits.mend_after)) => match kept {
+                    Some(error) => self.break_down(error.to_string()).await,
+                    None => {
+                        self.broken = false;
+                        self.tell(Told::Mended).await;
+                    }
+                },
             }
         }
     }
@@ -119,6 +127,18 @@ impl Slot {
     async fn tell(&mut self, told: Told) {
         // Nobody listens once the worker leaves; what is then still under way is repeated from its checkpoint.
         let _ = self.told.send((self.number, told)).await;
+    }
+}
+
+/// Keeps an engine ready, until none can be had: why. A broken slot tries to have one every so often instead, until it has.
+async fn attend(keeper: &mut Keeper, mend_after: Option<Duration>) -> Option<AgentError> {
+    let Some(pause) = mend_after else { return Some(keeper.keep_ready().await) };
+    loop {
+        tokio::time::sleep(pause).await;
+        match keeper.engine().await {
+            Ok(_) => return None,
+            Err(error) => tracing::warn!(%error, "slot.out: it still has no engine; tried again later"),
+        }
     }
 }
 

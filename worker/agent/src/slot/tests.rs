@@ -310,6 +310,27 @@ async fn a_slot_that_gets_no_engine_any_more_says_so_and_takes_no_stage() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slot_without_an_engine_has_one_again_when_it_can() {
+    let (mut rig, child) = Rig::new().await;
+    rig.slow.store(true, Ordering::SeqCst);
+    child.die("the device fell off the bus");
+    // Engines that never introduce themselves.
+    let mut children = Vec::new();
+    let broken = loop {
+        tokio::select! {
+            told = rig.told.recv() => break told.unwrap().1,
+            child = rig.children.recv() => children.push(child),
+        }
+    };
+    assert!(matches!(broken, Told::Broken(_)), "{broken:?}");
+    rig.slow.store(false, Ordering::SeqCst);
+    assert_eq!(rig.told().await, Told::Mended);
+    let mut child = rig.next_child().await;
+    rig.run(&[1]);
+    child.stage().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stage_for_which_no_engine_can_be_had_is_nobodys_fault() {
     let (mut rig, mut child) = Rig::new().await;
     rig.run(&[1]);

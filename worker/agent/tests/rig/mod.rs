@@ -138,6 +138,7 @@ impl Link {
 
     pub(crate) async fn welcome(&self, worker: &str) {
         let welcome = v1::Welcome {
+            protocol: version::PROTOCOL,
             worker: worker.to_owned(),
             epoch: 1,
             heartbeat_ms: 20,

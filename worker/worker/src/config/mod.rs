@@ -7,7 +7,7 @@ mod values;
 use std::{
     num::{NonZeroU32, NonZeroU64},
     path::PathBuf,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tombola_agent::{Limits, Options, SlotSpec};
 use tombola_settings::{Bytes, ConfigError, Log, LogFormat, Reader, Span, folders};
@@ -71,6 +71,10 @@ pub(crate) struct Flags {
     /// Slots: `cpu`, `2xcpu`, `cpu=4` (4 lanes), `cuda:0=32` (GPU 0, 32 lanes), separated by commas [default: cpu]
     #[arg(long, global = true)]
     pub(crate) slots: Option<String>,
+    /// Be gone after so long, such as 4h: jobs are checkpointed and given back before [default: under Slurm, the job's time
+    /// limit]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time_limit: Option<String>,
     /// Form of log lines; `auto` is text on a terminal and JSON, in which `\n` stands for a new line, elsewhere [default:
     /// auto]
     #[arg(long, value_name = "FORMAT", global = true)]
@@ -79,9 +83,9 @@ pub(crate) struct Flags {
 
 impl Flags {
     /// What was typed, by the setting it sets.
-    fn typed(&self) -> [(&'static str, Option<serde_json::Value>); 6] {
+    fn typed(&self) -> [(&'static str, Option<serde_json::Value>); 7] {
         // Every field is named, so that a new flag cannot be forgotten.
-        let Self { config: _, coordinator, name, dir, data, slots, log_format } = self;
+        let Self { config: _, coordinator, name, dir, data, slots, time_limit, log_format } = self;
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into());
         [
             ("coordinator", coordinator.clone().map(Into::into)),
@@ -89,6 +93,7 @@ impl Flags {
             ("dir", path(dir)),
             ("data", path(data)),
             ("slots", slots.clone().map(Into::into)),
+            ("time_limit", time_limit.clone().map(Into::into)),
             ("log", log_format.map(LogFormat::typed)),
         ]
     }
@@ -102,6 +107,15 @@ impl Config {
     pub(crate) fn load(flags: &Flags) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(flags.config.as_deref(), PREFIX, flags.typed());
         let config = Self::read(&mut reader);
+        if let Some(limit) =
+            config.limits.time_limit.map(Span).filter(|limit| limit.0 <= config.limits.drain_within * 2)
+        {
+            let least = Span(config.limits.drain_within * 2);
+            reader.mistake(format!(
+                "`time_limit` leaves {limit}, and two times `limits.drain_within` ({least}) before the end nothing is begun any \
+                 more\nhint: allow more time, or lower `limits.drain_within`"
+            ));
+        }
         reader.finish().map(|()| config)
     }
 
@@ -112,7 +126,7 @@ impl Config {
             dir: reader.get("dir", folders::service_state("tombola-worker")),
             data: reader.get("data", folders::user_data()),
             slots: slots(reader),
-            limits: limits(reader),
+            limits: Limits { time_limit: time_limit(reader), ..limits(reader) },
             engine: engine(reader),
             log: Log::read(reader),
         }
@@ -134,6 +148,12 @@ fn slots(reader: &mut Reader) -> Vec<SlotSpec> {
         reader.mistake(format!("`slots`: {error}"));
         Vec::new()
     })
+}
+
+/// How long the worker may stay: as set, else until Slurm ends the job it runs in.
+fn time_limit(reader: &mut Reader) -> Option<Duration> {
+    let set = reader.get("time_limit", None::<Span>).map(|span| span.0);
+    set.or_else(|| values::until_slurm_ends(&std::env::var("SLURM_JOB_END_TIME").ok()?, SystemTime::now()))
 }
 
 fn limits(reader: &mut Reader) -> Limits {
@@ -198,6 +218,14 @@ mod tests {
         let config = with_file(&all.join("\n")).unwrap();
         assert_eq!((config.name.as_str(), config.data.as_path()), ("gpu-3", Path::new("/srv/tombola/data")));
         assert_eq!(config.engine.checkpoint_every_iterations, NonZeroU64::new(10_000));
+    }
+
+    #[test]
+    fn a_worker_has_to_have_the_time_to_leave() {
+        let limit = |text: &str| with_file(&format!("time_limit = \"{text}\""));
+        assert_eq!(limit("4h").unwrap().limits.time_limit, Some(Duration::from_secs(4 * 3600)));
+        let told = limit("2min").unwrap_err().to_string();
+        assert!(told.contains("`time_limit` leaves 2min") && told.contains("hint:"), "{told}");
     }
 
     #[test]

@@ -42,6 +42,21 @@ impl Process {
         self.0.wait().unwrap().code()
     }
 
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    #[allow(dead_code, reason = "the other test that has this rig uses it")]
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it has not ended.
+    #[allow(dead_code, reason = "the other test that has this rig uses it")]
+    pub(crate) fn runs(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
     /// The processes it started.
     pub(crate) fn children(&self) -> Vec<u32> {
         let all = fs::read_dir("/proc")
@@ -189,7 +204,7 @@ impl Lab {
         let log =
             fs::File::options().create(true).append(true).open(self.path(&format!("{name}.log"))).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
-        Process(command.spawn().unwrap())
+        Process::spawn(&mut command)
     }
 
     pub(crate) fn sweeps(&self) -> SweepServiceClient<Channel> {
@@ -339,7 +354,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.into_iter().flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-fn endpoint(address: &str) -> Endpoint {
+pub(crate) fn endpoint(address: &str) -> Endpoint {
     Endpoint::from_shared(format!("http://{address}")).unwrap().tcp_nodelay(true)
 }
 
@@ -353,20 +368,28 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut look: impl 
     }
 }
 
+/// What a sweep file says of the small set.
+pub(crate) fn tiny_data() -> String {
+    format!(
+        "data = {{ set = \"tiny\", examples = {TRAIN}, test = {TEST}, classes = {CLASSES}, image = [1, {SIDE}, {SIDE}], \
+         mean = 0.5, std = 0.15, validation = 100 }}\n"
+    )
+}
+
 /// A sweep of a small network on the small set.
 pub(crate) fn sweep(name: &str, seeds: &str, steps: u32, rounds: u32) -> String {
+    let data = tiny_data();
     format!(
         "name = \"{name}\"\nseeds = {seeds}\n\
          model = {{ name = \"mnist_lenet_16_8\" }}\n\
-         data = {{ set = \"tiny\", examples = {TRAIN}, test = {TEST}, classes = {CLASSES}, image = [1, {SIDE}, {SIDE}], \
-         mean = 0.5, std = 0.15, validation = 100 }}\n\
+         {data}\
          train = {{ steps = \"{steps}it\", batch = 20, optimizer = \"adam\", lr = 2e-3, eval_every = \"{steps}it\" }}\n\
          prune = {{ scope = \"per_layer\", rate = 0.5, rounds = {rounds} }}\n"
     )
 }
 
 /// Noise, of which nothing can be learned but by heart.
-fn write_data(folder: &Path) {
+pub(crate) fn write_data(folder: &Path) {
     write_set(folder, |_, _, noise| noise);
 }
 

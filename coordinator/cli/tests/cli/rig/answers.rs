@@ -362,6 +362,7 @@ impl SweepService for Fake {
 
     async fn workers(&self, _: Request<v1::WorkersRequest>) -> Answer<v1::WorkersResponse> {
         let slot = |name: &str, jobs: &[&str], queued| v1::WorkerSlot {
+            out_of_service: String::new(),
             device: "cpu".into(),
             name: name.into(),
             lanes: 2,

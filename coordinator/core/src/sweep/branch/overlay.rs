@@ -28,6 +28,11 @@ impl Overlay {
         !self.tables.is_empty()
     }
 
+    /// How many values its settings have.
+    pub(in crate::sweep) fn size(&self) -> usize {
+        self.tables.iter().map(|entry| entry.node.size()).sum()
+    }
+
     /// Its settings put over those of `tree`.
     pub(in crate::sweep) fn over(&self, tree: &Tree) -> Tree {
         let mut tree = tree.clone();

@@ -14,6 +14,7 @@ mod workers;
 
 use crate::{Error, artifacts::Artifacts, collect::Gate, driver::Driver, store::Store};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_core::record::SweepState;
@@ -29,6 +30,8 @@ pub(crate) struct Sweeps {
     pub(crate) gate: Gate,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
+    /// Room for people who watch.
+    pub(crate) watches: Arc<Semaphore>,
 }
 
 type Answer<T> = Result<Response<T>, Status>;

@@ -11,8 +11,6 @@ use tombola_core::{
 };
 use tombola_wire::v1;
 
-/// Largest sweep file, bytes.
-const LARGEST: usize = 1 << 20;
 /// Most differences of one answer.
 const MOST_CHANGES: usize = 10_000;
 
@@ -71,10 +69,6 @@ impl Sweeps {
 
 /// Reads a sweep file.
 pub(super) async fn parse(text: String) -> Result<SweepFile, Error> {
-    if text.len() > LARGEST {
-        let what = format!("the sweep file has {} bytes; at most {LARGEST} are possible", text.len());
-        return Err(Error::Invalid(what));
-    }
     expansion::aside(move || sweep::parse(&text)).await
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Sweeps, find::to_wire, labels::Labels};
 use crate::{Error, driver::Ended, store::views::Listed};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{
+    OwnedSemaphorePermit,
     broadcast::{self, error::TryRecvError},
     mpsc, watch,
 };
@@ -30,6 +31,7 @@ impl Sweeps {
         &self,
         what: &str,
     ) -> Result<ReceiverStream<Result<v1::WatchEvent, Status>>, Error> {
+        let room = Arc::clone(&self.watches).try_acquire_owned().map_err(|_| too_many())?;
         let row = self.find(what).await?;
         let watching = Watching {
             // Before anything is read, so that nothing is missed.
@@ -42,6 +44,7 @@ impl Sweeps {
             id: row.id,
             name: row.name,
             sweeps: self.clone(),
+            _room: room,
         };
         // A reader that is slow gets fewer events, not older ones.
         let (events, stream) = mpsc::channel(1);
@@ -64,6 +67,7 @@ struct Watching {
     asked: (String, u64),
     /// Why nothing runs, as last told.
     warnings: Vec<String>,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Watching {
@@ -179,6 +183,14 @@ impl Watching {
         }
         all
     }
+}
+
+fn too_many() -> Error {
+    Error::Exhausted(
+        "as many people watch as may at once\nhint: `tombola list` shows progress too; the operator can raise \
+         `limits.watches` in coordinator.toml"
+            .to_owned(),
+    )
 }
 
 /// Whether nothing of a sweep runs, and nothing will before people ask for it.

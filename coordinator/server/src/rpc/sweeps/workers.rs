@@ -53,5 +53,6 @@ fn slot_to_wire(slot: &SlotView, info: Option<SlotInfo>) -> v1::WorkerSlot {
     let (device, name, lanes) =
         info.map_or_else(Default::default, |info| (info.device.name().to_owned(), info.name, info.lanes));
     let jobs = slot.running.iter().map(JobId::to_string).collect();
-    v1::WorkerSlot { device, name, lanes, jobs, queued: u32::try_from(slot.queued.len()).unwrap_or(u32::MAX) }
+    let queued = u32::try_from(slot.queued.len()).unwrap_or(u32::MAX);
+    v1::WorkerSlot { device, name, lanes, jobs, queued, out_of_service: slot.out.clone().unwrap_or_default() }
 }

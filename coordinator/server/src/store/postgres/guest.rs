@@ -1,7 +1,7 @@
 //! A user's query on Postgres.
 
-use super::{Postgres, fault, values};
-use crate::store::{Limits, Result, StoreError, Table, cell::Filling, guest};
+use super::{Postgres, fault, relay::Relay, values, words};
+use crate::store::{Cell, Limits, Result, StoreError, Table, cell::Filling, guest};
 use futures::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Connection, Executor, PgConnection, SqlSafeStr, Statement,
@@ -11,17 +11,25 @@ use std::time::Duration;
 
 /// How much longer than the server we wait for an answer that cannot come any more.
 const GRACE: Duration = Duration::from_secs(2);
+/// What comes over a connection beside an answer.
+const FRAME: u64 = 1 << 20;
 
 impl Postgres {
     /// Runs it on a connection of its own, in a transaction that is read-only and rolled back besides (until 16 a
     /// read-only one could make large objects), so that nothing of it stays behind.
     pub(super) async fn answer(&self, sql: &str, limits: Limits) -> Result<Table> {
         guest::check(sql)?;
+        let words = words::words(sql)?;
         let room = tokio::time::timeout(limits.time, self.guests.acquire()).await;
         let _room = room.map_err(|_| guest::too_many(limits.time))?;
-        let options = reading(self.options.clone(), limits.time);
+        let most = (limits.bytes as u64).saturating_mul(2).saturating_add(FRAME);
+        let relay = self.answer_to(async { Ok(Relay::open(&self.options, most).await?) }).await?;
+        let options = relay.through(reading(self.options.clone(), limits.time));
         let answer = tokio::time::timeout(limits.time + GRACE, async {
             let mut connection = options.connect().await?;
+            if let Some(word) = volatile(&mut connection, &words).await? {
+                return Ok(Err(words::forbidden(&word)));
+            }
             let table = table(&mut *connection.begin().await?, sql, limits).await?;
             if table.truncated {
                 // The server is still sending; it notices.
@@ -29,10 +37,13 @@ impl Postgres {
             } else {
                 connection.close().await?;
             }
-            Ok(table)
+            Ok(Ok(table))
         });
-        let answer = answer.await.map_err(|_| guest::too_long(limits.time))?;
-        answer.map_err(|error| self.mistake(&error, limits))
+        match answer.await.map_err(|_| guest::too_long(limits.time))? {
+            Ok(answer) => answer,
+            Err(_) if relay.is_full() => Err(too_large(limits)),
+            Err(error) => Err(self.mistake(&error, limits)),
+        }
     }
 
     /// What the user has to know of an error.
@@ -53,6 +64,19 @@ impl Postgres {
     }
 }
 
+/// The first of these words that names a function which may do something.
+async fn volatile(connection: &mut PgConnection, words: &[String]) -> sqlx::Result<Option<String>> {
+    let sql = "select lower(proname) from pg_catalog.pg_proc where provolatile = 'v' and lower(proname) = any($1) limit 1";
+    sqlx::query_scalar(sql).bind(words).fetch_optional(connection).await
+}
+
+fn too_large(limits: Limits) -> StoreError {
+    let bytes = limits.bytes;
+    guest::refused(format!(
+        "the answer has a row of more than {bytes} bytes\nhint: select fewer columns, or parts of long texts: `left(…, 100)`"
+    ))
+}
+
 fn reading(options: PgConnectOptions, time: Duration) -> PgConnectOptions {
     let time = time.as_millis().max(1).to_string();
     options.options([
@@ -71,9 +95,11 @@ async fn table(connection: &mut PgConnection, sql: &str, limits: Limits) -> sqlx
     let mut filling = Filling::new(columns, limits);
     let mut rows = sqlx::raw_sql(text()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        if !filling.push(values::row(&row)?.0) {
+        let row = values::row(&row)?.0;
+        if !filling.admit(row.iter().map(Cell::bytes).sum()) {
             break;
         }
+        filling.push(row);
     }
     Ok(filling.done())
 }

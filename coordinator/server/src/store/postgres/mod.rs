@@ -3,8 +3,10 @@
 mod fault;
 mod guest;
 mod leading;
+mod relay;
 mod stride;
 mod values;
+mod words;
 
 use super::{
     Limits, Result, StoreError, Table,

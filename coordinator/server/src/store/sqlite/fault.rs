@@ -10,7 +10,10 @@ pub(super) const READONLY: i32 = 8;
 pub(super) const INTERRUPT: i32 = 9;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
+pub(super) const TOO_BIG: i32 = 18;
 const CONSTRAINT: i32 = 19;
+/// What the authorizer of users' queries forbids.
+pub(super) const FORBIDDEN: i32 = 23;
 const NOT_A_DATABASE: i32 = 26;
 
 /// The primary code of an error, if SQLite made it.
@@ -22,7 +25,12 @@ pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
 /// What went wrong at `place`.
 pub(super) fn fault(place: String, error: &sqlx::Error) -> StoreError {
     let why = error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
-    match code(error) {
+    reaction(place, code(error), why)
+}
+
+/// The reaction that a primary code needs.
+pub(super) fn reaction(place: String, code: Option<i32>, why: String) -> StoreError {
+    match code {
         Some(FULL) => StoreError::Full { place },
         Some(READONLY) => StoreError::ReadOnly { place },
         Some(CONSTRAINT) => StoreError::Conflict { what: why },

@@ -9,6 +9,7 @@ use std::{
 };
 
 const DATABASE: &str = "tombola.db";
+const LOG: &str = "tombola.db-wal";
 const LOCK: &str = "tombola.lock";
 
 /// A folder on a file system that keeps a write-ahead log safe.
@@ -44,6 +45,11 @@ impl Folder {
 
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+
+    /// Length of the write-ahead log.
+    pub(super) fn log_bytes(&self) -> u64 {
+        fs::metadata(self.path.join(LOG)).map_or(0, |log| log.len())
     }
 
     /// Takes the leadership.

@@ -19,7 +19,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, Semaphore};
 use tombola_spec::Epoch;
 
@@ -34,7 +34,7 @@ pub(super) struct Sqlite {
     lead: Mutex<Lead>,
     readers: SqlitePool,
     /// Room for users' queries.
-    guests: Semaphore,
+    guests: Arc<Semaphore>,
 }
 
 /// The lock goes last: until it does, nobody else writes.
@@ -57,7 +57,7 @@ impl Sqlite {
             readers: pool.connect_lazy_with(reading(&folder)),
             folder,
             lead: Mutex::default(),
-            guests: Semaphore::new(AT_ONCE),
+            guests: Arc::new(Semaphore::new(AT_ONCE)),
         })
     }
 

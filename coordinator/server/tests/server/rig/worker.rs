@@ -150,6 +150,13 @@ impl Worker {
         }
     }
 
+    /// A message that has come, if one has.
+    pub(crate) async fn heard(&mut self) -> Option<Result<to_worker::Message, tonic::Status>> {
+        let heard = tokio::time::timeout(Duration::from_millis(2), self.hear.message()).await.ok()?;
+        let over = || tonic::Status::ok("the session ended");
+        Some(heard.and_then(|message| message.and_then(|message| message.message).ok_or_else(over)))
+    }
+
     /// How the session ends, whatever comes before.
     pub(crate) async fn closed(&mut self) -> tonic::Status {
         loop {

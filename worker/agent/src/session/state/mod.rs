@@ -3,6 +3,7 @@
 //! What must hold: nothing about an attempt is forgotten before it is acknowledged, fenced or the coordinator's memory
 //! is another; nothing is reported before its artifacts are uploaded; whatever is held is said in every Hello.
 
+mod leaving;
 mod told;
 
 #[cfg(test)]
@@ -16,7 +17,10 @@ use super::{
     outbox::Outbox,
 };
 use crate::slot::{Order, StageRun, Told};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tombola_spec::{
     Attempt, Digest, JobId, LeaseId,
     outcome::{Artifact, Failure, FailureClass},
@@ -99,6 +103,8 @@ enum Link {
 pub(crate) struct Rules {
     pub(crate) spool_bytes: u64,
     pub(crate) drain_within: Duration,
+    /// The worker has to be gone by then, since its start.
+    pub(crate) time_limit: Option<Duration>,
 }
 
 /// Everything an agent remembers.
@@ -109,10 +115,14 @@ pub(crate) struct State {
     link: Link,
     slots: Vec<SlotLeases>,
     outbox: Outbox,
+    /// Slots without an engine, and why.
+    out: BTreeMap<usize, String>,
     /// The spool is full: engines have been told to checkpoint, and wait.
     paused: bool,
     /// The spool cannot be written to, which is as bad as full.
     unwritten: bool,
+    /// Nothing new is begun: the worker's time is nearly over.
+    closing: bool,
     draining: Option<Exit>,
     drained_since: Option<Duration>,
     actions: Vec<Action>,
@@ -144,6 +154,8 @@ impl State {
             outbox,
             paused: false,
             unwritten: false,
+            out: BTreeMap::new(),
+            closing: false,
             draining: None,
             drained_since: None,
             actions: Vec::new(),
@@ -188,7 +200,7 @@ impl State {
         self.watch_the_spool();
         self.begin_stages();
         self.send_reports();
-        self.leave_if_drained();
+        self.leave_if_done();
         std::mem::take(&mut self.actions)
     }
 
@@ -259,8 +271,12 @@ impl State {
             self.actions.push(Action::Remember(worker));
         }
         // A coordinator that was away does not know.
-        if self.draining.is_some() {
+        if self.closing {
             self.send(ToCoordinator::Draining);
+        }
+        let out: Vec<_> = self.out.iter().map(|(slot, why)| (*slot, why.clone())).collect();
+        for (slot, why) in out {
+            self.send(ToCoordinator::Service { slot: slot as u32, out: Some(why) });
         }
     }
 
@@ -269,8 +285,9 @@ impl State {
             return;
         }
         let jobs: Vec<_> = lease.stages.iter().flatten().map(|job| (job.job, job.attempt)).collect();
-        let impossible = lease.slot as usize >= self.slots.len();
-        if impossible || self.draining.is_some() {
+        let slot = lease.slot as usize;
+        let impossible = slot >= self.slots.len() || self.out.contains_key(&slot);
+        if impossible || self.closing {
             let jobs = jobs.into_iter().map(|(job, _)| job).collect();
             return self.send(ToCoordinator::Returned { lease: lease.id, jobs });
         }
@@ -310,35 +327,6 @@ impl State {
         }
     }
 
-    /// Takes nothing new, has running stages checkpointed, gives everything back.
-    fn drain(&mut self, exit: Exit) {
-        if self.draining.is_some() {
-            return;
-        }
-        self.draining = Some(exit);
-        self.send(ToCoordinator::Draining);
-        for slot in 0..self.slots.len() {
-            let returned = self.slots[slot].recall(None).into_iter().filter(|(_, jobs)| !jobs.is_empty());
-            self.give_back(returned.collect());
-            if self.slots[slot].busy {
-                self.yield_stage(slot);
-            } else {
-                self.end_begun(slot);
-            }
-        }
-    }
-
-    fn tick(&mut self, now: Duration, unwritten: bool) {
-        self.unwritten = unwritten;
-        self.outbox.rested();
-        if self.draining.is_some() {
-            let since = *self.drained_since.get_or_insert(now);
-            if now.saturating_sub(since) >= self.rules.drain_within {
-                self.actions.push(Action::Exit(Exit::Late));
-            }
-        }
-    }
-
     /// A full spool: engines checkpoint and wait until half of it is gone.
     fn watch_the_spool(&mut self) {
         let bytes = self.outbox.bytes();
@@ -350,7 +338,7 @@ impl State {
         }
     }
 
-    fn yield_stage(&mut self, slot: usize) {
+    pub(super) fn yield_stage(&mut self, slot: usize) {
         if self.slots[slot].busy {
             self.slots[slot].yielding = true;
             self.actions.push(Action::Order(slot, Order::Yield));
@@ -358,11 +346,11 @@ impl State {
     }
 
     fn begin_stages(&mut self) {
-        if self.paused || self.draining.is_some() {
+        if self.paused || self.closing {
             return;
         }
         for slot in 0..self.slots.len() {
-            if self.slots[slot].busy {
+            if self.slots[slot].busy || self.out.contains_key(&slot) {
                 continue;
             }
             let next = self.slots[slot].next_stage();
@@ -382,15 +370,6 @@ impl State {
         self.actions.extend(reports);
     }
 
-    fn leave_if_drained(&mut self) {
-        let Some(exit) = &self.draining else { return };
-        if self.outbox.is_empty() && self.slots.iter().all(SlotLeases::is_empty) {
-            let exit = Action::Exit(exit.clone());
-            self.send(ToCoordinator::Leaving);
-            self.actions.push(exit);
-        }
-    }
-
     pub(super) fn give_back(&mut self, returned: Vec<(LeaseId, Vec<JobId>)>) {
         for (lease, jobs) in returned {
             self.send(ToCoordinator::Returned { lease, jobs });
@@ -398,7 +377,7 @@ impl State {
     }
 
     /// Says something if there is a link. What is not said is in the next Hello: there, what is not held is given back.
-    fn send(&mut self, message: ToCoordinator) {
+    pub(super) fn send(&mut self, message: ToCoordinator) {
         if self.link != Link::Down {
             self.actions.push(Action::Send(message));
         }

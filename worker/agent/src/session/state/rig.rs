@@ -13,7 +13,8 @@ use tombola_spec::{
     worker::Plan,
 };
 
-pub(super) const RULES: Rules = Rules { spool_bytes: 1 << 20, drain_within: Duration::from_secs(60) };
+pub(super) const RULES: Rules =
+    Rules { spool_bytes: 1 << 20, drain_within: Duration::from_secs(60), time_limit: None };
 
 /// A state, and what it asked for that no test has looked at.
 pub(super) struct Rig {
@@ -27,6 +28,14 @@ impl Rig {
         let mut rig = Self::new(RULES, None, Vec::new());
         rig.reconnect(1);
         assert_eq!(rig.remembered(), [identity(1)]);
+        rig
+    }
+
+    /// As [`Rig::up`], with so many slots.
+    pub(super) fn with_slots(slots: usize) -> Self {
+        let mut rig = Self { state: State::new(slots, RULES, None, Vec::new()), actions: Vec::new() };
+        rig.reconnect(1);
+        rig.remembered();
         rig
     }
 

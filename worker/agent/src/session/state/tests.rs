@@ -2,7 +2,7 @@
 
 use super::{
     super::message::{FromCoordinator, ToCoordinator},
-    Exit, Input,
+    Exit, Input, Rules,
     rig::{RULES, Rig, artifact, identity, kind, leased, output},
 };
 use crate::{
@@ -442,4 +442,72 @@ fn a_slot_without_an_engine_ends_the_worker_after_all_is_given_back() {
     rig.told(Told::Ended);
     rig.acknowledge();
     assert_eq!(rig.exit(), Some(Exit::Broken("the driver is gone".to_owned())));
+}
+
+#[test]
+fn a_slot_without_an_engine_is_out_of_service_and_the_others_go_on() {
+    let mut rig = Rig::with_slots(2);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+    rig.lease(2, &[&[&leased(2, samples::train(2))]]);
+    rig.ordered();
+    rig.sent();
+    rig.told(Told::Broken("the GPU fell off the bus".to_owned()));
+    let out = |why: &str| ToCoordinator::Service { slot: 0, out: Some(why.to_owned()) };
+    let returned = ToCoordinator::Returned { lease: LeaseId(2), jobs: vec![JobId(2)] };
+    assert_eq!(rig.sent(), [out("the GPU fell off the bus"), returned]);
+    // The stage ends without a word: that is nobody's fault.
+    rig.told(Told::Ended);
+    assert_eq!(rig.returned(), [1]);
+    rig.lease(3, &[&[&leased(3, samples::train(3))]]);
+    assert_eq!(rig.returned(), [3], "it takes nothing");
+    assert_eq!(rig.exit(), None);
+    // A coordinator that was away is told.
+    rig.reconnect(1);
+    assert_eq!(rig.sent(), [out("the GPU fell off the bus")]);
+    rig.told(Told::Mended);
+    assert_eq!(rig.sent(), [ToCoordinator::Service { slot: 0, out: None }]);
+    rig.lease(4, &[&[&leased(4, samples::train(4))]]);
+    assert!(rig.returned().is_empty(), "it works again");
+}
+
+#[test]
+fn a_worker_whose_time_is_nearly_over_begins_nothing_and_leaves_before_it_is() {
+    let rules = Rules { time_limit: Some(Duration::from_secs(1000)), ..RULES };
+    let mut rig = Rig::new(rules, None, Vec::new());
+    rig.reconnect(1);
+    rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+    rig.lease(2, &[&[&leased(2, samples::train(2))]]);
+    rig.ordered();
+    rig.start(1);
+    rig.sent();
+    rig.tick(879);
+    assert_eq!(rig.sent(), []);
+    // Two drains before the end: what runs may finish.
+    rig.tick(880);
+    assert!(rig.says_it_drains());
+    assert_eq!(rig.returned(), [2]);
+    assert!(rig.orders().is_empty(), "what runs goes on");
+    // One drain before: it is checkpointed and given back.
+    rig.tick(940);
+    assert_eq!(rig.orders(), [Order::Yield]);
+    rig.told(Told::Ended);
+    rig.acknowledge();
+    assert_eq!(rig.exit(), Some(Exit::Drained));
+}
+
+#[test]
+fn a_worker_whose_jobs_finish_in_time_leaves_early() {
+    let rules = Rules { time_limit: Some(Duration::from_secs(1000)), ..RULES };
+    let mut rig = Rig::new(rules, None, Vec::new());
+    rig.reconnect(1);
+    let train = leased(1, samples::train(1));
+    rig.lease(1, &[&[&train]]);
+    rig.ordered();
+    rig.start(1);
+    rig.tick(890);
+    rig.finish(&train);
+    rig.told(Told::Ended);
+    rig.upload();
+    rig.acknowledge();
+    assert_eq!(rig.exit(), Some(Exit::Drained));
 }

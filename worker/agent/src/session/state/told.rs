@@ -3,7 +3,7 @@
 use super::{
     super::{
         leases::Running,
-        message::{Fact, Held},
+        message::{Fact, Held, ToCoordinator},
     },
     Exit, State,
 };
@@ -44,7 +44,33 @@ impl State {
                 Some(Fact::Failed(failure))
             }),
             Told::Ended => self.stage_ended(slot),
-            Told::Broken(message) => self.drain(Exit::Broken(message)),
+            Told::Broken(message) => self.slot_broke(slot, message),
+            Told::Mended => self.slot_mended(slot),
+        }
+    }
+
+    /// A slot that cannot work takes nothing; the others go on. When none is left, the worker leaves.
+    fn slot_broke(&mut self, slot: usize, why: String) {
+        self.out.insert(slot, why.clone());
+        if self.out.len() == self.slots.len() {
+            return self.drain(Exit::Broken(why));
+        }
+        tracing::error!(
+            slot,
+            why,
+            "slot.out: it is out of service, and tried again now and then; the others go on"
+        );
+        self.send(ToCoordinator::Service { slot: slot as u32, out: Some(why) });
+        self.give_back_waiting(slot);
+        if !self.slots[slot].busy {
+            self.end_begun(slot);
+        }
+    }
+
+    fn slot_mended(&mut self, slot: usize) {
+        if self.out.remove(&slot).is_some() {
+            tracing::info!(slot, "slot.back: it has an engine again");
+            self.send(ToCoordinator::Service { slot: slot as u32, out: None });
         }
     }
 
@@ -66,9 +92,10 @@ impl State {
         }
     }
 
-    /// Ends every job of a stage that has ended without a word about it: given back when draining, else a fault.
+    /// Ends every job of a stage that has ended without a word about it: given back when the worker drains or the slot has no
+    /// engine any more, else a fault.
     pub(super) fn end_begun(&mut self, slot: usize) {
-        let draining = self.draining.is_some();
+        let draining = self.draining.is_some() || self.out.contains_key(&slot);
         let (mut facts, mut returned) = (Vec::new(), Vec::new());
         for running in self.slots[slot].begun().filter(|running| !running.over) {
             running.over = true;

@@ -1,7 +1,9 @@
 //! Whatever stands in a sweep file, reading it ends with a plan or with words.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
+use std::{fs, path::Path};
 use tombola_core::sweep;
+use tombola_fuzz::{cases, damaged};
 
 const FILE: &str = r#"name = "all"
 seeds = "1..=2"
@@ -103,8 +105,43 @@ fn check(text: &str) {
     }
 }
 
+/// A line of a real sweep, put into another one at a line, or in its place.
+type Graft = (Index, Index, Index, bool);
+
+/// The sweeps people are given.
+fn real() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/sweeps");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    files.sort();
+    let texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
+    texts.chain([FILE.to_owned()]).collect()
+}
+
+/// A real sweep with lines of others in it.
+fn grafted(of: Index, grafts: &[Graft]) -> String {
+    let all = real();
+    let mut lines: Vec<&str> = of.get(&all).lines().collect();
+    for (from, line, at, instead) in grafts {
+        let donor: Vec<&str> = from.get(&all).lines().collect();
+        let at = at.index(lines.len());
+        lines.splice(at..at + usize::from(*instead), [*line.get(&donor)]);
+    }
+    lines.join("\n")
+}
+
+/// `a = { a = { …`, `[a.a.…]` or `a = [[…`.
+fn nested(form: usize, depth: usize) -> String {
+    match form {
+        0 => format!("{}1{}", "a = { ".repeat(depth), " }".repeat(depth)),
+        1 => format!("[axes.{}a]", "a.".repeat(depth)),
+        2 => format!("seeds = {}1{}", "[".repeat(depth), "]".repeat(depth)),
+        _ => format!("{FILE}[branch.{}]\n", vec!["reinit"; depth + 1].join(".branch.")),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn a_file_with_slips_is_read_or_refused(changes in prop::collection::vec(change(), 1..4)) {
@@ -115,9 +152,32 @@ proptest! {
     fn any_text_is_read_or_refused(text in "\\PC{0,80}") {
         check(&text);
     }
+
+    #[test]
+    fn any_bytes_that_are_text_are_read_or_refused(bytes in damaged(FILE.as_bytes().to_vec())) {
+        check(&String::from_utf8_lossy(&bytes));
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn a_real_sweep_with_lines_of_others_is_read_or_refused(
+        of in any::<Index>(),
+        grafts in prop::collection::vec(any::<Graft>(), 1..6),
+    ) {
+        check(&grafted(of, &grafts));
+    }
+
+    #[test]
+    fn any_depth_is_read_or_refused(form in 0..4usize, depth in 0..20_000usize) {
+        check(&nested(form, depth));
+    }
 }
 
 #[test]
-fn the_file_without_slips_is_good() {
-    sweep::load(FILE).unwrap();
+fn the_files_without_slips_are_good() {
+    let own_files = |text: &str| sweep::named_files(text).is_empty();
+    real().iter().filter(|text| own_files(text)).for_each(|text| drop(sweep::load(text).unwrap()));
 }

@@ -1,0 +1,197 @@
+//! Chaos: a real sweep on real processes, while coordinators, workers, engines, the database, the network, the disk, the
+//! clock and the artifacts fail in turn. At the end masks and metrics equal those of a city on which nothing failed, bit for
+//! bit.
+//!
+//! `cargo xtask chaos --faults 200 --seed 7` runs longer, and another run. What it does is printed as it happens.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod city;
+mod disk;
+mod faults;
+mod proxy;
+#[path = "../lab/rig.rs"]
+#[expect(dead_code, reason = "laboratories use more of it")]
+mod rig;
+mod server;
+
+use city::City;
+use faults::Fault;
+use rig::tiny_data;
+use server::Server;
+use std::{
+    collections::BTreeMap,
+    env,
+    time::{Duration, Instant},
+};
+use tombola_engine::random::{Purpose, Random};
+use tombola_spec::job::Stream;
+
+/// Faults of a run where nothing else is said.
+const FAULTS: u64 = 17;
+/// Longest time in which everybody has to be at work again after a fault.
+const RECOVERY: Duration = Duration::from_secs(90);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chaos_on_sqlite_changes_no_result() {
+    chaos(City::found(None).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chaos_on_postgres_with_a_standby_changes_no_result() {
+    match Server::start() {
+        Some(server) => chaos(City::found(Some(server)).await).await,
+        None => {
+            let why = "nobody said where Postgres's programs are (`cargo xtask test` does)";
+            assert!(env::var("TOMBOLA_TEST_REQUIRE").as_deref() != Ok("1"), "nothing was tested: {why}");
+            println!("nothing was tested: {why}");
+        }
+    }
+}
+
+fn setting(name: &str, usual: u64) -> u64 {
+    env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
+/// The sweeps of a run, one after the other: chains of rounds, a control, segments at a rewind point.
+fn sweep(number: u64) -> String {
+    let data = tiny_data();
+    let seeds = format!("[{}, {}]", 2 * number + 1, 2 * number + 2);
+    format!(
+        "name = \"chaos-{number}\"\nseeds = {seeds}\nmodel = {{ name = \"mnist_lenet_16_8\" }}\n{data}\
+         train = {{ steps = \"6000it\", batch = 20, optimizer = \"adam\", lr = 2e-3, eval_every = \"500it\" }}\n\
+         prune = {{ scope = \"per_layer\", rate = 0.3, rounds = 3, rewind = \"100it\" }}\n\
+         [branch]\nreinit = {{ rounds = [1, 3] }}\n"
+    )
+}
+
+async fn chaos(mut city: City) {
+    let (seed, wanted) = (setting("TOMBOLA_CHAOS_SEED", 1), setting("TOMBOLA_CHAOS_FAULTS", FAULTS));
+    let stream = Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 };
+    let mut random = Random::new(Purpose::Order, &stream, "chaos", 0);
+    let kinds = Fault::possible(&city);
+    let (begun, mut sweeps, mut deck) = (Instant::now(), 0, Vec::new());
+    let mut told: BTreeMap<Fault, Vec<Duration>> = BTreeMap::new();
+    city.submit(&sweep(0)).await;
+    for number in 1..=wanted {
+        // There is always something to disturb.
+        if city.sweep(&format!("chaos-{sweeps}")).await.is_none_or(|sweep| sweep.finished) {
+            sweeps += 1;
+            city.submit(&sweep(sweeps)).await;
+        }
+        // Every kind once, in an order of this run's own, and again.
+        if deck.is_empty() {
+            deck.clone_from(&kinds);
+        }
+        let fault = deck.swap_remove(random.below(deck.len() as u64) as usize);
+        println!("{:7.1} s  {number:3} {fault:?}", begun.elapsed().as_secs_f64());
+        fault.happen(&mut city, &mut random).await;
+        // Some come before the city is whole again.
+        if random.below(3) > 0 || number == wanted {
+            let since = Instant::now();
+            let whole = tokio::time::timeout(RECOVERY, city.whole()).await;
+            assert!(
+                whole.is_ok(),
+                "nobody works {} s after {fault:?} (seed {seed})\n{}",
+                RECOVERY.as_secs(),
+                tail(&city)
+            );
+            told.entry(fault).or_default().push(since.elapsed());
+        } else {
+            city.revive();
+            told.entry(fault).or_default();
+        }
+    }
+    let names: Vec<String> = (0..=sweeps).map(|number| format!("chaos-{number}")).collect();
+    finish(&mut city, &names).await;
+    assert!(!city.logs().contains("panicked"), "{}", tail(&city));
+    report(&city, seed, begun.elapsed(), &told).await;
+    let calm = calm(sweeps, &names).await;
+    for sql in RESULTS {
+        let (ours, theirs) = (city.sql(sql).await, calm.sql(sql).await);
+        assert!(!ours.is_empty(), "{sql}");
+        same(&ours, &theirs, &format!("{sql} (seed {seed})"));
+    }
+    same(
+        &city.tickets(&names).await,
+        &calm.tickets(&names).await,
+        &format!("masks and weights (seed {seed})"),
+    );
+}
+
+/// What may not differ: every point of every metric, every round's counts and measures, every job that was done, each of
+/// them once. None of it says when, where or how often it was tried.
+const RESULTS: [&str; 3] = [
+    "select sweep, seed, branch, copy, round, metric, split, iteration, value from metric
+     order by sweep, seed, branch, copy, round, metric, split, iteration",
+    "select sweep, seed, branch, copy, round, living, total, iterations, loss_test, accuracy_test from round_result
+     order by sweep, seed, branch, copy, round",
+    "select fingerprint, kind from job_history where how = 'done' order by fingerprint",
+];
+
+/// Fails with the first rows that only one side has.
+fn same(ours: &[String], theirs: &[String], what: &str) {
+    if ours != theirs {
+        let only = |these: &[String], those: &[String]| {
+            let only: Vec<_> = these.iter().filter(|row| !those.contains(row)).take(5).cloned().collect();
+            only.join("\n  ")
+        };
+        panic!(
+            "{what}\nwith faults {} rows, without {}\nonly with faults:\n  {}\nonly without:\n  {}",
+            ours.len(),
+            theirs.len(),
+            only(ours, theirs),
+            only(theirs, ours)
+        );
+    }
+}
+
+/// The same sweeps where nothing fails.
+async fn calm(sweeps: u64, names: &[String]) -> City {
+    let mut city = City::found(None).await;
+    for number in 0..=sweeps {
+        city.submit(&sweep(number)).await;
+    }
+    finish(&mut city, names).await;
+    city
+}
+
+/// Waits until all sweeps are finished, without a failed job.
+async fn finish(city: &mut City, names: &[String]) {
+    for name in names {
+        loop {
+            city.revive();
+            if let Some(sweep) = city.sweep(name).await.filter(|sweep| sweep.finished) {
+                assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}\n{}", tail(city));
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// How often what happened, how long it took until everybody was at work again, and what was done twice.
+async fn report(city: &City, seed: u64, took: Duration, told: &BTreeMap<Fault, Vec<Duration>>) {
+    println!("seed {seed}: {:.0} s. Back at work after, s:", took.as_secs_f64());
+    for (fault, times) in told {
+        let mut times: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
+        times.sort_by(f64::total_cmp);
+        let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+        let most = times.last().copied().unwrap_or_default();
+        println!(
+            "  {:18} {:3} times, median {middle:5.2}, most {most:5.2}",
+            format!("{fault:?}"),
+            times.len()
+        );
+    }
+    let sql = "select how, count(*) from job_history where started is not null group by how order by how";
+    println!("  attempts that started, by their end: {}", city.sql(sql).await.join("; "));
+}
+
+/// The last words of all processes.
+fn tail(city: &City) -> String {
+    let logs = city.logs();
+    let lines: Vec<_> = logs.lines().collect();
+    let database =
+        city.database.as_ref().map(|server| std::fs::read_to_string(server.log()).unwrap_or_default());
+    lines[lines.len().saturating_sub(60)..].join("\n") + &database.unwrap_or_default()
+}
