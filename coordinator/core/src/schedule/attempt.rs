@@ -1,7 +1,7 @@
 //! Ends of attempts, whatever ended them, and what becomes of the job: done, open again, failed, quarantined.
 
 use super::{
-    Scheduler,
+    Message, Scheduler,
     job::{Hold, State},
 };
 use crate::record::{Ending, JobState, Write};
@@ -178,11 +178,30 @@ impl Scheduler {
         });
         self.note_hold(id);
         if let Some(lease) = lease {
+            self.orphan(id, lease);
             self.leave(lease, id);
         }
         self.consider(id);
         if next == JobState::Unwanted {
             self.fade_around(id);
+        }
+    }
+
+    /// What follows a job in its lease stands on nothing now: its worker goes on with what it made of the job, and another
+    /// attempt may make something else of it. So it has to drop that, whether or not it knows that the job came to nothing.
+    fn orphan(&mut self, parent: JobId, lease: LeaseId) {
+        let Some(worker) = self.leases.get(&lease).map(|lease| lease.worker) else { return };
+        let children = self.graph.get(parent).map(|job| job.children.clone()).unwrap_or_default();
+        for id in children {
+            let Some(job) = self.graph.get(id).filter(|job| job.lease() == Some(lease)) else { continue };
+            let attempt = job.attempt;
+            let (how, failure) = if job.begun() {
+                (Ending::Failed, Some(groundless(parent)))
+            } else {
+                (Ending::Recalled, None)
+            };
+            self.end(id, how, failure, JobState::Open, Hold::No);
+            self.send(worker, Message::Fenced(vec![(id, attempt)]));
         }
     }
 
@@ -232,4 +251,10 @@ impl Scheduler {
             self.consider(id);
         }
     }
+}
+
+/// Why what was made of a job's uncommitted result is nothing.
+pub(super) fn groundless(parent: JobId) -> Failure {
+    let message = format!("it stands on {parent}, whose own result was never committed");
+    Failure { class: FailureClass::Infrastructure, message }
 }

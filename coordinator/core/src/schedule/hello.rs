@@ -161,7 +161,8 @@ impl Scheduler {
                 }
             }
         }
-        for (job, begun) in begun {
+        // Children come after their parents, and are lost with them rather than dropped because of them.
+        for (job, begun) in begun.into_iter().rev() {
             match (begun, how) {
                 (true, Ending::Lost) => self.lose(job, how, None),
                 (true, _) => self.end(job, how, None, JobState::Open, Hold::No),

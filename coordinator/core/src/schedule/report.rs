@@ -1,7 +1,7 @@
 //! Facts about attempts. A fact about an attempt that is not the job's is fenced; everything is acknowledged, because
 //! nothing that is true can be lost by it.
 
-use super::{Fact, Message, Scheduler, job::State};
+use super::{Fact, Message, Scheduler, attempt::groundless, job::State};
 use crate::record::{Ending, JobState, Write};
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
@@ -110,8 +110,7 @@ impl Scheduler {
     /// Why a result cannot be believed, if so.
     fn objection(&self, id: JobId, outcome: &Outcome) -> Option<Failure> {
         if let Some(parent) = self.uncommitted_parent(id) {
-            let message = format!("the result stands on {parent}, whose own result was never committed");
-            return Some(Failure { class: FailureClass::Infrastructure, message });
+            return Some(groundless(parent));
         }
         let missing = self.graph.get(id)?.promised.missing(outcome)?;
         let message = format!("the worker reported a result without its {missing}");
@@ -129,7 +128,8 @@ impl Scheduler {
         self.alive(worker);
         let Some(held) = self.leases.get_mut(&lease).filter(|lease| lease.worker == worker) else { return };
         held.recalled = false;
-        for &job in jobs {
+        // What follows others first: what was given back with them is not fenced.
+        for &job in jobs.iter().rev() {
             if self.graph.get(job).is_some_and(|job| job.lease() == Some(lease)) {
                 self.end(job, Ending::Recalled, None, JobState::Open, super::job::Hold::No);
             }

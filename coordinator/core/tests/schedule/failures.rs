@@ -1,8 +1,15 @@
 //! What a failure leads to, by its class.
 
 use crate::rig::{Rig, tiny};
-use tombola_core::record::JobState;
-use tombola_spec::{JobId, outcome::FailureClass, worker::DeviceKind};
+use tombola_core::{
+    record::JobState,
+    schedule::{Event, Fact},
+};
+use tombola_spec::{
+    JobId,
+    outcome::{Failure, FailureClass},
+    worker::DeviceKind,
+};
 
 fn failed_once(class: FailureClass) -> (Rig, JobId) {
     let mut rig = Rig::new();
@@ -107,7 +114,7 @@ fn engines_that_die_five_times_quarantine_their_job() {
     // It may take the next worker down, too: another sweep that wants it does not open it.
     rig.submit(&tiny("b", "1", 1, ""));
     assert_eq!(rig.state(job), JobState::Quarantined);
-    rig.event(tombola_core::schedule::Event::Retry { sweep });
+    rig.event(Event::Retry { sweep });
     assert_eq!((rig.state(job), rig.store.jobs[&job].losses), (JobState::Leased, 0));
 }
 
@@ -166,4 +173,24 @@ fn a_failed_parent_gives_its_chain_back() {
     rig.fail("ada", parent, FailureClass::User);
     assert!(rig.runs("ada").is_empty());
     assert_eq!((rig.count(JobState::Open), rig.count(JobState::Leased)), (2, 0));
+}
+
+/// Another attempt of the first may make something else of it, and the result of the second would stand on what nobody has.
+#[test]
+fn what_was_built_on_a_result_that_was_refused_is_dropped() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let first = rig.runs("ada")[0];
+    let said = rig.agents.get_mut("ada").unwrap().finish(first);
+    let Event::Report { worker, sequence, job, attempt, .. } = said else { panic!("{said:?}") };
+    // Its worker goes on with the next stage of the lease; meanwhile the outputs of the first are found to be gone.
+    let next = rig.runs("ada")[0];
+    let gone = Failure { class: FailureClass::Infrastructure, message: "its outputs are gone".to_owned() };
+    rig.event(Event::Report { worker, sequence, job, attempt, fact: Fact::Failed(gone) });
+    assert!(rig.agents["ada"].running().is_empty());
+    assert_eq!((rig.store.ends_of(first), rig.store.ends_of(next)), (vec!["failed"], vec!["failed"]));
+    rig.wait(2);
+    assert_eq!(rig.run().len(), 3);
+    assert!(rig.store.jobs.values().all(|job| (job.tries, job.losses) == (0, 0)));
 }

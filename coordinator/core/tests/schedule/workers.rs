@@ -5,7 +5,10 @@ use tombola_core::{
     record::{CheckpointRow, JobState},
     schedule::{Effect, Event, Fact, Message},
 };
-use tombola_spec::{Attempt, Digest, outcome::Artifact};
+use tombola_spec::{
+    Attempt, Digest,
+    outcome::{Artifact, Failure, FailureClass},
+};
 
 #[test]
 fn a_silent_workers_jobs_go_to_another_after_a_term_and_not_before() {
@@ -316,12 +319,11 @@ fn a_result_that_stands_on_one_that_was_refused_is_refused_too() {
         rig.agents["ada"].running()[0]
     };
     let worker = rig.agents["ada"].id;
-    let failure = tombola_spec::outcome::Failure {
-        class: tombola_spec::outcome::FailureClass::Infrastructure,
-        message: "artifacts are missing".to_owned(),
-    };
-    rig.event(Event::Report { worker, sequence: 900, job: dense, attempt, fact: Fact::Failed(failure) });
+    let message = "artifacts are missing".to_owned();
+    let failure = Failure { class: FailureClass::Infrastructure, message };
+    // On its way when the worker is told to drop it.
     let said = rig.agents.get_mut("ada").unwrap().finish(pruned);
+    rig.event(Event::Report { worker, sequence: 900, job: dense, attempt, fact: Fact::Failed(failure) });
     rig.event(said);
     assert_eq!((rig.state(pruned), rig.store.times_done(pruned)), (JobState::Open, 0));
     assert!(rig.store.jobs.values().all(|job| job.tries == 0));
@@ -375,7 +377,7 @@ fn a_draining_worker_that_was_silent_is_still_draining() {
 #[test]
 fn missing_data_reported_late_does_not_keep_a_worker_out_that_has_it_now() {
     let mut rig = Rig::new();
-    rig.submit(&tiny("a", "1", 0, ""));
+    rig.submit(&tiny("a", "1", 1, ""));
     rig.worker("ada");
     let job = rig.runs("ada")[0];
     rig.cut("ada");
@@ -385,4 +387,20 @@ fn missing_data_reported_late_does_not_keep_a_worker_out_that_has_it_now() {
     // What it says of what it was granted since counts.
     rig.fail("ada", job, FailureClass::DataMissing);
     assert!(rig.runs("ada").is_empty());
+}
+
+#[test]
+fn a_worker_that_says_it_drains_is_alive() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 1, ""));
+    rig.worker("ada");
+    let job = rig.runs("ada")[0];
+    let worker = rig.agents["ada"].id;
+    rig.break_link("ada");
+    rig.wait(14);
+    rig.event(Event::Draining { worker });
+    rig.wait(14);
+    assert_eq!(rig.state(job), JobState::Leased);
+    rig.wait(2);
+    assert_eq!(rig.state(job), JobState::Open);
 }

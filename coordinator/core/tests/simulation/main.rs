@@ -8,6 +8,29 @@
 //! ```
 //!
 //! A schedule that fails is made as short as it goes by leaving out what people did and what went wrong, and told in words.
+//!
+//! That it can fail was tried with mutants of the scheduler, made by hand and thrown away. First seed (from 1) that caught each:
+//!
+//! | mutant | seed |
+//! |---|---|
+//! | what is done is never forgotten; an attempt number is given twice; a child is ready with its first parent; a batch of metrics is left out | 1 |
+//! | a report of any attempt counts; terms never end; a loss costs a try; held siblings are never let go | 4 |
+//! | what a worker holds no more is not opened again; a new leader forgets who holds what | 5 |
+//! | an infrastructure failure is charged | 9 |
+//! | a cancelled sweep keeps what is leased; a result may stand on what was never committed; a checkpoint may | 17 |
+//! | a paused sweep is leased all the same | 25 |
+//! | what is done is fenced at a Hello | 29 |
+//! | pauses never end | 42 |
+//! | terms end four seconds early; a broken link counts as up | 62, 73 |
+//! | a suspect is never packed alone; nor before its last loss | 132, 297 |
+//! | a chained job does not wait for parents outside its lease | 300 |
+//! | what follows a job that came to nothing is kept (the bug it was) | 326 |
+//! | one sweep gives a shared job up for all | 363 |
+//! | a report extends no lease | 1241 |
+//!
+//! Not caught in 6,000: a late report of missing data counts (caught by seed 17568), a failed job is not opened again for a sweep
+//! that asks for it, a report that is fenced is not told so (the next heartbeat is), a worker that drains is granted leases (it
+//! gives them back), a lost Recall is not repeated, a Returned of another lease counts.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod chance;
@@ -24,7 +47,7 @@ use shrink::{Schedule, report};
 use std::{fmt::Write as _, time::Duration};
 
 /// Schedules of a run of the test suite.
-const SCHEDULES: u64 = 400;
+const SCHEDULES: u64 = 6000;
 /// The first seed of a run; any will do.
 const FIRST: u64 = 1;
 
@@ -40,7 +63,7 @@ fn whatever_happens_nothing_is_lost_and_everything_ends() {
     let mut totals = Totals::default();
     let silent = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let failed = (first..first + schedules).find(|seed| !totals.add(Schedule::of(*seed)));
+    let failed = (first..first + schedules).find(|seed| !totals.add(&Schedule::of(*seed)));
     let told = failed.map(|seed| report(Schedule::of(seed)));
     std::panic::set_hook(silent);
     assert!(told.is_none(), "{}", told.unwrap_or_default());
@@ -67,7 +90,7 @@ struct Totals {
 
 impl Totals {
     /// Runs a schedule; whether it is a good one.
-    fn add(&mut self, schedule: Schedule) -> bool {
+    fn add(&mut self, schedule: &Schedule) -> bool {
         let acts = schedule.script.len() as u64;
         let Ok(world) = schedule.run(false) else { return false };
         self.schedules += 1;

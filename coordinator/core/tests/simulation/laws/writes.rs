@@ -23,14 +23,14 @@ pub(crate) fn stored(store: &Store, truth: &Truth, config: &Config, write: &Writ
             measured_all(store, truth, (*job, *attempt));
         }
         Write::End { job, attempt, failure, how, next, tries, losses } => {
-            if matches!(how, Ending::Failed | Ending::Drained) {
+            // What stands on nothing is not let go on to its end.
+            let grounded =
+                store.jobs[job].parents.iter().all(|parent| store.jobs[parent].state == JobState::Done);
+            if grounded && matches!(how, Ending::Failed | Ending::Drained) {
                 measured_all(store, truth, (*job, *attempt));
+                told_of_death(truth, (*job, *attempt), failure.as_ref());
             }
             charged(store, config, *job, (*how, failure.as_ref()), (*tries, *losses), *next);
-            if *how == Ending::Failed && truth.killed.contains(&(*job, *attempt)) {
-                let class = failure.as_ref().map(|failure| failure.class);
-                assert_eq!(class, Some(FailureClass::Crashed), "{job} was there when its machine went down");
-            }
         }
         _ => {}
     }
@@ -72,6 +72,13 @@ fn measured_all(store: &Store, truth: &Truth, lane: Lane) {
         lane.0,
         lane.1
     );
+}
+
+/// What ran when its machine went down was present at an abrupt loss, and that is what is said of it.
+fn told_of_death(truth: &Truth, lane: Lane, failure: Option<&Failure>) {
+    let class = failure.map(|failure| failure.class);
+    let told = !truth.killed.contains(&lane) || class == Some(FailureClass::Crashed);
+    assert!(told, "{} {} ran when its machine went down, and ended as {class:?}", lane.0, lane.1);
 }
 
 /// Only failures of the job itself cost tries; only abrupt ends count as losses; what has failed or is quarantined has used

@@ -68,11 +68,11 @@ impl Store {
         job: JobId,
         attempt: Attempt,
         batch: u32,
-        series: Vec<Series>,
+        series: &[Series],
     ) -> Result<(), Refusal> {
         let current = self.is_leased(job, attempt) || self.is_done_by(job, attempt);
         demand(current, || format!("metrics of {job} {attempt}, which is not current"))?;
-        let stored = self.attempt(job, attempt).batches.entry(batch).or_insert_with(|| series.clone());
+        let stored = self.attempt(job, attempt).batches.entry(batch).or_insert_with(|| series.to_vec());
         demand(*stored == series, || format!("batch {batch} of {job} {attempt} with other points"))
     }
 

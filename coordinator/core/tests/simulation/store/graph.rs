@@ -29,7 +29,7 @@ impl Store {
                 Ok(())
             }
             Write::AddRounds(rows) => rows.into_iter().try_for_each(|row| self.add_round(row)),
-            Write::AddAnalyses(rows) => rows.into_iter().try_for_each(|row| self.add_analysis(row)),
+            Write::AddAnalyses(rows) => rows.iter().try_for_each(|row| self.add_analysis(row)),
             Write::AddJobs(rows) => rows.into_iter().try_for_each(|row| self.add_job(row)),
             Write::Claim { sweep, jobs, shared } => self.claim(sweep, &jobs, &shared),
             Write::Unclaim { sweep } => {
@@ -86,11 +86,11 @@ impl Store {
         demand(self.rounds.insert(place, row).is_none(), || said)
     }
 
-    fn add_analysis(&mut self, row: AnalysisRow) -> Result<(), Refusal> {
+    fn add_analysis(&mut self, row: &AnalysisRow) -> Result<(), Refusal> {
         demand(self.jobs.contains_key(&row.job), || "an analysis by a job that is not there".to_owned())?;
         let place = (row.trial, row.analysis.clone(), row.branch.clone(), row.copy, row.round, row.pair);
         let there = self.analyses.entry(place).or_insert_with(|| row.clone());
-        demand(*there == row, || "an extension changes an analysis".to_owned())
+        demand(there == row, || "an extension changes an analysis".to_owned())
     }
 
     fn add_job(&mut self, row: JobRow) -> Result<(), Refusal> {

@@ -43,6 +43,9 @@ pub(crate) struct AttemptRow {
     pub(crate) batches: BTreeMap<u32, Vec<Series>>,
 }
 
+/// Trial, analysis, branch, copy, round and pair.
+type AnalysisPlace = (TrialId, String, String, u32, u32, [u32; 2]);
+
 /// Everything stored.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
@@ -52,7 +55,7 @@ pub(crate) struct Store {
     pub(crate) sweeps: BTreeMap<SweepId, SweepRow>,
     trials: BTreeMap<TrialId, TrialRow>,
     rounds: BTreeMap<(TrialId, String, u32, u32), RoundRow>,
-    analyses: BTreeMap<(TrialId, String, String, u32, u32, [u32; 2]), AnalysisRow>,
+    analyses: BTreeMap<AnalysisPlace, AnalysisRow>,
     pub(crate) jobs: BTreeMap<JobId, JobRow>,
     fingerprints: BTreeMap<Fingerprint, JobId>,
     /// The lease of each leased job.
@@ -110,7 +113,7 @@ impl Store {
                 self.leased(job, attempt, "a checkpoint")?.checkpoint = Some(checkpoint);
                 Ok(())
             }
-            Write::Metrics { job, attempt, batch, series } => self.metrics(job, attempt, batch, series),
+            Write::Metrics { job, attempt, batch, series } => self.metrics(job, attempt, batch, &series),
             Write::Finish { job, attempt, outcome } => self.finish(job, attempt, outcome),
             Write::End { job, attempt, failure, how, next, tries, losses } => {
                 self.end((job, attempt), (how, failure), next, (tries, losses))

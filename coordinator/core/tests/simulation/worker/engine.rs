@@ -162,7 +162,7 @@ impl Agent {
                 (true, true) => self.outbox.add(held(slot, running), Fact::GivenBack),
                 (true, false) => returned.push((running.lease, vec![running.lane.0])),
                 (false, _) => {
-                    self.outbox.add(held(slot, running), Fact::Failed(failure(FailureClass::Internal)))
+                    self.outbox.add(held(slot, running), Fact::Failed(failure(FailureClass::Internal)));
                 }
             }
         }

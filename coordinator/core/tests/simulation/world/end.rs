@@ -1,7 +1,7 @@
 //! How a schedule ends: once nothing goes wrong any more, everything comes to an end, and the right one.
 
-use super::World;
-use crate::{laws, sweeps::FAMILIES};
+use super::{World, leader::Leader};
+use crate::laws;
 use std::time::Duration;
 
 /// Nothing takes longer once nothing goes wrong any more.
@@ -18,9 +18,7 @@ impl World {
         self.wait_until_over("after a retry of everything");
         laws::ended_well(&self.scene.store, &self.scene.nature, &self.scene.truth);
         self.run_until(self.scene.now + self.scene.config.remember + Duration::from_secs(20));
-        let leader = self.processes.iter().filter_map(|process| process.leader.as_ref());
-        let leader = leader.filter(|leader| leader.epoch == self.scene.store.epoch).next();
-        let leader = leader.expect("somebody leads");
+        let leader = self.leader().expect("somebody leads");
         laws::forgotten(&leader.scheduler, leader.clock(self.scene.now), &self.scene.store);
         laws::as_folded(&leader.scheduler, &self.scene.store, self.scene.config);
     }
@@ -35,10 +33,15 @@ impl World {
         }
     }
 
+    /// The one that leads in truth.
+    fn leader(&self) -> Option<&Leader> {
+        let mut leaders = self.processes.iter().filter_map(|process| process.leader.as_deref());
+        leaders.find(|leader| leader.epoch == self.scene.store.epoch)
+    }
+
     /// What is not over, and what the leader says of it.
     fn left_over(&self) -> String {
-        let leader = self.processes.iter().filter_map(|process| process.leader.as_ref());
-        let leader = leader.filter(|leader| leader.epoch == self.scene.store.epoch).next();
+        let leader = self.leader();
         let explain = |job| {
             let leader = leader?;
             leader.scheduler.explain_job(leader.clock(self.scene.now), job)
@@ -46,7 +49,6 @@ impl World {
         let left = laws::left(&self.scene.store).into_iter();
         let lines =
             left.map(|row| format!("{} {:?} {:?}: {:?}", row.id, row.state, row.attempt, explain(row.id)));
-        let names: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
-        format!("{}\nsweeps {names:?}", lines.collect::<Vec<_>>().join("\n"))
+        lines.collect::<Vec<_>>().join("\n")
     }
 }
