@@ -11,12 +11,14 @@
 
 pub mod app;
 pub mod artifacts;
+pub mod backup;
 mod clock;
 mod collect;
 pub mod config;
 pub mod driver;
 mod error;
 mod judge;
+pub mod progress;
 mod rpc;
 mod state;
 pub mod store;

@@ -3,7 +3,10 @@
 //! Knows no jobs and no database: who pins what is decided by its callers. Never overwrites; what is there stays.
 
 mod fault;
+mod hold;
 mod receive;
+
+pub(crate) use hold::Hold;
 
 use crate::{Error, config::Bytes as Size};
 use bytes::Bytes;
@@ -23,6 +26,7 @@ const INCOMING: &str = "incoming";
 #[derive(Debug, Clone)]
 pub struct Artifacts {
     store: Arc<dyn ObjectStore>,
+    folder: Arc<Path>,
     /// Largest artifact.
     limit: Size,
     uploads: Arc<AtomicU64>,
@@ -42,10 +46,38 @@ impl Artifacts {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
             _ => std::fs::create_dir_all(&incoming).map_err(cannot)?,
         }
+        Self::beside(folder, limit)
+    }
+
+    /// The same artifacts, beside the coordinator whose they are: unfinished uploads are left alone.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub(crate) fn beside(folder: &Path, limit: Size) -> Result<Self, Error> {
         let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
         // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
         let store = Arc::new(local.with_fsync(true));
-        Ok(Self { store, limit, uploads: Arc::default() })
+        Ok(Self { store, folder: folder.into(), limit, uploads: Arc::default() })
+    }
+
+    /// Keeps artifacts from being collected, by any process, while it lives.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(crate) fn keep_all(&self) -> Result<Hold, Error> {
+        Hold::share(&self.folder).map_err(|error| self.unlockable(&error))
+    }
+
+    /// Makes sure that no process reads all artifacts while it lives; `None` while one does.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(crate) fn unread(&self) -> Result<Option<Hold>, Error> {
+        Hold::alone(&self.folder).map_err(|error| self.unlockable(&error))
+    }
+
+    fn unlockable(&self, error: &std::io::Error) -> Error {
+        Error::Unavailable(format!("cannot lock the artifact folder `{}`: {error}", self.folder.display()))
     }
 
     /// Length of an artifact, `None` if it is not there.

@@ -64,6 +64,15 @@ pub(super) fn missing(found: i64) -> Result<&'static [Migration]> {
     Ok(&ALL[first..])
 }
 
+/// What leads to a schema of this version.
+///
+/// # Errors
+/// [`StoreError::Newer`] for a version this build does not know.
+pub(super) fn until(version: i64) -> Result<&'static [Migration]> {
+    let later = missing(version)?.len();
+    Ok(&ALL[..ALL.len() - later])
+}
+
 /// The metrics this build knows, as rows.
 pub(super) fn metric_kinds() -> Step<'static> {
     let direction = |direction: &Direction| match direction {
@@ -83,6 +92,7 @@ mod tests {
         let known = ALL.last().map_or(0, |last| last.number);
         assert_eq!(missing(0).unwrap().len(), ALL.len());
         assert!(missing(known).unwrap().is_empty());
+        assert_eq!((until(1).unwrap().len(), until(known).unwrap().len()), (1, ALL.len()));
         assert!(matches!(missing(known + 1), Err(StoreError::Newer { .. })));
     }
 

@@ -3,6 +3,7 @@
 //! The scheduler hands over [`Write`]s; `steps` turns them into statements, which are shared; `sqlite` and `postgres`
 //! run them. No other room writes SQL, and nothing here decides anything.
 
+pub mod archive;
 mod batch;
 mod cell;
 mod error;
@@ -14,7 +15,7 @@ mod read_sql;
 mod sql;
 mod sqlite;
 mod steps;
-mod time;
+pub(crate) mod time;
 mod verb;
 mod verdicts;
 pub mod views;

@@ -3,7 +3,7 @@
 use tombola_core::record::Millis;
 
 /// `2026-11-24T02:54:28.123Z`. Both databases read it, and it sorts as text.
-pub(super) fn iso(at: Millis) -> String {
+pub(crate) fn iso(at: Millis) -> String {
     let (days, millis) = (at.div_euclid(86_400_000), at.rem_euclid(86_400_000));
     let (year, month, day) = civil(days);
     let (seconds, millis) = (millis / 1000, millis % 1000);

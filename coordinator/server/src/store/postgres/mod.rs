@@ -1,5 +1,6 @@
 //! Postgres: one connection that writes and holds the leadership, a few that read.
 
+mod archive;
 mod fault;
 mod guest;
 mod stride;
@@ -7,9 +8,10 @@ mod values;
 
 use super::{
     Limits, Result, StoreError, Table,
+    archive::{Batches, Sink},
     cell::Row,
     guest::AT_ONCE,
-    migrate,
+    migrate::{self, Migration},
     sql::SqlDatabase,
     verb::{Arg, Stride, Verb},
 };
@@ -84,23 +86,32 @@ impl Postgres {
     /// Applies what is missing of the schema, after whoever is at it.
     async fn bring_up(&self, connection: &mut PgConnection) -> Result<()> {
         let mut transaction = self.answer_to(connection.begin()).await?;
+        self.wait_for_others(&mut transaction).await?;
+        self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction)).await?;
+        let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction);
+        let missing = migrate::missing(self.answer_to(found).await?)?;
+        self.upgrade(&mut transaction, missing).await?;
+        self.answer_to(transaction.commit()).await
+    }
+
+    /// Until the transaction ends, nobody else changes the schema.
+    async fn wait_for_others(&self, transaction: &mut PgConnection) -> Result<()> {
         let lock = "select current_schema()::text
                     from (select pg_advisory_xact_lock($1, current_schema()::regnamespace::oid::int4)) as l";
         let lock = sqlx::query_scalar(lock).bind(MIGRATING);
-        let schema: Option<String> = self.answer_to(lock.fetch_one(&mut *transaction)).await?;
-        if schema.is_none() {
-            return Err(self.no_schema());
-        }
-        self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction)).await?;
-        let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction);
-        for migration in migrate::missing(self.answer_to(found).await?)? {
-            self.answer_to(sqlx::raw_sql(migration.postgres).execute(&mut *transaction)).await?;
+        let schema: Option<String> = self.answer_to(lock.fetch_one(transaction)).await?;
+        if schema.is_none() { Err(self.no_schema()) } else { Ok(()) }
+    }
+
+    async fn upgrade(&self, connection: &mut PgConnection, migrations: &[Migration]) -> Result<()> {
+        self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *connection)).await?;
+        for migration in migrations {
+            self.answer_to(sqlx::raw_sql(migration.postgres).execute(&mut *connection)).await?;
             let applied =
                 sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
-            self.answer_to(applied.bind(migration.number).execute(&mut *transaction)).await?;
+            self.answer_to(applied.bind(migration.number).execute(&mut *connection)).await?;
         }
-        self.run(&mut transaction, &[migrate::metric_kinds()]).await?;
-        self.answer_to(transaction.commit()).await
+        self.run(connection, &[migrate::metric_kinds()]).await
     }
 
     fn no_schema(&self) -> StoreError {
@@ -185,6 +196,18 @@ impl SqlDatabase for Postgres {
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
         self.answer(sql, limits).await
+    }
+
+    async fn vacant(&self) -> Result<bool> {
+        self.is_vacant().await
+    }
+
+    async fn dump(&self, to: Sink<'_>) -> Result<i64> {
+        self.dump_all(to).await
+    }
+
+    async fn load(&self, version: i64, now: &str, batches: Batches<'_>) -> Result<()> {
+        self.load_all(version, now, batches).await
     }
 }
 
