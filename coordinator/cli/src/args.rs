@@ -63,5 +63,7 @@ pub(crate) enum Command {
     Drain(commands::drain::Drain),
     Fetch(commands::fetch::Fetch),
     Data(commands::data::Data),
+    Backup(commands::upkeep::Backup),
+    Restore(commands::upkeep::Restore),
     Completions(commands::completions::Completions),
 }

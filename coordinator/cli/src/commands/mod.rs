@@ -18,6 +18,7 @@ pub(crate) mod sql;
 pub(crate) mod steer;
 pub(crate) mod submit;
 pub(crate) mod up;
+pub(crate) mod upkeep;
 pub(crate) mod watch;
 pub(crate) mod workers;
 
@@ -26,9 +27,11 @@ use crate::{
     client::Client,
     error::Failure,
     files::{self, Local},
-    output::Printer,
+    output::{Format, Printer},
+    up::program,
 };
-use std::{path::Path, process::ExitCode};
+use anyhow::Context as _;
+use std::{ffi::OsString, path::Path, process::ExitCode};
 use tombola_core::{
     plan::Plan,
     sweep::{self, SweepFile},
@@ -76,8 +79,28 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Drain(command) => command.run(context).await,
         Command::Fetch(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
+        Command::Backup(command) => command.run(context).await,
+        Command::Restore(command) => command.run(context).await,
         Command::Completions(command) => command.run(context),
     }
+}
+
+/// Runs a binary beside this one in place of this command; `answers`: it has an answer for scripts, too.
+async fn hand_over(
+    binary: &str,
+    words: Vec<OsString>,
+    answers: bool,
+    context: &Context<'_>,
+) -> anyhow::Result<ExitCode> {
+    let program = program(binary)?;
+    let mut command = tokio::process::Command::new(&program);
+    command.args(words);
+    if answers && context.printer.format() == Format::Json {
+        command.args(["--output", "json"]);
+    }
+    let status = command.status().await.with_context(|| format!("cannot start `{}`", program.display()))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// A sweep file that can be submitted.

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a scenario that cannot run says why")]
 
 mod artifacts;
+mod backup;
 mod binary;
 mod config;
 mod crash;
