@@ -65,5 +65,6 @@ pub(crate) enum Command {
     Data(commands::data::Data),
     Backup(commands::upkeep::Backup),
     Restore(commands::upkeep::Restore),
+    Doctor(commands::upkeep::Doctor),
     Completions(commands::completions::Completions),
 }

@@ -60,6 +60,24 @@ pub(crate) enum Upkeep {
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
+    /// Examine database, records, artifacts, clocks, versions, folders and disks, beside a coordinator at work or without.
+    ///
+    /// Changes nothing unless it is told to, and says of each finding what it means and what to do. Exit code 0: nothing is
+    /// wrong, or nothing any more; 1: something is.
+    Doctor {
+        /// Only see whether artifacts are there and how long they are; do not read them
+        #[arg(long)]
+        quick: bool,
+        /// Repair what can be; only while no coordinator is at work
+        #[arg(long)]
+        repair: bool,
+        /// With --repair: a backup to take missing artifacts from
+        #[arg(long, value_name = "BACKUP", requires = "repair")]
+        from: Option<PathBuf>,
+        /// What standard output holds.
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
 }
 
 /// Form of answers.

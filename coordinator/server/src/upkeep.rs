@@ -10,6 +10,8 @@ use std::{
 use tombola_server::{
     backup::{self, Copied, Restored, Taken},
     config::Config,
+    doctor::{self, Examination},
+    finding::{Finding, Grade},
     progress::Progress,
 };
 
@@ -26,6 +28,14 @@ pub(crate) async fn run(config: &Config, command: Upkeep) -> anyhow::Result<Exit
         Upkeep::Restore { folder, check: false, output } => {
             let restored = backup::restore(config, &folder, &mut Progress::of("restore")).await?;
             show(output, &restored, || laid_out(&restored, config))
+        }
+        Upkeep::Doctor { quick, repair, from, output } => {
+            let mut examination = doctor::examine(config, quick, &mut Progress::of("doctor")).await;
+            if repair {
+                doctor::repair(config, &mut examination, from.as_deref()).await?;
+            }
+            let code = show(output, &examination.findings, || told(&examination, repair))?;
+            Ok(if examination.is_well() { code } else { ExitCode::FAILURE })
         }
     }
 }
@@ -72,6 +82,52 @@ fn laid_out(restored: &Restored, config: &Config) -> String {
         config.state.display(),
         config.database
     )
+}
+
+/// Most of what a finding is about that people are told one by one.
+const LISTED: usize = 5;
+
+/// A finding a line, with what it means and what to do below it.
+fn told(examination: &Examination, repair: bool) -> String {
+    let mut lines: Vec<String> =
+        examination.findings.iter().flat_map(|finding| finding_lines(finding, repair)).collect();
+    let ill = examination.findings.iter().filter(|finding| finding.is_ill()).count();
+    let mended = examination.findings.iter().filter(|finding| finding.repaired).count();
+    lines.push(match (ill, mended) {
+        (0, 0) => "nothing is wrong".to_owned(),
+        (0, n) => format!("{n} faults were repaired; nothing else is wrong"),
+        (n, 0) => format!("{n} faults"),
+        (n, mended) => format!("{n} faults are left, {mended} were repaired"),
+    });
+    lines.join("\n")
+}
+
+fn finding_lines(finding: &Finding, repair: bool) -> Vec<String> {
+    let Finding { check, grade, found, means, todo, about, repair: cure, repaired } = finding;
+    let word = match grade {
+        _ if *repaired => "repaired",
+        Grade::Fine => "ok",
+        Grade::Note => "note",
+        Grade::Warning => "warning",
+        Grade::Fault => "FAULT",
+    };
+    let mut lines = vec![format!("{word:<9} {check:<16} {found}")];
+    let mut below = |text: String| lines.push(format!("{:<26} {text}", ""));
+    about.iter().take(LISTED).for_each(|about| below(format!("· {about}")));
+    if about.len() > LISTED {
+        below(format!("· … and {} more (--output json lists all)", about.len() - LISTED));
+    }
+    if *repaired {
+        return lines;
+    }
+    [("means", means), ("to do", todo)]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .for_each(|(what, text)| below(format!("{what}: {text}")));
+    if let Some(cure) = cure.filter(|_| !repair) {
+        below(format!("--repair {cure}"));
+    }
+    lines
 }
 
 /// `3.4 GiB`.

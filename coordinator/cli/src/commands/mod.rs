@@ -81,6 +81,7 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Data(command) => command.run(context).await,
         Command::Backup(command) => command.run(context).await,
         Command::Restore(command) => command.run(context).await,
+        Command::Doctor(command) => command.run(context).await,
         Command::Completions(command) => command.run(context),
     }
 }

@@ -47,6 +47,27 @@ impl Restore {
     }
 }
 
+/// Examine everything a coordinator stands on: database, records, artifacts, clocks, versions, folders, disks.
+///
+/// Beside a coordinator at work or without, without harm: nothing is changed unless --repair is given, which no coordinator
+/// may be at work for. Says of each finding what it means and what to do. Exit code 0: nothing is wrong; 1: something is.
+///   tombola doctor                                    of the coordinator of this user
+///   tombola doctor --quick                            without reading every artifact
+///   tombola doctor --repair --from /mnt/backup/tombola   mend what can be; lost artifacts come from a backup
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Doctor {
+    /// --quick, --repair, --from BACKUP; and settings of the coordinator (--config, --state, --database).
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS")]
+    words: Vec<OsString>,
+}
+
+impl Doctor {
+    pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
+        look_after("doctor", self.words, context).await
+    }
+}
+
 /// Starts the coordinator beside this binary with this command.
 async fn look_after(command: &str, words: Vec<OsString>, context: &Context<'_>) -> anyhow::Result<ExitCode> {
     let mut all = vec![OsString::from(command)];

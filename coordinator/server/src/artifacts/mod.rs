@@ -180,6 +180,20 @@ impl Artifacts {
     }
 }
 
+/// Folder of artifacts whose bytes are others than their names say.
+const DAMAGED: &str = "damaged";
+
+impl Artifacts {
+    /// Takes an artifact with wrong bytes out of the way of the right ones.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub(crate) async fn set_aside(&self, digest: &Digest) -> Result<(), Error> {
+        let aside = Key::from_iter([DAMAGED, &digest.to_string()]);
+        self.store.rename(&key(digest), &aside).await.map_err(fault::to_error)
+    }
+}
+
 /// `ab/abcdef…`: folders stay small.
 fn key(digest: &Digest) -> Key {
     let name = digest.to_string();

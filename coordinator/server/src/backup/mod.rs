@@ -29,6 +29,16 @@ const AT_ONCE: usize = 8;
 /// Most faults told one by one.
 const TOLD: usize = 5;
 
+/// The artifacts of the whole backup in a folder.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn artifacts_of(path: &std::path::Path) -> anyhow::Result<Artifacts> {
+    let folder = folder::Folder::read(path)?;
+    folder::whole(&folder)?;
+    Ok(Artifacts::beside(&folder.artifacts(), crate::config::Bytes(u64::MAX))?)
+}
+
 /// What was there, and what of it had to be copied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Copied {

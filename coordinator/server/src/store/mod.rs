@@ -6,6 +6,8 @@
 pub mod archive;
 mod batch;
 mod cell;
+pub mod checkup;
+mod checkup_sql;
 mod error;
 mod guest;
 mod migrate;
@@ -24,6 +26,7 @@ pub use cell::{Cell, Limits, Table};
 pub use error::{Result, StoreError};
 pub use guest::AT_ONCE;
 pub use sql::SqlStore;
+pub(crate) use sqlite::network_file_system;
 
 use async_trait::async_trait;
 use std::{collections::BTreeMap, sync::Arc};

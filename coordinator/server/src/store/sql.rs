@@ -4,6 +4,7 @@ use super::{
     Limits, Outputs, Result, Store, StoreError, Table,
     archive::{Batches, Sink},
     cell::Row,
+    checkup::Vitals,
     postgres::Postgres,
     read,
     sqlite::Sqlite,
@@ -33,6 +34,10 @@ pub(super) trait SqlDatabase: Send + Sync {
     async fn fetch(&self, verb: &Verb, rows: &[Vec<Arg<'_>>]) -> Result<Vec<Row>>;
     /// See [`Store::query`].
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table>;
+    /// See [`SqlStore::vitals`].
+    async fn vitals(&self) -> Result<Vitals>;
+    /// The number that a query of ours yields.
+    async fn count(&self, sql: &str) -> Result<i64>;
     /// See [`SqlStore::vacant`].
     async fn vacant(&self) -> Result<bool>;
     /// See [`SqlStore::dump`].
@@ -43,7 +48,7 @@ pub(super) trait SqlDatabase: Send + Sync {
 
 /// SQLite or Postgres.
 pub struct SqlStore {
-    database: Box<dyn SqlDatabase>,
+    pub(super) database: Box<dyn SqlDatabase>,
 }
 
 impl SqlStore {

@@ -25,22 +25,22 @@ scenarios!(
 );
 
 /// What the binary answered.
-struct Said {
-    code: Option<i32>,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
     /// Standard output as JSON; null where it is none.
-    answer: serde_json::Value,
-    error: String,
+    pub(crate) answer: serde_json::Value,
+    pub(crate) error: String,
 }
 
 impl Said {
     #[track_caller]
-    fn well(self) -> serde_json::Value {
+    pub(crate) fn well(self) -> serde_json::Value {
         assert_eq!(self.code, Some(0), "{}", self.error);
         self.answer
     }
 
     #[track_caller]
-    fn refused(self, words: &[&str]) {
+    pub(crate) fn refused(self, words: &[&str]) {
         assert_eq!(self.code, Some(1), "{}", self.error);
         for word in words {
             assert!(self.error.contains(word), "`{word}` is not in: {}", self.error);
@@ -49,7 +49,7 @@ impl Said {
     }
 }
 
-async fn tombola_coordinator(home: &Home, words: &[&str]) -> Said {
+pub(crate) async fn tombola_coordinator(home: &Home, words: &[&str]) -> Said {
     let flags = home.flags();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tombola-coordinator"));
     command.args(words).args(["--output", "json", "--state"]).arg(home.state());
@@ -62,7 +62,7 @@ async fn tombola_coordinator(home: &Home, words: &[&str]) -> Said {
     }
 }
 
-async fn backup(home: &Home, folder: &Path) -> Said {
+pub(crate) async fn backup(home: &Home, folder: &Path) -> Said {
     tombola_coordinator(home, &["backup", folder.to_str().unwrap()]).await
 }
 
@@ -90,13 +90,14 @@ async fn remove(homes: Vec<Home>) {
     }
 }
 
-async fn rows(served: &Served, sql: &str) -> Vec<Vec<Option<Kind>>> {
+pub(crate) async fn rows(served: &Served, sql: &str) -> Vec<Vec<Option<Kind>>> {
     let request = QueryRequest { sql: sql.to_owned(), max_rows: 0 };
     let answer = served.query().query(request).await.unwrap().into_inner();
     answer.rows.into_iter().map(|row| row.values.into_iter().map(|value| value.kind).collect()).collect()
 }
 
-const RESULTS: &str = "select trial, branch, copy, round, state, living, loss_validation, accuracy_test from round_result
+const RESULTS: &str =
+    "select trial, branch, copy, round, state, living, loss_validation, accuracy_test from round_result
     order by trial, branch, copy, round";
 
 async fn submit(served: &Served) {
@@ -149,7 +150,11 @@ async fn a_restored_sweep_goes_on_to_the_same_results(home: &Home) {
         let mut stranger = Worker::welcome(served.address, &info("one"), &worker.id, held.clone()).await;
         assert_ne!(stranger.id, worker.id);
         stranger.work(9).await;
-        assert_eq!(rows(&served, RESULTS).await, expected, "the same results, and nothing done before is done again");
+        assert_eq!(
+            rows(&served, RESULTS).await,
+            expected,
+            "the same results, and nothing done before is done again"
+        );
         let told = rows(&served, "select a.how, j.tries, j.losses from attempts a join jobs j on j.id = a.job where a.how = 'lost'").await;
         let lost = [Some(Kind::Text("lost".into())), Some(Kind::Integer(0)), Some(Kind::Integer(0))];
         assert_eq!(told, [lost], "what ran is charged nothing");
@@ -179,7 +184,10 @@ async fn backups_taken_in_the_middle_of_commits_are_whole(home: &Home) {
         let done = rows(&served, "select count(*) from jobs where state = 'done'").await;
         let Some(Kind::Integer(done)) = done[0][0] else { panic!("{done:?}") };
         next.work(12 - done as usize).await;
-        assert_eq!(rows(&served, "select count(*) from jobs where state <> 'done'").await, [[Some(Kind::Integer(0))]]);
+        assert_eq!(
+            rows(&served, "select count(*) from jobs where state <> 'done'").await,
+            [[Some(Kind::Integer(0))]]
+        );
         served.stop().await;
     }
     remove(others).await;
@@ -195,9 +203,9 @@ async fn the_next_backup_copies_only_what_is_new(home: &Home) {
     let new = count(&last, "artifacts") - count(&again, "artifacts");
     assert!(new > 0 && count(&last, "new_artifacts") == new, "{again} {last}");
     // Of rows only those of the last backup are left.
-    let kept = fs::read_dir(folder.path()).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("rows-")
-    });
+    let kept = fs::read_dir(folder.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("rows-"));
     assert_eq!(kept.count(), 1);
     check(home, folder.path()).await.well();
     served.stop().await;
@@ -239,10 +247,11 @@ fn flip(file: &Path) -> Vec<u8> {
 }
 
 /// Where an artifact lies under a folder of them, for some that a result names.
-fn some_artifact(artifacts: &Path) -> PathBuf {
+pub(crate) fn some_artifact(artifacts: &Path) -> PathBuf {
     let is_shelf = |path: &PathBuf| path.file_name().unwrap().len() == 2;
     let entries = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-    let mut all: Vec<_> = entries(artifacts).filter(is_shelf).flat_map(|shelf| entries(&shelf).collect::<Vec<_>>()).collect();
+    let mut all: Vec<_> =
+        entries(artifacts).filter(is_shelf).flat_map(|shelf| entries(&shelf).collect::<Vec<_>>()).collect();
     all.sort();
     all.remove(0)
 }
@@ -250,11 +259,13 @@ fn some_artifact(artifacts: &Path) -> PathBuf {
 async fn what_is_damaged_in_a_backup_is_found_and_nothing_is_restored(home: &Home) {
     let (served, _worker, folder) = backed_up(home, 3).await;
     served.stop().await;
-    let rows = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
-    let rows = rows.filter(|path| path.to_string_lossy().contains("rows-")).next().unwrap();
+    let mut entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let rows = entries.find(|path| path.to_string_lossy().contains("rows-")).unwrap();
     let artifact = some_artifact(&folder.path().join("artifacts"));
     let other = Home::sqlite();
-    for (file, words) in [(rows.join("jobs.jsonl"), "jobs.jsonl` is damaged"), (artifact, "do not match their digest")] {
+    for (file, words) in
+        [(rows.join("jobs.jsonl"), "jobs.jsonl` is damaged"), (artifact, "do not match their digest")]
+    {
         let whole = flip(&file);
         check(home, folder.path()).await.refused(&[words]);
         restore(&other, folder.path()).await.refused(&[words]);
@@ -270,7 +281,10 @@ async fn a_backup_is_restored_beside_no_other_state(home: &Home) {
     served.stop().await;
     restore(home, folder.path()).await.refused(&["holds a state already"]);
     let served = home.serve().await;
-    assert_eq!(rows(&served, "select count(*) from jobs where state = 'done'").await, [[Some(Kind::Integer(3))]]);
+    assert_eq!(
+        rows(&served, "select count(*) from jobs where state = 'done'").await,
+        [[Some(Kind::Integer(3))]]
+    );
     served.stop().await;
 }
 
@@ -278,17 +292,25 @@ async fn an_artifact_that_is_missing_fails_the_backup_and_leaves_the_earlier_one
     let (served, mut worker, folder) = backed_up(home, 3).await;
     worker.work(6).await;
     served.stop().await;
-    let copied = |path: &Path| folder.path().join("artifacts").join(path.strip_prefix(home.state().join("artifacts")).unwrap());
+    let copied = |path: &Path| {
+        folder.path().join("artifacts").join(path.strip_prefix(home.state().join("artifacts")).unwrap())
+    };
     // One that the first backup has is copied from nowhere; the one that is gone is missed.
     let artifacts = home.state().join("artifacts");
-    let lost = rows_of_outputs(home).await.into_iter().map(|digest| artifacts.join(&digest[..2]).join(digest));
+    let lost =
+        rows_of_outputs(home).await.into_iter().map(|digest| artifacts.join(&digest[..2]).join(digest));
     let lost = lost.filter(|path| !copied(path).exists()).collect::<Vec<_>>().remove(0);
     fs::remove_file(&lost).unwrap();
-    backup(home, folder.path()).await.refused(&["1 artifacts that records name cannot be copied", "hint: `tombola doctor`"]);
+    backup(home, folder.path())
+        .await
+        .refused(&["1 artifacts that records name cannot be copied", "hint: `tombola doctor`"]);
     let other = Home::sqlite();
     restore(&other, folder.path()).await.well();
     let served = other.serve().await;
-    assert_eq!(rows(&served, "select count(*) from jobs where state = 'done'").await, [[Some(Kind::Integer(3))]]);
+    assert_eq!(
+        rows(&served, "select count(*) from jobs where state = 'done'").await,
+        [[Some(Kind::Integer(3))]]
+    );
     served.stop().await;
 }
 
@@ -315,7 +337,9 @@ async fn nothing_is_collected_while_a_backup_reads(home: &Home) {
     let there = || async {
         let request = GetArtifactRequest { digest: digest.to_string() };
         match served.artifacts().get(request).await {
-            Ok(chunks) => chunks.into_inner().message().await.is_ok_and(|chunk: Option<Chunk>| chunk.is_some()),
+            Ok(chunks) => {
+                chunks.into_inner().message().await.is_ok_and(|chunk: Option<Chunk>| chunk.is_some())
+            }
             Err(_) => false,
         }
     };

@@ -10,6 +10,7 @@ mod binary;
 mod config;
 mod crash;
 mod deciding;
+mod doctor;
 mod limits;
 mod rig;
 mod start;

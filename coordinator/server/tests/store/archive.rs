@@ -37,7 +37,7 @@ impl Dump {
             match piece {
                 Piece::Table(head) => dump.tables.push((head, Vec::new())),
                 Piece::Row(row) => {
-                    dump.tables.last_mut().unwrap().1.push(serde_json::to_string(&row).unwrap())
+                    dump.tables.last_mut().unwrap().1.push(serde_json::to_string(&row).unwrap());
                 }
                 Piece::Artifact(artifact) => assert!(dump.artifacts.insert(artifact.digest), "told twice"),
             }

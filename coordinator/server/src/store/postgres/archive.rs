@@ -75,10 +75,18 @@ impl Postgres {
     }
 
     async fn tables(&self, connection: &mut PgConnection) -> Result<Vec<Table>> {
-        let (mut columns, mut references) = (Vec::new(), Vec::new());
-        self.rows(connection, COLUMNS, &mut |row| Ok(columns.push(row))).await?;
-        self.rows(connection, REFERENCES, &mut |row| Ok(references.push(row))).await?;
-        archive::tables(&columns, &references)
+        let columns = self.all_rows(connection, COLUMNS).await?;
+        archive::tables(&columns, &self.all_rows(connection, REFERENCES).await?)
+    }
+
+    async fn all_rows(&self, connection: &mut PgConnection, sql: &str) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        let keep = &mut |row| {
+            rows.push(row);
+            Ok(())
+        };
+        self.rows(connection, sql, keep).await?;
+        Ok(rows)
     }
 
     /// Hands out the rows of a query one by one.

@@ -5,11 +5,13 @@ mod fault;
 mod guest;
 mod stride;
 mod values;
+mod vitals;
 
 use super::{
     Limits, Result, StoreError, Table,
     archive::{Batches, Sink},
     cell::Row,
+    checkup::Vitals,
     guest::AT_ONCE,
     migrate::{self, Migration},
     sql::SqlDatabase,
@@ -196,6 +198,14 @@ impl SqlDatabase for Postgres {
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
         self.answer(sql, limits).await
+    }
+
+    async fn vitals(&self) -> Result<Vitals> {
+        self.look_over().await
+    }
+
+    async fn count(&self, sql: &str) -> Result<i64> {
+        self.count_rows(sql).await
     }
 
     async fn vacant(&self) -> Result<bool> {

@@ -5,17 +5,20 @@ mod fault;
 mod folder;
 mod guest;
 mod values;
+mod vitals;
 
 use super::{
     Limits, Result, StoreError, Table,
     archive::{Batches, Sink},
     cell::Row,
+    checkup::Vitals,
     guest::AT_ONCE,
     migrate::{self, Migration},
     sql::{SqlDatabase, about, check},
     verb::{Arg, Expect, Step, Stride, Verb},
 };
 use async_trait::async_trait;
+pub(crate) use folder::network_file_system;
 use folder::{Folder, Lock};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool,
@@ -181,6 +184,14 @@ impl SqlDatabase for Sqlite {
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
         self.answer(sql, limits).await
+    }
+
+    async fn vitals(&self) -> Result<Vitals> {
+        self.look_over().await
+    }
+
+    async fn count(&self, sql: &str) -> Result<i64> {
+        self.count_rows(sql).await
     }
 
     async fn vacant(&self) -> Result<bool> {
