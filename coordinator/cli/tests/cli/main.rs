@@ -5,3 +5,4 @@ mod commands;
 mod fetch;
 mod rig;
 mod up;
+mod upkeep;

@@ -79,7 +79,7 @@ impl Scheduler {
                 let waits = self
                     .graph
                     .get(*child)
-                    .is_some_and(|child| child.state == State::Waiting && child.claims.contains(&sweep));
+                    .is_some_and(|child| child.waits() && child.claims.contains(&sweep));
                 if waits && found.insert(*child) {
                     open.push(*child);
                 }
@@ -130,27 +130,34 @@ impl Scheduler {
         ))
     }
 
-    /// What could run and is kept from it for a while.
+    /// What could run and is kept from it for a while, and what is watched.
     fn put_off(&self, now: Now, sweep: &Sweep) -> Vec<String> {
         let (mut until, mut packs, mut suspects) = (Vec::new(), 0, 0);
-        for (_, job) in self.jobs_in(sweep) {
-            let State::Ready { hold } = job.state else { continue };
-            match hold {
-                Hold::Until(moment) => until.push(moment.saturating_sub(now).as_secs() + 1),
-                Hold::Pack(_) => packs += 1,
-                Hold::No => {}
+        for (_, job) in self.jobs_in(sweep).filter(|(_, job)| !job.done() && !job.failed()) {
+            match job.state {
+                State::Ready { hold: Hold::Until(moment) } => {
+                    until.push(moment.saturating_sub(now).as_secs() + 1)
+                }
+                State::Ready { hold: Hold::Pack(_) } => packs += 1,
+                _ => {}
             }
             suspects += usize::from(job.losses > 0);
         }
         let mut lines = Vec::new();
         if let (Some(first), Some(last)) = (until.iter().min(), until.iter().max()) {
-            lines.push(format!("{} jobs failed by their surroundings and are tried again, the first in {first} s, the last in {last} s", until.len()));
+            let jobs = until.len();
+            lines.push(format!(
+                "{jobs} jobs failed by their surroundings and are tried again, the first in {first} s, the last in {last} s"
+            ));
         }
         if packs > 0 {
             lines.push(format!("{packs} jobs wait for those they were packed with, which are about to end"));
         }
         if suspects > 0 {
-            lines.push(format!("{suspects} jobs ran at losses of workers: they run again in smaller packs, so that it shows which of them it is"));
+            lines.push(format!(
+                "{suspects} jobs ran at abrupt ends of workers or engines; at the second they go into smaller packs, so that it \
+                 shows which of them it is"
+            ));
         }
         lines
     }

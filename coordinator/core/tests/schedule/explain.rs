@@ -185,7 +185,7 @@ fn a_sweep_tells_what_runs_where_and_what_is_put_off() {
     let job = rig.runs("ada")[0];
     rig.fail("ada", job, FailureClass::Crashed);
     rig.kill("ada");
-    assert_says(&rig.explain_sweep(sweep), &["1 jobs ran at losses of workers"]);
+    assert_says(&rig.explain_sweep(sweep), &["1 jobs ran at abrupt ends of workers or engines"]);
 }
 
 #[test]

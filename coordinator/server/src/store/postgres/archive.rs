@@ -1,6 +1,6 @@
 //! A whole state out of Postgres, and into it.
 
-use super::{Postgres, values, writing};
+use super::{Postgres, values};
 use crate::store::{
     Result, StoreError,
     archive::{self, Batch, Batches, Piece, Sink, Table, broken},
@@ -24,7 +24,7 @@ const MOMENT: &str = "begin isolation level repeatable read, read only";
 impl Postgres {
     /// Everything, as it was at one moment; returns the schema's version then.
     pub(super) async fn dump_all(&self, to: Sink<'_>) -> Result<i64> {
-        let mut connection = self.answer_to(writing(self.options.clone()).connect()).await?;
+        let mut connection = self.answer_to(self.options.connect()).await?;
         let mut moment = self.answer_to(connection.begin_with(MOMENT)).await?;
         let version = self.answer_to(sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *moment)).await?;
         migrate::until(version)?;
@@ -89,7 +89,7 @@ impl Postgres {
         Ok(rows)
     }
 
-    /// Hands out the rows of a query one by one.
+    /// Hands out the rows of a query one by one. The first may take long to come: it is waited for without a limit.
     async fn rows(
         &self,
         connection: &mut PgConnection,
@@ -97,7 +97,7 @@ impl Postgres {
         to: &mut (dyn FnMut(Row) -> Result<()> + Send),
     ) -> Result<()> {
         let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(connection);
-        while let Some(row) = self.answer_to(rows.try_next()).await? {
+        while let Some(row) = rows.try_next().await.map_err(|error| self.fault(&error))? {
             to(values::row(&row).map_err(|error| self.fault(&error))?)?;
         }
         Ok(())

@@ -40,8 +40,10 @@ impl Postgres {
         Ok(Vitals { schema, clock: Some(about.clock), findings: about.findings(&self.place), about_jobs })
     }
 
+    /// A large table takes its time.
     pub(super) async fn count_rows(&self, sql: &str) -> Result<i64> {
-        self.answer_to(sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&self.readers)).await
+        let counted = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&self.readers).await;
+        counted.map_err(|error| self.fault(&error))
     }
 
     async fn about(&self) -> Result<About> {
