@@ -81,5 +81,8 @@ pub(crate) enum Command {
     Fetch(commands::fetch::Fetch),
     Data(commands::data::Data),
     Token(commands::token::Token),
+    Backup(commands::upkeep::Backup),
+    Restore(commands::upkeep::Restore),
+    Doctor(commands::upkeep::Doctor),
     Completions(commands::completions::Completions),
 }

@@ -66,7 +66,7 @@ impl Coordinator {
     /// # Errors
     /// When another coordinator leads this state, a port is in use, a folder cannot be written, and the like.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let store = open_store(&config)?;
+        let store: Arc<dyn Store> = Arc::new(open_store(&config)?);
         store.migrate().await?;
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
@@ -185,7 +185,8 @@ fn raise_open_files() {
     }
 }
 
-fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+/// The store of this configuration. Nothing is read or written yet, but for the folder.
+pub(crate) fn open_store(config: &Config) -> anyhow::Result<SqlStore> {
     // Artifacts and the address live there, whatever the database.
     std::fs::create_dir_all(&config.state).with_context(|| {
         format!(
@@ -193,10 +194,23 @@ fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             config.state.display()
         )
     })?;
-    Ok(Arc::new(match &config.database {
+    Ok(match &config.database {
         Database::Sqlite => SqlStore::sqlite(&config.state)?,
         Database::Postgres(url) => SqlStore::postgres(url)?,
-    }))
+    })
+}
+
+/// The store of this configuration, which has to hold a state; makes none.
+pub(crate) async fn existing_store(config: &Config) -> anyhow::Result<SqlStore> {
+    let store = if config.state.is_dir() { Some(open_store(config)?) } else { None };
+    match store {
+        Some(store) if !store.vacant().await? => Ok(store),
+        _ => anyhow::bail!(
+            "there is no state in `{}` ({})\nhint: --state and --database, or the configuration file, say where a coordinator keeps it",
+            config.state.display(),
+            config.database
+        ),
+    }
 }
 
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {

@@ -2,7 +2,7 @@
 //!
 //! Never removed is what an output, a checkpoint or a living pin names. Nothing may come to be named between that
 //! question and the removal, so both happen with the [`Gate`] closed, and whoever is about to name an artifact that is
-//! there already holds it open.
+//! there already holds it open. A backup, which is a process of its own, keeps the collector away with a lock on the folder.
 
 use crate::{Error, artifacts::Artifacts, clock, driver::Driver, store::Store};
 use std::{
@@ -65,6 +65,10 @@ impl Collector {
         let mut garbage = self.shelf.older(moment).await?;
         let kept = self.kept().await?;
         garbage.retain(|digest| !kept.contains(digest));
+        let Some(_unread) = self.shelf.unread()? else {
+            tracing::info!("collect.put_off: a backup reads the artifacts");
+            return Ok(0);
+        };
         let mut removed = 0;
         for batch in garbage.chunks(BATCH) {
             removed += self.remove(batch).await?;

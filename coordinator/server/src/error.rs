@@ -62,6 +62,8 @@ impl From<StoreError> for Error {
             StoreError::ReadOnly { .. }
             | StoreError::Network { .. }
             | StoreError::Newer { .. }
+            | StoreError::Occupied { .. }
+            | StoreError::Archive { .. }
             | StoreError::Corrupt { .. } => Self::Internal(words),
         }
     }

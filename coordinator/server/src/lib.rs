@@ -16,12 +16,16 @@
 mod access;
 pub mod app;
 pub mod artifacts;
+pub mod backup;
 mod clock;
 mod collect;
 pub mod config;
+pub mod doctor;
 pub mod driver;
 mod error;
+pub mod finding;
 mod judge;
+pub mod progress;
 mod rpc;
 mod state;
 pub mod store;

@@ -1,8 +1,6 @@
 //! `tombola data`: the data sets of this machine. The work is the worker's, which has the readers and knows its folder.
 
-use super::Context;
-use crate::{output::Format, up::program};
-use anyhow::Context as _;
+use super::{Context, hand_over};
 use std::{ffi::OsString, process::ExitCode};
 
 /// Look after the data sets of this machine: list, get, check, import.
@@ -22,16 +20,9 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let worker = program("tombola-worker")?;
-        let mut command = tokio::process::Command::new(&worker);
-        command.arg("data").args(&self.words);
         let answers = |word: &OsString| ["list", "check"].iter().any(|known| word == known);
-        if context.printer.format() == Format::Json && self.words.first().is_some_and(answers) {
-            command.args(["--output", "json"]);
-        }
-        let status =
-            command.status().await.with_context(|| format!("cannot start `{}`", worker.display()))?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok());
-        Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+        let answers = self.words.first().is_some_and(answers);
+        let words = [OsString::from("data")].into_iter().chain(self.words).collect();
+        hand_over("tombola-worker", words, answers, context).await
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod steer;
 pub(crate) mod submit;
 pub(crate) mod token;
 pub(crate) mod up;
+pub(crate) mod upkeep;
 pub(crate) mod watch;
 pub(crate) mod workers;
 
@@ -27,9 +28,11 @@ use crate::{
     client::Client,
     error::Failure,
     files::{self, Local},
-    output::Printer,
+    output::{Format, Printer},
+    up::program,
 };
-use std::{path::Path, process::ExitCode};
+use anyhow::Context as _;
+use std::{ffi::OsString, path::Path, process::ExitCode};
 use tombola_access::Settings;
 use tombola_core::{
     plan::Plan,
@@ -83,6 +86,9 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Fetch(command) => command.run(context).await,
         Command::Token(command) => command.run(context).await,
         Command::Data(command) => command.run(context).await,
+        Command::Backup(command) => command.run(context).await,
+        Command::Restore(command) => command.run(context).await,
+        Command::Doctor(command) => command.run(context).await,
         Command::Completions(command) => command.run(context),
     }
 }
@@ -91,6 +97,24 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCod
 fn token() -> Result<Option<tombola_access::Token>, Failure> {
     let Ok(text) = std::env::var("TOMBOLA_TOKEN") else { return Ok(None) };
     text.trim().parse().map(Some).map_err(|error| Failure::Input(format!("TOMBOLA_TOKEN: {error}")))
+}
+
+/// Runs a binary beside this one in place of this command; `answers`: it has an answer for scripts, too.
+async fn hand_over(
+    binary: &str,
+    words: Vec<OsString>,
+    answers: bool,
+    context: &Context<'_>,
+) -> anyhow::Result<ExitCode> {
+    let program = program(binary)?;
+    let mut command = tokio::process::Command::new(&program);
+    command.args(words);
+    if answers && context.printer.format() == Format::Json {
+        command.args(["--output", "json"]);
+    }
+    let status = command.status().await.with_context(|| format!("cannot start `{}`", program.display()))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// A sweep file that can be submitted.

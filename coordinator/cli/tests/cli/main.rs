@@ -6,3 +6,4 @@ mod commands;
 mod fetch;
 mod rig;
 mod up;
+mod upkeep;

@@ -1,17 +1,14 @@
-//! Why a job or a sweep is where it is, from the same state the scheduler decides by.
+//! Why a job is where it is, from the same state the scheduler decides by.
 
 use super::{
-    Now, Progress, Scheduler,
+    Now, Scheduler,
     job::{Hold, Job, State},
-    sweep::Sweep,
     worker::Worker,
 };
-use crate::record::SweepState;
-use std::cmp::Reverse;
 use tombola_spec::{JobId, LeaseId, SweepId};
 
 /// Most jobs listed one by one.
-const LISTED: usize = 5;
+pub(super) const LISTED: usize = 5;
 
 /// A line of an explanation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +20,7 @@ pub struct Sentence {
 }
 
 impl Sentence {
-    fn about(text: String, job: JobId) -> Self {
+    pub(super) fn about(text: String, job: JobId) -> Self {
         Self { text, doing: Some(job) }
     }
 
@@ -66,52 +63,7 @@ impl Scheduler {
         Some(lines)
     }
 
-    /// Where a sweep stands and what it waits for, a sentence a line; `None` for a sweep that is not in memory.
-    pub fn explain_sweep(&self, now: Now, id: SweepId) -> Option<Vec<Sentence>> {
-        let sweep = self.graph.sweeps.get(&id)?;
-        let Progress { done, running, ready, waiting, failed, finished, .. } = sweep.progress();
-        let name = &sweep.name;
-        let standing = match sweep.progress().standing(sweep.state) {
-            "failed" => "has failed".to_owned(),
-            word => format!("is {word}"),
-        };
-        let mut lines = vec![format!(
-            "{id} ({name}) {standing}: {done} jobs done, {running} running, {ready} ready, {waiting} waiting, {failed} failed"
-        )];
-        lines.extend(held_up(sweep).filter(|_| !finished));
-        if sweep.judged.is_some() && failed > 0 {
-            lines.push("failed jobs hold up what would be decided by them, but for a training that diverged: that is decided".to_owned());
-        }
-        if sweep.judged.is_some() {
-            lines.push("`select` or `prune.until` decides by validation results how far its trials go: more jobs may follow".to_owned());
-        }
-        if failed > 0 {
-            let behind = if finished { waiting } else { 0 };
-            let behind =
-                if behind > 0 { format!(", and {behind} jobs stand behind them") } else { String::new() };
-            lines.push(format!(
-                "{failed} jobs failed{behind}; `tombola failures {name}` says why, `tombola retry {name}` opens them again"
-            ));
-        }
-        let mut lines: Vec<Sentence> = lines.into_iter().map(Into::into).collect();
-        if let Some((id, job)) = self.most_urgent(sweep) {
-            lines.push(Sentence::about(format!("its most urgent ready job is {id}"), id));
-            lines.extend(self.reasons(now, id, job));
-        }
-        Some(lines)
-    }
-
-    /// The ready job of a sweep that is next in the queue; one that something holds out of it, if there is no other.
-    fn most_urgent(&self, sweep: &Sweep) -> Option<(JobId, &Job)> {
-        let jobs = sweep.jobs.iter().filter_map(|id| Some((*id, self.graph.get(*id)?)));
-        let ready = jobs.filter(|(_, job)| matches!(job.state, State::Ready { .. }));
-        ready.min_by_key(|(id, job)| {
-            let rank = self.queue.rank(*id);
-            (rank.is_none(), rank, Reverse(job.height), *id)
-        })
-    }
-
-    fn reasons(&self, now: Now, id: JobId, job: &Job) -> Vec<Sentence> {
+    pub(super) fn reasons(&self, now: Now, id: JobId, job: &Job) -> Vec<Sentence> {
         let lines = match job.state {
             State::Waiting => return self.missing_parents(job),
             State::Ready { hold: Hold::Until(until) } => {
@@ -234,7 +186,7 @@ impl Scheduler {
         lines
     }
 
-    fn place_of(&self, id: LeaseId) -> String {
+    pub(super) fn place_of(&self, id: LeaseId) -> String {
         let Some(lease) = self.leases.get(&id) else { return id.to_string() };
         let worker = self.floor.workers.get(&lease.worker);
         let name = worker.map_or_else(|| lease.worker.to_string(), |worker| worker.name.clone());
@@ -256,21 +208,6 @@ impl Scheduler {
             })
             .collect();
         format!("wanted by {}", names.join(", "))
-    }
-}
-
-/// Why nothing new of a sweep starts, if people asked for that.
-pub(super) fn held_up(sweep: &Sweep) -> Option<String> {
-    let name = &sweep.name;
-    match sweep.state {
-        SweepState::Active | SweepState::Cancelled => None,
-        SweepState::Paused => Some(format!(
-            "it is paused for a while: running jobs go on, nothing new starts until `tombola resume {name}`"
-        )),
-        SweepState::Stopped => Some(format!(
-            "it was stopped: running jobs finish, then it is over until `tombola resume {name}` or `tombola extend {name} \
-             FILE` takes it up again"
-        )),
     }
 }
 

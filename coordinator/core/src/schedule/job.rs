@@ -198,6 +198,11 @@ impl Job {
         matches!(self.state, State::Failed | State::Quarantined)
     }
 
+    /// Whether what it reads is not there yet; it may be granted in a chain already.
+    pub(super) fn waits(&self) -> bool {
+        self.share().class == Some(Class::Waiting)
+    }
+
     /// Its share in the progress of its sweeps.
     pub(super) fn share(&self) -> Share {
         let class = match self.state {

@@ -14,6 +14,7 @@ mod config;
 mod effect;
 mod event;
 mod explain;
+mod explain_sweep;
 mod fold;
 mod graph;
 mod hello;

@@ -1,6 +1,6 @@
 //! What keeps work from ever starting, said before anybody has to ask.
 
-use super::{Scheduler, explain::held_up, job::State, sweep::Sweep, worker::Worker};
+use super::{Scheduler, explain_sweep::held_up, job::State, sweep::Sweep, worker::Worker};
 use std::collections::BTreeSet;
 use tombola_spec::SweepId;
 
@@ -53,7 +53,7 @@ impl Scheduler {
     }
 
     /// Data sets that jobs of a sweep in some state read.
-    fn sets<'a>(&'a self, sweep: &Sweep, which: impl Fn(State) -> bool) -> BTreeSet<&'a str> {
+    pub(super) fn sets<'a>(&'a self, sweep: &Sweep, which: impl Fn(State) -> bool) -> BTreeSet<&'a str> {
         let jobs = sweep.jobs.iter().filter_map(|id| self.graph.get(*id)).filter(|job| which(job.state));
         let keys: BTreeSet<_> = jobs.map(|job| job.key).collect();
         keys.into_iter().filter_map(|key| self.keys.get(key).set()).collect()

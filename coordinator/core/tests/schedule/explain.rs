@@ -1,7 +1,7 @@
 //! What people are told when they ask why.
 
 use crate::rig::{Rig, tiny};
-use tombola_core::record::SweepState;
+use tombola_core::{record::SweepState, schedule::Event};
 use tombola_spec::{outcome::FailureClass, worker::DeviceKind};
 
 fn first(rig: &Rig) -> tombola_spec::JobId {
@@ -121,4 +121,83 @@ fn paused_and_stopped_are_told_apart() {
     assert_says(&told(&rig), &["s1 (a) is paused", "for a while", "until `tombola resume a`"]);
     rig.set_state(sweep, SweepState::Stopped);
     assert_says(&told(&rig), &["s1 (a) is stopped", "then it is over until", "`tombola extend a FILE`"]);
+}
+
+#[test]
+fn a_sweep_tells_what_failed_and_how_much_stands_behind_it() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("a", "[1, 2]", 2, ""));
+    rig.worker("ada");
+    rig.begin("ada");
+    let job = first(&rig);
+    rig.fail("ada", job, FailureClass::User);
+    let told = rig.explain_sweep(sweep);
+    // The other seed gets on.
+    assert_says(
+        &told,
+        &[
+            "s1 (a) is active",
+            "1 jobs failed, and 4 jobs stand behind them",
+            "j1 failed, and 4 jobs wait for what it would have made: train mnist_lenet_4",
+        ],
+    );
+    for _ in 0..5 {
+        let job = rig.runs("ada")[0];
+        rig.fail("ada", job, FailureClass::Crashed);
+    }
+    let told = rig.explain_sweep(sweep);
+    assert_says(
+        &told,
+        &["s1 (a) has failed", "2 jobs failed, and 8 jobs stand behind them", "is quarantined: it may take"],
+    );
+    assert!(!told.contains("most urgent"), "nothing is ready:\n{told}");
+    assert!(!told.contains("longest chain"), "and nothing is going to be trained:\n{told}");
+}
+
+#[test]
+fn a_sweep_tells_what_runs_where_and_what_is_put_off() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    let sweep = rig.submit(&tiny("a", "1", 2, ""));
+    assert_says(&rig.explain_sweep(sweep), &["jobs are granted to workers and not begun"]);
+    rig.begin("ada");
+    assert_says(
+        &rig.explain_sweep(sweep),
+        &[
+            "of what runs, j1 has most before it, 100 of 100 iterations: train mnist_lenet_4",
+            "the longest chain of what is left trains 300 iterations",
+        ],
+    );
+    rig.cut("ada");
+    let told = rig.explain_sweep(sweep);
+    assert_says(
+        &told,
+        &["jobs are with workers whose connection is down (ada): they go on there, or to others within"],
+    );
+    rig.connect("ada");
+    let job = first(&rig);
+    rig.fail("ada", job, FailureClass::Infrastructure);
+    assert_says(
+        &rig.explain_sweep(sweep),
+        &["1 jobs failed by their surroundings and are tried again, the first in 2 s"],
+    );
+    rig.wait(2);
+    let job = rig.runs("ada")[0];
+    rig.fail("ada", job, FailureClass::Crashed);
+    rig.kill("ada");
+    assert_says(&rig.explain_sweep(sweep), &["1 jobs ran at abrupt ends of workers or engines"]);
+}
+
+#[test]
+fn a_sweep_names_workers_that_take_nothing_new() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    rig.worker("bob");
+    let sweep = rig.submit(&tiny("a", "\"1..=9\"", 1, ""));
+    rig.begin("ada");
+    rig.begin("bob");
+    let bob = rig.scheduler.workers(rig.now).into_iter().find(|view| view.name == "bob").unwrap();
+    // It said so, and has not given anything back yet.
+    rig.event(Event::Draining { worker: bob.worker });
+    assert_says(&rig.explain_sweep(sweep), &["1 connected workers take nothing new: bob (draining)"]);
 }

@@ -3,8 +3,11 @@
 //! Knows no jobs and no database: who pins what is decided by its callers. Never overwrites; what is there stays.
 
 mod fault;
+mod hold;
 mod incoming;
 mod receive;
+
+pub(crate) use hold::Hold;
 
 use crate::{Error, config::Bytes as Size};
 use bytes::Bytes;
@@ -43,11 +46,24 @@ impl Artifacts {
         let cannot = |error: std::io::Error| {
             Error::Unavailable(format!("cannot write to the artifact folder `{}`: {error}", folder.display()))
         };
-        let incoming = incoming::open(folder).map_err(cannot)?.into();
+        let incoming = incoming::open(folder).map_err(cannot)?;
+        Self::with(folder, limit, incoming)
+    }
+
+    /// The same artifacts to be read, beside the coordinator whose they are: unfinished uploads are left alone.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub(crate) fn beside(folder: &Path, limit: Size) -> Result<Self, Error> {
+        Self::with(folder, limit, String::new())
+    }
+
+    fn with(folder: &Path, limit: Size, incoming: String) -> Result<Self, Error> {
         let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
         // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
         let store = Arc::new(local.with_fsync(true));
-        Ok(Self { store, folder: folder.into(), incoming, limit, free: Size(0), uploads: Arc::default() })
+        let (folder, incoming) = (folder.into(), incoming.into());
+        Ok(Self { store, folder, incoming, limit, free: Size(0), uploads: Arc::default() })
     }
 
     /// Where they are.
@@ -75,6 +91,26 @@ impl Artifacts {
     /// perhaps.
     pub fn leaving(self, free: Size) -> Self {
         Self { free, ..self }
+    }
+
+    /// Keeps artifacts from being collected, by any process, while it lives.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(crate) fn keep_all(&self) -> Result<Hold, Error> {
+        Hold::share(&self.folder).map_err(|error| self.unlockable(&error))
+    }
+
+    /// Makes sure that no process reads all artifacts while it lives; `None` while one does.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(crate) fn unread(&self) -> Result<Option<Hold>, Error> {
+        Hold::alone(&self.folder).map_err(|error| self.unlockable(&error))
+    }
+
+    fn unlockable(&self, error: &std::io::Error) -> Error {
+        Error::Unavailable(format!("cannot lock the artifact folder `{}`: {error}", self.folder.display()))
     }
 
     /// Length of an artifact, `None` if it is not there.
@@ -189,6 +225,20 @@ impl Artifacts {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(fault::to_error(error)),
         }
+    }
+}
+
+/// Folder of artifacts whose bytes are others than their names say.
+const DAMAGED: &str = "damaged";
+
+impl Artifacts {
+    /// Takes an artifact with wrong bytes out of the way of the right ones.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub(crate) async fn set_aside(&self, digest: &Digest) -> Result<(), Error> {
+        let aside = Key::from_iter([DAMAGED, &digest.to_string()]);
+        self.store.rename(&key(digest), &aside).await.map_err(fault::to_error)
     }
 }
 

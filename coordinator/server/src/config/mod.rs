@@ -126,26 +126,26 @@ impl Workers {
 #[derive(Debug, Clone, Default, PartialEq, clap::Args)]
 pub struct Flags {
     /// Configuration file (TOML); deploy/coordinator.toml shows every setting
-    #[arg(long, value_name = "FILE", env = "TOMBOLA_COORDINATOR_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "TOMBOLA_COORDINATOR_CONFIG")]
     pub config: Option<PathBuf>,
     /// Address to serve on, such as 127.0.0.1:7654; port 0 = any free one. On one that other machines reach it speaks TLS and
     /// asks for tokens (`tombola token create`)
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// Let other machines in without TLS and tokens: whoever reaches the port may do everything
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub insecure: bool,
     /// Folder of everything the coordinator keeps [default: $STATE_DIRECTORY, else ~/.local/state/tombola]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     pub state: Option<PathBuf>,
     /// `sqlite`, or the URL of a Postgres database (better given as TOMBOLA_COORDINATOR_DATABASE: others see flags)
-    #[arg(long, value_name = "DATABASE")]
+    #[arg(long, global = true, value_name = "DATABASE")]
     pub database: Option<String>,
     /// Folder of masks, weights and checkpoints [default: `artifacts` in the state folder]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     pub artifacts: Option<PathBuf>,
     /// Form of log lines
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 }
 

@@ -40,6 +40,21 @@ pub enum StoreError {
         /// State folder or database.
         place: String,
     },
+    /// There is a state already, where there should be none.
+    #[error(
+        "`{place}` holds a state already, and a backup is restored beside no other\nhint: name a new state folder with --state, \
+         or an empty database or schema with --database"
+    )]
+    Occupied {
+        /// State folder or database.
+        place: String,
+    },
+    /// A backup cannot be written or read.
+    #[error("{why}")]
+    Archive {
+        /// What is wrong.
+        why: String,
+    },
     /// The place cannot be written.
     #[error("`{place}` is read-only\nhint: give the coordinator a place its user may write")]
     ReadOnly {

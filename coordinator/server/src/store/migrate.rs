@@ -94,6 +94,18 @@ pub(super) fn missing(found: i64) -> &'static [Migration] {
     &ALL[first..]
 }
 
+/// What leads to a schema of this version.
+///
+/// # Errors
+/// [`StoreError::Newer`] for a version this build does not know.
+pub(super) fn until(version: i64) -> Result<&'static [Migration]> {
+    let known = known();
+    if version > known {
+        return Err(StoreError::Newer { found: version, known });
+    }
+    Ok(&ALL[..ALL.len() - missing(version).len()])
+}
+
 /// The metrics this build knows, as rows.
 pub(super) fn metric_kinds() -> Step<'static> {
     let direction = |direction: &Direction| match direction {
@@ -112,6 +124,7 @@ mod tests {
     fn a_schema_of_the_future_is_refused_unless_its_makers_left_room() {
         assert_eq!(missing(0).len(), ALL.len());
         assert!(missing(known()).is_empty() && missing(known() + 1).is_empty());
+        assert_eq!((until(1).unwrap().len(), until(known()).unwrap().len()), (1, ALL.len()));
         assert!(may_work(known() + 2, known()).is_ok());
         assert!(matches!(may_work(known() + 2, known() + 1), Err(StoreError::Newer { .. })));
     }

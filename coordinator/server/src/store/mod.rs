@@ -4,8 +4,11 @@
 //! run them. No other room writes SQL, and nothing here decides anything.
 
 mod access;
+pub mod archive;
 mod batch;
 mod cell;
+pub mod checkup;
+mod checkup_sql;
 mod error;
 mod guest;
 mod migrate;
@@ -15,7 +18,7 @@ mod read_sql;
 mod sql;
 mod sqlite;
 mod steps;
-mod time;
+pub(crate) mod time;
 mod verb;
 mod verdicts;
 pub mod views;
@@ -24,6 +27,7 @@ pub use cell::{Cell, Limits, Table};
 pub use error::{Result, StoreError};
 pub use guest::AT_ONCE;
 pub use sql::SqlStore;
+pub(crate) use sqlite::network_file_system;
 pub(crate) use time::iso;
 
 use async_trait::async_trait;

@@ -2,7 +2,9 @@
 
 use super::{
     Limits, Outputs, Result, Store, StoreError, Table, access,
+    archive::{Batches, Sink},
     cell::Row,
+    checkup::Vitals,
     postgres::Postgres,
     read,
     sqlite::Sqlite,
@@ -34,11 +36,21 @@ pub(super) trait SqlDatabase: Send + Sync {
     async fn fetch(&self, verb: &Verb, rows: &[Vec<Arg<'_>>]) -> Result<Vec<Row>>;
     /// See [`Store::query`].
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table>;
+    /// See [`SqlStore::vitals`].
+    async fn vitals(&self) -> Result<Vitals>;
+    /// The number that a query of ours yields.
+    async fn count(&self, sql: &str) -> Result<i64>;
+    /// See [`SqlStore::vacant`].
+    async fn vacant(&self) -> Result<bool>;
+    /// See [`SqlStore::dump`].
+    async fn dump(&self, to: Sink<'_>) -> Result<i64>;
+    /// See [`SqlStore::load`].
+    async fn load(&self, version: i64, now: &str, batches: Batches<'_>) -> Result<()>;
 }
 
 /// SQLite or Postgres.
 pub struct SqlStore {
-    database: Box<dyn SqlDatabase>,
+    pub(super) database: Box<dyn SqlDatabase>,
 }
 
 impl SqlStore {
@@ -59,6 +71,32 @@ impl SqlStore {
     /// [`StoreError::Unavailable`] for a wrong url.
     pub fn postgres(url: &str) -> Result<Self> {
         Ok(Self { database: Box::new(Postgres::open(url)?) })
+    }
+
+    /// Whether there is no state at this place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn vacant(&self) -> Result<bool> {
+        self.database.vacant().await
+    }
+
+    /// Hands out everything that is stored, as it was at one moment, while others read and write. Returns the version of
+    /// the schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], or what the receiver says.
+    pub async fn dump(&self, to: Sink<'_>) -> Result<i64> {
+        self.database.dump(to).await
+    }
+
+    /// Fills a vacant place with what was dumped of a schema of this version: all of it or nothing. It becomes a state of
+    /// its own, with another identity and a later epoch, in which no worker has a lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Occupied`], [`StoreError::Newer`], [`StoreError::Archive`] for rows that do not fit the schema.
+    pub async fn load(&self, version: i64, at: Millis, batches: Batches<'_>) -> Result<()> {
+        self.database.load(version, &iso(at), batches).await
     }
 }
 

@@ -6,10 +6,12 @@
 
 mod access;
 mod artifacts;
+mod backup;
 mod binary;
 mod config;
 mod crash;
 mod deciding;
+mod doctor;
 mod fuzz;
 mod limits;
 mod rig;

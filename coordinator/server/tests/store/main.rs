@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a scenario fails")]
 #![expect(clippy::print_stdout, reason = "a scenario that cannot run says why")]
 
+mod archive;
 mod artifacts;
 mod attacks;
 mod attempts;

@@ -1,18 +1,22 @@
 //! Postgres: one connection that writes and holds the leadership, a few that read.
 
+mod archive;
 mod fault;
 mod guest;
 mod leading;
 mod relay;
 mod stride;
 mod values;
+mod vitals;
 mod words;
 
 use super::{
     Limits, Result, StoreError, Table,
+    archive::{Batches, Sink},
     cell::Row,
+    checkup::Vitals,
     guest::AT_ONCE,
-    migrate,
+    migrate::{self, Migration},
     sql::SqlDatabase,
     verb::{Arg, Stride, Verb},
 };
@@ -86,13 +90,7 @@ impl Postgres {
     /// Applies what is missing of the schema, after whoever is at it.
     async fn bring_up(&self, connection: &mut PgConnection) -> Result<()> {
         let mut transaction = self.answer_to(connection.begin()).await?;
-        let lock = "select current_schema()::text
-                    from (select pg_advisory_xact_lock($1, current_schema()::regnamespace::oid::int4)) as l";
-        let lock = sqlx::query_scalar(lock).bind(MIGRATING);
-        let schema: Option<String> = self.answer_to(lock.fetch_one(&mut *transaction)).await?;
-        if schema.is_none() {
-            return Err(self.no_schema());
-        }
+        self.wait_for_others(&mut transaction).await?;
         self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *transaction)).await?;
         let found = sqlx::query_scalar(migrate::VERSION).fetch_one(&mut *transaction);
         let found = self.answer_to(found).await?;
@@ -100,16 +98,30 @@ impl Postgres {
             let oldest = sqlx::query_scalar(migrate::PROMISED).fetch_one(&mut *transaction);
             migrate::may_work(found, self.answer_to(oldest).await?)?;
         }
-        for migration in migrate::missing(found) {
-            self.answer_to(sqlx::raw_sql(migration.postgres).execute(&mut *transaction)).await?;
-            let applied =
-                sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
-            self.answer_to(applied.bind(migration.number).execute(&mut *transaction)).await?;
-        }
+        self.upgrade(&mut transaction, migrate::missing(found)).await?;
         let promise = sqlx::query(migrate::PROMISE).bind(migrate::OLDEST).bind(migrate::known());
         self.answer_to(promise.execute(&mut *transaction)).await?;
-        self.run(&mut transaction, &[migrate::metric_kinds()]).await?;
         self.answer_to(transaction.commit()).await
+    }
+
+    /// Until the transaction ends, nobody else changes the schema.
+    async fn wait_for_others(&self, transaction: &mut PgConnection) -> Result<()> {
+        let lock = "select current_schema()::text
+                    from (select pg_advisory_xact_lock($1, current_schema()::regnamespace::oid::int4)) as l";
+        let lock = sqlx::query_scalar(lock).bind(MIGRATING);
+        let schema: Option<String> = self.answer_to(lock.fetch_one(transaction)).await?;
+        if schema.is_none() { Err(self.no_schema()) } else { Ok(()) }
+    }
+
+    async fn upgrade(&self, connection: &mut PgConnection, migrations: &[Migration]) -> Result<()> {
+        self.answer_to(sqlx::query(migrate::VERSION_TABLE).execute(&mut *connection)).await?;
+        for migration in migrations {
+            self.answer_to(sqlx::raw_sql(migration.postgres).execute(&mut *connection)).await?;
+            let applied =
+                sqlx::query("insert into schema_version (version, applied) values ($1, now()::text)");
+            self.answer_to(applied.bind(migration.number).execute(&mut *connection)).await?;
+        }
+        self.run(connection, &[migrate::metric_kinds()]).await
     }
 
     fn no_schema(&self) -> StoreError {
@@ -185,6 +197,26 @@ impl SqlDatabase for Postgres {
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
         self.answer(sql, limits).await
+    }
+
+    async fn vitals(&self) -> Result<Vitals> {
+        self.look_over().await
+    }
+
+    async fn count(&self, sql: &str) -> Result<i64> {
+        self.count_rows(sql).await
+    }
+
+    async fn vacant(&self) -> Result<bool> {
+        self.is_vacant().await
+    }
+
+    async fn dump(&self, to: Sink<'_>) -> Result<i64> {
+        self.dump_all(to).await
+    }
+
+    async fn load(&self, version: i64, now: &str, batches: Batches<'_>) -> Result<()> {
+        self.load_all(version, now, batches).await
     }
 }
 

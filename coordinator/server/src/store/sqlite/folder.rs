@@ -31,8 +31,7 @@ impl Folder {
     fn open_on(mounts: &impl Mounts, path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_owned() };
         fs::create_dir_all(path).map_err(|error| folder.fault(&error))?;
-        let magic = mounts.magic(path).map_err(|error| folder.fault(&error))?;
-        match network(magic, || mounted_as(mounts, path)) {
+        match carried_by(mounts, path).map_err(|error| folder.fault(&error))? {
             Some(kind) => Err(StoreError::Network { place: folder.place(), kind }),
             None => Ok(folder),
         }
@@ -88,6 +87,18 @@ impl Folder {
             _ => StoreError::Unavailable { place, why: error.to_string() },
         }
     }
+}
+
+/// The kind of network file system that holds `path`; `None` for a local one.
+///
+/// # Errors
+/// Where there is no such file.
+pub(crate) fn network_file_system(path: &Path) -> io::Result<Option<String>> {
+    carried_by(&Machine, path)
+}
+
+fn carried_by(mounts: &impl Mounts, path: &Path) -> io::Result<Option<String>> {
+    Ok(network(mounts.magic(path)?, || mounted_as(mounts, path)))
 }
 
 /// What the system says of file systems.

@@ -1,19 +1,24 @@
 //! SQLite: one connection that writes, a few that only read, and a lock file that says who leads.
 
+mod archive;
 mod fault;
 mod folder;
 mod guest;
 mod values;
+mod vitals;
 
 use super::{
     Limits, Result, StoreError, Table,
+    archive::{Batches, Sink},
     cell::Row,
+    checkup::Vitals,
     guest::AT_ONCE,
-    migrate,
+    migrate::{self, Migration},
     sql::{SqlDatabase, about, check},
     verb::{Arg, Expect, Step, Stride, Verb},
 };
 use async_trait::async_trait;
+pub(crate) use folder::network_file_system;
 use folder::{Folder, Lock};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, SqlitePool,
@@ -89,17 +94,23 @@ impl Sqlite {
             let oldest = sqlx::query_scalar(migrate::PROMISED).fetch_one(&mut *transaction);
             migrate::may_work(found, oldest.await.map_err(fault)?)?;
         }
-        for migration in migrate::missing(found) {
-            sqlx::raw_sql(migration.sqlite).execute(&mut *transaction).await.map_err(fault)?;
+        self.upgrade(&mut transaction, migrate::missing(found)).await?;
+        let promise = sqlx::query(migrate::PROMISE).bind(migrate::OLDEST).bind(migrate::known());
+        promise.execute(&mut *transaction).await.map_err(fault)?;
+        transaction.commit().await.map_err(fault)
+    }
+
+    async fn upgrade(&self, connection: &mut SqliteConnection, migrations: &[Migration]) -> Result<()> {
+        let fault = |error: sqlx::Error| self.fault(&error);
+        sqlx::query(migrate::VERSION_TABLE).execute(&mut *connection).await.map_err(fault)?;
+        for migration in migrations {
+            sqlx::raw_sql(migration.sqlite).execute(&mut *connection).await.map_err(fault)?;
             let applied = sqlx::query(
                 "insert into schema_version (version, applied) values ($1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
             );
-            applied.bind(migration.number).execute(&mut *transaction).await.map_err(fault)?;
+            applied.bind(migration.number).execute(&mut *connection).await.map_err(fault)?;
         }
-        let promise = sqlx::query(migrate::PROMISE).bind(migrate::OLDEST).bind(migrate::known());
-        promise.execute(&mut *transaction).await.map_err(fault)?;
-        self.run(&mut transaction, &migrate::metric_kinds()).await?;
-        transaction.commit().await.map_err(fault)
+        self.run(connection, &migrate::metric_kinds()).await
     }
 
     async fn connect(&self) -> Result<SqliteConnection> {
@@ -184,6 +195,26 @@ impl SqlDatabase for Sqlite {
 
     async fn query(&self, sql: &str, limits: Limits) -> Result<Table> {
         self.answer(sql, limits).await
+    }
+
+    async fn vitals(&self) -> Result<Vitals> {
+        self.look_over().await
+    }
+
+    async fn count(&self, sql: &str) -> Result<i64> {
+        self.count_rows(sql).await
+    }
+
+    async fn vacant(&self) -> Result<bool> {
+        self.is_vacant().await
+    }
+
+    async fn dump(&self, to: Sink<'_>) -> Result<i64> {
+        self.dump_all(to).await
+    }
+
+    async fn load(&self, version: i64, now: &str, batches: Batches<'_>) -> Result<()> {
+        self.load_all(version, now, batches).await
     }
 }
 

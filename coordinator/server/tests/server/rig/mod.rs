@@ -9,7 +9,7 @@ mod sweep;
 mod worker;
 
 pub(crate) use home::{Home, Served, channel, eventually};
-pub(crate) use place::{admin, untested};
+pub(crate) use place::{Place, admin, untested};
 pub(crate) use sweep::{SWEEP, with};
 pub(crate) use worker::{Worker, finished, info};
 
