@@ -111,20 +111,18 @@ impl Scheduler {
 
     /// What workers have that cannot be reached.
     fn out_of_reach(&self, now: Now, sweep: &Sweep) -> Option<String> {
-        let mut away: BTreeMap<&str, (usize, Now)> = BTreeMap::new();
+        let mut away: BTreeMap<String, (usize, Now)> = BTreeMap::new();
         for (_, job) in self.jobs_in(sweep) {
             let (State::Leased { lease } | State::Running { lease, .. }) = job.state else { continue };
             let worker = self.leases.get(&lease).and_then(|lease| self.floor.workers.get(&lease.worker));
             if let Some(worker) = worker.filter(|worker| !worker.linked) {
-                away.entry(&worker.name).or_insert((0, worker.deadline)).0 += 1;
+                away.entry(worker.name.clone()).or_insert((0, worker.deadline)).0 += 1;
             }
         }
         let jobs: usize = away.values().map(|(jobs, _)| jobs).sum();
         let last = away.values().map(|(_, deadline)| *deadline).max()?;
-        let (names, seconds) = (
-            listed(away.keys().map(|name| (*name).to_owned()).collect()),
-            last.saturating_sub(now).as_secs() + 1,
-        );
+        let seconds = last.saturating_sub(now).as_secs() + 1;
+        let names = listed(&away.into_keys().collect::<Vec<_>>());
         Some(format!(
             "{jobs} jobs are with workers whose connection is down ({names}): they go on there, or to others within {seconds} s"
         ))
@@ -136,7 +134,7 @@ impl Scheduler {
         for (_, job) in self.jobs_in(sweep).filter(|(_, job)| !job.done() && !job.failed()) {
             match job.state {
                 State::Ready { hold: Hold::Until(moment) } => {
-                    until.push(moment.saturating_sub(now).as_secs() + 1)
+                    until.push(moment.saturating_sub(now).as_secs() + 1);
                 }
                 State::Ready { hold: Hold::Pack(_) } => packs += 1,
                 _ => {}
@@ -179,7 +177,7 @@ impl Scheduler {
             })
             .collect();
         if !shut.is_empty() {
-            lines.push(format!("{} connected workers take nothing new: {}", shut.len(), listed(shut)));
+            lines.push(format!("{} connected workers take nothing new: {}", shut.len(), listed(&shut)));
         }
         lines
     }
@@ -267,7 +265,7 @@ pub(super) fn held_up(sweep: &Sweep) -> Option<String> {
 }
 
 /// The first few, and how many more.
-fn listed(names: Vec<String>) -> String {
+fn listed(names: &[String]) -> String {
     let more = names.len().saturating_sub(LISTED);
     let first = names[..names.len() - more].join(", ");
     if more > 0 { format!("{first} and {more} more") } else { first }

@@ -16,8 +16,8 @@ use tombola_spec::{Attempt, Digest, Epoch, JobId, outcome::Artifact};
 pub(super) struct Vitals {
     /// Version of the schema.
     pub(super) schema: i64,
-    /// The server's clock, if it is not this machine's.
-    pub(super) clock: Option<Millis>,
+    /// How far the server's clock is ahead of this machine's, if it has one of its own.
+    pub(super) skew: Option<Millis>,
     /// What else was found.
     pub(super) findings: Vec<Finding>,
     /// Tables of rows about jobs: nothing in the schema keeps those of unknown jobs out.
@@ -63,17 +63,17 @@ pub struct Named {
 }
 
 impl SqlStore {
-    /// What the database says of itself, and its clock. Takes a while: every page is read.
+    /// What the database says of itself, and how far its clock is ahead of this machine's. Takes a while: every page is read.
     ///
     /// # Errors
     /// When it does not answer.
     pub async fn vitals(&self) -> Result<(Vec<Finding>, Option<Millis>)> {
-        let Vitals { schema, clock, mut findings, about_jobs } = self.database.vitals().await?;
+        let Vitals { schema, skew, mut findings, about_jobs } = self.database.vitals().await?;
         findings.push(of_schema(schema));
         for table in about_jobs {
             findings.extend(self.strays(&table).await?);
         }
-        Ok((findings, clock))
+        Ok((findings, skew))
     }
 
     /// Rows about jobs that there are none of.

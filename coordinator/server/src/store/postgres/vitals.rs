@@ -2,10 +2,12 @@
 
 use super::Postgres;
 use crate::{
+    clock,
     finding::{Finding, Grade},
     store::{Result, checkup::Vitals, migrate},
 };
 use sqlx::{AssertSqlSafe, Row as _};
+use tombola_core::record::Millis;
 
 /// Connections that a coordinator may want at once: its writer, its readers, its guests.
 const WANTED: i64 = 16;
@@ -29,7 +31,8 @@ struct About {
     waits: bool,
     standby: bool,
     left: i64,
-    clock: i64,
+    /// Of the server's clock, against this machine's.
+    skew: Millis,
 }
 
 impl Postgres {
@@ -37,7 +40,7 @@ impl Postgres {
         let schema = self.answer_to(sqlx::query_scalar(migrate::VERSION).fetch_one(&self.readers)).await?;
         let about = self.about().await?;
         let about_jobs = self.answer_to(sqlx::query_scalar(ABOUT_JOBS).fetch_all(&self.readers)).await?;
-        Ok(Vitals { schema, clock: Some(about.clock), findings: about.findings(&self.place), about_jobs })
+        Ok(Vitals { schema, skew: Some(about.skew), findings: about.findings(&self.place), about_jobs })
     }
 
     /// A large table takes its time.
@@ -47,7 +50,9 @@ impl Postgres {
     }
 
     async fn about(&self) -> Result<About> {
+        let before = clock::now();
         let row = self.answer_to(sqlx::query(ABOUT).fetch_one(&self.readers)).await?;
+        let asked = before.midpoint(clock::now());
         let read = || {
             Ok(About {
                 version: row.try_get(0)?,
@@ -56,7 +61,7 @@ impl Postgres {
                 waits: row.try_get(4)?,
                 standby: row.try_get(5)?,
                 left: row.try_get(6)?,
-                clock: row.try_get(7)?,
+                skew: row.try_get::<Millis, _>(7)? - asked,
             })
         };
         read().map_err(|error: sqlx::Error| self.fault(&error))
@@ -122,7 +127,7 @@ mod tests {
             waits: true,
             standby: false,
             left: 90,
-            clock: 0,
+            skew: 0,
         };
         let grades =
             |about: About| about.findings("lab/tombola").iter().map(|found| found.grade).collect::<Vec<_>>();

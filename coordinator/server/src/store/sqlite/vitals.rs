@@ -25,7 +25,7 @@ impl Sqlite {
             )
             .await?;
         connection.close().await.map_err(fault)?;
-        Ok(Vitals { schema, clock: None, findings, about_jobs })
+        Ok(Vitals { schema, skew: None, findings, about_jobs })
     }
 
     pub(super) async fn count_rows(&self, sql: &str) -> Result<i64> {
