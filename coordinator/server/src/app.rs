@@ -15,7 +15,13 @@ use crate::{
 use anyhow::Context;
 use futures::Stream;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpListener, signal::unix, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{service::Routes, transport::Server};
@@ -53,6 +59,8 @@ pub struct Coordinator {
     leads: watch::Receiver<bool>,
     door: Door,
     stop: CancellationToken,
+    /// No other process serves from this state folder.
+    _alone: File,
     /// The leader.
     leader: TaskTracker,
     /// Sessions, watches, the collector: nothing is lost by their end.
@@ -68,6 +76,7 @@ impl Coordinator {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let store: Arc<dyn Store> = Arc::new(open_store(&config)?);
         store.migrate().await?;
+        let lock = alone(&config.state)?;
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?.leaving(config.uploads.free);
@@ -107,7 +116,7 @@ impl Coordinator {
             (config.state.display(), &config.database, door.tls.is_some(), door.guarded);
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(%address, tls, tokens, %state, %database, version, "coordinator.ready: serving");
-        Ok(Self { address, address_file, leads, door, stop, leader, tasks, server })
+        Ok(Self { address, address_file, leads, door, stop, _alone: lock, leader, tasks, server })
     }
 
     /// Where it listens.
@@ -175,6 +184,24 @@ async fn share(shelf: &Artifacts, state: &str, mut leads: watch::Receiver<bool>)
         "another coordinator leads this database, and `{folder}` is not where it keeps artifacts\nhint: coordinators of one \
          database share one folder (`artifacts`), on a file system that all of them see"
     )
+}
+
+/// Whatever the database: address, operator's token and key in a state folder are those of one process.
+fn alone(state: &Path) -> anyhow::Result<File> {
+    let path = state.join("serving.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("cannot write `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock `{}`", path.display()))
+        }
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "another coordinator serves from `{}`\nhint: a standby has a state folder of its own (--state), and shares database \
+             and artifacts",
+            state.display()
+        ),
+    }
 }
 
 /// A worker is a connection, and the usual soft limit has room for a thousand.

@@ -49,6 +49,10 @@ impl Collector {
         let looks = async {
             loop {
                 tokio::time::sleep(self.every).await;
+                // The leader collects; its standbys see the same folder.
+                if !*self.driver.leads().borrow() {
+                    continue;
+                }
                 match self.collect(clock::before(self.every)).await {
                     Ok(0) => {}
                     Ok(removed) => tracing::info!(removed, "collect.done: uploads nobody names were removed"),
@@ -78,9 +82,9 @@ impl Collector {
 
     async fn remove(&self, candidates: &[Digest]) -> Result<u64, Error> {
         let _closed = self.gate.0.write().await;
-        // Whatever the leader was told before the gate closed is committed once it answers.
-        self.driver.read(|_, _| ()).await?;
         let asked = Instant::now();
+        // Whatever the leader was told before the gate closed is committed once it answers.
+        self.driver.prove().await?;
         let kept = self.kept().await?;
         let mut removed = 0;
         for digest in candidates.iter().filter(|digest| !kept.contains(digest)) {

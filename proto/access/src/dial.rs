@@ -252,7 +252,7 @@ fn words(error: &TlsError) -> String {
             | AlertDescription::HandshakeFailure,
         ) => (
             format!("it does not accept this client: {error}"),
-            "it may want a client certificate: see `client_cert`, `client_key` (--client-cert, --client-key)",
+            "it may want a client certificate: settings `client_cert` and `client_key` of a worker, --client-cert and --client-key of `tombola`",
         ),
         _ => (format!("TLS failed: {error}"), "look at the coordinator's certificate, and at both clocks"),
     };

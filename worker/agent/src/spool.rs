@@ -216,6 +216,7 @@ mod fuzz {
             bytes in damaged(include_bytes!("../tests/fixtures/spool-1").to_vec()),
         ) {
             let written = one_of_each();
+            prop_assert!(held(include_bytes!("../tests/fixtures/spool-1")).is_some_and(|held| !held.is_empty()));
             for report in held(&bytes).into_iter().flatten() {
                 prop_assert!(written.contains(&report), "{report:?}");
             }

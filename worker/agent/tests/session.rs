@@ -129,7 +129,7 @@ async fn a_worker_that_was_killed_comes_back_as_itself_with_its_reports() {
     let (said, _) = link.until_over(2).await;
     assert_eq!(kinds(&said), ["started", "finished"]);
     let (said, _) = link.until_over(1).await;
-    assert_eq!(failure(&said).class, "infrastructure", "its engine died with the worker");
+    assert_eq!(failure(&said).class, "crashed", "its engine died with the worker");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tombola_access::Hash;
 use tombola_core::record::{Millis, Role, TokenRow};
@@ -22,6 +23,8 @@ pub(crate) struct Registry {
     /// Of the operator's token; it is in no database.
     operator: Option<Hash>,
     known: RwLock<Vec<Known>>,
+    /// Held from the reading of the store on: what was read earlier never takes the place of what was read later.
+    turn: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -57,7 +60,7 @@ pub(crate) enum Void {
 
 impl Registry {
     pub(crate) fn new(operator: Option<Hash>) -> Self {
-        Self { operator, known: RwLock::default() }
+        Self { operator, known: RwLock::default(), turn: Mutex::default() }
     }
 
     /// Whose token has this hash. All are compared, each to its last byte, so that time tells nothing.
@@ -74,6 +77,7 @@ impl Registry {
 
     /// Reads the store. Who is not good any more is out.
     pub(crate) async fn refresh(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
         let rows = store.tokens().await?;
         let now = clock::now();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -28,8 +28,8 @@ const STATE: &str = "state";
 pub struct Artifacts {
     store: Arc<dyn ObjectStore>,
     folder: Arc<Path>,
-    /// Key of this process's unchecked uploads.
-    incoming: Arc<str>,
+    /// This process's unchecked uploads; none where artifacts are only read.
+    incoming: Option<Arc<incoming::Room>>,
     /// Largest artifact.
     limit: Size,
     /// What has to stay free of the disk.
@@ -46,8 +46,8 @@ impl Artifacts {
         let cannot = |error: std::io::Error| {
             Error::Unavailable(format!("cannot write to the artifact folder `{}`: {error}", folder.display()))
         };
-        let incoming = incoming::open(folder).map_err(cannot)?;
-        Self::with(folder, limit, incoming)
+        let incoming = Arc::new(incoming::open(folder).map_err(cannot)?);
+        Self::with(folder, limit, Some(incoming))
     }
 
     /// The same artifacts to be read, beside the coordinator whose they are: unfinished uploads are left alone.
@@ -55,15 +55,14 @@ impl Artifacts {
     /// # Errors
     /// When there is no such folder.
     pub(crate) fn beside(folder: &Path, limit: Size) -> Result<Self, Error> {
-        Self::with(folder, limit, String::new())
+        Self::with(folder, limit, None)
     }
 
-    fn with(folder: &Path, limit: Size, incoming: String) -> Result<Self, Error> {
+    fn with(folder: &Path, limit: Size, incoming: Option<Arc<incoming::Room>>) -> Result<Self, Error> {
         let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
         // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
         let store = Arc::new(local.with_fsync(true));
-        let (folder, incoming) = (folder.into(), incoming.into());
-        Ok(Self { store, folder, incoming, limit, free: Size(0), uploads: Arc::default() })
+        Ok(Self { store, folder: folder.into(), incoming, limit, free: Size(0), uploads: Arc::default() })
     }
 
     /// Where they are.
@@ -82,7 +81,7 @@ impl Artifacts {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn claim(&self, state: &str) -> std::io::Result<()> {
-        let draft = self.folder.join(&*self.incoming).join(STATE);
+        let draft = self.folder.join(format!("{STATE}.new"));
         std::fs::write(&draft, format!("{state}\n"))?;
         std::fs::rename(draft, self.folder.join(STATE))
     }

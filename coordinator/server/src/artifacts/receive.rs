@@ -17,7 +17,10 @@ pub(super) async fn receive(
     chunks: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin,
 ) -> Result<(), Error> {
     let number = artifacts.uploads.fetch_add(1, Ordering::Relaxed);
-    let incoming = Key::from(format!("{}/{number}", artifacts.incoming));
+    let Some(room) = &artifacts.incoming else {
+        return Err(Error::Internal("these artifacts are only read".to_owned()));
+    };
+    let incoming = Key::from(format!("{}/{number}", room.key));
     let upload = artifacts.store.put_multipart(&incoming).await.map_err(fault::to_error)?;
     let mut upload = WriteMultipart::new(upload);
     if let Err(error) = copy(artifacts, &name, chunks, &mut upload).await {

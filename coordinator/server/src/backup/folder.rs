@@ -26,7 +26,9 @@ pub(super) struct Folder {
 impl Folder {
     /// To write into: made if missing, for nobody's eyes but its owner's, since a backup holds all that the database holds.
     pub(super) fn claim(path: &Path) -> anyhow::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).at(path)?;
+        let private_folder =
+            |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path).at(path);
+        private_folder(path)?;
         let known = [MANIFEST, LOCK].iter().any(|name| path.join(name).exists());
         let foreign = !known && fs::read_dir(path).at(path)?.next().is_some();
         let shown = path.display();
@@ -36,7 +38,10 @@ impl Folder {
         );
         let lock = private().truncate(false).open(path.join(LOCK)).at(&path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                private_folder(&path.join(ARTIFACTS))?;
+                Ok(Self { path: path.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => bail!(
                 "another process works in `{shown}`\nhint: wait until it is done, or name another folder"
             ),

@@ -17,7 +17,7 @@ use crate::{
     progress::Progress,
     store::{Store, StoreError},
 };
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use futures::TryStreamExt;
 use serde::Serialize;
 use std::path::Path;
@@ -55,10 +55,20 @@ pub async fn restore(config: &Config, path: &Path, progress: &mut Progress) -> a
     }
     let source = Artifacts::beside(&folder.artifacts(), Bytes(u64::MAX))?;
     let shelf = Artifacts::open(&config.artifacts, Bytes(u64::MAX))?;
+    if shelf.claimed().is_some() {
+        // Its coordinator, if there still is one, would collect what is restored here.
+        let place = config.artifacts.display();
+        bail!(
+            "the artifacts in `{place}` belong to another state\nhint: restore into another folder (--artifacts); or, if that \
+             state is gone for good, remove the file `state` there, and run this again"
+        );
+    }
     let copied = copy(&source, &shelf, &named, progress).await?;
     let mut batches = Batches::new(rows, &manifest, progress);
     store.load(manifest.schema, clock::now(), &mut batches).await?;
-    let state = Some(store.identity().await?);
+    let state = store.identity().await?;
+    shelf.claim(&state)?;
+    let state = Some(state);
     let rows = manifest.row_count();
     Ok(Restored { backup_of: manifest.state, taken: manifest.taken, state, rows, copied })
 }

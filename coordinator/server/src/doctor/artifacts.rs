@@ -43,6 +43,10 @@ pub(super) async fn look(
     // What is named now is not collected before it was looked at.
     let _kept = shelf.keep_all()?;
     let named = store.named().await?;
+    if let Some(finding) = foreign(&shelf, &store.identity().await?, &named) {
+        to.findings.push(finding);
+        return Ok(());
+    }
     let mut looks = stream::iter(&named).map(|named| examine(&shelf, named, quick)).buffer_unordered(AT_ONCE);
     let (mut bad, mut looked) = (Vec::new(), 0);
     while let Some(found) = looks.next().await {
@@ -66,6 +70,25 @@ pub(super) async fn look(
     tell(to, missing, "are missing", REPAIR_MISSING);
     to.findings.push(unnamed(&shelf, store, &named).await?);
     Ok(())
+}
+
+/// Whether these are another state's artifacts, or nobody's: everything would seem to be missing, and be mended away.
+fn foreign(shelf: &Artifacts, state: &str, named: &[Named]) -> Option<Finding> {
+    let place = shelf.folder().display();
+    let (found, advice) = match shelf.claimed() {
+        Some(claimed) if claimed == state => return None,
+        Some(_) => (
+            format!("those in `{place}` belong to another state than this database holds"),
+            "name this state's own folder: --artifacts, or `artifacts` in the configuration",
+        ),
+        None if named.is_empty() => return None,
+        None => (
+            format!("`{place}` was never used by this state, and records name {} artifacts", named.len()),
+            "name the right folder, or mount it. If it is lost and this is to take its place, let a coordinator lead once: it \
+             claims the folder; then stop it and run this again, with --from BACKUP",
+        ),
+    };
+    Some(Finding::new("artifacts", Grade::Fault, found).so("nothing more was looked at there", advice))
 }
 
 const REPAIR_MISSING: &str = "copies them from the backup that --from names; of those that no backup has, checkpoints are forgotten: their jobs begin anew";

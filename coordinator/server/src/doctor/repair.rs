@@ -54,7 +54,7 @@ async fn artifacts(
     bad: Vec<Bad>,
     backup: Option<&Artifacts>,
 ) -> anyhow::Result<bool> {
-    let shelf = Artifacts::beside(&config.artifacts, config.limits.artifact)?;
+    let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?;
     let mut mended = true;
     let mut forgotten: Vec<(JobId, Digest)> = Vec::new();
     for Bad { artifact, damaged, needed, checkpoint_of, .. } in bad {

@@ -31,7 +31,8 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
 /// Whether one serves this state, as far as the file that says so goes.
 fn coordinator(config: &Config) -> Finding {
     let told = fs::read_to_string(config.address_file()).ok();
-    let address: Option<SocketAddr> = told.and_then(|text| text.trim().parse().ok());
+    let address: Option<SocketAddr> =
+        told.and_then(|text| text.trim().trim_start_matches("https://").parse().ok());
     let found = match address {
         Some(address) if TcpStream::connect_timeout(&address, PATIENCE).is_ok() => {
             format!("one answers at {address}")

@@ -42,6 +42,8 @@ pub(super) enum Command {
     Hear { worker: WorkerId, link: LinkId, event: Event, room: Option<Taken> },
     /// A worker's link ended.
     Disconnect { worker: WorkerId, link: LinkId, closing: Closing },
+    /// Make sure that this coordinator leads, and that what was asked before is committed.
+    Prove { reply: Reply<()> },
     /// Show the scheduler to someone.
     Read(Look),
 }
@@ -54,7 +56,9 @@ impl Command {
         match self {
             Self::Accept { reply, .. } => drop(reply.send(Err(error))),
             Self::Tell { reply, .. } => drop(reply.send(Err(error))),
-            Self::Pin { reply, .. } | Self::Record { reply, .. } => drop(reply.send(Err(error))),
+            Self::Pin { reply, .. } | Self::Record { reply, .. } | Self::Prove { reply } => {
+                drop(reply.send(Err(error)));
+            }
             Self::Connect { reply, .. } => drop(reply.send(Err(error))),
             Self::Read(look) => look(Err(error)),
             Self::Hear { .. } | Self::Disconnect { .. } => {}

@@ -1,6 +1,11 @@
 //! How a coordinator comes to lead: it folds the store into a memory. Until it can, it answers everybody that it does not.
 
-use super::{command::Command, leader::Leader, outbox::Outbox, time::Time};
+use super::{
+    command::Command,
+    leader::{BEAT, Leader},
+    outbox::Outbox,
+    time::Time,
+};
 use crate::store::{Store, StoreError};
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -90,6 +95,21 @@ pub(super) async fn fold(
     patience: Duration,
 ) -> Result<(Epoch, Scheduler), StoreError> {
     let epoch = store.lead(patience).await?;
+    let memory = remember(store, terms);
+    tokio::pin!(memory);
+    // A state with many open jobs takes its time, and whoever says nothing meanwhile is taken for dead.
+    let mut beat = tokio::time::interval(BEAT);
+    loop {
+        tokio::select! {
+            scheduler = &mut memory => return Ok((epoch, scheduler?)),
+            _ = beat.tick() => store.beat(epoch).await?,
+        }
+    }
+}
+
+async fn remember(store: &dyn Store, terms: schedule::Config) -> Result<Scheduler, StoreError> {
     let snapshot = store.snapshot().await?;
-    Ok((epoch, Scheduler::fold(terms, snapshot)))
+    // Nobody else would get a turn meanwhile.
+    let folded = tokio::task::spawn_blocking(move || Scheduler::fold(terms, snapshot)).await;
+    folded.map_err(|error| StoreError::Corrupt { why: format!("it cannot be folded: {error}") })
 }

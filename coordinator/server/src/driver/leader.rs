@@ -41,7 +41,7 @@ const BATCH: usize = 512;
 const TICK: Duration = Duration::from_millis(500);
 
 /// How often the leader shows that it lives, when it has nothing to commit.
-const BEAT: Duration = Duration::from_secs(1);
+pub(super) const BEAT: Duration = Duration::from_secs(1);
 
 const LEAVING: &str = "the coordinator is shutting down; come back";
 
@@ -186,6 +186,10 @@ impl Leader {
             }
             // What an earlier link had to say is repeated over the newer one.
             Command::Hear { .. } | Command::Disconnect { .. } => {}
+            Command::Prove { reply } => {
+                self.outbox.proof = true;
+                self.outbox.after.push(After::Stored(reply));
+            }
             Command::Read(look) => self.outbox.after.push(After::Read(look)),
         }
     }
@@ -286,11 +290,11 @@ impl Leader {
     /// Commits, then does what waited. Repeats while closing slow links makes new records.
     async fn flush(&mut self) -> Result<(), StoreError> {
         while !self.outbox.is_empty() {
-            let Outbox { pins, writes, after, rooms: _rooms } = std::mem::take(&mut self.outbox);
+            let Outbox { pins, proof, writes, after, rooms: _rooms } = std::mem::take(&mut self.outbox);
             if !pins.is_empty() {
                 self.store.pin(self.epoch, &pins, clock::now(), clock::later(self.pinned)).await?;
             }
-            if !writes.is_empty() {
+            if proof || !writes.is_empty() {
                 self.store.commit(self.epoch, clock::now(), &writes).await?;
                 self.announce(&writes);
             }

@@ -123,6 +123,14 @@ impl Driver {
         self.ask(|reply| Command::Pin { artifacts, reply }).await
     }
 
+    /// Makes sure, in the store, that this coordinator leads, and that whatever it was told before is committed.
+    ///
+    /// # Errors
+    /// When it does not lead.
+    pub async fn prove(&self) -> Result<(), Error> {
+        self.ask(|reply| Command::Prove { reply }).await
+    }
+
     /// Looks at the scheduler as of the last commit. Must be quick: everything else waits.
     ///
     /// # Errors

@@ -37,6 +37,8 @@ pub(super) enum After {
 pub(super) struct Outbox {
     /// Uploads to pin, before the records that may name them.
     pub(super) pins: Vec<Digest>,
+    /// It is made even if it has no records: that the store takes it shows who leads.
+    pub(super) proof: bool,
     /// Its records.
     pub(super) writes: Vec<Write>,
     /// What follows.
@@ -48,6 +50,10 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Nothing to commit and nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        self.pins.is_empty() && self.writes.is_empty() && self.after.is_empty() && self.rooms.is_empty()
+        !self.proof
+            && self.pins.is_empty()
+            && self.writes.is_empty()
+            && self.after.is_empty()
+            && self.rooms.is_empty()
     }
 }

@@ -70,10 +70,11 @@ impl Serialize for Cell {
     }
 }
 
-/// Not dumped: what every start writes anew, what protects uploads that no record names, and the schema's own history. Its
+/// Not dumped: what every start writes anew, what protects uploads that no record names, tokens (a restored state is another,
+/// and lets in whom its operator lets in), and the schema's own history. Its
 /// first moment is the state's identity, and a restored state is to be another one: it would give out attempt numbers
 /// that workers of the old state hold, too.
-const LEFT_OUT: &[&str] = &["schema_version", "metric_kinds", "pins"];
+const LEFT_OUT: &[&str] = &["schema_version", "metric_kinds", "pins", "access_tokens"];
 
 /// Tables whose rows name artifacts, by `digest` and `bytes`.
 const NAMING: &[&str] = &["outputs", "checkpoints", "given_files"];

@@ -69,7 +69,9 @@ impl SqlStore {
     /// When it does not answer.
     pub async fn vitals(&self) -> Result<(Vec<Finding>, Option<Millis>)> {
         let Vitals { schema, skew, mut findings, about_jobs } = self.database.vitals().await?;
-        findings.push(of_schema(schema));
+        let oldest =
+            if schema > migrate::known() { self.database.count(migrate::PROMISED).await? } else { schema };
+        findings.push(of_schema(schema, oldest));
         for table in about_jobs {
             findings.extend(self.strays(&table).await?);
         }
@@ -174,8 +176,8 @@ impl SqlStore {
     }
 }
 
-fn of_schema(found: i64) -> Finding {
-    let known = migrate::ALL.last().map_or(0, |last| last.number);
+fn of_schema(found: i64, oldest: i64) -> Finding {
+    let known = migrate::known();
     let told = format!("schema version {found}, this build knows up to {known}");
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => {
@@ -184,6 +186,10 @@ fn of_schema(found: i64) -> Finding {
         std::cmp::Ordering::Less => Finding::new("schema", Grade::Note, told).so(
             "an older build wrote this state",
             "back it up; the next start of this build brings it up to date",
+        ),
+        std::cmp::Ordering::Greater if oldest <= known => Finding::new("schema", Grade::Note, told).so(
+            "a newer build has expanded it; this one works on beside it, but back the state up with the newer one",
+            "upgrade this coordinator, too",
         ),
         std::cmp::Ordering::Greater => Finding::new("schema", Grade::Fault, told).so(
             "a newer build wrote this state, and this one does not start on it",

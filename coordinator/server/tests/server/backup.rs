@@ -19,6 +19,7 @@ scenarios!(
     an_interrupted_backup_is_not_taken_for_a_whole_one,
     what_is_damaged_in_a_backup_is_found_and_nothing_is_restored,
     a_backup_is_restored_beside_no_other_state,
+    a_backup_is_not_restored_among_the_artifacts_of_another_state,
     an_artifact_that_is_missing_fails_the_backup_and_leaves_the_earlier_one,
     nothing_is_collected_while_a_backup_reads,
     where_there_is_no_state_nothing_is_backed_up,
@@ -102,6 +103,27 @@ const RESULTS: &str =
 
 async fn submit(served: &Served) {
     served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+}
+
+async fn a_backup_is_not_restored_among_the_artifacts_of_another_state(home: &Home) {
+    let (served, _worker, folder) = backed_up(home, 4).await;
+    served.stop().await;
+    let others = elsewhere(home, "claimed").await;
+    for other in &others {
+        let artifacts = other.state().join("artifacts");
+        fs::create_dir_all(&artifacts).unwrap();
+        fs::write(artifacts.join("state"), "somebody else's\n").unwrap();
+        restore(other, folder.path()).await.refused(&[
+            "belong to another state",
+            "hint:",
+            artifacts.to_str().unwrap(),
+        ]);
+        fs::remove_file(artifacts.join("state")).unwrap();
+        restore(other, folder.path()).await.well();
+        // It is claimed for the restored state, and nobody else's from then on.
+        other.serve().await.stop().await;
+    }
+    remove(others).await;
 }
 
 /// A home whose sweep is done in part, a backup of it, and its coordinator, which serves on.

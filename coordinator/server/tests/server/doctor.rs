@@ -15,6 +15,7 @@ scenarios!(
     repairs_beside_a_coordinator_at_work_are_refused,
     damaged_and_missing_artifacts_are_found_and_come_back_from_a_backup,
     a_checkpoint_that_is_lost_is_forgotten,
+    with_the_artifacts_of_another_state_nothing_is_mended_away,
     a_folder_that_everybody_may_write_to_is_found,
     where_there_is_no_state_that_is_what_is_found,
 );
@@ -65,6 +66,24 @@ async fn a_healthy_state_is_well_at_work_and_at_rest(home: &Home) {
 #[track_caller]
 fn assert_finds(faults: &[String], words: &str) {
     assert!(faults.iter().any(|fault| fault.contains(words)), "`{words}` is not among {faults:#?}");
+}
+
+/// A folder that is not mounted, or a wrong `--artifacts`: every artifact would seem to be lost.
+async fn with_the_artifacts_of_another_state_nothing_is_mended_away(home: &Home) {
+    let (served, _worker) = halfway(home).await;
+    served.stop().await;
+    let state = home.state().join("artifacts/state");
+    let ours = fs::read_to_string(&state).unwrap();
+    let count = async || {
+        let said = tombola_coordinator(home, &["doctor", "--repair"]).await;
+        of_grade(&said, "fault")
+    };
+    fs::write(&state, "another\n").unwrap();
+    assert_finds(&count().await, "belong to another state");
+    fs::remove_file(&state).unwrap();
+    assert_finds(&count().await, "was never used by this state");
+    fs::write(&state, ours).unwrap();
+    assert!(count().await.is_empty(), "nothing was changed");
 }
 
 async fn contradictions_in_records_are_found(home: &Home) {

@@ -96,6 +96,22 @@ async fn a_leader_that_was_stopped_comes_back_as_the_standby_of_its_standby() {
 }
 
 #[tokio::test]
+async fn two_coordinators_never_share_a_state_folder() {
+    let Some(home) = Home::postgres("two_coordinators_never_share").await else { return };
+    let leader = Binary::start(&home, &[], &[]).await;
+    let (state, database) = (home.state().to_str().unwrap(), home.flags().database.unwrap());
+    let (code, said) =
+        run(&["--state", state, "--listen", "127.0.0.1:0", "--database", &database], &[]).await;
+    assert!(
+        code == Some(1) && said.contains("another coordinator serves from") && said.contains("hint:"),
+        "{said}"
+    );
+    assert!(home.state().join("address").exists(), "its files are left alone");
+    assert_eq!(leader.stop().await, Some(0));
+    home.place.remove().await;
+}
+
+#[tokio::test]
 async fn a_standby_without_the_leaders_artifacts_is_refused() {
     let Some(home) = Home::postgres("a_standby_without_artifacts").await else { return };
     let (leader, beside) = (Binary::start(&home, &[], &[]).await, home.beside().unwrap());

@@ -256,6 +256,10 @@ async fn secrets_are_not_shown(place: &Place) {
         "select * from access_tokens",
         "select count(*) from \"ACCESS_TOKENS\" as t",
         "select hash from main.[Access_Tokens]",
+        "with x as (select hash from access_tokens) select * from x",
+        "with x as materialized (select * from access_tokens), y as (select * from x) select count(*) from y",
+        "select (select max(hash) from access_tokens)",
+        "select 1 where exists (select 1 from access_tokens t where t.hash > 'a')",
         "select hash from U&\"\\0061ccess_tokens\"",
     ] {
         why(&world, sql).await;
@@ -311,6 +315,9 @@ async fn what_looks_like_an_attack_in_a_view_is_none(place: &Place) {
     }
 }
 
+/// How many megabytes are written meanwhile.
+const WRITES: u64 = 800;
+
 /// A guest's snapshot keeps the log from being started over. Guests one after the other, one of them always there, kept it growing
 /// for as long as they came.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -333,7 +340,8 @@ async fn guests_in_turn_do_not_let_the_log_grow_for_ever() {
     let mut run = async |sql: &'static str| sqlx::query(sql).execute(&mut writer).await.unwrap();
     run("create table bulk (x blob)").await;
     let mut longest = 0;
-    for _ in 0..400 {
+    // A million bytes each: without an end to it the log would have them all.
+    for _ in 0..WRITES {
         run("insert into bulk values (zeroblob(1000000))").await;
         run("delete from bulk").await;
         let log = std::fs::metadata(folder.path().join("tombola.db-wal")).unwrap().len();
@@ -341,5 +349,6 @@ async fn guests_in_turn_do_not_let_the_log_grow_for_ever() {
     }
     assert!(guests.iter().all(|guest| !guest.is_finished()));
     guests.iter().for_each(|guest| guest.abort());
-    assert!((1..200).contains(&longest), "the log had {longest} MiB");
+    // How much is written while a guest is there depends on the machine.
+    assert!((1..WRITES / 2).contains(&longest), "the log had {longest} MiB of {WRITES}");
 }

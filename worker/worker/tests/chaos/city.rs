@@ -117,6 +117,8 @@ impl City {
         command.args(["--listen", &self.addresses[number].to_string()]);
         let url = self.database.as_ref().map_or("sqlite".to_owned(), Server::url);
         command.env("TOMBOLA_COORDINATOR_DATABASE", url);
+        // The disk is smaller than what is usually left free of one.
+        command.env("TOMBOLA_COORDINATOR_UPLOADS__FREE", "1MiB");
         // Quick terms. Every kill is a loss of whatever ran, and no job here is to blame for any.
         let settings = [
             ("HEARTBEAT", "200ms"),

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::time::sleep;
 use tombola_engine::random::Random;
 
 /// Kinds of faults.
@@ -65,94 +66,114 @@ impl Fault {
 
     /// Lets it happen for a while, and puts it right.
     pub(crate) async fn happen(self, city: &mut City, random: &mut Random) {
-        let while_long = Duration::from_millis(200 + random.below(2500));
-        let hold = || tokio::time::sleep(while_long);
-        let coordinator = random.below(city.coordinators.len() as u64) as usize;
-        let worker = random.below(city.workers.len() as u64) as usize;
+        let hold = Duration::from_millis(200 + random.below(2500));
         match self {
-            KillCoordinator => {
-                city.coordinators[coordinator].signal("-KILL");
-                hold().await;
+            KillCoordinator | StopCoordinator => self.befall_a_coordinator(city, random, hold).await,
+            KillWorker | StopWorker | KillEngine | StopEngine => {
+                self.befall_a_worker(city, random, hold).await
             }
-            StopCoordinator => {
-                city.coordinators[coordinator].signal("-STOP");
-                // Now and then long enough for its standby to take over.
-                let long = if random.below(3) == 0 { 14_000 } else { 0 };
-                tokio::time::sleep(while_long + Duration::from_millis(long)).await;
-                city.coordinators[coordinator].signal("-CONT");
+            ResetConnections | Partition => {
+                let way = random.below(city.proxies.len() as u64) as usize;
+                match self {
+                    ResetConnections => city.proxies[way].reset(),
+                    _ => {
+                        city.proxies[way].hold(true);
+                        sleep(hold * 3).await;
+                        city.proxies[way].hold(false);
+                    }
+                }
             }
+            KillPostgres | RestartPostgres | StopPostgres | TakeConnections => {
+                self.befall_postgres(city, hold).await
+            }
+            FillDisk | HideArtifacts | DamageArtifact | DamageCache => {
+                self.befall_a_disk(city, random, hold).await
+            }
+            StepClock => {
+                let step = random.below(7200) as i64 - 3600;
+                fs::write(city.clock(), step.to_string()).unwrap();
+                sleep(hold).await;
+                if random.below(2) == 0 {
+                    fs::write(city.clock(), "0").unwrap();
+                }
+            }
+        }
+    }
+
+    async fn befall_a_coordinator(self, city: &mut City, random: &mut Random, hold: Duration) {
+        let coordinator = &city.coordinators[random.below(city.coordinators.len() as u64) as usize];
+        if self == KillCoordinator {
+            coordinator.signal("-KILL");
+            return sleep(hold).await;
+        }
+        coordinator.signal("-STOP");
+        // Now and then long enough for its standby to take over.
+        let long = if random.below(3) == 0 { 14_000 } else { 0 };
+        sleep(hold + Duration::from_millis(long)).await;
+        coordinator.signal("-CONT");
+    }
+
+    async fn befall_a_worker(self, city: &mut City, random: &mut Random, hold: Duration) {
+        let worker = &city.workers[random.below(city.workers.len() as u64) as usize];
+        let engines = worker.engines();
+        match self {
             KillWorker => {
-                city.workers[worker].signal("-KILL");
-                hold().await;
+                worker.signal("-KILL");
+                sleep(hold).await;
             }
             StopWorker => {
-                city.workers[worker].signal("-STOP");
+                worker.signal("-STOP");
                 // Now and then for longer than its leases last.
-                tokio::time::sleep(while_long * 2).await;
-                city.workers[worker].signal("-CONT");
+                sleep(hold * 2).await;
+                worker.signal("-CONT");
             }
-            KillEngine => {
-                city.workers[worker].engines().iter().for_each(|engine| signal_to("-KILL", *engine))
-            }
-            StopEngine => {
-                let engines = city.workers[worker].engines();
+            KillEngine => engines.iter().for_each(|engine| signal_to("-KILL", *engine)),
+            _ => {
                 engines.iter().for_each(|engine| signal_to("-STOP", *engine));
-                hold().await;
+                sleep(hold).await;
                 engines.iter().for_each(|engine| signal_to("-CONT", *engine));
             }
-            ResetConnections => city.proxies[coordinator].reset(),
-            Partition => {
-                city.proxies[coordinator].hold(true);
-                tokio::time::sleep(while_long * 3).await;
-                city.proxies[coordinator].hold(false);
-            }
+        }
+    }
+
+    async fn befall_postgres(self, city: &mut City, hold: Duration) {
+        let server = city.database.as_ref().unwrap();
+        let mut taken = Vec::new();
+        match self {
+            KillPostgres => server.signal("-KILL", false),
+            RestartPostgres => server.signal("-INT", false),
+            StopPostgres => server.signal("-STOP", true),
+            _ => taken = server.take_connections(),
+        }
+        sleep(hold).await;
+        if self == StopPostgres {
+            server.signal("-CONT", true);
+        }
+        drop(taken);
+    }
+
+    async fn befall_a_disk(self, city: &mut City, random: &mut Random, hold: Duration) {
+        let worker = &city.workers[random.below(city.workers.len() as u64) as usize].name;
+        match self {
             FillDisk => {
                 city.disk.as_ref().unwrap().fill();
-                hold().await;
+                sleep(hold).await;
                 city.disk.as_ref().unwrap().free();
             }
             HideArtifacts => {
                 Disk::hide(&city.artifacts());
-                hold().await;
+                sleep(hold).await;
                 Disk::show(&city.artifacts());
             }
             DamageArtifact => {
                 let damaged = damage(&city.artifacts(), random);
-                hold().await;
+                sleep(hold).await;
                 // The disk was only flaky.
                 if let Some((file, at, byte)) = damaged {
                     let _ = OpenOptions::new().write(true).open(file).map(|file| file.write_at(&[byte], at));
                 }
             }
-            DamageCache => {
-                drop(damage(&city.path(&format!("disk/{}/artifacts", city.workers[worker].name)), random))
-            }
-            StepClock => {
-                let step = random.below(7200) as i64 - 3600;
-                fs::write(city.clock(), step.to_string()).unwrap();
-                hold().await;
-                if random.below(2) == 0 {
-                    fs::write(city.clock(), "0").unwrap();
-                }
-            }
-            KillPostgres => {
-                city.database.as_ref().unwrap().signal("-KILL", false);
-                hold().await;
-            }
-            RestartPostgres => {
-                city.database.as_ref().unwrap().signal("-INT", false);
-                hold().await;
-            }
-            StopPostgres => {
-                city.database.as_ref().unwrap().signal("-STOP", true);
-                hold().await;
-                city.database.as_ref().unwrap().signal("-CONT", true);
-            }
-            TakeConnections => {
-                let taken = city.database.as_ref().unwrap().take_connections();
-                hold().await;
-                drop(taken);
-            }
+            _ => drop(damage(&city.path(&format!("disk/{worker}/artifacts")), random)),
         }
     }
 }

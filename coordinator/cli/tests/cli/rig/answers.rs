@@ -362,7 +362,11 @@ impl SweepService for Fake {
 
     async fn workers(&self, _: Request<v1::WorkersRequest>) -> Answer<v1::WorkersResponse> {
         let slot = |name: &str, jobs: &[&str], queued| v1::WorkerSlot {
-            out_of_service: String::new(),
+            out_of_service: if jobs.is_empty() {
+                "its engine does not start: no CUDA device".to_owned()
+            } else {
+                String::new()
+            },
             device: "cpu".into(),
             name: name.into(),
             lanes: 2,

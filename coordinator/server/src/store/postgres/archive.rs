@@ -16,6 +16,8 @@ const COLUMNS: &str = "select c.table_name::text, c.column_name::text, c.udt_nam
 const REFERENCES: &str = "select child.relname::text, parent.relname::text from pg_constraint k
     join pg_class child on child.oid = k.conrelid join pg_class parent on parent.oid = k.confrelid
     where k.contype = 'f' and k.connamespace = current_schema()::regnamespace";
+const COUNTED: &str = "select table_name::text, column_name::text from information_schema.columns
+    where table_schema = current_schema() and is_identity = 'YES'";
 const VACANT: &str = "select not exists (select 1 from pg_class
     where relname = 'schema_version' and relnamespace = current_schema()::regnamespace)";
 /// Every statement of a dump sees what the first one saw.
@@ -62,11 +64,26 @@ impl Postgres {
             self.insert(&mut whole, &tables, &batch?).await?;
         }
         self.upgrade(&mut whole, migrate::missing(version)).await?;
+        self.count_on(&mut whole).await?;
         for step in archive::settle(now) {
             self.run(&mut whole, &[step]).await?;
         }
         self.answer_to(whole.commit()).await?;
         self.answer_to(connection.close()).await
+    }
+
+    /// Numbers that the database gives out go on behind those that were restored.
+    async fn count_on(&self, connection: &mut PgConnection) -> Result<()> {
+        let counted: Vec<(String, String)> =
+            self.answer_to(sqlx::query_as(COUNTED).fetch_all(&mut *connection)).await?;
+        for (table, column) in counted {
+            let sql = format!(
+                "select setval(pg_get_serial_sequence('\"{table}\"', '{column}'), coalesce(max(\"{column}\"), 0) + 1, false)
+                 from \"{table}\""
+            );
+            self.answer_to(sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection)).await?;
+        }
+        Ok(())
     }
 
     /// Whether there is no state here.
@@ -109,7 +126,7 @@ impl Postgres {
             columns.iter().enumerate().map(|(at, column)| into(at, column)).collect::<Result<Vec<_>>>()?;
         let names: Vec<_> = columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let sql = format!(
-            "insert into \"{}\" ({}) select {} from json_array_elements($1::text::json) as r",
+            "insert into \"{}\" ({}) overriding system value select {} from json_array_elements($1::text::json) as r",
             batch.table.name,
             names.join(", "),
             values.join(", ")

@@ -3,7 +3,7 @@
 mod place;
 mod world;
 
-pub(crate) use place::{Place, admin, as_role};
+pub(crate) use place::{Place, admin, as_role, tables};
 pub(crate) use world::{NOW, SWEEP, Submitted, World, artifact, outcome};
 
 use std::time::Duration;

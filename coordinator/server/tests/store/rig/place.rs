@@ -102,3 +102,20 @@ pub(crate) async fn as_role(place: &Place, role: &str, count: &str) -> Vec<(Stri
     connection.close().await.unwrap();
     counted
 }
+
+/// Every table of a place, as its operator sees them.
+pub(crate) async fn tables(place: &Place) -> Vec<String> {
+    match place {
+        Place::Sqlite(folder) => {
+            let url = format!("sqlite://{}", folder.path().join("tombola.db").display());
+            let mut connection = SqliteConnection::connect(&url).await.unwrap();
+            let sql = "select name from sqlite_schema where type = 'table' and name not like 'sqlite%'";
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        }
+        Place::Postgres { url, .. } => {
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            let sql = "select tablename::text from pg_tables where schemaname = current_schema()";
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        }
+    }
+}
