@@ -70,7 +70,7 @@ impl Fault {
         match self {
             KillCoordinator | StopCoordinator => self.befall_a_coordinator(city, random, hold).await,
             KillWorker | StopWorker | KillEngine | StopEngine => {
-                self.befall_a_worker(city, random, hold).await
+                self.befall_a_worker(city, random, hold).await;
             }
             ResetConnections | Partition => {
                 let way = random.below(city.proxies.len() as u64) as usize;
@@ -84,10 +84,10 @@ impl Fault {
                 }
             }
             KillPostgres | RestartPostgres | StopPostgres | TakeConnections => {
-                self.befall_postgres(city, hold).await
+                self.befall_postgres(city, hold).await;
             }
             FillDisk | HideArtifacts | DamageArtifact | DamageCache => {
-                self.befall_a_disk(city, random, hold).await
+                self.befall_a_disk(city, random, hold).await;
             }
             StepClock => {
                 let step = random.below(7200) as i64 - 3600;

@@ -4,6 +4,7 @@
 //!
 //! `cargo xtask chaos --faults 200 --seed 7` runs longer, and another run. What it does is printed as it happens.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "a run says what it does, for whoever has to do it again")]
 
 mod city;
 mod disk;
@@ -66,11 +67,35 @@ fn sweep(number: u64) -> String {
 
 async fn chaos(mut city: City) {
     let (seed, wanted) = (setting("TOMBOLA_CHAOS_SEED", 1), setting("TOMBOLA_CHAOS_FAULTS", FAULTS));
+    let begun = Instant::now();
+    let mut times = Times::new();
+    let sweeps = disturb(&mut city, seed, wanted, &mut times).await;
+    let names: Vec<String> = (0..=sweeps).map(|number| format!("chaos-{number}")).collect();
+    finish(&mut city, &names).await;
+    assert!(!city.logs().contains("panicked"), "{}", tail(&city));
+    report(&city, seed, begun.elapsed(), &times).await;
+    let calm = calm(sweeps, &names).await;
+    for sql in RESULTS {
+        let (ours, theirs) = (city.sql(sql).await, calm.sql(sql).await);
+        assert!(!ours.is_empty(), "{sql}");
+        same(&ours, &theirs, &format!("{sql} (seed {seed})"));
+    }
+    same(
+        &city.tickets(&names).await,
+        &calm.tickets(&names).await,
+        &format!("masks and weights (seed {seed})"),
+    );
+}
+
+/// How long it took until everybody was at work again, by what had happened.
+type Times = BTreeMap<Fault, Vec<Duration>>;
+
+/// Lets `wanted` faults happen while sweeps run; the number of the last sweep.
+async fn disturb(city: &mut City, seed: u64, wanted: u64, times: &mut Times) -> u64 {
     let stream = Stream { seed, branch: String::new(), copy: 0, round: 0, repeat: 0 };
     let mut random = Random::new(Purpose::Order, &stream, "chaos", 0);
-    let kinds = Fault::possible(&city);
-    let (begun, mut sweeps, mut deck) = (Instant::now(), 0, Vec::new());
-    let mut told: BTreeMap<Fault, Vec<Duration>> = BTreeMap::new();
+    let (kinds, begun) = (Fault::possible(city), Instant::now());
+    let (mut sweeps, mut deck) = (0, Vec::new());
     city.submit(&sweep(0)).await;
     for number in 1..=wanted {
         // There is always something to disturb.
@@ -84,38 +109,25 @@ async fn chaos(mut city: City) {
         }
         let fault = deck.swap_remove(random.below(deck.len() as u64) as usize);
         println!("{:7.1} s  {number:3} {fault:?}", begun.elapsed().as_secs_f64());
-        fault.happen(&mut city, &mut random).await;
+        fault.happen(city, &mut random).await;
+        let times = times.entry(fault).or_default();
         // Some come before the city is whole again.
         if random.below(3) > 0 || number == wanted {
-            let since = Instant::now();
-            let whole = tokio::time::timeout(RECOVERY, city.whole()).await;
-            assert!(
-                whole.is_ok(),
-                "nobody works {} s after {fault:?} (seed {seed})\n{}",
-                RECOVERY.as_secs(),
-                tail(&city)
-            );
-            told.entry(fault).or_default().push(since.elapsed());
+            times.push(whole_again(city, fault, seed).await);
         } else {
             city.revive();
-            told.entry(fault).or_default();
         }
     }
-    let names: Vec<String> = (0..=sweeps).map(|number| format!("chaos-{number}")).collect();
-    finish(&mut city, &names).await;
-    assert!(!city.logs().contains("panicked"), "{}", tail(&city));
-    report(&city, seed, begun.elapsed(), &told).await;
-    let calm = calm(sweeps, &names).await;
-    for sql in RESULTS {
-        let (ours, theirs) = (city.sql(sql).await, calm.sql(sql).await);
-        assert!(!ours.is_empty(), "{sql}");
-        same(&ours, &theirs, &format!("{sql} (seed {seed})"));
-    }
-    same(
-        &city.tickets(&names).await,
-        &calm.tickets(&names).await,
-        &format!("masks and weights (seed {seed})"),
-    );
+    sweeps
+}
+
+/// Waits until everybody is at work again, and says how long it took.
+async fn whole_again(city: &mut City, fault: Fault, seed: u64) -> Duration {
+    let since = Instant::now();
+    let whole = tokio::time::timeout(RECOVERY, city.whole()).await;
+    let longest = RECOVERY.as_secs();
+    assert!(whole.is_ok(), "not at work {longest} s after {fault:?} (seed {seed})\n{}", tail(city));
+    since.elapsed()
 }
 
 /// What may not differ: every point of every metric, every round's counts and measures, every job that was done, each of
@@ -170,9 +182,9 @@ async fn finish(city: &mut City, names: &[String]) {
 }
 
 /// How often what happened, how long it took until everybody was at work again, and what was done twice.
-async fn report(city: &City, seed: u64, took: Duration, told: &BTreeMap<Fault, Vec<Duration>>) {
+async fn report(city: &City, seed: u64, took: Duration, times: &Times) {
     println!("seed {seed}: {:.0} s. Back at work after, s:", took.as_secs_f64());
-    for (fault, times) in told {
+    for (fault, times) in times {
         let mut times: Vec<f64> = times.iter().map(Duration::as_secs_f64).collect();
         times.sort_by(f64::total_cmp);
         let middle = times.get(times.len() / 2).copied().unwrap_or_default();
