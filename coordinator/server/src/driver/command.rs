@@ -33,7 +33,7 @@ pub(super) enum Command {
     /// People ask for something.
     Tell { event: Event, audit: AuditRow, reply: Reply<u64> },
     /// Store records that the scheduler has no part in.
-    Record { writes: Vec<Write>, reply: Reply<()> },
+    Record { writes: Vec<Write>, turn: Option<OwnedMutexGuard<()>>, reply: Reply<()> },
     /// Protect uploads from garbage collection.
     Pin { artifacts: Vec<Digest>, reply: Reply<()> },
     /// A worker introduces itself.

@@ -167,9 +167,9 @@ impl Leader {
         match command {
             Command::Accept { event, audit, turn, reply } => self.accept(*event, audit, turn, reply),
             Command::Tell { event, audit, reply } => self.tell(event, audit, reply),
-            Command::Record { writes, reply } => {
+            Command::Record { writes, turn, reply } => {
                 self.outbox.writes.extend(writes);
-                self.outbox.after.push(After::Stored(reply));
+                self.outbox.after.push(After::Recorded(reply, turn));
             }
             Command::Pin { artifacts, reply } => {
                 self.outbox.pins.extend(artifacts);
@@ -359,6 +359,7 @@ impl Leader {
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply) => drop(reply.send(answer)),
             After::Stored(reply) => drop(reply.send(Ok(()))),
+            After::Recorded(reply, _turn) => drop(reply.send(Ok(()))),
             After::Read(look) => look(Ok((&self.scheduler, self.time.now()))),
         }
     }

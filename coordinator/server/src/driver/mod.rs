@@ -27,7 +27,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
-use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_core::{
     record::{AuditRow, Write},
@@ -107,12 +107,13 @@ impl Driver {
         self.ask(|reply| Command::Tell { event, audit, reply }).await
     }
 
-    /// Stores records that the scheduler has no part in, and waits until they are committed.
+    /// Stores records that the scheduler has no part in, and waits until they are committed. What they were made from holds
+    /// until then: `turn` is kept, even if whoever asked is gone.
     ///
     /// # Errors
     /// A refused commit.
-    pub async fn record(&self, writes: Vec<Write>) -> Result<(), Error> {
-        self.ask(|reply| Command::Record { writes, reply }).await
+    pub async fn record(&self, writes: Vec<Write>, turn: Option<OwnedMutexGuard<()>>) -> Result<(), Error> {
+        self.ask(|reply| Command::Record { writes, turn, reply }).await
     }
 
     /// Protects uploads from garbage collection for a while, or until a record names them.

@@ -6,7 +6,7 @@ use super::{
     link::ToLink,
 };
 use crate::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedMutexGuard, mpsc};
 use tombola_core::{record::Write, schedule::Message};
 use tombola_spec::{Digest, SweepId, WorkerId};
 
@@ -28,6 +28,8 @@ pub(super) enum After {
     Answer(Result<u64, Error>, Reply<u64>),
     /// Uploads are pinned, records stored.
     Stored(Reply<()>),
+    /// Records of somebody who had the turn are stored.
+    Recorded(Reply<()>, Option<OwnedMutexGuard<()>>),
     /// A look at the scheduler.
     Read(Look),
 }

@@ -8,7 +8,7 @@ use crate::{
     store::{Store, iso},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tombola_access::{Pin, Token};
 use tombola_core::record::{Role, TokenRow, Write};
 use tombola_spec::Digest;
@@ -25,7 +25,7 @@ pub(crate) struct Tokens {
     pub(crate) registry: Arc<Registry>,
     pub(crate) pin: Option<Pin>,
     /// Held from the reading of tokens until the commit, so that no two get one name or one identity.
-    pub(crate) turn: Mutex<()>,
+    pub(crate) turn: Arc<Mutex<()>>,
 }
 
 #[tonic::async_trait]
@@ -65,7 +65,7 @@ impl Tokens {
         let (name, role) = (checked(request.name)?, role(&request.role)?);
         let token = Token::random(self.pin)
             .map_err(|error| Error::Internal(format!("this system has no random numbers: {error}")))?;
-        let _turn = self.turn.lock().await;
+        let turn = Arc::clone(&self.turn).lock_owned().await;
         let rows = self.store.tokens().await?;
         let now = clock::now();
         let there = rows.iter().find(|row| row.name == name && row.revoked.is_none());
@@ -88,13 +88,13 @@ impl Tokens {
         let row = TokenRow { id, name: name.clone(), role, hash, created: now, expires, revoked: None };
         let answer = v1::CreateTokenResponse { token: Some(to_wire(&row)), secret: token.reveal() };
         writes.extend([Write::AddToken(row), Write::Audit(caller.did("create token", &name))]);
-        self.store_and_believe(writes).await?;
+        self.store_and_believe(writes, turn).await?;
         tracing::info!(name, role = role.name(), "access.created: a token was made");
         Ok(answer)
     }
 
     async fn revoke(&self, what: &str, caller: &Caller) -> Result<v1::Token, Error> {
-        let _turn = self.turn.lock().await;
+        let turn = Arc::clone(&self.turn).lock_owned().await;
         let rows = self.store.tokens().await?;
         let good = |row: &&TokenRow| row.revoked.is_none();
         let by_name = rows.iter().filter(good).find(|row| row.name == what);
@@ -105,14 +105,14 @@ impl Tokens {
         };
         let (token, at) = (row.id, clock::now());
         let audit = Write::Audit(caller.did("revoke token", &row.name));
-        self.store_and_believe(vec![Write::RevokeToken { token, at }, audit]).await?;
+        self.store_and_believe(vec![Write::RevokeToken { token, at }, audit], turn).await?;
         tracing::info!(name = row.name, "access.revoked: a token is good no more");
         Ok(to_wire(&TokenRow { revoked: Some(at), ..row.clone() }))
     }
 
     /// Commits, and acts upon it before anything is answered.
-    async fn store_and_believe(&self, writes: Vec<Write>) -> Result<(), Error> {
-        self.driver.record(writes).await?;
+    async fn store_and_believe(&self, writes: Vec<Write>, turn: OwnedMutexGuard<()>) -> Result<(), Error> {
+        self.driver.record(writes, Some(turn)).await?;
         Ok(self.registry.refresh(self.store.as_ref()).await?)
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     store::Store,
 };
 use std::sync::Arc;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_access::Pin;
 use tombola_wire::{
@@ -73,7 +73,7 @@ impl Services {
         let specs = specs::SpecReader::start(Arc::clone(&store), &tasks);
         let workers = workers::Workers { driver: driver.clone(), specs, state, terms, tasks, delivered };
         let workers = WorkerServiceServer::new(workers);
-        let turn = Mutex::default();
+        let turn = Arc::default();
         let tokens =
             access::Tokens { driver: driver.clone(), store: Arc::clone(&store), registry, pin, turn };
         let tokens = AccessServiceServer::new(tokens);

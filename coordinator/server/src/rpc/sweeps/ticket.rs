@@ -49,7 +49,7 @@ impl Sweeps {
         let place = [sweep, &trial.to_string(), &round.to_string(), branch].map(String::as_str).join("/");
         let ticket = self.ticket_at(request).await?;
         let audit = caller.did("fetch", place.trim_end_matches('/'));
-        self.driver.record(vec![Write::Audit(audit)]).await?;
+        self.driver.record(vec![Write::Audit(audit)], None).await?;
         Ok(ticket)
     }
 
