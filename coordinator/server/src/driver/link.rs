@@ -1,5 +1,6 @@
 //! Links to workers: bounded, so that a worker that does not read cannot hold up the leader.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use tokio::sync::mpsc;
 use tombola_core::schedule::Message;
@@ -31,7 +32,7 @@ pub enum Closing {
     /// The worker is not expected back.
     Done,
     /// The worker is to come back and say Hello again.
-    Again(&'static str),
+    Again(Cow<'static, str>),
     /// The worker said something that means nothing.
     Nonsense(String),
 }
@@ -81,7 +82,7 @@ impl Links {
     /// Closes all links.
     pub(super) fn close_all(&mut self, why: &'static str) {
         for (_, (_, link)) in self.open.drain() {
-            let _ = link.try_send(ToLink::Close(Closing::Again(why)));
+            let _ = link.try_send(ToLink::Close(Closing::Again(why.into())));
         }
     }
 }

@@ -103,8 +103,9 @@ fn closed_once(
     messages: mpsc::Receiver<ToLink>,
     over: DropGuard,
 ) -> impl Stream<Item = ToLink> + Send + 'static {
-    let lost =
-        ToLink::Close(Closing::Again("the link was dropped because too much was unread; say Hello again"));
+    let lost = ToLink::Close(Closing::Again(
+        "the link was dropped because too much was unread; say Hello again".into(),
+    ));
     let messages = ReceiverStream::new(messages).chain(futures::stream::iter([lost]));
     futures::stream::unfold((messages, true, over), |(mut messages, open, over)| async move {
         let next = if open { messages.next().await? } else { return None };
@@ -130,13 +131,14 @@ impl Session {
                 drop(link);
                 let over = self.over.clone();
                 let closing = over.run_until_cancelled(self.listen(worker, id)).await;
-                let closing = closing.unwrap_or(Closing::Again("nothing goes over this link any more"));
+                let closing =
+                    closing.unwrap_or(Closing::Again("nothing goes over this link any more".into()));
                 tracing::info!(%worker, ?closing, "worker.left: a session ended");
                 self.driver.disconnect(worker, id, closing).await;
             }
             Ok(Connected::Refused) => {}
-            Err(Error::Unavailable(_)) => {
-                let _ = link.try_send(ToLink::Close(Closing::Again("there is no leader at the moment")));
+            Err(Error::Unavailable(why)) => {
+                let _ = link.try_send(ToLink::Close(Closing::Again(why.into())));
             }
             Err(error) => {
                 tracing::warn!(%error, "worker.nonsense: a session was refused");
@@ -178,7 +180,7 @@ impl Session {
     async fn listen(&mut self, worker: WorkerId, link: LinkId) -> Closing {
         while let Some(message) = self.incoming.next().await {
             // When a connection breaks, the worker comes back with what it holds.
-            let Ok(message) = message else { return Closing::Again("the connection broke") };
+            let Ok(message) = message else { return Closing::Again("the connection broke".into()) };
             let bytes = message.encoded_len() as u64;
             let passed = match event(worker, message) {
                 Ok(event) => self.pass(worker, link, event, bytes).await,
@@ -187,7 +189,7 @@ impl Session {
             match passed {
                 Ok(()) => {}
                 Err(Error::Invalid(why)) => return Closing::Nonsense(why),
-                Err(_) => return Closing::Again("the coordinator cannot take this now; come back"),
+                Err(_) => return Closing::Again("the coordinator cannot take this now; come back".into()),
             }
         }
         Closing::Done
