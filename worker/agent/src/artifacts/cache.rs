@@ -105,11 +105,10 @@ impl Cache {
                 .and_then(|_| File::open(&ours)?.sync_all())
                 .map_err(AgentError::file(file))?;
         }
-        let mut hasher = blake3::Hasher::new();
-        let bytes = File::open(&ours)
-            .and_then(|file| io::copy(&mut io::BufReader::with_capacity(1 << 18, file), &mut hasher))
-            .map_err(AgentError::file(file))?;
-        let artifact = Artifact { digest: Digest(*hasher.finalize().as_bytes()), bytes };
+        let artifact = Artifact {
+            digest: digest_of(&ours)?,
+            bytes: fs::metadata(&ours).map_err(AgentError::file(file))?.len(),
+        };
         if self.get(&artifact).is_none() {
             self.keep(ours, artifact)?;
         }
@@ -188,6 +187,15 @@ impl Index {
             self.bytes -= old.bytes;
         }
     }
+}
+
+/// The digest of a file's bytes.
+pub(super) fn digest_of(file: &Path) -> Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    File::open(file)
+        .and_then(|open| io::copy(&mut io::BufReader::with_capacity(1 << 18, open), &mut hasher))
+        .map_err(AgentError::file(file))?;
+    Ok(Digest(*hasher.finalize().as_bytes()))
 }
 
 fn scan(folder: &Path) -> io::Result<Vec<(Digest, u64, SystemTime)>> {

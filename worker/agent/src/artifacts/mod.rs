@@ -4,7 +4,7 @@ mod cache;
 mod transfer;
 
 use crate::error::{AgentError, Result};
-use cache::Cache;
+use cache::{Cache, digest_of};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -58,7 +58,7 @@ impl Artifacts {
         done.unwrap_or_else(|error| Err(AgentError::file(place)(std::io::Error::other(error))))
     }
 
-    /// The file of an artifact, from the cache or the coordinator; waits as long as that is away.
+    /// The file of an artifact, from the cache or the coordinator, its bytes checked; waits as long as that is away.
     ///
     /// # Errors
     /// When the coordinator does not have it or it is damaged there, or the disk is full.
@@ -71,7 +71,17 @@ impl Artifacts {
         let _turn = turn.lock().await;
         loop {
             if let Some(path) = self.cache.get(&artifact) {
-                return Ok(path);
+                let file = path.clone();
+                if self
+                    .on_disk(path.clone(), move |_| digest_of(&file))
+                    .await
+                    .is_ok_and(|found| found == artifact.digest)
+                {
+                    return Ok(path);
+                }
+                // A disk that loses bits must not change what is trained.
+                tracing::warn!(artifact = %artifact.digest, "artifacts.damaged: a file here is not what its name says; fetched again");
+                self.cache.forget(&artifact.digest);
             }
             match self.download(artifact).await {
                 Err(AgentError::Away(why)) => {
