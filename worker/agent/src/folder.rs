@@ -10,6 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The note of a process that left with work in hand.
+const LEFT: &str = "left";
+
 /// A folder this process alone works in, until dropped.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -52,6 +55,17 @@ impl Folder {
     /// The folder for the stages of a slot.
     pub(crate) fn slot(&self, slot: usize) -> PathBuf {
         self.path.join("slots").join(slot.to_string())
+    }
+
+    /// Notes that this process leaves because it was asked to, with work in hand.
+    pub(crate) fn note_leaving(&self) {
+        // Without the note its jobs count a loss, of which it takes several to matter.
+        let _ = fs::write(self.path.join(LEFT), "");
+    }
+
+    /// Whether the process before left because it was asked to; the note is gone afterwards.
+    pub(crate) fn was_left(&self) -> bool {
+        fs::remove_file(self.path.join(LEFT)).is_ok()
     }
 
     /// The identity given by a coordinator to an earlier process. One that cannot be read is none.

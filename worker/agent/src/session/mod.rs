@@ -114,7 +114,7 @@ impl Session {
         let (arrivals, heard) = mpsc::channel(UNHEARD);
         let (transferred, transfers) = mpsc::unbounded_channel();
         let session = Self {
-            state: State::new(options.slots.len(), rules, folder.identity(), spooled),
+            state: State::new(options.slots.len(), rules, folder.identity(), spooled, folder.was_left()),
             records: Records::new(spool),
             folder,
             artifacts,
@@ -156,6 +156,9 @@ impl Session {
         };
         self.records.settle(&self.state);
         self.crew.dismiss().await;
+        if matches!(exit, Exit::Stopped | Exit::Late) {
+            self.folder.note_leaving();
+        }
         let said_farewell = matches!(exit, Exit::Drained | Exit::Broken(_));
         if self.link.take().is_some() && said_farewell {
             // What was said last is on its way until the coordinator closes the link.

@@ -116,7 +116,7 @@ mod tests {
         assert!(records.is_behind());
 
         let rules = Rules { spool_bytes: 1 << 20, drain_within: Duration::ZERO, time_limit: None };
-        let state = State::new(1, rules, None, vec![report]);
+        let state = State::new(1, rules, None, vec![report], false);
         records.settle(&state);
         assert!(!records.is_behind());
         let kept = Spool::open(folder.path()).unwrap().1;

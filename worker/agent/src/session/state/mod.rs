@@ -130,8 +130,14 @@ pub(crate) struct State {
 
 impl State {
     /// A fresh agent with what an earlier process left: its identity and the reports never acknowledged. Attempts that
-    /// process did not end are ended here: their engines died with it.
-    pub(crate) fn new(slots: usize, rules: Rules, worker: Option<String>, spooled: Vec<Report>) -> Self {
+    /// process did not end are ended here: their engines died with it. `left`: it was asked to leave, which is nobody's fault.
+    pub(crate) fn new(
+        slots: usize,
+        rules: Rules,
+        worker: Option<String>,
+        spooled: Vec<Report>,
+        left: bool,
+    ) -> Self {
         let ended: BTreeSet<_> = spooled
             .iter()
             .filter(|report| report.fact.is_last())
@@ -140,9 +146,10 @@ impl State {
         let mut outbox = Outbox::new(spooled);
         for held in outbox.held() {
             if !ended.contains(&(held.job, held.attempt)) {
-                // An abrupt loss as any other: a job that takes its worker down each time must not go round for ever.
+                // Else it is an abrupt loss as any other: a job that takes its worker down each time must not go round for ever.
                 let message = "the worker was restarted while it ran this job".to_owned();
-                let fact = Fact::Failed(Failure { class: FailureClass::Crashed, message });
+                let class = if left { FailureClass::Infrastructure } else { FailureClass::Crashed };
+                let fact = Fact::Failed(Failure { class, message });
                 outbox.add(about(held, fact));
             }
         }

@@ -33,14 +33,14 @@ impl Rig {
 
     /// As [`Rig::up`], with so many slots.
     pub(super) fn with_slots(slots: usize) -> Self {
-        let mut rig = Self { state: State::new(slots, RULES, None, Vec::new()), actions: Vec::new() };
+        let mut rig = Self { state: State::new(slots, RULES, None, Vec::new(), false), actions: Vec::new() };
         rig.reconnect(1);
         rig.remembered();
         rig
     }
 
     pub(super) fn new(rules: Rules, worker: Option<String>, spooled: Vec<Report>) -> Self {
-        Self { state: State::new(1, rules, worker, spooled), actions: Vec::new() }
+        Self { state: State::new(1, rules, worker, spooled, false), actions: Vec::new() }
     }
 
     pub(super) fn with_spool_of(bytes: u64) -> Self {
