@@ -82,12 +82,7 @@ impl Coordinator {
         let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?.leaving(config.uploads.free);
         let mut door = Door::open(&config, store.as_ref()).await?;
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
-        let (terms, pinned) = (config.workers.schedule(), config.uploads.kept.0);
-        let backlog = config.limits.backlog.0;
-        // Two processes cannot share a SQLite folder; whoever starts a second one is told.
-        let standby = matches!(config.database, Database::Postgres(_));
-        let start = Start { store: Arc::clone(&store), terms, pinned, backlog, standby, stop: stop.clone() };
-        let driver = Driver::start(start, &leader).await?;
+        let driver = Driver::start(start(&config, &store, &stop), &leader).await?;
         let leads = driver.leads();
         share(&shelf, &store.identity().await?, leads.clone()).await?;
         let registry = Arc::clone(&door.registry);
@@ -112,10 +107,7 @@ impl Coordinator {
         let server = tokio::spawn(serve(server, routes, guard, arrivals, stop.clone()));
         door.announce(config.operator_file())?;
         let address_file = AddressFile::write(config.address_file(), address, door.tls.is_some())?;
-        let (state, database, tls, tokens) =
-            (config.state.display(), &config.database, door.tls.is_some(), door.guarded);
-        let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(%address, tls, tokens, %state, %database, version, "coordinator.ready: serving");
+        tell(&config, address, &door);
         Ok(Self { address, address_file, leads, door, stop, _alone: lock, leader, tasks, server })
     }
 
@@ -153,6 +145,25 @@ impl Coordinator {
         self.address_file.remove();
         tracing::info!("coordinator.stopped: everything acknowledged is on disk");
     }
+}
+
+/// What the leader is started with.
+fn start(config: &Config, store: &Arc<dyn Store>, stop: &CancellationToken) -> Start {
+    Start {
+        store: Arc::clone(store),
+        terms: config.workers.schedule(),
+        pinned: config.uploads.kept.0,
+        backlog: config.limits.backlog.0,
+        // Two processes cannot share a SQLite folder; whoever starts a second one is told.
+        standby: matches!(config.database, Database::Postgres(_)),
+        stop: stop.clone(),
+    }
+}
+
+fn tell(config: &Config, address: SocketAddr, door: &Door) {
+    let (state, database) = (config.state.display(), &config.database);
+    let (tls, tokens, version) = (door.tls.is_some(), door.guarded, env!("CARGO_PKG_VERSION"));
+    tracing::info!(%address, tls, tokens, %state, %database, version, "coordinator.ready: serving");
 }
 
 /// Removes what none of these services may come to need.

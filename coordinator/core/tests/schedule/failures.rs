@@ -118,15 +118,15 @@ fn engines_that_die_five_times_quarantine_their_job() {
     assert_eq!((rig.state(job), rig.store.jobs[&job].losses), (JobState::Leased, 0));
 }
 
-#[test]
-fn a_pack_that_kills_its_engine_is_bisected_until_the_culprit_stands_alone() {
+/// A pack of so many lanes of which one takes its engine down, until that one is put aside, and then the rest.
+fn with_a_culprit(lanes: u32, culprit: usize, after_each: impl Fn(&mut Rig)) -> Rig {
     let mut rig = Rig::new();
     rig.submit(
-        &tiny("a", "\"1..=8\"", 0, "")
+        &tiny("a", &format!("\"1..={lanes}\""), 0, "")
             .replace("prune = { scope = \"per_layer\", rate = 0.2, rounds = 0 }", ""),
     );
-    rig.worker_with("gpu", DeviceKind::Cuda, &[8], &["mnist"]);
-    let culprit = *rig.store.jobs.keys().nth(5).unwrap();
+    rig.worker_with("gpu", DeviceKind::Cuda, &[lanes], &["mnist"]);
+    let culprit = *rig.store.jobs.keys().nth(culprit).unwrap();
     while rig.state(culprit) != JobState::Quarantined {
         let running = rig.runs("gpu");
         if running.contains(&culprit) {
@@ -134,33 +134,26 @@ fn a_pack_that_kills_its_engine_is_bisected_until_the_culprit_stands_alone() {
         } else {
             rig.finish("gpu");
         }
+        after_each(&mut rig);
     }
     rig.run();
+    rig
+}
+
+#[test]
+fn a_pack_that_kills_its_engine_is_bisected_until_the_culprit_stands_alone() {
+    let rig = with_a_culprit(8, 5, |_| {});
     assert_eq!(rig.count(JobState::Done), 7);
 }
 
 /// Halving alone would have left two of sixteen, and eight of sixty-four, at the last loss.
 #[test]
 fn nobody_is_put_aside_for_a_neighbour_however_wide_the_pack() {
-    let mut rig = Rig::new();
-    rig.submit(
-        &tiny("a", "\"1..=64\"", 0, "")
-            .replace("prune = { scope = \"per_layer\", rate = 0.2, rounds = 0 }", ""),
-    );
-    rig.worker_with("gpu", DeviceKind::Cuda, &[64], &["mnist"]);
-    let culprit = *rig.store.jobs.keys().nth(17).unwrap();
-    while rig.state(culprit) != JobState::Quarantined {
-        let running = rig.runs("gpu");
-        if running.contains(&culprit) {
-            running.into_iter().for_each(|job| rig.fail("gpu", job, FailureClass::Crashed));
-        } else {
-            rig.finish("gpu");
-        }
+    let rig = with_a_culprit(64, 17, |rig| {
         // A new leader knows who is suspected.
         rig.restart();
         rig.reconnect();
-    }
-    rig.run();
+    });
     assert_eq!((rig.count(JobState::Done), rig.count(JobState::Quarantined)), (63, 1));
 }
 

@@ -29,6 +29,17 @@ use tonic_health::pb::{
 /// The workers and their slots.
 const WORKERS: [(&str, &str); 2] = [("ada", "cpu=1"), ("bob", "cpu=2")];
 
+impl Process {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
 /// A process that is to run.
 pub(crate) struct Service {
     pub(crate) name: String,

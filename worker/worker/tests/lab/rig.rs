@@ -24,7 +24,7 @@ const SIDE: u32 = 8;
 const CLASSES: u32 = 4;
 
 /// A process that is killed when dropped.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
     /// `kill -9`.
@@ -44,17 +44,6 @@ impl Process {
 
     pub(crate) fn spawn(command: &mut Command) -> Self {
         Self(command.spawn().unwrap())
-    }
-
-    #[allow(dead_code, reason = "the other test that has this rig uses it")]
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Whether it has not ended.
-    #[allow(dead_code, reason = "the other test that has this rig uses it")]
-    pub(crate) fn runs(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
     }
 
     /// The processes it started.

@@ -77,3 +77,130 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            super::message::{FromCoordinator, ToCoordinator},
+            Input, Rules,
+            rig::{RULES, Rig, leased},
+        },
+        Exit,
+    };
+    use crate::{
+        samples,
+        slot::{Order, Told},
+    };
+    use std::time::Duration;
+    use tombola_spec::{JobId, LeaseId};
+
+    #[test]
+    fn a_draining_worker_checkpoints_gives_back_and_leaves_when_all_is_heard() {
+        let mut rig = Rig::up();
+        let train = samples::train(1);
+        let prune = leased(2, samples::prune(&train));
+        rig.lease(1, &[&[&leased(1, train)], &[&prune]]);
+        rig.lease(2, &[&[&leased(3, samples::train(3))]]);
+        rig.ordered();
+        rig.start(1);
+        rig.sent();
+        rig.handle(Input::Drain);
+        assert!(rig.says_it_drains());
+        assert_eq!(rig.orders(), [Order::Yield]);
+        assert_eq!(rig.returned(), [2, 3]);
+        rig.lease(4, &[&[&leased(4, samples::train(4))]]);
+        assert_eq!(rig.returned(), [4], "nothing new is taken");
+        rig.checkpoint(1, 40);
+        rig.told(Told::Ended);
+        rig.upload();
+        assert_eq!(rig.reported(), [(1, "checkpoint"), (1, "given back")]);
+        assert_eq!(rig.exit(), None, "not everything is acknowledged");
+        rig.acknowledge();
+        assert_eq!(rig.sent(), [ToCoordinator::Leaving]);
+        assert_eq!(rig.exit(), Some(Exit::Drained));
+    }
+
+    #[test]
+    fn a_drain_that_is_told_by_the_coordinator_is_the_same() {
+        let mut rig = Rig::up();
+        rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+        rig.ordered();
+        rig.hear(FromCoordinator::Drain);
+        assert!(rig.says_it_drains());
+        assert_eq!(rig.orders(), [Order::Yield]);
+        rig.told(Told::Ended);
+        assert_eq!(rig.sent()[0], ToCoordinator::Returned { lease: LeaseId(1), jobs: vec![JobId(1)] });
+        assert_eq!(rig.exit(), Some(Exit::Drained));
+    }
+
+    #[test]
+    fn a_coordinator_that_comes_back_hears_that_the_worker_drains() {
+        let mut rig = Rig::up();
+        rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+        rig.ordered();
+        rig.start(1);
+        rig.handle(Input::Closed);
+        rig.handle(Input::Drain);
+        assert!(!rig.says_it_drains());
+        rig.reconnect(1);
+        assert!(rig.says_it_drains());
+    }
+
+    #[test]
+    fn a_drain_that_takes_too_long_leaves_the_rest_to_the_spool() {
+        let mut rig = Rig::up();
+        rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+        rig.start(1);
+        rig.handle(Input::Closed);
+        rig.handle(Input::Drain);
+        rig.tick(100);
+        rig.tick(159);
+        assert_eq!(rig.exit(), None);
+        rig.tick(160);
+        assert_eq!(rig.exit(), Some(Exit::Late));
+        assert_eq!(rig.state.reports().count(), 1);
+    }
+
+    #[test]
+    fn a_worker_whose_time_is_nearly_over_begins_nothing_and_leaves_before_it_is() {
+        let rules = Rules { time_limit: Some(Duration::from_secs(1000)), ..RULES };
+        let mut rig = Rig::new(rules, None, Vec::new());
+        rig.reconnect(1);
+        rig.lease(1, &[&[&leased(1, samples::train(1))]]);
+        rig.lease(2, &[&[&leased(2, samples::train(2))]]);
+        rig.ordered();
+        rig.start(1);
+        rig.sent();
+        rig.tick(879);
+        assert_eq!(rig.sent(), []);
+        // Two drains before the end: what runs may finish.
+        rig.tick(880);
+        assert!(rig.says_it_drains());
+        assert_eq!(rig.returned(), [2]);
+        assert!(rig.orders().is_empty(), "what runs goes on");
+        // One drain before: it is checkpointed and given back.
+        rig.tick(940);
+        assert_eq!(rig.orders(), [Order::Yield]);
+        rig.told(Told::Ended);
+        rig.acknowledge();
+        assert_eq!(rig.exit(), Some(Exit::Drained));
+    }
+
+    #[test]
+    fn a_worker_whose_jobs_finish_in_time_leaves_early() {
+        let rules = Rules { time_limit: Some(Duration::from_secs(1000)), ..RULES };
+        let mut rig = Rig::new(rules, None, Vec::new());
+        rig.reconnect(1);
+        let train = leased(1, samples::train(1));
+        rig.lease(1, &[&[&train]]);
+        rig.ordered();
+        rig.start(1);
+        rig.tick(890);
+        rig.finish(&train);
+        rig.told(Told::Ended);
+        rig.upload();
+        rig.acknowledge();
+        assert_eq!(rig.exit(), Some(Exit::Drained));
+    }
+}
