@@ -3,10 +3,13 @@
 //! Made by `sweep::expand` from a sweep file alone, so that `tombola plan` works without a coordinator; compared with
 //! what is stored by fingerprint.
 
-use crate::verdict::Until;
+use crate::{keep::Keep, verdict::Until};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 use tombola_spec::{
     Fingerprint, Steps,
     job::{JobSpec, Output, Settled},
@@ -27,6 +30,24 @@ pub struct Plan {
     /// Whether it depends on results how far its trials go: a whole plan has then what they can come to at most, any other
     /// what is certain so far.
     pub decides: bool,
+    /// What stays of its trainings once nobody reads it any more.
+    pub keep: Keep,
+}
+
+impl Plan {
+    /// The jobs of which more than masks stays; `None` = of all.
+    pub fn kept(&self) -> Option<HashSet<Fingerprint>> {
+        let rounds = || self.trials.iter().flat_map(|trial| &trial.rounds);
+        match self.keep {
+            Keep::All => None,
+            Keep::Ends => {
+                let analyses = self.trials.iter().flat_map(|trial| &trial.analyses).map(|row| row.job);
+                Some(rounds().filter_map(|round| round.train.last().copied()).chain(analyses).collect())
+            }
+            Keep::Rewinds => Some(rounds().map(|round| round.origin).collect()),
+            Keep::None => Some(HashSet::new()),
+        }
+    }
 }
 
 /// One assignment of all settings, one seed.

@@ -7,7 +7,7 @@ mod access;
 
 pub use access::{AuditRow, Role, TokenRow};
 
-use crate::{plan::TrialSettings, verdict::Verdict};
+use crate::{keep::Keep, plan::TrialSettings, verdict::Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -35,6 +35,8 @@ pub struct SweepRow {
     pub state: SweepState,
     /// Whether results still decide how far its trials go.
     pub decides: bool,
+    /// What stays of its trainings once nobody reads it any more.
+    pub keep: Keep,
 }
 
 /// What people asked of a sweep. Whether it is finished follows from its jobs.
@@ -143,7 +145,7 @@ pub struct JobRow {
     pub losses: u32,
     /// Its newest checkpoint.
     pub checkpoint: Option<CheckpointRow>,
-    /// Its frozen outputs, once done.
+    /// Its frozen outputs, once done; less those that were dropped.
     pub outputs: BTreeMap<Output, Artifact>,
 }
 
@@ -315,6 +317,33 @@ pub enum Write {
         sweep: SweepId,
         /// Whether they do.
         decides: bool,
+    },
+    /// What stays of a sweep's trainings.
+    Keep {
+        /// The sweep.
+        sweep: SweepId,
+        /// What stays.
+        keep: Keep,
+    },
+    /// Outputs but masks of jobs are dropped. Those that are not done, or that a living job reads, are left alone.
+    Drop(Vec<JobId>),
+    /// A job that lacks what was dropped of it gives its fingerprint up to one that makes it again, and comes after this
+    /// write. Its results stay.
+    Replace {
+        /// The job, done.
+        job: JobId,
+        /// Its fingerprint from now on, which nothing asks for.
+        fingerprint: Fingerprint,
+        /// The job that takes its place.
+        by: JobId,
+    },
+    /// A job that was given up, or has failed, reads other jobs than before: those that replaced its parents. Its checkpoint
+    /// is forgotten.
+    Parents {
+        /// The job.
+        job: JobId,
+        /// What it reads.
+        parents: Vec<JobId>,
     },
     /// Verdicts on trials; each once.
     AddVerdicts(Vec<(TrialId, Verdict)>),

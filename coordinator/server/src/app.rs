@@ -4,7 +4,7 @@ use crate::{
     access::{Arrival, Door, Guard, arrivals},
     artifacts::Artifacts,
     collect::{Collector, Gate},
-    config::{Config, Database},
+    config::{Config, Database, Uploads},
     driver::{Driver, Start},
     judge,
     rpc::Services,
@@ -100,7 +100,7 @@ impl Coordinator {
             stop: stop.clone(),
         };
         tasks.spawn(judge::run(services.driver.clone(), stop.clone()));
-        tasks.spawn(collector(&services, config.uploads.collect.0).run(stop.clone()));
+        tasks.spawn(collector(&services, &config.uploads).run(stop.clone()));
         let arrivals = arrivals(listener, door.tls.clone());
         let server = transport::bounded(Server::builder(), &config.limits);
         let (routes, guard) = (services.routes().await?, Guard::of(&door));
@@ -167,10 +167,11 @@ fn tell(config: &Config, address: SocketAddr, door: &Door) {
 }
 
 /// Removes what none of these services may come to need.
-fn collector(services: &Services, every: Duration) -> Collector {
+fn collector(services: &Services, terms: &Uploads) -> Collector {
     let Services { store, shelf, driver, gate, .. } = services;
     let (store, shelf) = (Arc::clone(store), shelf.clone());
-    Collector { store, shelf, driver: driver.clone(), gate: gate.clone(), every }
+    let (every, unkept) = (terms.collect.0, terms.unkept.0);
+    Collector { store, shelf, driver: driver.clone(), gate: gate.clone(), every, unkept }
 }
 
 /// Every coordinator of a state has the same artifacts: a standby with a folder of its own would lead without the masks

@@ -1,4 +1,5 @@
-//! Garbage collection: uploads that no record names and nobody waits for are removed.
+//! Garbage collection: uploads that no record names and nobody waits for are removed; before that, what no sweep keeps is
+//! dropped from the records.
 //!
 //! Never removed is what an output, a checkpoint or a living pin names. Nothing may come to be named between that
 //! question and the removal, so both happen with the [`Gate`] closed, and whoever is about to name an artifact that is
@@ -41,6 +42,8 @@ pub(crate) struct Collector {
     pub(crate) gate: Gate,
     /// How often it looks; younger artifacts are left alone.
     pub(crate) every: Duration,
+    /// How long what no sweep keeps stays all the same.
+    pub(crate) unkept: Duration,
 }
 
 impl Collector {
@@ -52,6 +55,13 @@ impl Collector {
                 // The leader collects; its standbys see the same folder.
                 if !*self.driver.leads().borrow() {
                     continue;
+                }
+                match self.driver.drop_unkept(clock::before(self.unkept)).await {
+                    Ok(0) => {}
+                    Ok(jobs) => {
+                        tracing::info!(jobs, "collect.dropped: outputs that no sweep keeps were dropped")
+                    }
+                    Err(error) => tracing::warn!(%error, "collect.drop_failed: trying again later"),
                 }
                 match self.collect(clock::before(self.every)).await {
                     Ok(0) => {}

@@ -4,7 +4,7 @@
 //! settings struct later must be left out of that JSON at its frozen introduction value (`skip_serializing_if`), so
 //! that results recorded earlier stay valid; the golden tests of `tests/golden.rs` fail if an old job's hash moves.
 
-use crate::{Digest, SpecError, job::JobSpec, version};
+use crate::{Digest, JobId, SpecError, job::JobSpec, version};
 use serde::{Deserialize, Serialize};
 
 /// A job's fingerprint. Two jobs with one fingerprint are one job, inside a sweep and across sweeps.
@@ -22,6 +22,13 @@ impl Fingerprint {
         for (component, version) in version::components_of(job) {
             hasher.update(format!("\n{component}={version}").as_bytes());
         }
+        Self(Digest(*hasher.finalize().as_bytes()))
+    }
+
+    /// What a job is called whose place another took, to make again what was dropped of it. No job's own fingerprint.
+    pub fn replaced(self, job: JobId) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("tombola replaced job v1");
+        hasher.update(&self.0.0).update(&job.0.to_le_bytes());
         Self(Digest(*hasher.finalize().as_bytes()))
     }
 }

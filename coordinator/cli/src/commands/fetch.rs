@@ -1,13 +1,21 @@
 //! `tombola fetch`: a ticket as a folder PyTorch loads.
 
 use super::Context;
-use crate::{client::Client, output::bytes};
+use crate::{
+    client::Client,
+    output::{Printer, bytes},
+};
+use indicatif::ProgressBar;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     str::FromStr,
+    time::Duration,
 };
 use tombola_wire::v1::{GetArtifactRequest, TicketRequest, TicketResponse};
+
+/// How often it is asked how far what is made again is.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Fetch a ticket as a folder that PyTorch loads.
 ///
@@ -17,6 +25,9 @@ use tombola_wire::v1::{GetArtifactRequest, TicketRequest, TicketResponse};
 /// With --slim, the physically smaller network that an analysis of kind `slim` made of the round: the weights it was trained
 /// to, without dead units, and in card.json its name. A sweep trains it on by
 /// model = { name = "…", weights = "weights.safetensors" }, or anew without `weights`.
+///
+/// Of a sweep that does not keep all weights (`keep` in its file), they may have been dropped. With --again they are made
+/// once more: their trainings run again on the workers there are, and the ticket is fetched when they are done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fetch {
     /// SWEEP/TRIAL/ROUND, such as `lth-lenet/1/10`; add `/BRANCH` or `/BRANCH/COPY` for a control's.
@@ -27,6 +38,9 @@ pub(crate) struct Fetch {
     /// Fetch the smaller network without dead units instead.
     #[arg(long)]
     slim: bool,
+    /// Have weights made again that were dropped, and wait for them.
+    #[arg(long)]
+    again: bool,
 }
 
 /// A ticket's address.
@@ -69,6 +83,9 @@ impl Fetch {
         let request = TicketRequest { slim: self.slim, ..self.ticket.0 };
         let folder = self.dir.unwrap_or_else(|| default_folder(&request));
         let client = context.connect().await?;
+        if self.again {
+            make_again(&client, &request, context.printer).await?;
+        }
         let ticket = client.answer(client.sweeps().ticket(request).await)?;
         let size = write(&client, &ticket, &folder).await?;
         let written = serde_json::json!({ "folder": folder, "bytes": size });
@@ -77,6 +94,32 @@ impl Fetch {
         context.printer.show(&written, words)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Waits until the ticket can be had.
+async fn make_again(client: &Client, ticket: &TicketRequest, printer: &Printer) -> anyhow::Result<()> {
+    let bar = printer.bars().add(ProgressBar::new_spinner());
+    let mut told = 0;
+    loop {
+        let answer = client.answer(client.sweeps().make_again(ticket.clone()).await)?;
+        let left = answer.jobs_left;
+        if left == 0 {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+        let words = format!("making it again: {} left", jobs(left));
+        if !printer.live() && left != told {
+            printer.note(&words);
+        }
+        bar.set_message(words);
+        bar.tick();
+        told = left;
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn jobs(count: u64) -> String {
+    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
 }
 
 fn default_folder(ticket: &TicketRequest) -> PathBuf {

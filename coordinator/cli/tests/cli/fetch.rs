@@ -32,6 +32,19 @@ fn a_controls_ticket_and_a_dense_network_can_be_fetched_too() {
 }
 
 #[test]
+fn what_was_dropped_is_waited_for() {
+    let rig = Rig::start();
+    let outcome = rig.run(&["fetch", "lenet/1/13", "--again"]);
+    assert!(
+        outcome.code == 0 && outcome.stderr.contains("making it again: 1 job left"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(rig.asked()[..3], ["MakeAgain lenet", "MakeAgain lenet", "Ticket lenet"]);
+    assert!(rig.folder().join("lenet-1-13").exists());
+}
+
+#[test]
 fn scripts_are_told_the_folder() {
     let rig = Rig::start();
     let outcome = rig.run(&["fetch", "lenet/1/13", "--dir", "ticket", "--output", "json"]);

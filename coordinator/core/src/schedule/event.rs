@@ -5,9 +5,9 @@ use crate::{
     record::{CheckpointRow, JobRow, SweepRow, SweepState, TrialRow},
     sweep::Decision,
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tombola_spec::{
-    Attempt, JobId, LeaseId, SweepId, WorkerId,
+    Attempt, Fingerprint, JobId, LeaseId, SweepId, WorkerId,
     outcome::{Failure, Outcome, Series},
     worker::WorkerInfo,
 };
@@ -102,6 +102,10 @@ pub enum Event {
         /// The new state.
         state: SweepState,
     },
+    /// What no sweep keeps of these jobs is dropped, if nobody reads it.
+    Drop(Vec<JobId>),
+    /// What was dropped of a sweep is to be made again.
+    Again(Box<Again>),
     /// Open a sweep's failed and quarantined jobs again.
     Retry {
         /// The sweep.
@@ -128,6 +132,23 @@ pub struct Extension {
     pub known: Vec<JobRow>,
     /// Its stored trials.
     pub trials: Vec<StoredTrial>,
+    /// Its jobs that are done, with the iterations they trained.
+    pub done: Vec<(JobId, u64)>,
+}
+
+/// What was dropped of a sweep and is wanted after all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Again {
+    /// The sweep as stored; not one that was stopped or cancelled, nor will be before this event is handled.
+    pub sweep: SweepRow,
+    /// Its plan, as far as it is stored.
+    pub plan: Plan,
+    /// The stored jobs of that plan.
+    pub known: Vec<JobRow>,
+    /// Its jobs that are done, with the iterations they trained.
+    pub done: Vec<(JobId, u64)>,
+    /// Those whose outputs are wanted.
+    pub wanted: BTreeSet<Fingerprint>,
 }
 
 /// What follows from results of a sweep: see [`crate::sweep::judge`].

@@ -71,6 +71,25 @@ impl Graph {
         self.jobs.insert(id, Box::new(job));
     }
 
+    /// Gives a job another fingerprint; its own is free then.
+    pub(super) fn rename(&mut self, id: JobId, fingerprint: Fingerprint) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        self.by_fingerprint.remove(&job.fingerprint);
+        self.by_fingerprint.insert(fingerprint, id);
+        job.fingerprint = fingerprint;
+    }
+
+    /// Puts a job that nobody holds under other parents. They have to be linked after that; its checkpoint stood on those before.
+    pub(super) fn move_under(&mut self, id: JobId, parents: Vec<JobId>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.checkpoint = None;
+        for parent in std::mem::replace(&mut job.parents, parents.into()) {
+            if let Some(parent) = self.jobs.get_mut(&parent) {
+                parent.children.retain(|child| *child != id);
+            }
+        }
+    }
+
     /// Makes `child` known to those of its parents for which `new` holds.
     pub(super) fn link(&mut self, child: JobId, new: impl Fn(JobId) -> bool) {
         let Some(job) = self.jobs.get(&child) else { return };

@@ -2,7 +2,7 @@
 
 use super::{Held, Message, Scheduler, job::Hold, service::Out, worker::Worker};
 use crate::record::{Ending, JobState, WorkerState, Write};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
     data::{DataShape, known},
@@ -147,7 +147,7 @@ impl Scheduler {
     pub(super) fn release(&mut self, id: WorkerId, kept: impl Fn(JobId, Attempt) -> bool, how: Ending) {
         let Some(worker) = self.floor.workers.get(&id) else { return };
         let leases: Vec<LeaseId> = worker.leases().collect();
-        let mut begun: BTreeMap<JobId, bool> = BTreeMap::new();
+        let mut begun: Vec<(JobId, bool)> = Vec::new();
         for lease in leases {
             let Some(jobs) = self.leases.get(&lease).map(|lease| lease.jobs().collect::<Vec<_>>()) else {
                 continue;
@@ -157,11 +157,11 @@ impl Scheduler {
                     continue;
                 };
                 if !kept(job, attempt) {
-                    begun.insert(job, held.begun());
+                    begun.push((job, held.begun()));
                 }
             }
         }
-        // Children come after their parents, and are lost with them rather than dropped because of them.
+        // Children come in later stages than their parents, and are lost with them rather than dropped because of them.
         for (job, begun) in begun.into_iter().rev() {
             match (begun, how) {
                 (true, Ending::Lost) => self.lose(job, how, None),

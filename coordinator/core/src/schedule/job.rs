@@ -87,7 +87,7 @@ impl Share {
 pub(super) struct Promised(u8);
 
 impl Promised {
-    fn of(spec: &JobSpec) -> Self {
+    pub(super) fn of(spec: &JobSpec) -> Self {
         Self(spec.outputs().into_iter().fold(0, |all, output| all | 1 << output as u8))
     }
 
@@ -98,8 +98,16 @@ impl Promised {
 
     /// An output that a result lacks.
     pub(super) fn missing(self, outcome: &Outcome) -> Option<Output> {
-        let promised = |output: &Output| self.0 & 1 << *output as u8 != 0;
-        Output::ALL.into_iter().filter(promised).find(|output| !outcome.outputs.contains_key(output))
+        self.outputs().find(|output| !outcome.outputs.contains_key(output))
+    }
+
+    /// Whether some of them are not `there`.
+    pub(super) fn lacks(self, there: impl Fn(Output) -> bool) -> bool {
+        !self.outputs().all(there)
+    }
+
+    fn outputs(self) -> impl Iterator<Item = Output> {
+        Output::ALL.into_iter().filter(move |output| self.0 & 1 << *output as u8 != 0)
     }
 }
 
@@ -191,6 +199,11 @@ impl Job {
     /// Whether it counts as done for those that read it.
     pub(super) fn done(&self) -> bool {
         self.state == State::Done
+    }
+
+    /// Whether outputs were dropped of it.
+    pub(super) fn lacks_outputs(&self) -> bool {
+        self.done() && self.promised.lacks(|output| self.outputs.iter().any(|(name, _)| *name == output))
     }
 
     /// Whether it failed for good.

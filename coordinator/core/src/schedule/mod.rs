@@ -5,16 +5,18 @@
 //! ```
 //!
 //! `job`, `sweep`, `worker`, `lease`, `key`, `queue` and `graph` hold state and decide nothing. `attempt` ends attempts,
-//! whatever ended them; `service` takes bad slots out. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
+//! whatever ended them; `service` takes bad slots out; `find` matches plans with what there is, `drop` forgoes what no sweep keeps. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
 //! order is random is walked, so that the same events always give the same effects.
 
 mod attempt;
 mod chain;
 mod config;
+mod drop;
 mod effect;
 mod event;
 mod explain;
 mod explain_sweep;
+mod find;
 mod fold;
 mod graph;
 mod hello;
@@ -35,8 +37,9 @@ mod worker;
 
 pub use config::Config;
 pub use effect::{Effect, Lease, LeasedJob, Message};
-pub use event::{Event, Extension, Fact, Held, Judgement, Now, StoredTrial};
+pub use event::{Again, Event, Extension, Fact, Held, Judgement, Now, StoredTrial};
 pub use explain::Sentence;
+pub use find::at_hand;
 pub use sweep::{Progress, RunningJob};
 pub use worker::{SlotView, WorkerView};
 
@@ -96,6 +99,8 @@ impl Scheduler {
             Event::Extend(extension) => self.extend(*extension),
             Event::Judge(judgement) => self.judge(*judgement),
             Event::SetState { sweep, state } => self.set_state(sweep, state),
+            Event::Drop(jobs) => self.drop_outputs(jobs),
+            Event::Again(again) => self.make_again(*again),
             Event::Retry { sweep } => self.retry(sweep),
             Event::Drain { worker } => self.drain(worker),
         }

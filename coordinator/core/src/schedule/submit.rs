@@ -2,17 +2,23 @@
 
 use super::{
     Effect, Extension, Judgement, Scheduler, StoredTrial,
+    find::{Found, Wanted, is_given_up},
     job::State,
     sweep::{Judged, Sweep},
 };
 use crate::{
-    plan::{AnalysisPlan, JobPlan, Plan, RoundPlan, TrialPlan},
+    plan::{AnalysisPlan, Plan, RoundPlan, TrialPlan},
     record::{AnalysisRow, JobRow, JobState, RoundRow, SweepRow, SweepState, TrialRow, Write},
     sweep::Growth,
     verdict::{Verdict, Verdicts},
 };
 use std::collections::{BTreeMap, BTreeSet};
-use tombola_spec::{Attempt, Fingerprint, JobId, SweepId, TrialId};
+use tombola_spec::{Fingerprint, JobId, SweepId, TrialId};
+
+/// All of a plan is wanted.
+const ALL: Wanted<'static> = Wanted { jobs: &|_| true, outputs: &NONE };
+/// No outputs but what jobs read.
+const NONE: BTreeSet<Fingerprint> = BTreeSet::new();
 
 impl Scheduler {
     pub(super) fn submit(&mut self, plan: &Plan, source: String, known: Vec<JobRow>) {
@@ -21,7 +27,8 @@ impl Scheduler {
         let (name, state) = (plan.name.clone(), SweepState::Active);
         self.graph.sweeps.insert(id, Sweep::new(name.clone(), state));
         let decides = plan.decides;
-        self.write(Write::AddSweep(SweepRow { id, name, source, state, decides }));
+        let keep = plan.keep;
+        self.write(Write::AddSweep(SweepRow { id, name, source, state, decides, keep }));
         self.graph.decides(id, decides.then_some(Judged::FRESH));
         let trials: Vec<TrialRow> =
             (1..).zip(&plan.trials).map(|(number, trial)| self.trial_row(id, number, trial)).collect();
@@ -30,15 +37,18 @@ impl Scheduler {
             fresh.add(row.id, trial);
         }
         self.write(Write::AddTrials(trials));
-        self.take_in(id, plan, (known, &fresh), |_| true);
+        self.take_in(id, plan, (known, &fresh), &ALL, None);
     }
 
     pub(super) fn extend(&mut self, extension: Extension) {
-        let Extension { sweep: row, plan, source, known, trials: stored } = extension;
+        let Extension { sweep: row, plan, source, known, trials: stored, done } = extension;
         let id = row.id;
         self.write(Write::SweepSource { sweep: id, source });
         if row.decides != plan.decides {
             self.write(Write::Decides { sweep: id, decides: plan.decides });
+        }
+        if row.keep != plan.keep {
+            self.write(Write::Keep { sweep: id, keep: plan.keep });
         }
         self.wake(row);
         self.graph.decides(id, plan.decides.then_some(Judged::FRESH));
@@ -63,7 +73,7 @@ impl Scheduler {
         if !rows.is_empty() {
             self.write(Write::AddTrials(rows));
         }
-        self.take_in(id, &plan, (known, &all), |_| true);
+        self.take_in(id, &plan, (known, &all), &ALL, Some(done));
     }
 
     /// More of a sweep by what came to be known of it. One that was cancelled meanwhile gets no more.
@@ -91,8 +101,22 @@ impl Scheduler {
                 fresh.extend(stored, trial);
             }
         }
-        self.take_in(id, &plan, (known, &fresh), |job| new.contains(job));
+        let wanted = Wanted { jobs: &|job| new.contains(job), outputs: &NONE };
+        self.take_in(id, &plan, (known, &fresh), &wanted, None);
         self.forget_sweep(id);
+    }
+
+    /// Counts those of a sweep's finished jobs that are neither in memory for it nor about to be claimed.
+    fn count_gone(&mut self, id: SweepId, done: &[(JobId, u64)], claimed: &[JobId]) {
+        let claimed: BTreeSet<_> = claimed.iter().collect();
+        let counted = |job: &JobId| {
+            claimed.contains(job) || self.graph.get(*job).is_some_and(|row| row.claims.contains(&id))
+        };
+        let gone = done.iter().filter(|(job, _)| !counted(job));
+        let gone = gone.fold((0, 0), |(jobs, sum), (_, iterations)| (jobs + 1, sum + iterations));
+        if let Some(sweep) = self.graph.sweeps.get_mut(&id) {
+            sweep.gone = gone;
+        }
     }
 
     fn add_verdicts(&mut self, verdicts: &Verdicts, trials: &BTreeMap<&str, &StoredTrial>) {
@@ -107,7 +131,7 @@ impl Scheduler {
     }
 
     /// Brings a sweep back into memory whose jobs may all be forgotten, or whose claims were given up.
-    fn wake(&mut self, row: SweepRow) {
+    pub(super) fn wake(&mut self, row: SweepRow) {
         let over = matches!(row.state, SweepState::Cancelled | SweepState::Stopped);
         let state = if over { SweepState::Active } else { row.state };
         // It may have been cancelled since it was read.
@@ -119,20 +143,23 @@ impl Scheduler {
         if over {
             sweep.state = state;
         }
-        // Everything it asks for is claimed anew, so what was forgotten comes back into its counters.
-        sweep.gone = (0, 0);
         sweep.jobs.retain(|job| jobs.contains_key(job));
     }
 
-    /// Adds what is new of a plan, and claims those jobs that are `wanted`: others are there because these read them.
-    fn take_in(
+    /// Adds what is new of a plan, and claims those jobs that are wanted: others are there because these read them. `done` are
+    /// all jobs of the sweep that are done, if it may have been forgotten.
+    pub(super) fn take_in(
         &mut self,
         id: SweepId,
         plan: &Plan,
         (known, fresh): (Vec<JobRow>, &Fresh<'_>),
-        wanted: impl Fn(&Fingerprint) -> bool,
+        wanted: &Wanted<'_>,
+        done: Option<Vec<(JobId, u64)>>,
     ) {
-        let Found { ids, shared, new, linked } = self.find_or_add(plan, known, wanted);
+        let Found { ids, shared, new, linked, moved } = self.find_or_add(plan, known, wanted);
+        if let Some(done) = done {
+            self.count_gone(id, &done, &ids);
+        }
         let (count_new, count_known) = (new.len() as u64, shared.len() as u64);
         if !new.is_empty() {
             self.write(Write::AddJobs(new));
@@ -145,61 +172,9 @@ impl Scheduler {
         for &job in &ids {
             self.graph.claim(id, job);
         }
-        self.open(&ids, &linked);
+        self.open(&ids, &linked, &moved);
         self.graph.changed.insert(id);
         self.effects.push(Effect::Accepted { sweep: id, new: count_new, known: count_known });
-    }
-
-    /// The jobs of a plan in memory: found there, brought back from what is stored, or made.
-    fn find_or_add(
-        &mut self,
-        plan: &Plan,
-        known: Vec<JobRow>,
-        wanted: impl Fn(&Fingerprint) -> bool,
-    ) -> Found {
-        let mut known: BTreeMap<Fingerprint, JobRow> =
-            known.into_iter().map(|row| (row.fingerprint, row)).collect();
-        let mut all = Found::default();
-        for job in &plan.jobs {
-            let found = self.graph.by_fingerprint.get(&job.fingerprint).copied();
-            let found = found.or_else(|| {
-                known.remove(&job.fingerprint).map(|row| {
-                    all.linked.insert(row.id);
-                    self.insert(row)
-                })
-            });
-            let id = found.unwrap_or_else(|| {
-                let row = self.new_row(job);
-                all.linked.insert(row.id);
-                all.new.push(row.clone());
-                self.insert(row)
-            });
-            self.graph.change(id, |row| row.height = row.height.max(job.height));
-            if wanted(&job.fingerprint) {
-                all.shared.extend(found);
-                all.ids.push(id);
-            }
-        }
-        all
-    }
-
-    fn new_row(&mut self, job: &JobPlan) -> JobRow {
-        self.last.job += 1;
-        let parent = |fingerprint: &Fingerprint| self.graph.by_fingerprint.get(fingerprint).copied();
-        JobRow {
-            id: JobId(self.last.job),
-            fingerprint: job.fingerprint,
-            spec: job.spec.clone(),
-            // A plan lists parents before children.
-            parents: job.parents.iter().filter_map(parent).collect(),
-            height: job.height,
-            state: JobState::Open,
-            attempt: Attempt(0),
-            tries: 0,
-            losses: 0,
-            checkpoint: None,
-            outputs: BTreeMap::new(),
-        }
     }
 
     fn trial_row(&mut self, sweep: SweepId, number: u32, trial: &TrialPlan) -> TrialRow {
@@ -251,21 +226,18 @@ impl Scheduler {
         }
     }
 
-    /// Links jobs that are new in memory, opens those that had been given up, and queues what can run. A result is
-    /// reused, a failure never.
-    fn open(&mut self, ids: &[JobId], linked: &BTreeSet<JobId>) {
-        for &id in linked {
+    /// Links jobs that are new in memory or read others than before, opens those that had been given up, and queues what can run.
+    fn open(&mut self, ids: &[JobId], linked: &BTreeSet<JobId>, moved: &BTreeSet<JobId>) {
+        for &id in linked.union(moved) {
             self.graph.link(id, |_| true);
         }
         // Jobs that were in memory before may have got a parent back that had been forgotten.
         for &id in ids {
-            if !linked.contains(&id) {
+            if !linked.contains(&id) && !moved.contains(&id) {
                 self.graph.link(id, |parent| linked.contains(&parent));
             }
         }
-        let given_up = |id: &&JobId| {
-            self.graph.get(**id).is_some_and(|job| matches!(job.state, State::Unwanted | State::Failed))
-        };
+        let given_up = |id: &&JobId| self.graph.get(**id).is_some_and(is_given_up);
         let given_up: Vec<JobId> = ids.iter().filter(given_up).copied().collect();
         self.set_job_state(&given_up, JobState::Open, true);
         for &id in ids {
@@ -283,23 +255,10 @@ impl Scheduler {
     }
 }
 
-/// Jobs of a plan in memory.
-#[derive(Default)]
-struct Found {
-    /// Those that are wanted.
-    ids: Vec<JobId>,
-    /// Those of them that were there.
-    shared: Vec<JobId>,
-    /// Those that are to be stored.
-    new: Vec<JobRow>,
-    /// Those that are new in memory.
-    linked: BTreeSet<JobId>,
-}
-
 /// What is to be stored of a plan's trials. Analyses that are there already are named again: the store leaves them alone,
 /// and an extension changes none.
 #[derive(Default)]
-struct Fresh<'a> {
+pub(super) struct Fresh<'a> {
     rounds: Vec<(TrialId, &'a RoundPlan)>,
     analyses: Vec<(TrialId, &'a AnalysisPlan)>,
 }

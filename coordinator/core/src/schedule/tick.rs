@@ -61,7 +61,7 @@ impl Scheduler {
         parents.iter().copied().chain([id]).for_each(|id| self.fade(id));
     }
 
-    fn nobody_waits_for(&self, id: JobId) -> bool {
+    pub(super) fn nobody_waits_for(&self, id: JobId) -> bool {
         let Some(job) = self.graph.get(id) else { return false };
         let over = |child: &JobId| {
             self.graph.get(*child).is_none_or(|child| matches!(child.state, State::Done | State::Unwanted))

@@ -11,6 +11,8 @@ use tombola_spec::{
 
 /// Under this name stand the masks that are taken in from files.
 const MASKS: &str = "prune.criterion.masks";
+/// What stays of trainings may change at any time.
+const KEEP: &str = "keep";
 
 /// One difference. A side is `None` where it has no such trial, setting or branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +42,10 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<Change> {
     changes
 }
 
-/// How differently values are chosen; that is no trial's.
+/// How differently values are chosen, and what stays; that is no trial's.
 fn chosen(old: &Plan, new: &Plan) -> Vec<Change> {
-    let settings = |plan: &Plan| plan.select.iter().cloned().collect::<BTreeMap<_, _>>();
+    let keep = |plan: &Plan| (KEEP.to_owned(), plan.keep.name().to_owned());
+    let settings = |plan: &Plan| plan.select.iter().cloned().chain([keep(plan)]).collect::<BTreeMap<_, _>>();
     let mut changes = Vec::new();
     compare("", &settings(old), &settings(new), &mut changes);
     changes
@@ -57,6 +60,7 @@ pub fn lost(old: &Plan, new: &Plan) -> Vec<Change> {
             old.is_none() || change.new.is_some()
         }
         (None, _) => false,
+        _ if change.setting == KEEP => false,
         (Some(_), None) => true,
         (Some(_), Some(_)) if change.setting.starts_with("analysis.") => {
             let name = change.setting.trim_start_matches("analysis.");

@@ -59,7 +59,8 @@ pub fn expand_onto(file: &SweepFile, stored: &Dense, extent: Extent<'_>) -> Resu
     }
     let jobs = jobs.finish(&trials);
     let select = file.select.iter().flat_map(Select::described).collect();
-    Ok(Plan { name: file.name.clone(), trials, jobs, select, decides: !settled })
+    let (name, keep) = (file.name.clone(), file.keep);
+    Ok(Plan { name, trials, jobs, select, decides: !settled, keep })
 }
 
 /// A trial's own line.

@@ -11,9 +11,9 @@ use super::{
     select::{self, Select},
     settings,
     tree::{Entry, Tree},
-    value::{count, name, numbers},
+    value::{count, name, numbers, word},
 };
-use crate::plan::TrialSettings;
+use crate::{keep::Keep, plan::TrialSettings};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -37,6 +37,7 @@ pub struct SweepFile {
     pub(super) analyses: Vec<Analysis>,
     /// Which values of an axis go on, if not all.
     pub(super) select: Option<Select>,
+    pub(super) keep: Keep,
     /// Settings that are not in the file, by dotted name.
     pub(super) defaults: BTreeSet<String>,
     /// Line and column of the first axis, else of the seeds: where a sweep that is too large is complained about.
@@ -136,6 +137,7 @@ struct Top<'t> {
     name: Option<String>,
     seeds: Option<Vec<u64>>,
     repeat: Option<u32>,
+    keep: Option<Keep>,
     axes: Option<&'t Entry>,
     branches: Option<&'t Entry>,
     analyses: Option<&'t Entry>,
@@ -149,17 +151,18 @@ impl<'t> Top<'t> {
         let name = top.required("name", "\"lenet\"", name);
         let seeds = top.required("seeds", "\"1..=5\"", numbers);
         let repeat = top.or("repeat", 1, count);
+        let keep = top.or("keep", Keep::All, word(Keep::WORDS));
         top.know(&settings::TABLES);
         let (axes, branches) = (top.get("axes"), top.get("branch"));
         let (analyses, select) = (top.get("analysis"), top.get("select"));
         let files = files::read(top.get("files"), top.notes);
         top.finish();
-        Self { name, seeds, repeat, axes, branches, analyses, select, files }
+        Self { name, seeds, repeat, keep, axes, branches, analyses, select, files }
     }
 }
 
 fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
-    let Top { name, seeds, repeat, axes, branches: grown, analyses: compared, select, files } =
+    let Top { name, seeds, repeat, keep, axes, branches: grown, analyses: compared, select, files } =
         Top::read(tree, notes);
     let axes = Axes::read(axes, notes);
     let select = select::read(select, &axes, notes);
@@ -201,6 +204,7 @@ fn read(tree: &Tree, text: &str, notes: &mut Notes) -> Option<SweepFile> {
         branches,
         analyses,
         select: select?,
+        keep: keep?,
         defaults: std::mem::take(&mut notes.defaults),
         place: position(text, place(tree, &axes)),
         size,

@@ -34,6 +34,7 @@ pub fn resolved(file: &SweepFile) -> Vec<Setting> {
     let mut settings: Vec<(String, Vec<String>)> = vec![
         ("seeds".to_owned(), vec![joined(&file.seeds)]),
         ("repeat".to_owned(), vec![file.repeat.to_string()]),
+        ("keep".to_owned(), vec![file.keep.name().to_owned()]),
     ];
     let mut seen = HashSet::new();
     let described = file.variants.iter().flat_map(|variant| describe(&variant.settings));

@@ -38,7 +38,7 @@ pub struct Cost {
     /// Floating-point operations, as if dense: of training, scoring and analyses; evaluations of a training are not
     /// counted.
     pub flops: f64,
-    /// Bytes of the artifacts they leave behind, headers not counted; weights that several of them draw alike count
+    /// Bytes of the artifacts that stay of them by the sweep's `keep`, headers not counted; weights that several of them draw alike count
     /// once, as artifacts are stored by content.
     pub bytes: u64,
 }
@@ -64,22 +64,28 @@ pub fn summary(plan: &Plan) -> Summary {
         kinds,
         shared: plan.jobs.iter().filter(|job| job.users > 1).count() as u64,
         iterations_asked: trainings.filter_map(|job| iterations.get(job)).sum(),
-        cost: cost(&plan.jobs),
+        cost: cost(plan, &plan.jobs),
         ladder,
     }
 }
 
-/// What these jobs cost: all of a plan, or those of it that are new.
-pub fn cost<'a>(jobs: impl IntoIterator<Item = &'a JobPlan>) -> Cost {
+/// What these jobs of a plan cost: all of it, or those that are new.
+pub fn cost<'a>(plan: &Plan, jobs: impl IntoIterator<Item = &'a JobPlan>) -> Cost {
     let mut networks = Networks::default();
     let mut drawn = HashSet::new();
+    let stays = plan.kept();
     let mut cost = Cost::default();
     for job in jobs {
         cost.jobs += 1;
         cost.iterations += job.spec.iterations();
         if let Some(network) = networks.get(&job.spec) {
             cost.flops += flops::executed(&job.spec, network) as f64;
-            let kept = |out: &Output| *out != Output::Initial || drawn.insert(initialization(&job.spec));
+            let whole = stays.as_ref().is_none_or(|stays| stays.contains(&job.fingerprint));
+            let kept = |out: &Output| match out {
+                Output::Mask => true,
+                Output::Initial => whole && drawn.insert(initialization(&job.spec)),
+                _ => whole,
+            };
             let outputs = job.spec.outputs().into_iter().filter(kept);
             cost.bytes += outputs.map(|out| bytes(&job.spec, network, out)).sum::<u64>();
         }

@@ -5,6 +5,7 @@
 mod explain;
 mod failures;
 mod judging;
+mod keep;
 mod leases;
 mod random;
 mod restart;

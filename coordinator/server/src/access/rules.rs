@@ -39,6 +39,7 @@ const RULES: &[(&str, Rule)] = &[
     ("/tombola.v1.SweepService/Failures", LOOK),
     ("/tombola.v1.SweepService/Results", LOOK),
     ("/tombola.v1.SweepService/Ticket", LOOK),
+    ("/tombola.v1.SweepService/MakeAgain", STEER),
     ("/tombola.v1.SweepService/Workers", LOOK),
     ("/tombola.v1.SweepService/Drain", STEER),
     ("/tombola.v1.QueryService/Query", LOOK),

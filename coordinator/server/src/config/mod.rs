@@ -85,6 +85,8 @@ pub struct Uploads {
     pub free: Bytes,
     /// How often those that nothing names or waits for are removed.
     pub collect: Span,
+    /// How long outputs that no sweep keeps stay after their job was done.
+    pub unkept: Span,
 }
 
 /// Terms with workers, and what becomes of jobs that fail.
@@ -207,6 +209,7 @@ impl Config {
                 kept: reader.get("uploads.kept", minutes(72 * 60)),
                 free: reader.get("uploads.free", Bytes(1 << 30)),
                 collect: reader.get("uploads.collect", minutes(60)),
+                unkept: reader.get("uploads.unkept", minutes(60)),
             },
             workers: Self::read_workers(reader),
             log: Log::read(reader),

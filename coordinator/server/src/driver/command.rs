@@ -10,7 +10,7 @@ use tombola_core::{
     record::{AuditRow, Write},
     schedule::{Event, Now, Scheduler},
 };
-use tombola_spec::{Digest, SweepId, WorkerId};
+use tombola_spec::{Digest, JobId, SweepId, WorkerId};
 
 /// Where an answer goes. Dropped without one, it means that the outcome is unknown.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -30,8 +30,10 @@ pub(super) struct Turn {
 pub(super) enum Command {
     /// Store a new sweep, or more of one.
     Accept { event: Box<Event>, audit: Option<AuditRow>, turn: Turn, reply: Reply<Accepted> },
-    /// People ask for something.
-    Tell { event: Event, audit: AuditRow, reply: Reply<u64> },
+    /// People ask for something, in their turn if others must not read the store meanwhile.
+    Tell { event: Event, audit: AuditRow, turn: Option<Turn>, reply: Reply<u64> },
+    /// Drop what nobody keeps of these jobs; answered with how many were left alone.
+    Drop { jobs: Vec<JobId>, turn: Turn, reply: Reply<usize> },
     /// Store records that the scheduler has no part in.
     Record { writes: Vec<Write>, turn: Option<OwnedMutexGuard<()>>, reply: Reply<()> },
     /// Protect uploads from garbage collection.
@@ -56,6 +58,7 @@ impl Command {
         match self {
             Self::Accept { reply, .. } => drop(reply.send(Err(error))),
             Self::Tell { reply, .. } => drop(reply.send(Err(error))),
+            Self::Drop { reply, .. } => drop(reply.send(Err(error))),
             Self::Pin { reply, .. } | Self::Record { reply, .. } | Self::Prove { reply } => {
                 drop(reply.send(Err(error)));
             }

@@ -33,7 +33,7 @@ use tombola_core::{
     record::{AuditRow, Snapshot, Write},
     schedule::{self, Effect, Event, Message, Scheduler},
 };
-use tombola_spec::{Epoch, WorkerId};
+use tombola_spec::{Epoch, JobId, WorkerId};
 
 /// Most commands of one commit.
 const BATCH: usize = 512;
@@ -166,7 +166,8 @@ impl Leader {
     fn take(&mut self, command: Command) {
         match command {
             Command::Accept { event, audit, turn, reply } => self.accept(*event, audit, turn, reply),
-            Command::Tell { event, audit, reply } => self.tell(event, audit, reply),
+            Command::Tell { event, audit, turn, reply } => self.tell(event, audit, turn, reply),
+            Command::Drop { jobs, turn, reply } => self.drop_outputs(jobs, turn, reply),
             Command::Record { writes, turn, reply } => {
                 self.outbox.writes.extend(writes);
                 self.outbox.after.push(After::Recorded(reply, turn));
@@ -247,7 +248,7 @@ impl Leader {
         self.outbox.after.push(After::Accept(answer, reply, turn));
     }
 
-    fn tell(&mut self, event: Event, audit: AuditRow, reply: Reply<u64>) {
+    fn tell(&mut self, event: Event, audit: AuditRow, turn: Option<Turn>, reply: Reply<u64>) {
         let effects = self.effects(event);
         let mut answer = Ok(0);
         for effect in self.queue_for(effects, Some(audit)) {
@@ -257,7 +258,19 @@ impl Leader {
                 _ => {}
             }
         }
-        self.outbox.after.push(After::Answer(answer, reply));
+        self.outbox.after.push(After::Answer(answer, reply, turn));
+    }
+
+    fn drop_outputs(&mut self, jobs: Vec<JobId>, turn: Turn, reply: Reply<usize>) {
+        let asked = jobs.len();
+        let effects = self.effects(Event::Drop(jobs));
+        let dropped = effects.iter().map(|effect| match effect {
+            Effect::Write(Write::Drop(jobs)) => jobs.len(),
+            _ => 0,
+        });
+        let left = asked - dropped.sum::<usize>();
+        self.queue(effects);
+        self.outbox.after.push(After::Dropped(left, reply, turn));
     }
 
     /// The link has to be open before the first message over it, and the first message says who the worker is.
@@ -357,7 +370,8 @@ impl Leader {
             After::Changed(sweep) => self.hears.watchers.notify(sweep),
             // Whoever asked may have left meanwhile.
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
-            After::Answer(answer, reply) => drop(reply.send(answer)),
+            After::Answer(answer, reply, _turn) => drop(reply.send(answer)),
+            After::Dropped(left, reply, _turn) => drop(reply.send(Ok(left))),
             After::Stored(reply) => drop(reply.send(Ok(()))),
             After::Recorded(reply, _turn) => drop(reply.send(Ok(()))),
             After::Read(look) => look(Ok((&self.scheduler, self.time.now()))),

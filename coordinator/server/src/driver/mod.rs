@@ -9,6 +9,7 @@ mod ended;
 pub(crate) mod expansion;
 mod folding;
 mod judge;
+mod keep;
 mod leader;
 mod link;
 mod outbox;
@@ -30,7 +31,7 @@ use std::{
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_core::{
-    record::{AuditRow, Write},
+    record::{AuditRow, SweepState, Write},
     schedule::{self, Event, Now, Scheduler},
 };
 use tombola_spec::{Digest, SweepId, WorkerId};
@@ -104,7 +105,10 @@ impl Driver {
     /// # Errors
     /// What was asked is impossible; a refused commit.
     pub async fn tell(&self, event: Event, audit: AuditRow) -> Result<u64, Error> {
-        self.ask(|reply| Command::Tell { event, audit, reply }).await
+        // What was dropped is made again only for sweeps that were not given up while that was found out.
+        let gives_up = matches!(event, Event::SetState { state: SweepState::Cancelled, .. });
+        let turn = if gives_up { Some(self.turn().await) } else { None };
+        self.ask(|reply| Command::Tell { event, audit, turn, reply }).await
     }
 
     /// Stores records that the scheduler has no part in, and waits until they are committed. What they were made from holds

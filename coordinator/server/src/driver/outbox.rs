@@ -25,7 +25,9 @@ pub(super) enum After {
     /// An answer to Submit or Extend; the next submission may read the store.
     Accept(Result<Accepted, Error>, Reply<Accepted>, Turn),
     /// An answer to anything else people ask for.
-    Answer(Result<u64, Error>, Reply<u64>),
+    Answer(Result<u64, Error>, Reply<u64>, Option<Turn>),
+    /// Outputs are dropped; the next submission may read the store.
+    Dropped(usize, Reply<usize>, Turn),
     /// Uploads are pinned, records stored.
     Stored(Reply<()>),
     /// Records of somebody who had the turn are stored.

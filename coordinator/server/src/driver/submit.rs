@@ -88,8 +88,8 @@ impl Driver {
         keeps_all(&there, &lost)?;
         let plan = expansion::certain(self.store.as_ref(), file).await?;
         let trials = self.stored(sweep).await?;
-        let known = self.known(&plan).await?;
-        let extension = Extension { sweep: there, plan, source, known, trials };
+        let (known, done) = (self.known(&plan).await?, self.store.done(sweep).await?);
+        let extension = Extension { sweep: there, plan, source, known, trials, done };
         self.accept(turn, Event::Extend(Box::new(extension)), Some(audit)).await
     }
 

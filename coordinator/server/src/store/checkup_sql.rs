@@ -58,9 +58,17 @@ pub(super) const CHECKS: &[Check] = &[
         "select j.id, j.attempt from {v} join jobs j on j.state = 'done' left join job_specs p on p.job = j.id
          where not exists (select 1 from results r where r.job = j.id)
            or (p.kind not in ('connectivity', 'collapse', 'mask_distance')
-               and not exists (select 1 from outputs o where o.job = j.id)) order by j.id",
+               and not exists (select 1 from outputs o where o.job = j.id)
+               and not exists (select 1 from dropped_outputs d where d.job = j.id)) order by j.id",
         "rounds that go on from them cannot, and views lack their figures",
         REPORT,
+    ),
+    check(
+        "jobs read what was dropped",
+        "select distinct k.id, k.attempt from {v} join dropped_outputs d on true join job_parents p on p.parent = d.job
+           join jobs k on k.id = p.job and k.state in ('open', 'leased', 'failed', 'quarantined') order by k.id",
+        "they cannot run: their input is gone, and nothing makes it again for them",
+        "cancel their sweep and give its file to `tombola extend`: what they read is made again for it",
     ),
     check(
         "jobs have a result and are not done",

@@ -45,7 +45,7 @@ use tombola_spec::{
 /// A leader silent for so long is taken for dead, were it only stopped: its standby ends its connection.
 pub const SILENCE: Duration = Duration::from_secs(10);
 
-/// Outputs of jobs that are done.
+/// Outputs of jobs.
 pub type Outputs = BTreeMap<JobId, BTreeMap<Output, Artifact>>;
 
 /// Durable state.
@@ -95,8 +95,14 @@ pub trait Store: Send + Sync {
     /// Those of these jobs that exist, in any state, with their outputs.
     async fn find_jobs(&self, fingerprints: &[Fingerprint]) -> Result<Vec<JobRow>>;
 
-    /// Outputs of those of these jobs that are done.
+    /// Outputs of those of these jobs that are done; where some were dropped, those of the job that made them again.
     async fn outputs(&self, jobs: &[JobId]) -> Result<Outputs>;
+
+    /// Jobs done before `before` that have outputs nobody keeps or reads, a few thousand: see [`Write::Drop`].
+    async fn droppable(&self, before: Millis) -> Result<Vec<JobId>>;
+
+    /// What a sweep claims and is done, with the iterations it trained.
+    async fn done(&self, sweep: SweepId) -> Result<Vec<(JobId, u64)>>;
 
     /// A sweep by name.
     async fn sweep(&self, name: &str) -> Result<Option<SweepRow>>;

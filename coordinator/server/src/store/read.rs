@@ -12,9 +12,12 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
-use tombola_core::record::{
-    AnalysisRow, CheckpointRow, JobRow, JobState, LastIds, Millis, PackRow, RoundRow, Snapshot, SweepRow,
-    SweepState, TrialRow,
+use tombola_core::{
+    keep::Keep,
+    record::{
+        AnalysisRow, CheckpointRow, JobRow, JobState, LastIds, Millis, PackRow, RoundRow, Snapshot, SweepRow,
+        SweepState, TrialRow,
+    },
 };
 use tombola_spec::{
     Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId,
@@ -67,6 +70,7 @@ fn sweep_row(row: &Row) -> Result<SweepRow> {
         source: row.text(2)?.into(),
         state,
         decides: row.flag(4)?,
+        keep: known(row, 5, &Keep::WORDS.iter().map(|(_, keep)| *keep).collect::<Vec<_>>(), Keep::name)?,
     })
 }
 
@@ -145,9 +149,14 @@ pub(super) async fn job_specs(db: Db<'_>, jobs: &[JobId]) -> Result<BTreeMap<Job
     rows.iter().map(|row| Ok((JobId(row.unsigned(0)?), recipes.spec(row, 1)?))).collect()
 }
 
-pub(super) async fn outputs(db: Db<'_>, jobs: &[JobId]) -> Result<Outputs> {
+/// Outputs of jobs, those that were made again by others included.
+pub(super) async fn outputs_now(db: Db<'_>, jobs: &[JobId]) -> Result<Outputs> {
+    read_outputs(db, &sql::OUTPUTS_NOW, jobs).await
+}
+
+async fn read_outputs(db: Db<'_>, verb: &Verb, jobs: &[JobId]) -> Result<Outputs> {
     let mut outputs = Outputs::new();
-    for row in each(db, &sql::OUTPUTS, jobs).await? {
+    for row in each(db, verb, jobs).await? {
         let artifact = Artifact { digest: row.word(2)?, bytes: row.unsigned(3)? };
         outputs.entry(JobId(row.unsigned(0)?)).or_default().insert(row.word(1)?, artifact);
     }
@@ -157,6 +166,15 @@ pub(super) async fn outputs(db: Db<'_>, jobs: &[JobId]) -> Result<Outputs> {
 pub(super) async fn find_jobs(db: Db<'_>, fingerprints: &[Fingerprint]) -> Result<Vec<JobRow>> {
     let rows = each(db, &sql::JOBS_BY_FINGERPRINT, fingerprints).await?;
     jobs(db, &ids(&rows)?).await
+}
+
+pub(super) async fn droppable(db: Db<'_>, before: Millis) -> Result<Vec<JobId>> {
+    ids(&db.fetch(&sql::DROPPABLE, &[row![iso(before)]]).await?)
+}
+
+pub(super) async fn done(db: Db<'_>, sweep: SweepId) -> Result<Vec<(JobId, u64)>> {
+    let rows = db.fetch(&sql::SWEEP_DONE, &[row![sweep]]).await?;
+    rows.iter().map(|row| Ok((JobId(row.unsigned(0)?), row.unsigned(1)?))).collect()
 }
 
 fn ids(rows: &[Row]) -> Result<Vec<JobId>> {
@@ -169,7 +187,7 @@ async fn jobs(db: Db<'_>, ids: &[JobId]) -> Result<Vec<JobRow>> {
     for row in each(db, &sql::PARENTS, ids).await? {
         parents.entry(JobId(row.unsigned(0)?)).or_default().push(JobId(row.unsigned(1)?));
     }
-    let mut outputs = outputs(db, ids).await?;
+    let mut outputs = read_outputs(db, &sql::OUTPUTS, ids).await?;
     let mut recipes = Recipes::default();
     let mut jobs = Vec::with_capacity(ids.len());
     for row in each(db, &sql::JOBS, ids).await? {

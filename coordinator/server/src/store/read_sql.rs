@@ -20,19 +20,19 @@ pub(super) const IDENTITY: Verb =
 pub(super) const SWEEP: Verb = read(
     "a sweep",
     &[("name", Text)],
-    "select s.id, s.name, s.source, s.state, s.decides from {v} join sweeps s on s.name = v.name",
+    "select s.id, s.name, s.source, s.state, s.decides, s.keep from {v} join sweeps s on s.name = v.name",
 );
 
 pub(super) const SWEEP_BY_ID: Verb = read(
     "a sweep",
     &[("id", Int)],
-    "select s.id, s.name, s.source, s.state, s.decides from {v} join sweeps s on s.id = v.id",
+    "select s.id, s.name, s.source, s.state, s.decides, s.keep from {v} join sweeps s on s.id = v.id",
 );
 
 pub(super) const LIVING_SWEEPS: Verb = read(
     "living sweeps",
     &[],
-    "select id, name, source, state, decides from sweeps
+    "select id, name, source, state, decides, keep from sweeps
      where state <> 'cancelled' and (decides or id in (
        select c.sweep from jobs j join claims c on c.job = j.id
        where j.state in ('open', 'leased', 'failed', 'quarantined')))
@@ -107,6 +107,48 @@ pub(super) const OUTPUTS: Verb = read(
     "outputs",
     &[("job", Int)],
     "select o.job, o.output, o.digest, o.bytes from {v} join outputs o on o.job = v.job",
+);
+
+/// Where outputs were dropped, those of the job that made them again.
+pub(super) const OUTPUTS_NOW: Verb = read(
+    "outputs",
+    &[("job", Int)],
+    "select v.job, o.output, o.digest, o.bytes from {v} left join replaced_jobs r on r.job = v.job
+       join outputs o on o.job in (v.job, r.maker)
+     where o.job = v.job or o.output <> 'mask'",
+);
+
+/// Of jobs that were done before `before`, those of which something may be dropped: no living job reads them, and no sweep
+/// that wants them keeps it. One whose results still decide how far it goes keeps all.
+pub(super) const DROPPABLE: Verb = read(
+    "outputs that nobody keeps",
+    &[("before", Time)],
+    "with kept (job) as (
+       select r.origin from sweeps s join trials t on t.sweep = s.id join rounds r on r.trial = t.id where s.keep = 'rewinds'
+       union select r.result from sweeps s join trials t on t.sweep = s.id join rounds r on r.trial = t.id
+             where s.keep = 'ends' and r.result is not null
+       union select x.job from sweeps s join trials t on t.sweep = s.id join analysis_jobs x on x.trial = t.id
+             where s.keep = 'ends'),
+     candidate (job) as (
+       select distinct c.job from sweeps s join claims c on c.sweep = s.id where s.keep <> 'all' and not s.decides)
+     select j.id from {v} join candidate k on true join jobs j on j.id = k.job and j.state = 'done'
+       join attempts a on a.job = j.id and a.attempt = j.attempt and a.ended < v.before
+     where exists (select 1 from outputs o where o.job = j.id and o.output <> 'mask')
+       and not exists (select 1 from claims c join sweeps s on s.id = c.sweep
+                       where c.job = j.id and (s.keep = 'all' or s.decides))
+       and j.id not in (select p.parent from jobs l join job_parents p on p.job = l.id
+                        where l.state in ('open', 'leased', 'failed', 'quarantined'))
+       and j.id not in (select job from kept
+                        union select q.maker from replaced_jobs q join kept on kept.job = q.job)
+     order by j.id limit 4096",
+);
+
+/// What a sweep claims and has done.
+pub(super) const SWEEP_DONE: Verb = read(
+    "finished jobs of a sweep",
+    &[("sweep", Int)],
+    "select c.job, p.iterations from {v} join claims c on c.sweep = v.sweep
+       join jobs j on j.id = c.job and j.state = 'done' join job_specs p on p.job = c.job order by c.job",
 );
 
 pub(super) const SPECS: Verb = read(

@@ -136,7 +136,15 @@ impl Store for SqlStore {
     }
 
     async fn outputs(&self, jobs: &[JobId]) -> Result<Outputs> {
-        read::outputs(&*self.database, jobs).await
+        read::outputs_now(&*self.database, jobs).await
+    }
+
+    async fn droppable(&self, before: Millis) -> Result<Vec<JobId>> {
+        read::droppable(&*self.database, before).await
+    }
+
+    async fn done(&self, sweep: SweepId) -> Result<Vec<(JobId, u64)>> {
+        read::done(&*self.database, sweep).await
     }
 
     async fn sweep(&self, name: &str) -> Result<Option<SweepRow>> {

@@ -13,6 +13,7 @@ mod crash;
 mod deciding;
 mod doctor;
 mod fuzz;
+mod keep;
 mod limits;
 mod rig;
 mod standby;

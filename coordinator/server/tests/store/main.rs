@@ -12,6 +12,7 @@ mod attempts;
 mod crash;
 mod folding;
 mod graph;
+mod keep;
 mod leading;
 mod queries;
 mod readme;

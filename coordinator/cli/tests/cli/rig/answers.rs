@@ -360,6 +360,13 @@ impl SweepService for Fake {
         Ok(Response::new(v1::TicketResponse { mask, weights: self.weights.clone(), card }))
     }
 
+    /// Made again by the second time it is asked for.
+    async fn make_again(&self, request: Request<v1::TicketRequest>) -> Answer<v1::MakeAgainResponse> {
+        self.find("MakeAgain", &request.into_inner().sweep)?;
+        let times = self.asked.lock().unwrap().iter().filter(|what| what.starts_with("MakeAgain")).count();
+        Ok(Response::new(v1::MakeAgainResponse { jobs_left: u64::from(times < 2) }))
+    }
+
     async fn workers(&self, _: Request<v1::WorkersRequest>) -> Answer<v1::WorkersResponse> {
         let slot = |name: &str, jobs: &[&str], queued| v1::WorkerSlot {
             out_of_service: if jobs.is_empty() {

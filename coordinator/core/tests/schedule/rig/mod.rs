@@ -13,9 +13,10 @@ use std::{
 use tombola_core::{
     describe::describe,
     plan::Plan,
-    record::{JobState, SweepState},
+    record::{JobRow, JobState, SweepState},
     schedule::{
-        Config, Effect, Event, Extension, Judgement, Message, Progress, Scheduler, Sentence, StoredTrial,
+        Again, Config, Effect, Event, Extension, Judgement, Message, Progress, Scheduler, Sentence,
+        StoredTrial,
     },
     sweep::{self, Dense, Extent},
     verdict::{Moment, Seen, Verdicts, Yardstick},
@@ -229,8 +230,36 @@ impl Rig {
         let plan = certain(file, &self.given(id));
         let trials = self.stored(id);
         let known = self.known(&plan);
-        let extension = Extension { sweep, plan, source: file.to_owned(), known, trials };
+        let done = self.done(id);
+        let extension = Extension { sweep, plan, source: file.to_owned(), known, trials, done };
         self.event(Event::Extend(Box::new(extension)));
+    }
+
+    /// Drops all that nobody reads; returns the jobs that lack something now.
+    pub(crate) fn drop_all(&mut self) -> Vec<JobId> {
+        let living = |row: &JobRow| !matches!(row.state, JobState::Done | JobState::Unwanted);
+        let read: BTreeSet<JobId> =
+            self.store.jobs.values().filter(|row| living(row)).flat_map(|row| row.parents.clone()).collect();
+        let idle = |row: &&JobRow| row.state == JobState::Done && !read.contains(&row.id);
+        let jobs = self.store.jobs.values().filter(idle).map(|row| row.id).collect();
+        self.event(Event::Drop(jobs));
+        self.store.jobs.values().filter(|row| lacks(row)).map(|row| row.id).collect()
+    }
+
+    /// Asks for what these jobs of a sweep had made.
+    pub(crate) fn again(&mut self, id: SweepId, jobs: &[JobId]) {
+        let sweep = self.store.sweeps[&id].clone();
+        let plan = certain(&sweep.source, &self.given(id));
+        let wanted = plan.jobs.iter().map(|job| job.fingerprint);
+        let of = |job: &JobId| self.store.jobs[job].fingerprint;
+        let wanted = wanted.filter(|fingerprint| jobs.iter().any(|job| of(job) == *fingerprint)).collect();
+        let (known, done) = (self.known(&plan), self.done(id));
+        self.event(Event::Again(Box::new(Again { sweep, plan, known, done, wanted })));
+    }
+
+    fn done(&self, id: SweepId) -> Vec<(JobId, u64)> {
+        let jobs = self.jobs(id).into_iter().map(|job| &self.store.jobs[&job]);
+        jobs.filter(|row| row.state == JobState::Done).map(|row| (row.id, row.spec.iterations())).collect()
     }
 
     /// Judges a sweep as the driver does; `accuracy` says what a round had, by trial key.
@@ -285,7 +314,7 @@ impl Rig {
         given
     }
 
-    fn known(&self, plan: &Plan) -> Vec<tombola_core::record::JobRow> {
+    fn known(&self, plan: &Plan) -> Vec<JobRow> {
         self.store.find(&plan.jobs.iter().map(|job| job.fingerprint).collect::<BTreeSet<_>>())
     }
 
@@ -389,6 +418,11 @@ impl Rig {
         let does = |job| Some(describe(self.spec(job)));
         told.into_iter().map(|sentence| sentence.complete(does)).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Whether something was dropped of a job.
+pub(crate) fn lacks(row: &JobRow) -> bool {
+    row.state == JobState::Done && row.spec.outputs().iter().any(|output| !row.outputs.contains_key(output))
 }
 
 /// What is certain of a file by these verdicts.

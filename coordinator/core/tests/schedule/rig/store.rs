@@ -7,7 +7,9 @@ use tombola_core::record::{
 };
 use tombola_core::verdict::Verdict;
 use tombola_spec::{
-    Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId, data::DataShape,
+    Attempt, Digest, Fingerprint, JobId, LeaseId, SweepId, TrialId, WorkerId,
+    data::DataShape,
+    job::{Input, Output},
 };
 
 /// What a real store keeps, and how often each job was finished.
@@ -27,6 +29,8 @@ pub(crate) struct Store {
     pub(crate) ends: Vec<(JobId, Attempt, &'static str)>,
     pub(crate) started: BTreeSet<(JobId, Attempt)>,
     pub(crate) verdicts: Vec<(TrialId, Verdict)>,
+    /// By whom.
+    pub(crate) replaced: BTreeMap<JobId, JobId>,
     last: LastIds,
 }
 
@@ -41,6 +45,23 @@ impl Store {
             Write::SweepSource { sweep, source } => self.sweeps.get_mut(&sweep).unwrap().source = source,
             Write::SweepState { sweep, state } => self.sweeps.get_mut(&sweep).unwrap().state = state,
             Write::Decides { sweep, decides } => self.sweeps.get_mut(&sweep).unwrap().decides = decides,
+            Write::Keep { sweep, keep } => self.sweeps.get_mut(&sweep).unwrap().keep = keep,
+            Write::Drop(jobs) => jobs.into_iter().for_each(|job| self.drop_outputs(job)),
+            Write::Replace { job, fingerprint, by } => {
+                let row = self.jobs.get_mut(&job).unwrap();
+                assert_eq!(row.state, JobState::Done, "{job}");
+                row.fingerprint = fingerprint;
+                self.replaced.insert(job, by);
+            }
+            Write::Parents { job, parents } => {
+                let row = self.jobs.get_mut(&job).unwrap();
+                assert!(
+                    matches!(row.state, JobState::Failed | JobState::Unwanted),
+                    "{job} is {:?}",
+                    row.state
+                );
+                (row.parents, row.checkpoint) = (parents, None);
+            }
             Write::AddVerdicts(rows) => rows.into_iter().for_each(|(trial, verdict)| {
                 let same = |(old, there): &(TrialId, Verdict)| {
                     (*old, there.rule, there.round) == (trial, verdict.rule, verdict.round)
@@ -103,6 +124,14 @@ impl Store {
         }
     }
 
+    fn drop_outputs(&mut self, job: JobId) {
+        let living = |row: &&JobRow| !matches!(row.state, JobState::Done | JobState::Unwanted);
+        let read = self.jobs.values().filter(living).any(|row| row.parents.contains(&job));
+        let row = self.jobs.get_mut(&job).unwrap();
+        assert!(row.state == JobState::Done && !read, "{job} is {:?} and read: {read}", row.state);
+        row.outputs.retain(|output, _| *output == Output::Mask);
+    }
+
     fn add_job(&mut self, row: JobRow) {
         assert!(self.jobs.values().all(|job| job.fingerprint != row.fingerprint), "fingerprint taken");
         assert!(row.parents.iter().all(|parent| self.jobs.contains_key(parent)), "parents come first");
@@ -128,8 +157,10 @@ impl Store {
                     let row = self.jobs.get_mut(&job).unwrap();
                     assert_eq!(row.state, JobState::Open, "{job} is leased while {:?}", row.state);
                     assert!(row.attempt < attempt);
+                    let inputs = row.spec.inputs();
                     (row.state, row.attempt) = (JobState::Leased, attempt);
                     self.leases.insert(job, pack.lease);
+                    self.can_read(job, &inputs);
                 }
                 assert!(pack.stages.iter().all(|stage| stage.len() as u32 <= pack.width));
                 self.packs.insert(pack.lease, pack);
@@ -158,6 +189,15 @@ impl Store {
                 self.ends.push((job, attempt, how.name()));
             }
             other => panic!("unknown write {other:?}"),
+        }
+    }
+
+    /// What a job reads is there, or not made yet.
+    fn can_read(&self, job: JobId, inputs: &[Input]) {
+        for input in inputs {
+            let maker = self.jobs.values().find(|row| row.fingerprint == input.job).expect("a maker");
+            let there = maker.state != JobState::Done || maker.outputs.contains_key(&input.output);
+            assert!(there, "{job} reads what was dropped of {}", maker.id);
         }
     }
 

@@ -11,17 +11,19 @@ use tombola_spec::JobId;
 /// Jobs that stand behind a failed one.
 fn blocked(store: &Store) -> BTreeSet<JobId> {
     let mut blocked = BTreeSet::new();
-    // Parents come before children.
-    for row in store.jobs.values() {
+    // A job may have been put under later ones.
+    loop {
         let failed = |parent: &JobId| {
             matches!(store.jobs[parent].state, JobState::Failed | JobState::Quarantined)
                 || blocked.contains(parent)
         };
-        if row.state == JobState::Open && row.parents.iter().any(failed) {
-            blocked.insert(row.id);
+        let behind = |row: &&JobRow| row.state == JobState::Open && row.parents.iter().any(failed);
+        let more: BTreeSet<JobId> = store.jobs.values().filter(behind).map(|row| row.id).collect();
+        if more.len() == blocked.len() {
+            return blocked;
         }
+        blocked = more;
     }
-    blocked
 }
 
 /// Jobs of active sweeps.
@@ -66,13 +68,14 @@ pub(crate) fn ended_well(store: &Store, nature: &Nature, truth: &Truth) {
             assert!(over || claimed(), "{} is {}, and no sweep claims it", row.id, row.state.name());
             continue;
         }
-        let due = match nature.of(&row.fingerprint) {
+        let nature = nature.of(&store.born(row));
+        let due = match nature {
             _ if blocked.contains(&row.id) => JobState::Open,
             Temper::Sound => JobState::Done,
             Temper::Poison => JobState::Quarantined,
             Temper::NotFinite | Temper::Huge => JobState::Failed,
         };
-        assert_eq!(row.state, due, "{}, which is {:?}", row.id, nature.of(&row.fingerprint));
+        assert_eq!(row.state, due, "{}, which is {nature:?}", row.id);
         if row.state == JobState::Done {
             let run = &truth.runs[&(row.id, row.attempt)];
             let stored = store.attempts[&(row.id, row.attempt)].batches.len() as u32;

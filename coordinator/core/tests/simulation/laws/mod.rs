@@ -4,6 +4,7 @@
 //! |---|---|
 //! | conditions of writes: one fingerprint one job, one result of a job, attempts only grow | by the store, at every write |
 //! | a job is leased only if somebody wants it, and its parents are done or before it in its lease | `stored` |
+//! | nothing is dropped that a living job reads, nothing leased that reads what was dropped | by the store, `stored` |
 //! | a result and a checkpoint stand on what is committed of their parents | `stored` |
 //! | no metric point is lost or doubled | `stored`, by the store |
 //! | only failures of the job itself are charged; quarantine comes with the last loss, and a failed job has its reason | `stored`, `has_reasons` |

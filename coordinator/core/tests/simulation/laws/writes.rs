@@ -48,6 +48,13 @@ fn leased(store: &Store, pack: &PackRow) {
             let there =
                 |parent: &JobId| store.jobs[parent].state == JobState::Done || before.contains(parent);
             assert!(row.parents.iter().all(there), "{job} is leased before its parents");
+            for input in row.spec.inputs() {
+                let makers = row.parents.iter().map(|parent| &store.jobs[parent]);
+                let gone = makers
+                    .filter(|maker| maker.state == JobState::Done && maker.fingerprint == input.job)
+                    .find(|maker| !maker.outputs.contains_key(&input.output));
+                assert!(gone.is_none(), "{job} is leased, and what it reads was dropped: {gone:?}");
+            }
         }
         before.extend(stage.iter().map(|(job, _)| *job));
     }

@@ -3,7 +3,7 @@
 use super::{Refusal, Store, demand};
 use std::collections::BTreeSet;
 use tombola_core::record::{AnalysisRow, JobRow, JobState, RoundRow, SweepRow, TrialRow, WorkerState, Write};
-use tombola_spec::{Fingerprint, JobId, SweepId, WorkerId};
+use tombola_spec::{Fingerprint, JobId, SweepId, WorkerId, job::Output};
 
 impl Store {
     pub(super) fn apply_to_graph(&mut self, write: Write) -> Result<(), Refusal> {
@@ -21,6 +21,13 @@ impl Store {
                 self.sweep_row(sweep)?.decides = decides;
                 Ok(())
             }
+            Write::Keep { sweep, keep } => {
+                self.sweep_row(sweep)?.keep = keep;
+                Ok(())
+            }
+            Write::Drop(jobs) => jobs.into_iter().try_for_each(|job| self.drop_outputs(job)),
+            Write::Replace { job, fingerprint, by: _ } => self.replace(job, fingerprint),
+            Write::Parents { job, parents } => self.move_under(job, parents),
             Write::AddTrials(rows) => rows.into_iter().try_for_each(|row| self.add_trial(row)),
             Write::TrialSettings { trial, settings } => {
                 let row = self.trials.get_mut(&trial);
@@ -52,6 +59,53 @@ impl Store {
             }
             other => Err(Refusal::Conflict(format!("a write this store does not know: {other:?}"))),
         }
+    }
+
+    /// Whether a job that lives reads this one.
+    fn is_read(&self, job: JobId) -> bool {
+        let mut living =
+            self.jobs.values().filter(|row| !matches!(row.state, JobState::Done | JobState::Unwanted));
+        living.any(|row| row.parents.contains(&job))
+    }
+
+    fn drop_outputs(&mut self, job: JobId) -> Result<(), Refusal> {
+        demand(!self.is_read(job), || format!("{job} loses what living jobs read"))?;
+        let row = self.jobs.get_mut(&job).filter(|row| row.state == JobState::Done);
+        let row = row.ok_or_else(|| Refusal::Conflict(format!("{job} loses outputs, and is not done")))?;
+        row.outputs.retain(|output, _| *output == Output::Mask);
+        Ok(())
+    }
+
+    fn replace(&mut self, job: JobId, fingerprint: Fingerprint) -> Result<(), Refusal> {
+        demand(!self.is_read(job), || format!("{job} is replaced, and living jobs read it"))?;
+        let row = self.jobs.get_mut(&job);
+        let row = row.filter(|row| row.state == JobState::Done);
+        let row = row.ok_or_else(|| Refusal::Conflict(format!("{job} is replaced, and is not done")))?;
+        let lacks = row.spec.outputs().iter().any(|output| !row.outputs.contains_key(output));
+        demand(lacks, || format!("{job} is replaced, and nothing of it is gone"))?;
+        let old = std::mem::replace(&mut row.fingerprint, fingerprint);
+        self.born.entry(job).or_insert(old);
+        self.fingerprints.remove(&old);
+        self.fingerprints.insert(fingerprint, job);
+        Ok(())
+    }
+
+    fn move_under(&mut self, job: JobId, parents: Vec<JobId>) -> Result<(), Refusal> {
+        let row = self.jobs.get_mut(&job);
+        let row = row.filter(|row| matches!(row.state, JobState::Failed | JobState::Unwanted));
+        let row =
+            row.ok_or_else(|| Refusal::Conflict(format!("{job} reads others, and was not given up")))?;
+        (row.parents, row.checkpoint) = (parents, None);
+        Ok(())
+    }
+
+    /// A job reads what the jobs of those fingerprints made that are its parents.
+    fn reads_its_parents(&self, row: &JobRow) -> Result<(), Refusal> {
+        let read: BTreeSet<Fingerprint> = row.spec.inputs().iter().map(|input| input.job).collect();
+        let named: BTreeSet<_> = row.parents.iter().map(|parent| self.jobs[parent].fingerprint).collect();
+        demand(read == named, || {
+            format!("{} has other parents than the jobs that make what it reads", row.id)
+        })
     }
 
     fn sweep_row(&mut self, sweep: SweepId) -> Result<&mut SweepRow, Refusal> {
@@ -98,9 +152,7 @@ impl Store {
         demand(id > JobId(self.last.job), || format!("{id} was given out before"))?;
         let parents = row.parents.iter().all(|parent| self.jobs.contains_key(parent));
         demand(parents, || format!("{id} before its parents"))?;
-        let read: BTreeSet<Fingerprint> = row.spec.inputs().iter().map(|input| input.job).collect();
-        let named: BTreeSet<_> = row.parents.iter().map(|parent| self.jobs[parent].fingerprint).collect();
-        demand(read == named, || format!("{id} has other parents than the jobs that make what it reads"))?;
+        self.reads_its_parents(&row)?;
         self.last.job = id.0;
         let twin = self.fingerprints.insert(row.fingerprint, id);
         demand(twin.is_none(), || format!("{id} has the fingerprint of another job"))?;
@@ -135,7 +187,7 @@ impl Store {
         if reset {
             (row.tries, row.losses) = (0, 0);
         }
-        Ok(())
+        if state == JobState::Open { self.reads_its_parents(&self.jobs[&job]) } else { Ok(()) }
     }
 
     fn worker_state(&mut self, worker: WorkerId, state: WorkerState) -> Result<(), Refusal> {

@@ -28,6 +28,11 @@ pub(crate) enum Refusal {
     Conflict(String),
 }
 
+/// Whether something was dropped of a job.
+pub(crate) fn lacks(row: &JobRow) -> bool {
+    row.state == JobState::Done && row.spec.outputs().iter().any(|output| !row.outputs.contains_key(output))
+}
+
 /// Fails a write whose condition does not hold.
 fn demand(holds: bool, what: impl FnOnce() -> String) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(Refusal::Conflict(what())) }
@@ -58,6 +63,8 @@ pub(crate) struct Store {
     analyses: BTreeMap<AnalysisPlace, AnalysisRow>,
     pub(crate) jobs: BTreeMap<JobId, JobRow>,
     fingerprints: BTreeMap<Fingerprint, JobId>,
+    /// What jobs were called that others replaced.
+    born: BTreeMap<JobId, Fingerprint>,
     /// The lease of each leased job.
     pub(crate) leases: BTreeMap<JobId, LeaseId>,
     pub(crate) packs: BTreeMap<LeaseId, PackRow>,
@@ -140,6 +147,26 @@ impl Store {
         };
         let trials = self.trials.values().filter(|trial| trial.sweep == sweep);
         trials.map(|row| StoredTrial { row: row.clone(), rounds: places(row.id) }).collect()
+    }
+
+    /// What a sweep claims and has done, with its iterations.
+    pub(crate) fn done(&self, sweep: SweepId) -> Vec<(JobId, u64)> {
+        let done = self.claimed(sweep).filter(|row| row.state == JobState::Done);
+        done.map(|row| (row.id, row.spec.iterations())).collect()
+    }
+
+    /// Jobs that no living job reads.
+    pub(crate) fn droppable(&self) -> impl Iterator<Item = JobId> {
+        let living =
+            self.jobs.values().filter(|row| !matches!(row.state, JobState::Done | JobState::Unwanted));
+        let read: BTreeSet<JobId> = living.flat_map(|row| row.parents.iter().copied()).collect();
+        let idle = move |row: &&JobRow| row.state == JobState::Done && !read.contains(&row.id);
+        self.jobs.values().filter(idle).map(|row| row.id)
+    }
+
+    /// The fingerprint a job came with.
+    pub(crate) fn born(&self, row: &JobRow) -> Fingerprint {
+        self.born.get(&row.id).copied().unwrap_or(row.fingerprint)
     }
 
     /// The jobs a sweep claims.

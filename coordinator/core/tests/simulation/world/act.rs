@@ -17,6 +17,10 @@ pub(crate) enum Act {
     Retry(usize),
     /// … let a worker leave.
     Drain(usize),
+    /// What no sweep keeps of this half of all jobs is dropped, if nobody reads it.
+    Drop(u64),
+    /// People ask for all that was dropped of a sweep.
+    Again(usize),
     /// A coordinator is killed, and comes back.
     KillCoordinator(usize, Duration),
     /// A coordinator is stopped for a while. Does the store notice, so that another leads?
@@ -51,9 +55,16 @@ pub(crate) enum Act {
 }
 
 impl Act {
-    /// Submissions come one at a time.
+    /// Submissions come one at a time, and so does what must not happen meanwhile.
     pub(crate) fn needs_turn(self) -> bool {
-        matches!(self, Self::Submit(_) | Self::Extend(_))
+        matches!(
+            self,
+            Self::Submit(_)
+                | Self::Extend(_)
+                | Self::Set(_, SweepState::Cancelled)
+                | Self::Drop(_)
+                | Self::Again(_)
+        )
     }
 }
 
@@ -91,8 +102,21 @@ pub(crate) fn script(seed: u64, agents: usize, processes: usize) -> Script {
         let kind = only.unwrap_or_else(|| chance.below(KINDS));
         script.push((chance.millis(0..end), fault(kind, agents, processes, &mut chance)));
     }
+    script.extend(retention(seed, families));
     script.sort_by_key(|(at, _)| *at);
     script
+}
+
+/// What is dropped, and asked for all the same.
+fn retention(seed: u64, families: usize) -> Script {
+    let mut chance = Chance::new(seed, 3);
+    let end = TROUBLE.as_millis() as u64;
+    let times = if chance.one_in(2) { chance.number(1..8) } else { 0 };
+    let act = |chance: &mut Chance| match chance.below(3) {
+        0 => Act::Again(chance.below(families)),
+        _ => Act::Drop(chance.number(0..2)),
+    };
+    (0..times).map(|_| (chance.millis(0..end), act(&mut chance))).collect()
 }
 
 const KINDS: usize = 16;

@@ -7,11 +7,14 @@ use super::{
     leader::Command,
     scene::{Happening, Who},
 };
-use crate::sweeps::FAMILIES;
+use crate::{
+    store::lacks,
+    sweeps::{FAMILIES, Family},
+};
 use std::time::Duration;
 use tombola_core::{
     record::SweepState,
-    schedule::{Event, Extension},
+    schedule::{Again, Event, Extension},
 };
 use tombola_spec::{Epoch, SweepId};
 
@@ -26,6 +29,8 @@ impl World {
             Act::Extend(family) => self.extension(family),
             Act::Set(family, state) => self.sweep(family).map(|sweep| Event::SetState { sweep, state }),
             Act::Retry(family) => self.sweep(family).map(|sweep| Event::Retry { sweep }),
+            Act::Drop(half) => self.forgone(half),
+            Act::Again(family) => self.asked_again(family),
             Act::Drain(agent) => self.agents[agent].id.map(|worker| Event::Drain { worker }),
             _ => None,
         };
@@ -68,8 +73,26 @@ impl World {
             return None;
         }
         let known = self.scene.store.find(plan.jobs.iter().map(|job| &job.fingerprint));
-        let trials = self.scene.store.stored(sweep.id);
-        Some(Event::Extend(Box::new(Extension { sweep, plan, source, known, trials })))
+        let (trials, done) = (self.scene.store.stored(sweep.id), self.scene.store.done(sweep.id));
+        Some(Event::Extend(Box::new(Extension { sweep, plan, source, known, trials, done })))
+    }
+
+    fn forgone(&self, half: u64) -> Option<Event> {
+        let jobs = self.scene.store.droppable().filter(|job| job.0 % 2 == half);
+        Some(Event::Drop(jobs.collect()))
+    }
+
+    fn asked_again(&self, family: usize) -> Option<Event> {
+        let sweep = self.scene.store.sweep(FAMILIES[family].name)?.clone();
+        let Family { first, later, .. } = &FAMILIES[family];
+        let (_, plan) = [first, later].into_iter().find(|(source, _)| *source == sweep.source)?.clone();
+        if matches!(sweep.state, SweepState::Cancelled | SweepState::Stopped) {
+            return None;
+        }
+        let known = self.scene.store.find(plan.jobs.iter().map(|job| &job.fingerprint));
+        let lacking = known.iter().filter(|row| lacks(row)).map(|row| row.fingerprint);
+        let (wanted, done) = (lacking.collect(), self.scene.store.done(sweep.id));
+        Some(Event::Again(Box::new(Again { sweep, plan, known, done, wanted })))
     }
 
     /// Everything that was paused or stopped goes on.

@@ -14,7 +14,13 @@ impl World {
         self.scene.story.tell(self.scene.now, || format!("— {act:?}"));
         let until = |duration: Duration| self.scene.now + duration;
         match act {
-            Act::Submit(_) | Act::Extend(_) | Act::Set(..) | Act::Retry(_) | Act::Drain(_) => self.ask(act),
+            Act::Submit(_)
+            | Act::Extend(_)
+            | Act::Set(..)
+            | Act::Retry(_)
+            | Act::Drain(_)
+            | Act::Drop(_)
+            | Act::Again(_) => self.ask(act),
             _ if self.scene.calm => {}
             Act::KillCoordinator(process, back) => self.kill_coordinator(process, back),
             Act::StopCoordinator(process, long, noticed) => self.stop_coordinator(process, long, noticed),

@@ -28,7 +28,8 @@ impl Sweeps {
         let living = self.driver.read(move |scheduler, now| scheduler.explain_job(now, job)).await?;
         let store = self.store.as_ref();
         let places = views::places(store, job, TOLD + 1).await?;
-        if living.is_none() && places.is_empty() {
+        let again = views::made_again(store, job, TOLD + 1).await?;
+        if living.is_none() && places.is_empty() && again.is_empty() {
             return Err(Error::NotFound(format!(
                 "there is no job `{job}`\nhint: jobs are numbered like `j12`; `tombola watch` and `tombola failures` show them"
             )));
@@ -38,6 +39,10 @@ impl Sweeps {
             Some(told) => self.complete(told).await?,
             None => forgotten(job, &history),
         };
+        lines.extend(cut(again.iter().map(|of| format!("makes again what was dropped of {of}"))));
+        if views::is_dropped(store, job).await? {
+            lines.push("its weights were dropped: no sweep keeps them (`keep`)".to_owned());
+        }
         lines.extend(cut(places.iter().map(stands_behind)));
         lines.extend(cut(history.iter().map(attempt)));
         Ok(lines)

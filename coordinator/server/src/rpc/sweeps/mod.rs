@@ -1,5 +1,6 @@
 //! `SweepService`: what people do with sweeps. One file per kind of question.
 
+mod again;
 mod explain;
 mod find;
 mod labels;
@@ -111,6 +112,11 @@ impl SweepService for Sweeps {
     async fn ticket(&self, request: Request<v1::TicketRequest>) -> Answer<v1::TicketResponse> {
         let caller = Caller::of(&request);
         answer(self.hand_out(request.into_inner(), &caller).await)
+    }
+
+    async fn make_again(&self, request: Request<v1::TicketRequest>) -> Answer<v1::MakeAgainResponse> {
+        let caller = Caller::of(&request);
+        answer(Self::make_again(self, request.into_inner(), &caller).await)
     }
 
     async fn workers(&self, _: Request<v1::WorkersRequest>) -> Answer<v1::WorkersResponse> {

@@ -2,11 +2,10 @@
 
 use super::{Sweeps, speed};
 use crate::{Error, driver::expansion};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use tombola_core::{
     plan::{JobPlan, Plan},
-    record::JobState,
-    schedule::Scheduler,
+    schedule::{self, Scheduler},
     sweep::{self, SweepFile},
 };
 use tombola_wire::v1;
@@ -20,11 +19,8 @@ impl Sweeps {
         let plan = expansion::most(self.store.as_ref(), file.clone()).await?;
         let fingerprints: Vec<_> = plan.jobs.iter().map(|job| job.fingerprint).collect();
         let stored = self.store.find_jobs(&fingerprints).await?;
-        // What failed or was given up is done again for whoever asks for it.
-        let runs_again = |state| matches!(state, JobState::Failed | JobState::Unwanted);
-        let known: HashSet<_> =
-            stored.iter().filter(|job| !runs_again(job.state)).map(|job| job.fingerprint).collect();
         let sum_up = move || {
+            let known = schedule::at_hand(&plan, &stored);
             let new: Vec<&JobPlan> =
                 plan.jobs.iter().filter(|job| !known.contains(&job.fingerprint)).collect();
             Ok((speed::wanted(&plan, &new), sets(&new), answer(&file, &plan, &new)))
@@ -80,7 +76,7 @@ fn sets(jobs: &[&JobPlan]) -> BTreeSet<String> {
 /// All but how long it will take, and what is in its way.
 fn answer(file: &SweepFile, plan: &Plan, new: &[&JobPlan]) -> v1::PlanResponse {
     let summary = sweep::summary(plan);
-    let cost = sweep::cost(new.iter().copied());
+    let cost = sweep::cost(plan, new.iter().copied());
     let setting = |setting: sweep::Setting| v1::Setting {
         name: setting.name,
         value: setting.value,

@@ -27,6 +27,24 @@ pub(super) struct Found {
 }
 
 impl Found {
+    pub(super) fn sweep(&self) -> &str {
+        &self.sweep
+    }
+
+    /// Key of its trial.
+    pub(super) fn key(&self) -> &str {
+        &self.trial.key
+    }
+
+    /// Its address, as `tombola fetch` takes it.
+    pub(super) fn path(&self) -> String {
+        let own = format!("{}/{}/{}", self.sweep, self.trial.number, self.round.round);
+        match (self.round.branch.as_str(), self.round.copy) {
+            ("", _) => own,
+            (branch, copy) => format!("{own}/{branch}/{copy}"),
+        }
+    }
+
     fn place(&self) -> Place {
         Place {
             trial: self.trial.number,
@@ -64,10 +82,11 @@ impl Sweeps {
         let jobs: Vec<JobId> = round.mask.into_iter().chain([round.origin]).collect();
         let outputs = store.outputs(&jobs).await?;
         let mask = match round.mask {
-            Some(job) => Some(output(&outputs, job, Output::Mask)?),
+            Some(job) => Some(self.output(&outputs, (job, Output::Mask), &found, "").await?),
             None => None,
         };
-        let weights = output(&outputs, round.origin, self.drawn_or_trained(round).await?)?;
+        let drawn = self.drawn_or_trained(round).await?;
+        let weights = self.output(&outputs, (round.origin, drawn), &found, "").await?;
         let card = self.card(&found, mask, weights, &[]).await?;
         let mask = mask.map_or_else(String::new, |digest| digest.to_string());
         Ok(v1::TicketResponse { mask, weights: weights.to_string(), card: format!("{card:#}") })
@@ -84,7 +103,8 @@ impl Sweeps {
                 place.round, found.sweep
             ))
         })?;
-        let weights = output(&store.outputs(&[made.job]).await?, made.job, Output::Weights)?;
+        let outputs = store.outputs(&[made.job]).await?;
+        let weights = self.output(&outputs, (made.job, Output::Weights), found, " --slim").await?;
         let card = self.card(found, None, weights, &[made.job]).await?;
         let Value::Object(mut card) = card else {
             return Err(Error::Internal("a card is a table".to_owned()));
@@ -131,6 +151,33 @@ impl Sweeps {
         })
     }
 
+    /// An output of a job, or why it cannot be had; `how` is what `tombola fetch` was told beside the address.
+    async fn output(
+        &self,
+        outputs: &Outputs,
+        (job, output): (JobId, Output),
+        found: &Found,
+        how: &str,
+    ) -> Result<Digest, Error> {
+        let artifact = outputs.get(&job).and_then(|outputs| outputs.get(&output));
+        if let Some(artifact) = artifact {
+            return Ok(artifact.digest);
+        }
+        let path = found.path();
+        let why = if views::is_dropped(self.store.as_ref(), job).await? {
+            format!(
+                "its weights were dropped: no sweep that they were made for keeps them (`keep` in its file)\n\
+                 hint: `tombola fetch {path}{how} --again` has them made again first"
+            )
+        } else {
+            format!(
+                "the ticket is not there yet: its {output} comes from {job}, which is not done\n\
+                 hint: `tombola explain {job}` says where it stands"
+            )
+        };
+        Err(Error::Precondition(why))
+    }
+
     /// What there is to know of it; `more` are jobs that made it beside those of the round.
     async fn card(
         &self,
@@ -155,16 +202,6 @@ impl Sweeps {
             "measures": measures, "settings": trial.settings, "made_by": made_by, "versions": versions(),
         }))
     }
-}
-
-fn output(outputs: &Outputs, job: JobId, output: Output) -> Result<Digest, Error> {
-    let artifact = outputs.get(&job).and_then(|outputs| outputs.get(&output));
-    artifact.map(|artifact| artifact.digest).ok_or_else(|| {
-        Error::Precondition(format!(
-            "the ticket is not there yet: its {output} comes from {job}, which is not done\n\
-             hint: `tombola explain {job}` says where it stands"
-        ))
-    })
 }
 
 /// Which rounds and branches there are.

@@ -23,6 +23,26 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
             steps.push(&sql::SWEEP_STATE, vec![row![*sweep, state.name(), now]]);
         }
         Write::Decides { sweep, decides } => steps.push(&sql::DECIDES, vec![row![*sweep, *decides]]),
+        Write::Keep { sweep, keep } => steps.push(&sql::KEEP, vec![row![*sweep, keep.name()]]),
+        Write::Drop(jobs) => {
+            steps.push(&sql::DROPPED, jobs.iter().map(|job| row![*job, now]).collect());
+            steps.push(&sql::DROP, jobs.iter().map(|job| row![*job]).collect());
+        }
+        Write::Replace { job, fingerprint, by } => {
+            steps.push(&sql::RENAME, vec![row![*job, *fingerprint]]);
+            steps.push(&sql::REDIRECT, vec![row![*job, *by]]);
+            steps.push(&sql::REPLACED, vec![row![*job, *by]]);
+        }
+        Write::Parents { job, parents } => {
+            steps.push(&sql::GIVEN_UP, vec![row![*job]]);
+            steps.push(&sql::NO_PARENTS, vec![row![*job]]);
+            let parents = (0u32..).zip(parents);
+            steps.push(
+                &sql::JOB_PARENTS,
+                parents.map(|(ordinal, parent)| row![*job, ordinal, *parent]).collect(),
+            );
+            steps.push(&sql::NO_CHECKPOINT, vec![row![*job]]);
+        }
         Write::AddVerdicts(verdicts) => add_verdicts(steps, verdicts),
         Write::AddTrials(trials) => add_trials(steps, trials),
         Write::TrialSettings { trial, settings } => {
@@ -58,7 +78,8 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
 
 fn add_sweep<'a>(steps: &mut Steps<'a>, sweep: &'a SweepRow) {
     let (name, source) = (sweep.name.as_str(), sweep.source.as_str());
-    let row = row![sweep.id, name, source, sweep.state.name(), sweep.decides, steps.now];
+    let mut row = row![sweep.id, name, source, sweep.state.name(), sweep.decides];
+    row.extend(row![sweep.keep.name(), steps.now]);
     steps.push(&sql::ADD_SWEEP, vec![row]);
 }
 

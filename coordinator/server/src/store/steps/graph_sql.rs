@@ -14,10 +14,11 @@ pub(super) const ADD_SWEEP: Verb = Verb {
         ("source", Text),
         ("state", Text),
         ("decides", Bool),
+        ("keep", Text),
         ("now", Time),
     ],
-    sql: "insert into sweeps (id, name, source, state, decides, created, changed)
-          select v.id, v.name, v.source, v.state, v.decides, v.now, v.now from {v} where true
+    sql: "insert into sweeps (id, name, source, state, decides, keep, created, changed)
+          select v.id, v.name, v.source, v.state, v.decides, v.keep, v.now, v.now from {v} where true
           on conflict (name) do nothing",
     expect: Each,
 };
@@ -41,6 +42,78 @@ pub(super) const DECIDES: Verb = Verb {
     columns: &[("id", Int), ("decides", Bool)],
     sql: "update sweeps set decides = v.decides from {v} where sweeps.id = v.id",
     expect: Each,
+};
+
+pub(super) const KEEP: Verb = Verb {
+    what: "a change of a sweep",
+    columns: &[("id", Int), ("keep", Text)],
+    sql: "update sweeps set keep = v.keep from {v} where sweeps.id = v.id",
+    expect: Each,
+};
+
+/// What living jobs read is left alone, whoever asks.
+pub(super) const DROPPED: Verb = Verb {
+    what: "dropped outputs",
+    columns: &[("job", Int), ("now", Time)],
+    sql: "insert into dropped_outputs (job, output, digest, bytes, dropped)
+          select o.job, o.output, o.digest, o.bytes, v.now
+          from {v} join jobs j on j.id = v.job and j.state = 'done'
+            join outputs o on o.job = j.id and o.output <> 'mask'
+          where j.id not in (select p.parent from jobs k join job_parents p on p.job = k.id
+                             where k.state in ('open', 'leased', 'failed', 'quarantined'))",
+    expect: Any,
+};
+
+pub(super) const DROP: Verb = Verb {
+    what: "dropped outputs",
+    columns: &[("job", Int)],
+    sql: "delete from outputs where job in (select v.job from {v})
+            and exists (select 1 from dropped_outputs d where d.job = outputs.job and d.output = outputs.output)",
+    expect: Any,
+};
+
+pub(super) const RENAME: Verb = Verb {
+    what: "a job that others replace",
+    columns: &[("job", Int), ("fingerprint", Text)],
+    sql: "update jobs set fingerprint = v.fingerprint from {v}
+          where jobs.id = v.job and jobs.state = 'done'",
+    expect: Each,
+};
+
+/// What it replaced itself goes on to the newest.
+pub(super) const REDIRECT: Verb = Verb {
+    what: "a replaced job",
+    columns: &[("job", Int), ("maker", Int)],
+    sql: "update replaced_jobs set maker = v.maker from {v} where replaced_jobs.maker = v.job",
+    expect: Any,
+};
+
+pub(super) const REPLACED: Verb = Verb {
+    what: "a replaced job",
+    columns: &[("job", Int), ("maker", Int)],
+    sql: "insert into replaced_jobs (job, maker) select v.job, v.maker from {v}",
+    expect: Each,
+};
+
+pub(super) const GIVEN_UP: Verb = Verb {
+    what: "other parents of a job that was given up",
+    columns: &[("job", Int)],
+    sql: "select count(*) from {v} join jobs j on j.id = v.job and j.state in ('unwanted', 'failed')",
+    expect: Count,
+};
+
+pub(super) const NO_PARENTS: Verb = Verb {
+    what: "parents of a job",
+    columns: &[("job", Int)],
+    sql: "delete from job_parents where job in (select v.job from {v})",
+    expect: Any,
+};
+
+pub(super) const NO_CHECKPOINT: Verb = Verb {
+    what: "a checkpoint",
+    columns: &[("job", Int)],
+    sql: "delete from checkpoints where job in (select v.job from {v})",
+    expect: Any,
 };
 
 pub(super) const ADD_VERDICTS: Verb = Verb {

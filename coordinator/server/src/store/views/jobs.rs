@@ -50,6 +50,21 @@ pub async fn places(store: &dyn Store, job: JobId, most: usize) -> Result<Vec<(S
     first(store, &sql, most).await?.iter().map(used).collect()
 }
 
+/// Whether outputs of a job were dropped.
+pub async fn is_dropped(store: &dyn Store, job: JobId) -> Result<bool> {
+    let sql = format!("select job from dropped_output where job = {} limit 1", job.0);
+    Ok(!first(store, &sql, 1).await?.is_empty())
+}
+
+/// The first `most` jobs whose dropped outputs a job makes again.
+pub async fn made_again(store: &dyn Store, job: JobId, most: usize) -> Result<Vec<JobId>> {
+    let sql = format!(
+        "select distinct job from dropped_output where made_again_by = {} order by job limit {most}",
+        job.0
+    );
+    first(store, &sql, most).await?.iter().map(|row| row.unsigned(0).map(JobId)).collect()
+}
+
 /// A place in five columns.
 fn place(row: &Row, at: usize) -> Result<Place> {
     let (trial, copy, round) = (row.small(at)?, row.small(at + 2)?, row.small(at + 3)?);

@@ -11,7 +11,9 @@ mod slim;
 mod sweeps;
 
 pub use costs::{Work, costs, sweep_cost};
-pub use jobs::{Failed, Measured, Place, Tried, failures, history, measured, places, provenance};
+pub use jobs::{
+    Failed, Measured, Place, Tried, failures, history, is_dropped, made_again, measured, places, provenance,
+};
 pub use lines::{BarrierRow, LineRow, barriers, line_points};
 pub use results::{CurveRow, RunRow, curve, curve_sql, layers, measures, runs};
 pub use slim::{SlimNetwork, SlimRow, slim, slim_at};

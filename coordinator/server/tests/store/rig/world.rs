@@ -133,6 +133,7 @@ impl World {
             source: text.to_owned(),
             state: SweepState::Active,
             decides: false,
+            keep: plan.keep,
         };
         let (mut jobs, mut new, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for job in &plan.jobs {
@@ -307,6 +308,8 @@ const TABLES: &[&str] = &[
     "pack_lanes",
     "attempts",
     "outputs",
+    "dropped_outputs",
+    "replaced_jobs",
     "results",
     "checkpoints",
     "metric_batches",
