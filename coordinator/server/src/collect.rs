@@ -56,13 +56,7 @@ impl Collector {
                 if !*self.driver.leads().borrow() {
                     continue;
                 }
-                match self.driver.drop_unkept(clock::before(self.unkept)).await {
-                    Ok(0) => {}
-                    Ok(jobs) => {
-                        tracing::info!(jobs, "collect.dropped: outputs that no sweep keeps were dropped")
-                    }
-                    Err(error) => tracing::warn!(%error, "collect.drop_failed: trying again later"),
-                }
+                self.drop_unkept().await;
                 match self.collect(clock::before(self.every)).await {
                     Ok(0) => {}
                     Ok(removed) => tracing::info!(removed, "collect.done: uploads nobody names were removed"),
@@ -72,6 +66,15 @@ impl Collector {
         };
         // Stopping in the middle is harmless: what is left is found the next time.
         stop.run_until_cancelled(looks).await;
+    }
+
+    /// What no sweep keeps is nobody's from here on.
+    async fn drop_unkept(&self) {
+        match self.driver.drop_unkept(clock::before(self.unkept)).await {
+            Ok(0) => {}
+            Ok(jobs) => tracing::info!(jobs, "collect.dropped: outputs that no sweep keeps were dropped"),
+            Err(error) => tracing::warn!(%error, "collect.drop_failed: trying again later"),
+        }
     }
 
     /// Removes what is older than `moment` and not kept. Returns how many were removed.

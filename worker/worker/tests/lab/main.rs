@@ -5,6 +5,7 @@
 
 mod connectivity;
 mod given;
+mod keep;
 mod kills;
 mod rig;
 mod searches;

@@ -95,14 +95,23 @@ pub(crate) struct Lab {
     coordinator: Option<Process>,
     /// How long a silent worker keeps its leases.
     pub(crate) term: &'static str,
+    /// What else its next coordinator is told.
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
 }
 
 impl Lab {
     /// A laboratory with a running coordinator and no workers.
     pub(crate) async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// One whose coordinator has further settings from its environment.
+    pub(crate) async fn open_with(settings: &[(&'static str, &'static str)]) -> Self {
         let folder = TempDir::new().unwrap();
         write_data(&folder.path().join("data/tiny"));
-        let mut lab = Self { folder, address: "127.0.0.1:0".to_owned(), coordinator: None, term: "2s" };
+        let address = "127.0.0.1:0".to_owned();
+        let settings = settings.to_vec();
+        let mut lab = Self { folder, address, coordinator: None, term: "2s", settings };
         lab.start_coordinator().await;
         lab
     }
@@ -137,6 +146,7 @@ impl Lab {
         // Quick terms, so that what takes seconds in a lab takes less here.
         command.env("TOMBOLA_COORDINATOR_WORKERS__HEARTBEAT", "200ms");
         command.env("TOMBOLA_COORDINATOR_WORKERS__TERM", self.term);
+        command.envs(self.settings.iter().copied());
         self.coordinator = Some(self.spawn(command, "coordinator"));
         let answered = || async {
             let address = fs::read_to_string(&file).ok()?.trim().to_owned();

@@ -26,7 +26,7 @@ impl Sweeps {
                  the same file too; what was trained is not trained twice"
             )));
         }
-        let audit = caller.did("make again", &found.path());
+        let audit = caller.did("make again", found.path());
         let jobs_left = self.driver.make_again(sweep, move |plan| behind(plan, &found, slim), audit).await?;
         Ok(v1::MakeAgainResponse { jobs_left })
     }
