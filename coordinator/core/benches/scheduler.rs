@@ -129,6 +129,7 @@ fn info(number: usize) -> WorkerInfo {
         slots: vec![SlotInfo { device: DeviceKind::Cpu, index: 0, name: String::new(), memory: 0, lanes: 1 }],
         data: vec![DataInfo { set: "mnist".to_owned(), digest: Digest::of(b""), shape }],
         data_folder: String::new(),
+        patience_s: 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Workers coming, going, and being heard of.
 
-use super::{Held, Message, Scheduler, job::Hold, service::Out, worker::Worker};
+use super::{Held, Message, Scheduler, job::Hold, service::Out, stuck::Told, worker::Worker};
 use crate::record::{Ending, JobState, WorkerState, Write};
 use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
@@ -96,7 +96,7 @@ impl Scheduler {
         (worker.deadline, worker.heard) = (deadline, self.now);
         worker.lacks.clear();
         // It says again what cannot work.
-        worker.out.retain(|_, out| matches!(out, Out::Resting(_)));
+        worker.out.retain(|_, out| !matches!(out, Out::Broken(_)));
         worker.met = LeaseId(self.last.lease);
         self.floor.reseat(id);
     }
@@ -186,20 +186,24 @@ impl Scheduler {
     pub(super) fn heartbeat(&mut self, id: WorkerId, progress: &[(JobId, Attempt, u64)]) {
         self.alive(id);
         let mut fenced = Vec::new();
+        let mut named: BTreeMap<LeaseId, Vec<Told>> = BTreeMap::new();
         for &(job, attempt, iteration) in progress {
             let current = self.graph.get(job).filter(|job| job.attempt == attempt);
             let lease = current.and_then(super::job::Job::lease);
-            if lease.and_then(|lease| self.leases.get(&lease)).is_none_or(|lease| lease.worker != id) {
-                if !self.is_done_by(job, attempt) {
-                    fenced.push((job, attempt));
+            match lease.filter(|lease| self.leases.get(lease).is_some_and(|lease| lease.worker == id)) {
+                Some(lease) => {
+                    self.graph.change(job, |job| job.progress(iteration));
+                    named.entry(lease).or_default().push((job, attempt, iteration));
                 }
-                continue;
+                None if self.is_done_by(job, attempt) => {}
+                None => fenced.push((job, attempt)),
             }
-            self.graph.change(job, |job| job.progress(iteration));
         }
         if !fenced.is_empty() {
             self.send(id, Message::Fenced(fenced));
         }
+        self.end_stuck(id, progress);
+        self.watch(id, &named);
     }
 
     pub(super) fn link_down(&mut self, id: WorkerId) {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `job`, `sweep`, `worker`, `lease`, `key`, `queue` and `graph` hold state and decide nothing. `attempt` ends attempts,
-//! whatever ended them; `service` takes bad slots out. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
+//! whatever ended them; `stuck` finds those that stand still; `service` takes bad slots out. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
 //! order is random is walked, so that the same events always give the same effects.
 
 mod attempt;
@@ -26,6 +26,7 @@ mod queue;
 mod report;
 mod service;
 mod steer;
+mod stuck;
 mod submit;
 mod sweep;
 mod tick;
@@ -111,6 +112,10 @@ impl Scheduler {
 
     fn send(&mut self, worker: WorkerId, message: Message) {
         self.effects.push(Effect::Send { worker, message });
+    }
+
+    fn warn(&mut self, what: String) {
+        self.effects.push(Effect::Warn(what));
     }
 
     fn reject(&mut self, why: impl Into<String>) {

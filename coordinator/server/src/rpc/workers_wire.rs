@@ -48,7 +48,7 @@ pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
 
 /// Everything a worker says of itself is kept in memory and shown to people.
 fn bounded(info: &WorkerInfo) -> Result<(), Error> {
-    let WorkerInfo { name, host, version, slots, data, components, data_folder } = info;
+    let WorkerInfo { name, host, version, slots, data, components, data_folder, patience_s: _ } = info;
     if name.is_empty() || name.len() > LONGEST_NAME {
         let what = format!("a worker's name has 1 to {LONGEST_NAME} bytes, not {}", name.len());
         return Err(Error::Invalid(format!("{what}\nhint: give it one with --name")));

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_core::schedule::{Config, Event};
 use tombola_server::{
+    config::Span,
     driver::{Closing, Connected, Driver, Start, ToLink},
     store::Store,
 };
@@ -25,6 +26,7 @@ scenarios!(
     a_worker_of_another_state_is_a_stranger_with_empty_hands,
     a_late_attempt_is_fenced,
     heartbeats_show_how_far_a_job_is,
+    what_a_living_worker_does_not_get_on_with_is_taken_back,
     a_result_without_its_artifacts_is_not_believed,
     a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on,
     a_repeated_report_is_stored_once,
@@ -180,6 +182,31 @@ async fn heartbeats_show_how_far_a_job_is(home: &Home) {
     };
     assert_eq!((running.job, running.worker.as_str()), (format!("j{}", job.job), "one"));
     assert_eq!((running.label.as_str(), running.to), ("trial 1, round 0", 100));
+    served.stop().await;
+}
+
+async fn what_a_living_worker_does_not_get_on_with_is_taken_back(home: &Home) {
+    let mut config = home.config();
+    config.workers.stuck_after = Span(Duration::from_millis(300));
+    let served = home.serve_with(config).await;
+    submit(&served).await;
+    let mut stuck = Worker::connect(served.address, "one").await;
+    let job = stuck.begin().await;
+    let progress = Progress { job: job.job, attempt: job.attempt, iteration: 42 };
+    let cancelled = loop {
+        stuck.say(from_worker::Message::Heartbeat(Heartbeat { progress: vec![progress] })).await;
+        match stuck.heard().await {
+            Some(Ok(to_worker::Message::Cancel(cancelled))) => break cancelled,
+            Some(Err(status)) => panic!("{status}"),
+            Some(Ok(_)) | None => {}
+        }
+    };
+    assert_eq!((cancelled.job, cancelled.attempt), (job.job, job.attempt));
+    let sql = format!("select message from job_history where job = {}", job.job);
+    let told = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    let Some(Kind::Text(message)) = &told[0].values[0].kind else { panic!("{told:?}") };
+    assert!(message.starts_with("stuck: slot 0 of one lives"), "{message}");
+    Worker::connect(served.address, "two").await.work(12).await;
     served.stop().await;
 }
 

@@ -122,7 +122,7 @@ impl Session {
             heard,
             link: None,
             protocol: options.protocol,
-            info: inventory.info_json(&options.name, &options.data_folder),
+            info: inventory.info_json(&options.name, &options.data_folder, limits.stuck_after),
             uploads: JoinSet::new(),
             fetches: JoinSet::new(),
             transferred,

@@ -39,6 +39,8 @@ pub(crate) struct Rig {
     links: BTreeMap<WorkerId, String>,
     /// Answers to people.
     pub(crate) answers: Vec<Effect>,
+    /// Everything said to the operator.
+    pub(crate) warnings: Vec<String>,
     /// Everything sent to workers, in order.
     pub(crate) sent: Vec<(String, Message)>,
 }
@@ -58,6 +60,7 @@ impl Rig {
             agents: BTreeMap::new(),
             links: BTreeMap::new(),
             answers: Vec::new(),
+            warnings: Vec::new(),
             sent: Vec::new(),
         }
     }
@@ -74,6 +77,7 @@ impl Rig {
                         Effect::Write(write) => self.store.apply(write),
                         Effect::Send { worker, message } => messages.push((worker, message)),
                         Effect::Changed(_) => {}
+                        Effect::Warn(what) => self.warnings.push(what),
                         answer => self.answers.push(answer),
                     }
                 }
@@ -120,6 +124,7 @@ impl Rig {
             slots: (0..).zip(lanes).map(slot).collect(),
             data: sets.iter().map(data).collect(),
             data_folder: format!("/home/{name}/data"),
+            patience_s: 0,
         };
         self.join(info);
     }

@@ -149,9 +149,10 @@ impl Agent {
         self.settle(scene);
     }
 
-    pub(crate) fn beat(&mut self) {
+    pub(crate) fn beat(&mut self, scene: &mut Scene) {
         let living = self.slots.iter_mut().flat_map(Slot::living).filter(|job| job.started);
-        let progress = living.map(|job| (job.lane.0, job.lane.1, job.iteration)).collect();
+        let progress: Vec<_> = living.map(|job| (job.lane.0, job.lane.1, job.iteration)).collect();
+        progress.iter().for_each(|(job, attempt, at)| scene.truth.beat((*job, *attempt), *at, scene.now));
         self.say(Said::Heartbeat(progress));
     }
 
