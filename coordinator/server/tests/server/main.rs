@@ -16,6 +16,7 @@ mod fuzz;
 mod limits;
 mod rig;
 mod standby;
+mod standby_access;
 mod start;
 mod steering;
 mod stock;
