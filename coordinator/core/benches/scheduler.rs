@@ -75,7 +75,7 @@ impl Bench {
         let mut bench =
             Self { scheduler, now: Duration::ZERO, sequence: 0, work: VecDeque::new(), outcome: outcome() };
         (0..WORKERS).for_each(|number| {
-            bench.event(Event::Hello { info: info(number), worker: None, held: Vec::new() });
+            bench.event(Event::Hello { info: info(number), worker: None, held: Vec::new(), number: 0 });
         });
         bench
     }

@@ -79,7 +79,7 @@ impl Scheduler {
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
         self.now = self.now.max(now);
         match event {
-            Event::Hello { info, worker, held } => self.hello(info, worker, &held),
+            Event::Hello { info, worker, held, number } => self.hello(info, worker, &held, number),
             Event::Heartbeat { worker, progress } => self.heartbeat(worker, &progress),
             Event::Report { worker, sequence, job, attempt, fact } => {
                 self.report(worker, sequence, job, attempt, fact);

@@ -43,7 +43,7 @@ pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
     };
     let info = checked_json("hello.info_json", &message.info_json)?;
     bounded(&info)?;
-    Ok(Event::Hello { info, worker, held })
+    Ok(Event::Hello { info, worker, held, number: message.number })
 }
 
 /// Everything a worker says of itself is kept in memory and shown to people.

@@ -338,7 +338,7 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     let driver = Driver::start(start, &tasks).await.unwrap();
     let connect = async |worker| {
         let (link, told) = mpsc::channel(8);
-        let hello = Event::Hello { info: info("one"), worker, held: Vec::new() };
+        let hello = Event::Hello { info: info("one"), worker, held: Vec::new(), number: 0 };
         match driver.connect(hello, link).await.unwrap() {
             Connected::Welcome(worker, id) => (worker, id, told),
             Connected::Refused => panic!("refused"),
@@ -356,4 +356,22 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     assert_eq!(still, ["connected"]);
     driver.hear(worker, new, Event::Leaving { worker }, 2).await.unwrap();
     assert!(states().await.unwrap().is_empty());
+}
+
+/// The newer link stays; workers that do not count their Hellos work on as they did.
+#[tokio::test]
+async fn a_hello_that_comes_after_a_later_one_is_refused() {
+    let home = Home::sqlite();
+    let served = home.serve().await;
+    submit(&served).await;
+    let (_, first) = Worker::hello(served.address, Hello { number: 6, ..hello("one") }).await.unwrap();
+    let back = |number| Hello { number, worker: first.id.clone(), ..hello("one") };
+    let (_, mut newer) = Worker::hello(served.address, back(8)).await.unwrap();
+    let (told, _) = Worker::hello(served.address, back(7)).await.unwrap();
+    let to_worker::Message::Refused(refused) = told else { panic!("{told:?}") };
+    assert!(refused.retry && refused.message.contains("comes after a later one"), "{refused:?}");
+    newer.work(12).await;
+    let (told, _) = Worker::hello(served.address, back(0)).await.unwrap();
+    assert!(matches!(told, to_worker::Message::Welcome(_)), "{told:?}");
+    served.stop().await;
 }

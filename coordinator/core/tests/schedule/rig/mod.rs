@@ -37,6 +37,8 @@ pub(crate) struct Rig {
     pub(crate) now: Duration,
     pub(crate) agents: BTreeMap<String, Agent>,
     links: BTreeMap<WorkerId, String>,
+    /// Hellos so far, of all workers.
+    pub(crate) hellos: u64,
     /// Answers to people.
     pub(crate) answers: Vec<Effect>,
     /// Everything said to the operator.
@@ -59,6 +61,7 @@ impl Rig {
             now: Duration::ZERO,
             agents: BTreeMap::new(),
             links: BTreeMap::new(),
+            hellos: 0,
             answers: Vec::new(),
             warnings: Vec::new(),
             sent: Vec::new(),
@@ -140,7 +143,9 @@ impl Rig {
     pub(crate) fn connect(&mut self, name: &str) {
         let agent = &self.agents[name];
         let known = (agent.id != WorkerId(0)).then_some(agent.id);
-        let hello = Event::Hello { info: agent.info.clone(), worker: known, held: agent.held() };
+        self.hellos += 1;
+        let (info, number) = (agent.info.clone(), self.hellos);
+        let hello = Event::Hello { info, worker: known, held: agent.held(), number };
         let reports = agent.unacknowledged();
         let effects = self.scheduler.handle(self.now, hello);
         let first = effects.iter().find_map(|effect| match effect {

@@ -116,6 +116,7 @@ impl Worker {
             worker: worker.to_owned(),
             held,
             oldest_protocol: 0,
+            number: 0,
         };
         eventually(|| async {
             match Self::hello(address, hello.clone()).await {

@@ -38,6 +38,7 @@ pub(crate) enum Command {
         info: Box<WorkerInfo>,
         worker: Option<WorkerId>,
         held: Vec<Held>,
+        number: u64,
     },
     Hear {
         link: LinkId,
@@ -149,9 +150,6 @@ impl Leader {
     /// Something came in.
     pub(crate) fn arrive(&mut self, command: Command, scene: &mut Scene) {
         match command {
-            // A Hello does not outlive its link here. One that overtook that of a later link would cost its worker what it was
-            // leased in between, once: Hellos have no number.
-            Command::Connect { link, .. } if scene.network.whole(link).is_none() => {}
             Command::Hear { link, said } => match self.sessions.get(&link) {
                 Some(worker) => {
                     if self.open.get(worker) == Some(&link) && scene.network.whole(link).is_some() {
@@ -204,8 +202,8 @@ impl Leader {
 
     fn take(&mut self, command: Command, scene: &mut Scene) {
         match command {
-            Command::Connect { link, info, worker, held } => {
-                self.connect(link, Event::Hello { info: *info, worker, held }, scene);
+            Command::Connect { link, info, worker, held, number } => {
+                self.connect(link, Event::Hello { info: *info, worker, held, number }, scene);
             }
             Command::Hear { link, said } => {
                 let worker = self.sessions.get(&link).copied();
@@ -345,8 +343,8 @@ fn words(event: &Event) -> String {
     match event {
         Event::Submit { plan, .. } => format!("Submit {}", plan.name),
         Event::Extend(extension) => format!("Extend {}", extension.plan.name),
-        Event::Hello { info, worker, held } => {
-            format!("Hello of {} ({worker:?}) holding {held:?}", info.name)
+        Event::Hello { info, worker, held, number } => {
+            format!("Hello {number} of {} ({worker:?}) holding {held:?}", info.name)
         }
         event => {
             let mut words = format!("{event:?}");
