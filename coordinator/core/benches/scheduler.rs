@@ -75,7 +75,7 @@ impl Bench {
         let mut bench =
             Self { scheduler, now: Duration::ZERO, sequence: 0, work: VecDeque::new(), outcome: outcome() };
         (0..WORKERS).for_each(|number| {
-            bench.event(Event::Hello { info: info(number), worker: None, held: Vec::new() });
+            bench.event(Event::Hello { info: info(number), worker: None, held: Vec::new(), number: 0 });
         });
         bench
     }
@@ -129,6 +129,7 @@ fn info(number: usize) -> WorkerInfo {
         slots: vec![SlotInfo { device: DeviceKind::Cpu, index: 0, name: String::new(), memory: 0, lanes: 1 }],
         data: vec![DataInfo { set: "mnist".to_owned(), digest: Digest::of(b""), shape }],
         data_folder: String::new(),
+        patience_s: 0,
     }
 }
 

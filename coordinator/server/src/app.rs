@@ -84,9 +84,12 @@ impl Coordinator {
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let driver = Driver::start(start(&config, &store, &stop), &leader).await?;
         let leads = driver.leads();
-        share(&shelf, &store.identity().await?, leads.clone()).await?;
+        share(&shelf, &store.identity().await?, leads.clone(), &door).await?;
         let registry = Arc::clone(&door.registry);
         tasks.spawn(Arc::clone(&registry).run(Arc::clone(&store), stop.clone()));
+        if let Some(certificate) = &door.certificate {
+            tasks.spawn(Arc::clone(certificate).keep(stop.clone())?);
+        }
         let services = Services {
             driver,
             store,
@@ -95,7 +98,7 @@ impl Coordinator {
             limits: config.limits.clone(),
             terms: config.workers.clone(),
             registry,
-            pin: door.pin,
+            pin: door.pin(),
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
@@ -175,18 +178,24 @@ fn collector(services: &Services, terms: &Uploads) -> Collector {
 }
 
 /// Every coordinator of a state has the same artifacts: a standby with a folder of its own would lead without the masks
-/// and weights that were made before. The first leader claims the folder for its state.
-async fn share(shelf: &Artifacts, state: &str, mut leads: watch::Receiver<bool>) -> anyhow::Result<()> {
+/// and weights that were made before. The first leader claims the folder for its state. They show one key, too.
+async fn share(
+    shelf: &Artifacts,
+    state: &str,
+    mut leads: watch::Receiver<bool>,
+    door: &Door,
+) -> anyhow::Result<()> {
     let folder = shelf.folder().display();
     // A leader that has just started may not have come to it.
     for _ in 0..CLAIMS {
         match shelf.claimed() {
-            Some(claimed) if claimed == state => return Ok(()),
+            Some(claimed) if claimed == state => return door.agree(shelf.folder(), *leads.borrow()),
             Some(_) => anyhow::bail!(
                 "the artifacts in `{folder}` belong to another state than this database holds\nhint: name this state's own \
                  folder with --artifacts"
             ),
             None if *leads.borrow_and_update() => {
+                door.agree(shelf.folder(), true)?;
                 return shelf.claim(state).with_context(|| format!("cannot write to `{folder}`"));
             }
             None => tokio::time::sleep(CLAIM).await,

@@ -15,6 +15,13 @@ pub fn agreed(ours: RangeInclusive<u32>, theirs: RangeInclusive<u32>) -> Option<
     (ours.contains(&newest) && theirs.contains(&newest)).then_some(newest)
 }
 
+/// The version to speak with a coordinator that has welcomed a worker, and so speaks one of the worker's, and says which is the
+/// newest it knows; 0 = it does not say, as the first release. `None` if that is older than all of the worker's.
+pub fn welcomed(ours: RangeInclusive<u32>, theirs: u32) -> Option<u32> {
+    let newest = *ours.end().min(&theirs.max(1));
+    ours.contains(&newest).then_some(newest)
+}
+
 /// Raised when the random streams (`engine::random`) give other numbers for the same key.
 pub const RANDOM: u32 = 1;
 /// Raised when training arithmetic changes results (beyond rounding of a plan, which is recorded as provenance).
@@ -55,6 +62,15 @@ pub fn components_of(job: &JobSpec) -> Vec<(&'static str, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_welcome_says_which_protocol_is_spoken_from_then_on() {
+        assert_eq!(welcomed(1..=3, 2), Some(2));
+        assert_eq!(welcomed(1..=3, 7), Some(3));
+        assert_eq!(welcomed(1..=3, 0), Some(1));
+        assert_eq!(welcomed(2..=3, 1), None);
+        assert_eq!(welcomed(2..=3, 0), None);
+    }
 
     #[test]
     fn neighbouring_releases_find_a_protocol_that_both_speak() {

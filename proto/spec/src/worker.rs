@@ -21,6 +21,9 @@ pub struct WorkerInfo {
     /// The folder it looks for data sets in, one sub-folder each, for people; empty = unknown.
     #[serde(default)]
     pub data_folder: String,
+    /// It ends an engine whose training stands still for so many seconds; 0 = unknown.
+    #[serde(default)]
+    pub patience_s: u64,
 }
 
 /// One slot: one engine child on one device.

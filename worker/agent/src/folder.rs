@@ -68,6 +68,21 @@ impl Folder {
         fs::remove_file(self.path.join(LEFT)).is_ok()
     }
 
+    /// How often a worker was started in this folder, this time included; `None` if that cannot be kept.
+    pub(crate) fn count_start(&self) -> Option<u64> {
+        let path = self.path.join("starts");
+        let before: u64 =
+            fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let starts = before.saturating_add(1);
+        match disk::replace(&path, |file| writeln!(file, "{starts}")) {
+            Ok(_) => Some(starts),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "worker.starts: not counted; links are not numbered");
+                None
+            }
+        }
+    }
+
     /// The identity given by a coordinator to an earlier process. One that cannot be read is none.
     pub(crate) fn identity(&self) -> Option<String> {
         let text = fs::read_to_string(self.path.join("worker")).ok()?;
@@ -96,6 +111,7 @@ mod tests {
         let folder = Folder::open(&path).unwrap();
         assert_eq!(folder.identity(), None);
         folder.remember("w7@lab").unwrap();
+        assert_eq!(folder.count_start(), Some(1));
         fs::create_dir_all(folder.slot(0).join("3")).unwrap();
 
         let error = Folder::open(&path).unwrap_err().to_string();
@@ -104,6 +120,7 @@ mod tests {
         drop(folder);
         let folder = Folder::open(&path).unwrap();
         assert_eq!(folder.identity().as_deref(), Some("w7@lab"));
+        assert_eq!(folder.count_start(), Some(2));
         assert!(!folder.slot(0).exists(), "unfinished stages of a dead engine are of no use");
     }
 

@@ -392,3 +392,23 @@ async fn an_address_that_is_none_is_refused_with_a_hint() {
         assert!(error.to_string().contains("hint: "), "{address}: {error}");
     }
 }
+
+#[tokio::test]
+async fn each_hello_has_a_higher_number_than_the_one_before() {
+    let mut coordinator = Coordinator::start();
+    let mut worker =
+        Worker::new(vec![coordinator.url()], 1, FakeExecutor::new(STEP, first_is_endless)).started();
+    let mut numbers = Vec::new();
+    for again in [false, true] {
+        if again {
+            worker.kill().await;
+            worker.start();
+        }
+        for _ in 0..2 {
+            let link = coordinator.link().await;
+            link.welcome("w7").await;
+            numbers.push(link.hello.number);
+        }
+    }
+    assert!(numbers[0] > 0 && numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+}

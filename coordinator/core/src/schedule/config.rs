@@ -9,6 +9,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// A worker silent for so long has lost its leases.
     pub term: Duration,
+    /// An attempt that its worker says it runs, and that does not get on for so long, is taken back. At least twice as
+    /// long as that worker's own patience with an engine, whatever this says.
+    pub stuck_after: Duration,
     /// Training stages a lease may carry: 1 = no chains beyond a mask and its training.
     pub chain_train_stages: u32,
     /// A job running at so many abrupt worker losses is quarantined.
@@ -35,6 +38,7 @@ impl Default for Config {
         Self {
             heartbeat: Duration::from_secs(2),
             term: Duration::from_secs(15),
+            stuck_after: Duration::from_secs(3600),
             chain_train_stages: 2,
             max_losses: 5,
             max_tries: 3,

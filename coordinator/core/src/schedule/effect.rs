@@ -25,6 +25,8 @@ pub enum Effect {
         /// What.
         message: Message,
     },
+    /// Something the operator should know: for the log.
+    Warn(String),
     /// People watching this sweep have something new to see.
     Changed(SweepId),
     /// The answer to `Submit` or `Extend`.

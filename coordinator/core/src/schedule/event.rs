@@ -26,6 +26,8 @@ pub enum Event {
         worker: Option<WorkerId>,
         /// Attempts it still holds.
         held: Vec<Held>,
+        /// Grows from each Hello of a worker to the next; 0 = it does not count them.
+        number: u64,
     },
     /// A worker is alive; extends its leases.
     Heartbeat {

@@ -79,7 +79,8 @@ impl Scheduler {
                 let (done, all) = (iteration.saturating_sub(job.from), job.iterations);
                 let told = format!("runs on {}, attempt {}", self.place_of(lease), job.attempt.0);
                 // Only trainings count iterations.
-                vec![if all > 0 { format!("{told}: {done} of {all} iterations done") } else { told }]
+                let told = if all > 0 { format!("{told}: {done} of {all} iterations done") } else { told };
+                std::iter::once(told).chain(self.standstill(now, lease)).collect()
             }
             State::Done => vec!["done".to_owned()],
             State::Failed => {

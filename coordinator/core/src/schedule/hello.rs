@@ -1,8 +1,8 @@
 //! Workers coming, going, and being heard of.
 
-use super::{Held, Message, Scheduler, job::Hold, service::Out, worker::Worker};
+use super::{Held, Message, Scheduler, job::Hold, service::Out, stuck::Told, worker::Worker};
 use crate::record::{Ending, JobState, WorkerState, Write};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tombola_spec::{
     Attempt, JobId, LeaseId, WorkerId,
     data::{DataShape, known},
@@ -13,12 +13,13 @@ use tombola_spec::{
 impl Scheduler {
     /// A worker introduces itself. Welcome comes first, then what it holds in vain; what it does not hold any more is
     /// open again.
-    pub(super) fn hello(&mut self, info: WorkerInfo, claimed: Option<WorkerId>, held: &[Held]) {
+    pub(super) fn hello(&mut self, info: WorkerInfo, claimed: Option<WorkerId>, held: &[Held], number: u64) {
         // A number never given out is of a state that was lost since, to a backup perhaps; one in use is of a folder that
         // was copied.
         let id =
             claimed.filter(|id| (1..=self.last.worker).contains(&id.0) && !self.is_anothers(*id, &info.name));
-        if let Some(refused) = self.refusal(&info, id) {
+        let refused = id.and_then(|id| self.too_late(id, number));
+        if let Some(refused) = refused.or_else(|| self.refusal(&info, id)) {
             // A worker without an identity has no link to send this over: the driver answers the Hello with it.
             return self.send(id.unwrap_or_default(), refused);
         }
@@ -28,7 +29,7 @@ impl Scheduler {
         });
         self.write(Write::Worker { worker: id, info: info.clone() });
         info.data.iter().for_each(|data| self.bind(data));
-        self.seat_worker(id, info);
+        self.seat_worker(id, info, number);
         self.send(id, Message::Welcome);
         self.reconcile(id, held);
     }
@@ -36,6 +37,18 @@ impl Scheduler {
     /// Whether a worker of another name is connected under this number.
     fn is_anothers(&self, id: WorkerId, name: &str) -> bool {
         self.floor.workers.get(&id).is_some_and(|worker| worker.linked && worker.name != name)
+    }
+
+    /// A Hello that arrives after a later one of its worker: the link it came over is gone, and what it says is held may have
+    /// been handed in since, and what was leased since is not in it.
+    fn too_late(&self, id: WorkerId, number: u64) -> Option<Message> {
+        let newest = self.floor.workers.get(&id)?.hello;
+        let message = || {
+            "this Hello comes after a later one of the same worker\nhint: it is tried again by itself; if \
+                          it stays so, its folder was copied while another worker runs in the original"
+                .to_owned()
+        };
+        (number != 0 && number < newest).then(|| Message::Refused { message: message(), retry: true })
     }
 
     /// Why a worker cannot be taken in, if so.
@@ -82,7 +95,7 @@ impl Scheduler {
         }
     }
 
-    fn seat_worker(&mut self, id: WorkerId, info: WorkerInfo) {
+    fn seat_worker(&mut self, id: WorkerId, info: WorkerInfo, number: u64) {
         self.floor.unseat(id);
         self.floor.names.retain(|_, named| *named != id);
         self.floor.names.insert(info.name.clone(), id);
@@ -91,12 +104,12 @@ impl Scheduler {
         worker.name.clone_from(&info.name);
         let slots = worker.slots.len().max(info.slots.len());
         worker.slots.resize(slots, Vec::new());
-        worker.info = Some(info);
+        (worker.info, worker.hello) = (Some(info), number);
         (worker.linked, worker.draining, worker.silent) = (true, false, false);
         (worker.deadline, worker.heard) = (deadline, self.now);
         worker.lacks.clear();
         // It says again what cannot work.
-        worker.out.retain(|_, out| matches!(out, Out::Resting(_)));
+        worker.out.retain(|_, out| !matches!(out, Out::Broken(_)));
         worker.met = LeaseId(self.last.lease);
         self.floor.reseat(id);
     }
@@ -186,20 +199,24 @@ impl Scheduler {
     pub(super) fn heartbeat(&mut self, id: WorkerId, progress: &[(JobId, Attempt, u64)]) {
         self.alive(id);
         let mut fenced = Vec::new();
+        let mut named: BTreeMap<LeaseId, Vec<Told>> = BTreeMap::new();
         for &(job, attempt, iteration) in progress {
             let current = self.graph.get(job).filter(|job| job.attempt == attempt);
             let lease = current.and_then(super::job::Job::lease);
-            if lease.and_then(|lease| self.leases.get(&lease)).is_none_or(|lease| lease.worker != id) {
-                if !self.is_done_by(job, attempt) {
-                    fenced.push((job, attempt));
+            match lease.filter(|lease| self.leases.get(lease).is_some_and(|lease| lease.worker == id)) {
+                Some(lease) => {
+                    self.graph.change(job, |job| job.progress(iteration));
+                    named.entry(lease).or_default().push((job, attempt, iteration));
                 }
-                continue;
+                None if self.is_done_by(job, attempt) => {}
+                None => fenced.push((job, attempt)),
             }
-            self.graph.change(job, |job| job.progress(iteration));
         }
         if !fenced.is_empty() {
             self.send(id, Message::Fenced(fenced));
         }
+        self.end_stuck(id, progress);
+        self.watch(id, &named);
     }
 
     pub(super) fn link_down(&mut self, id: WorkerId) {

@@ -1,5 +1,6 @@
 //! One lease in memory: which jobs it still holds, stage by stage.
 
+use super::stuck::Still;
 use crate::record::PackRow;
 use tombola_spec::{Attempt, JobId, WorkerId, worker::DeviceKind};
 
@@ -19,6 +20,8 @@ pub(super) struct Lease {
     pub(super) started: bool,
     /// Whether a `Recall` is unanswered.
     pub(super) recalled: bool,
+    /// Since when it does not get on, if its worker says that it runs it.
+    pub(super) still: Option<Still>,
 }
 
 impl Lease {
@@ -33,6 +36,7 @@ impl Lease {
             open,
             started: false,
             recalled: false,
+            still: None,
         }
     }
 

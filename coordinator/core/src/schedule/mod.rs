@@ -5,8 +5,9 @@
 //! ```
 //!
 //! `job`, `sweep`, `worker`, `lease`, `key`, `queue` and `graph` hold state and decide nothing. `attempt` ends attempts,
-//! whatever ended them; `service` takes bad slots out; `find` matches plans with what there is, `drop` forgoes what no sweep keeps. `place` runs after every event and fills free slots. Time comes in with the event; no map whose
-//! order is random is walked, so that the same events always give the same effects.
+//! whatever ended them; `stuck` finds those that stand still; `service` takes bad slots out; `find` matches plans with what there
+//! is, `drop` forgoes what no sweep keeps. `place` runs after every event and fills free slots. Time comes in with the event; no map
+//! whose order is random is walked, so that the same events always give the same effects.
 
 mod attempt;
 mod chain;
@@ -28,6 +29,7 @@ mod queue;
 mod report;
 mod service;
 mod steer;
+mod stuck;
 mod submit;
 mod sweep;
 mod tick;
@@ -81,7 +83,7 @@ impl Scheduler {
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Effect> {
         self.now = self.now.max(now);
         match event {
-            Event::Hello { info, worker, held } => self.hello(info, worker, &held),
+            Event::Hello { info, worker, held, number } => self.hello(info, worker, &held, number),
             Event::Heartbeat { worker, progress } => self.heartbeat(worker, &progress),
             Event::Report { worker, sequence, job, attempt, fact } => {
                 self.report(worker, sequence, job, attempt, fact);
@@ -116,6 +118,10 @@ impl Scheduler {
 
     fn send(&mut self, worker: WorkerId, message: Message) {
         self.effects.push(Effect::Send { worker, message });
+    }
+
+    fn warn(&mut self, what: String) {
+        self.effects.push(Effect::Warn(what));
     }
 
     fn reject(&mut self, why: impl Into<String>) {

@@ -50,6 +50,9 @@ impl Scheduler {
     }
 
     fn learn(&mut self, worker: WorkerId, lease: LeaseId, job: JobId, attempt: Attempt, fact: Fact) {
+        if let Some(lease) = self.leases.get_mut(&lease) {
+            lease.still = None;
+        }
         match fact {
             Fact::Started { iteration } => self.started(worker, lease, job, iteration),
             Fact::Metrics { batch, series } => {

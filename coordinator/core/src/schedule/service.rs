@@ -5,7 +5,7 @@
 use super::{Now, Scheduler, worker::Worker};
 use std::{collections::BTreeSet, time::Duration};
 use tombola_spec::{
-    JobId, LeaseId, WorkerId,
+    Attempt, JobId, LeaseId, WorkerId,
     outcome::{Failure, FailureClass},
 };
 
@@ -16,6 +16,8 @@ pub(super) enum Out {
     Broken(String),
     /// Too much failed there; it is tried again then.
     Resting(Now),
+    /// It did not get on with these, which were taken back; its worker still says that it runs them.
+    Stuck(BTreeSet<(JobId, Attempt)>),
 }
 
 /// What failed at a slot since its last result.
@@ -55,9 +57,16 @@ impl Worker {
                 let (streak, left) = (self.streaks.get(&slot), until.saturating_sub(now).as_secs());
                 let (count, why) =
                     streak.map_or((0, ""), |streak| (streak.leases.len(), streak.why.as_str()));
-                format!(
-                    "tried again in {left} s: {count} packs in a row failed there and nowhere else: {why}"
-                )
+                match count {
+                    0 | 1 => format!("tried again in {left} s: {why}"),
+                    _ => format!(
+                        "tried again in {left} s: {count} packs in a row failed there and nowhere else: {why}"
+                    ),
+                }
+            }
+            Out::Stuck(lanes) => {
+                let jobs: Vec<String> = lanes.iter().map(|(job, _)| job.to_string()).collect();
+                format!("stuck: {} was taken back from it, and it has not let go", jobs.join(", "))
             }
         })
     }
@@ -100,8 +109,13 @@ impl Scheduler {
         if !worker.streaks.get(&slot).is_some_and(bad) || !self.goes_well_elsewhere(id, slot) {
             return;
         }
+        self.rest(id, slot);
+    }
+
+    /// Lets a slot rest, each time longer until something is finished there.
+    pub(super) fn rest(&mut self, id: WorkerId, slot: u32) {
         let Some(worker) = self.floor.workers.get_mut(&id) else { return };
-        let Some(streak) = worker.streaks.get_mut(&slot) else { return };
+        let streak = worker.streaks.entry(slot).or_default();
         let factor = 2u32.saturating_pow(streak.rests.min(16));
         let rest: Duration = self.config.rest.saturating_mul(factor).min(self.config.rest_max);
         streak.rests = streak.rests.saturating_add(1);

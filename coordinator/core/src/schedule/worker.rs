@@ -47,6 +47,8 @@ pub(super) struct Worker {
     pub(super) name: String,
     /// As introduced; `None` for one that has not come back to this leader yet.
     pub(super) info: Option<WorkerInfo>,
+    /// The number of its last Hello; 0 = it does not count them.
+    pub(super) hello: u64,
     /// Whether its link is up.
     pub(super) linked: bool,
     pub(super) draining: bool,
@@ -74,6 +76,7 @@ impl Worker {
         Self {
             name,
             info: None,
+            hello: 0,
             linked: false,
             draining: false,
             silent: false,

@@ -11,5 +11,6 @@ mod random;
 mod restart;
 mod rig;
 mod service;
+mod stuck;
 mod sweeps;
 mod workers;

@@ -221,8 +221,9 @@ fn a_name_belongs_to_one_connected_worker() {
     let mut rig = Rig::new();
     rig.worker("ada");
     let namesake = rig.agents["ada"].info.clone();
-    let effects =
-        rig.scheduler.handle(rig.now, Event::Hello { info: namesake, worker: None, held: Vec::new() });
+    let effects = rig
+        .scheduler
+        .handle(rig.now, Event::Hello { info: namesake, worker: None, held: Vec::new(), number: 0 });
     let text = format!("{effects:?}");
     assert!(text.contains("another worker called `ada` is connected") && text.contains("--name"), "{text}");
 }
@@ -284,6 +285,7 @@ fn a_worker_of_another_state_gets_a_new_identity() {
             },
             worker: Some(tombola_spec::WorkerId(77)),
             held: Vec::new(),
+            number: 0,
         },
     );
     assert!(format!("{effects:?}").contains("worker: WorkerId(3)"), "{effects:?}");
@@ -337,8 +339,10 @@ fn a_worker_that_changed_its_name_leaves_the_old_one_free() {
     let id = rig.agents["ada"].id;
     let renamed = tombola_spec::worker::WorkerInfo { name: "eve".to_owned(), ..old.clone() };
     rig.event(Event::LinkDown { worker: id });
-    rig.scheduler.handle(rig.now, Event::Hello { info: renamed, worker: Some(id), held: Vec::new() });
-    let effects = rig.scheduler.handle(rig.now, Event::Hello { info: old, worker: None, held: Vec::new() });
+    rig.scheduler
+        .handle(rig.now, Event::Hello { info: renamed, worker: Some(id), held: Vec::new(), number: 0 });
+    let effects =
+        rig.scheduler.handle(rig.now, Event::Hello { info: old, worker: None, held: Vec::new(), number: 0 });
     assert!(!format!("{effects:?}").contains("Refused"), "{effects:?}");
 }
 
@@ -351,8 +355,9 @@ fn a_worker_with_the_number_of_another_that_is_here_gets_its_own() {
     rig.begin("ada");
     let ada = rig.agents["ada"].id;
     let twin = tombola_spec::worker::WorkerInfo { name: "eve".to_owned(), ..rig.agents["ada"].info.clone() };
-    let effects =
-        rig.scheduler.handle(rig.now, Event::Hello { info: twin, worker: Some(ada), held: Vec::new() });
+    let effects = rig
+        .scheduler
+        .handle(rig.now, Event::Hello { info: twin, worker: Some(ada), held: Vec::new(), number: 0 });
     let welcomed = effects.iter().find_map(|effect| match effect {
         Effect::Send { worker, message: Message::Welcome } => Some(*worker),
         _ => None,
@@ -403,4 +408,33 @@ fn a_worker_that_says_it_drains_is_alive() {
     assert_eq!(rig.state(job), JobState::Leased);
     rig.wait(2);
     assert_eq!(rig.state(job), JobState::Open);
+}
+
+/// The old link broke, its Hello was still under way, and that of the next link overtook it.
+#[test]
+fn a_hello_that_comes_after_a_later_one_costs_nothing() {
+    let mut rig = Rig::new();
+    let sweep = rig.submit(&tiny("small", "1", 1, ""));
+    rig.worker("ada");
+    rig.cut("ada");
+    let id = rig.agents["ada"].id;
+    let late = |number| Event::Hello { info: rig_info(&rig), worker: Some(id), held: Vec::new(), number };
+    let (old, uncounted) = (late(rig.hellos + 1), late(0));
+    rig.hellos += 1;
+    rig.connect("ada");
+    let running = rig.runs("ada");
+    assert_eq!(running.len(), 1);
+    let effects = rig.scheduler.handle(rig.now, old);
+    let [Effect::Send { message: Message::Refused { message, retry: true }, .. }] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(message.contains("comes after a later one"), "{message}");
+    assert_eq!((rig.progress(sweep).running, rig.finish("ada")), (1, running));
+    // A worker that does not count is taken at its word, as ever.
+    let effects = rig.scheduler.handle(rig.now, uncounted);
+    assert!(format!("{effects:?}").contains("Welcome"), "{effects:?}");
+}
+
+fn rig_info(rig: &Rig) -> tombola_spec::worker::WorkerInfo {
+    rig.agents["ada"].info.clone()
 }

@@ -16,6 +16,7 @@
 //! | what is done is never forgotten; an attempt number is given twice; a child is ready with its first parent; a batch of metrics is left out | 1 |
 //! | a report of any attempt counts; terms never end; a loss costs a try; held siblings are never let go | 4 |
 //! | what a worker holds no more is not opened again; a new leader forgets who holds what | 5 |
+//! | a slot that was stuck never works again | 8 |
 //! | an infrastructure failure is charged | 9 |
 //! | a cancelled sweep keeps what is leased; a result may stand on what was never committed; a checkpoint may | 17 |
 //! | a paused sweep is leased all the same | 25 |
@@ -26,11 +27,14 @@
 //! | a chained job does not wait for parents outside its lease | 300 |
 //! | what follows a job that came to nothing is kept (the bug it was) | 326 |
 //! | one sweep gives a shared job up for all | 363 |
+//! | nothing is ever taken back that stands still; what gets on is, too | 498, 661 |
+//! | a Hello that comes after a later one counts | 572 |
 //! | a report extends no lease | 1241 |
 //!
 //! Not caught in 6,000: a late report of missing data counts (caught by seed 17568), a failed job is not opened again for a sweep
 //! that asks for it, a report that is fenced is not told so (the next heartbeat is), a worker that drains is granted leases (it
-//! gives them back), a lost Recall is not repeated, a Returned of another lease counts.
+//! gives them back), a lost Recall is not repeated, a Returned of another lease counts; a report does not show that its lease gets on,
+//! what is taken back is not cancelled (the next heartbeat fences it), its slot takes more at once or keeps what it has not begun (`tests/schedule/stuck.rs`).
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod chance;

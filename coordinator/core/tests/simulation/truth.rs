@@ -53,6 +53,9 @@ pub(crate) struct Run {
     pub(crate) reads: BTreeMap<Input, Digest>,
     /// Metric batches so far.
     pub(crate) batches: u32,
+    /// How far it is by the last heartbeats, when that was first said, and for how long it ever stood still.
+    said: Option<(u64, Duration)>,
+    stood: Duration,
 }
 
 /// What really happened.
@@ -73,7 +76,7 @@ impl Truth {
     /// An attempt begins.
     pub(crate) fn begin(&mut self, lane: Lane, by: (usize, u64), reads: &BTreeMap<Input, Artifact>) {
         let reads = reads.iter().map(|(input, artifact)| (*input, artifact.digest)).collect();
-        let before = self.runs.insert(lane, Run { by, reads, batches: 0 });
+        let before = self.runs.insert(lane, Run { by, reads, batches: 0, said: None, stood: Duration::ZERO });
         assert!(before.is_none(), "{} {} begins twice", lane.0, lane.1);
     }
 
@@ -82,6 +85,20 @@ impl Truth {
         if let Some(run) = self.runs.get_mut(&lane) {
             run.batches = batches;
         }
+    }
+
+    /// A heartbeat says how far an attempt is.
+    pub(crate) fn beat(&mut self, lane: Lane, at: u64, now: Duration) {
+        let Some(run) = self.runs.get_mut(&lane) else { return };
+        match run.said {
+            Some((before, since)) if before == at => run.stood = run.stood.max(now - since),
+            _ => run.said = Some((at, now)),
+        }
+    }
+
+    /// For how long an attempt stood still, by its worker's heartbeats.
+    pub(crate) fn stood(&self, lane: Lane) -> Duration {
+        self.runs.get(&lane).map_or(Duration::ZERO, |run| run.stood)
     }
 
     /// A worker's words reached a leader's door.

@@ -11,21 +11,27 @@
 
 mod arrival;
 mod caller;
+mod certificate;
 mod guard;
 mod operator;
 mod registry;
 mod rules;
+mod same_key;
 mod tls;
 mod tries;
 
 pub(crate) use arrival::{Arrival, arrivals};
 pub(crate) use caller::Caller;
+pub(crate) use certificate::Certificate;
 pub(crate) use guard::Guard;
 pub(crate) use registry::{Registry, Void, void};
 
 use crate::{config::Config, store::Store};
 use operator::OperatorFile;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio_rustls::TlsAcceptor;
 use tombola_access::{Pin, Token};
 
@@ -33,8 +39,8 @@ use tombola_access::{Pin, Token};
 pub(crate) struct Door {
     /// Without, it speaks plain text.
     pub(crate) tls: Option<TlsAcceptor>,
-    /// Of its key, for those who get a token.
-    pub(crate) pin: Option<Pin>,
+    /// What it shows, if it speaks TLS.
+    pub(crate) certificate: Option<Arc<Certificate>>,
     /// Whether a token is needed.
     pub(crate) guarded: bool,
     /// Who has one.
@@ -52,15 +58,29 @@ impl Door {
     /// # Errors
     /// When certificates cannot be used, the state folder cannot be written, or the store cannot be read.
     pub(crate) async fn open(config: &Config, store: &dyn Store) -> anyhow::Result<Self> {
-        let (tls, pin) = match config.speaks_tls().then(|| tls::acceptor(config)).transpose()? {
-            Some((acceptor, pin)) => (Some(acceptor), Some(pin)),
-            None => (None, None),
-        };
-        let guarded = config.is_guarded();
+        let (tls, certificate) = config.speaks_tls().then(|| tls::acceptor(config)).transpose()?.unzip();
+        let (guarded, pin) = (config.is_guarded(), certificate.as_deref().map(Certificate::pin));
         let operator = guarded.then(|| Token::random(pin)).transpose()?;
         let registry = Arc::new(Registry::new(operator.as_ref().map(Token::hash)));
         registry.refresh(store).await?;
-        Ok(Self { tls, pin, guarded, registry, operator, file: None })
+        Ok(Self { tls, certificate, guarded, registry, operator, file: None })
+    }
+
+    /// The pin of its key, for those who get a token.
+    pub(crate) fn pin(&self) -> Option<Pin> {
+        self.certificate.as_deref().map(Certificate::pin)
+    }
+
+    /// Makes sure that coordinators of one state show one key, which is noted in their common folder by the one that `leads`.
+    ///
+    /// # Errors
+    /// When this one would lead with a key that nobody's token names.
+    pub(crate) fn agree(&self, common: &Path, leads: bool) -> anyhow::Result<()> {
+        let Some(certificate) = &self.certificate else { return Ok(()) };
+        if let Some(what) = same_key::agree(common, certificate, leads)? {
+            tracing::warn!("access.key: {what}");
+        }
+        Ok(())
     }
 
     /// Tells the operator's token to whoever may read it. Not before it is known that no other coordinator serves this folder:

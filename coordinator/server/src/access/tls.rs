@@ -1,33 +1,32 @@
 //! TLS as this coordinator speaks it: with the operator's certificate, or with one of its own making.
 
+use super::Certificate;
 use crate::config::Config;
 use anyhow::Context;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::{
     RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    pki_types::{PrivateKeyDer, pem::PemObject},
+    server::{ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use std::{fs, path::Path, sync::Arc};
 use tokio_rustls::TlsAcceptor;
-use tombola_access::{Pin, certificates, private_key, provider, write_secret};
+use tombola_access::{certificates, provider, write_secret};
 
-/// Whoever takes connections in, and the pin of its key.
-pub(super) fn acceptor(config: &Config) -> anyhow::Result<(TlsAcceptor, Pin)> {
-    let (chain, key) = match (&config.tls.cert, &config.tls.key) {
-        (Some(chain), Some(key)) => (certificates(chain)?, private_key(key)?),
+/// Whoever takes connections in, and the certificate it shows.
+pub(super) fn acceptor(config: &Config) -> anyhow::Result<(TlsAcceptor, Arc<Certificate>)> {
+    let certificate = Arc::new(match (&config.tls.cert, &config.tls.key) {
+        (Some(chain), Some(key)) => Certificate::given(chain.clone(), key.clone())?,
         _ => own_certificate(config)?,
-    };
-    let pin = Pin::of(chain.first().context("there is no certificate")?)?;
+    });
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match &config.tls.client_ca {
         Some(ca) => builder.with_client_cert_verifier(clients_of(ca)?),
         None => builder.with_no_client_auth(),
     };
-    let fits = "hint: `tls.key` has to be the key of the first certificate in `tls.cert`";
-    let mut server = builder.with_single_cert(chain, key).map_err(|e| anyhow::anyhow!("TLS: {e}\n{fits}"))?;
+    let mut server = builder.with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok((Arc::new(server).into(), pin))
+    Ok((Arc::new(server).into(), certificate))
 }
 
 /// Clients whose certificates this authority has signed.
@@ -41,9 +40,7 @@ fn clients_of(ca: &Path) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
 
 /// The key in the state folder, made if there is none, and a certificate that says so: made anew at each start, for the
 /// names of the day. Pins are of the key, so they last.
-fn own_certificate(
-    config: &Config,
-) -> anyhow::Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+fn own_certificate(config: &Config) -> anyhow::Result<Certificate> {
     let (key_file, certificate_file) = (config.state.join("tls.key"), config.state.join("tls.pem"));
     let key = own_key(&key_file)?;
     let mut params = CertificateParams::new(names(config))?;
@@ -55,7 +52,7 @@ fn own_certificate(
     fs::write(&certificate_file, certificate.pem())
         .with_context(|| format!("cannot write `{}`", certificate_file.display()))?;
     let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes())?;
-    Ok((vec![certificate.der().clone()], key))
+    Certificate::own(vec![certificate.der().clone()], key)
 }
 
 fn own_key(file: &Path) -> anyhow::Result<KeyPair> {

@@ -1,7 +1,11 @@
 //! What an object store's errors mean to a sender.
 
 use crate::{Error, config::Bytes};
-use std::{error::Error as _, io};
+use std::{
+    error::Error as _,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// A full disk is told apart, because people can do something about it.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
@@ -22,9 +26,28 @@ pub(super) fn to_error(error: object_store::Error) -> Error {
     }
 }
 
+/// A time in which there is no room for uploads: workers try again and again, and the log has a line of its begin and its end.
+#[derive(Debug, Default)]
+pub(super) struct Cramped {
+    /// What was refused last, in bytes; 0 = nothing since there was room.
+    refused: AtomicU64,
+}
+
+impl Cramped {
+    /// So many bytes are refused; whether that is news.
+    pub(super) fn refuse(&self, bytes: u64) -> bool {
+        self.refused.swap(bytes.max(1), Ordering::Relaxed) == 0
+    }
+
+    /// So many bytes would be taken; whether it is news that what was refused fits again. Smaller ones fit all the time.
+    pub(super) fn take(&self, room: u64) -> bool {
+        let fits = |refused: u64| (refused > 0 && refused <= room).then_some(0);
+        self.refused.try_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+}
+
 /// Uploads end before the disk does.
 pub(super) fn no_room(left: Bytes, free: Bytes) -> Error {
-    tracing::error!(%left, %free, "artifacts.room: the disk of the artifact folder is nearly full; uploads are refused");
     Error::Exhausted(format!(
         "the disk of the coordinator's artifact folder has {left} left, and uploads leave {free} of it\nhint: free space \
          there, or lower `uploads.free` in coordinator.toml; workers try again by themselves"
@@ -46,6 +69,17 @@ fn io_kind(error: &object_store::Error) -> Option<io::ErrorKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_without_room_is_told_once_and_so_is_its_end() {
+        let cramped = Cramped::default();
+        assert!(!cramped.take(100), "there was room all the time");
+        assert!(cramped.refuse(50));
+        assert!(!cramped.refuse(60) && !cramped.refuse(50));
+        assert!(!cramped.take(10), "smaller ones fit all the time");
+        assert!(cramped.take(50) && !cramped.take(50));
+        assert!(cramped.refuse(50), "another time");
+    }
 
     #[test]
     fn a_full_disk_is_said_to_be_full() {

@@ -34,6 +34,7 @@ pub struct Artifacts {
     limit: Size,
     /// What has to stay free of the disk.
     free: Size,
+    cramped: Arc<fault::Cramped>,
     uploads: Arc<AtomicU64>,
 }
 
@@ -62,7 +63,15 @@ impl Artifacts {
         let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
         // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
         let store = Arc::new(local.with_fsync(true));
-        Ok(Self { store, folder: folder.into(), incoming, limit, free: Size(0), uploads: Arc::default() })
+        Ok(Self {
+            store,
+            folder: folder.into(),
+            incoming,
+            limit,
+            free: Size(0),
+            cramped: Arc::default(),
+            uploads: Arc::default(),
+        })
     }
 
     /// Where they are.
@@ -140,11 +149,17 @@ impl Artifacts {
         // A disk that cannot be asked says itself when it is full.
         let Ok(disk) = rustix::fs::statvfs(&*self.folder) else { return Ok(()) };
         let left = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if left < self.free.0.saturating_add(bytes) {
-            Err(fault::no_room(Size(left), self.free))
-        } else {
-            Ok(())
+        let (room, free) = (left.saturating_sub(self.free.0), self.free);
+        if room < bytes {
+            if self.cramped.refuse(bytes) {
+                tracing::error!(left = %Size(left), %free, "artifacts.room: the disk of the artifact folder is nearly full; uploads are refused");
+            }
+            return Err(fault::no_room(Size(left), free));
         }
+        if self.cramped.take(room) {
+            tracing::info!(left = %Size(left), %free, "artifacts.room: there is room again; uploads are taken");
+        }
+        Ok(())
     }
 
     /// Takes in bytes, checks them against their name, and makes them visible. Returns whether they were there already.

@@ -33,12 +33,19 @@ fn access(config: &Config) -> Vec<String> {
 
 fn workers(workers: &Workers) -> Vec<String> {
     let mut mistakes = Vec::new();
-    let Workers { heartbeat, term, pause, longest_pause, .. } = workers;
+    let Workers { heartbeat, term, stuck_after, pause, longest_pause, .. } = workers;
     let least = super::Span(heartbeat.0.saturating_mul(3));
     if *term < least {
         mistakes.push(format!(
             "`workers.term` is {term}, less than three heartbeats of {heartbeat}: one lost packet would cost a \
              lease\nhint: raise `workers.term` to at least {least}"
+        ));
+    }
+    let least = super::Span(term.0.saturating_mul(2));
+    if *stuck_after < least {
+        mistakes.push(format!(
+            "`workers.stuck_after` is {stuck_after}, less than twice `workers.term` ({term}): heartbeats may be late by as \
+             much as a term\nhint: it has to be longer than the longest step of any job, and at least {least}"
         ));
     }
     if longest_pause < pause {

@@ -96,6 +96,8 @@ pub struct Workers {
     pub heartbeat: Span,
     /// How long a lease lasts without a heartbeat.
     pub term: Span,
+    /// How long what a worker says it runs may stand still.
+    pub stuck_after: Span,
     /// Most training stages of one lease (train, prune, train, …); 1 = no chains beyond a mask and its training.
     pub chain: NonZeroU32,
     /// Tries a job has before it has failed.
@@ -114,6 +116,7 @@ impl Workers {
         schedule::Config {
             heartbeat: self.heartbeat.0,
             term: self.term.0,
+            stuck_after: self.stuck_after.0,
             chain_train_stages: self.chain.get(),
             max_losses: self.losses.get(),
             max_tries: self.tries.get(),
@@ -223,6 +226,7 @@ impl Config {
         Workers {
             heartbeat: reader.get("workers.heartbeat", Span(usual.heartbeat)),
             term: reader.get("workers.term", Span(usual.term)),
+            stuck_after: reader.get("workers.stuck_after", Span(usual.stuck_after)),
             chain: reader.get("workers.chain", count(usual.chain_train_stages)),
             tries: reader.get("workers.tries", count(usual.max_tries)),
             losses: reader.get("workers.losses", count(usual.max_losses)),

@@ -213,6 +213,7 @@ impl Leader {
                 Effect::Write(write) => self.outbox.writes.push(write),
                 Effect::Send { worker, message } => self.outbox.after.push(After::Send(worker, message)),
                 Effect::Changed(sweep) => self.outbox.after.push(After::Changed(sweep)),
+                Effect::Warn(what) => self.outbox.after.push(After::Warn(what)),
                 answer => answers.push(answer),
             }
         }
@@ -368,6 +369,7 @@ impl Leader {
             }
             After::Left(worker) => self.links.close(worker, Closing::Done),
             After::Changed(sweep) => self.hears.watchers.notify(sweep),
+            After::Warn(what) => tracing::warn!("{what}"),
             // Whoever asked may have left meanwhile.
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply, _turn) => drop(reply.send(answer)),

@@ -22,6 +22,8 @@ pub(super) enum After {
     Left(WorkerId),
     /// A sweep changed.
     Changed(SweepId),
+    /// Something for the log.
+    Warn(String),
     /// An answer to Submit or Extend; the next submission may read the store.
     Accept(Result<Accepted, Error>, Reply<Accepted>, Turn),
     /// An answer to anything else people ask for.

@@ -202,7 +202,7 @@ impl Session {
 }
 
 fn log_hello(hello: &Event) {
-    if let Event::Hello { info, worker, held } = hello {
+    if let Event::Hello { info, worker, held, .. } = hello {
         let (name, slots, held) = (&info.name, info.slots.len(), held.len());
         tracing::info!(%name, ?worker, slots, held, version = info.version, "worker.hello: a worker came");
     }

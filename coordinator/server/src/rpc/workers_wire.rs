@@ -43,12 +43,12 @@ pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
     };
     let info = checked_json("hello.info_json", &message.info_json)?;
     bounded(&info)?;
-    Ok(Event::Hello { info, worker, held })
+    Ok(Event::Hello { info, worker, held, number: message.number })
 }
 
 /// Everything a worker says of itself is kept in memory and shown to people.
 fn bounded(info: &WorkerInfo) -> Result<(), Error> {
-    let WorkerInfo { name, host, version, slots, data, components, data_folder } = info;
+    let WorkerInfo { name, host, version, slots, data, components, data_folder, patience_s: _ } = info;
     if name.is_empty() || name.len() > LONGEST_NAME {
         let what = format!("a worker's name has 1 to {LONGEST_NAME} bytes, not {}", name.len());
         return Err(Error::Invalid(format!("{what}\nhint: give it one with --name")));

@@ -39,7 +39,8 @@ impl Binary {
         let mut process = command(&all, environment).spawn().unwrap();
         let address = eventually(|| {
             assert!(process.try_wait().unwrap().is_none(), "the coordinator ended at once");
-            let address = fs::read_to_string(&file).ok().map(|text| text.trim().parse().unwrap());
+            let written = fs::read_to_string(&file).ok();
+            let address = written.map(|text| text.trim().trim_start_matches("https://").parse().unwrap());
             async move { address }
         });
         let address = address.await;

@@ -125,6 +125,7 @@ fn hellos() -> impl Strategy<Value = v1::Hello> {
     let protocol = prop_oneof![8 => Just(version::PROTOCOL), 1 => any::<u32>()];
     (protocol, any::<u32>(), info, worker, vec(held, 0..8)).prop_map(
         |(protocol, oldest_protocol, info_json, worker, held)| v1::Hello {
+            number: u64::from(protocol),
             protocol,
             info_json,
             worker,

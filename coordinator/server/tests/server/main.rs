@@ -17,6 +17,7 @@ mod keep;
 mod limits;
 mod rig;
 mod standby;
+mod standby_access;
 mod start;
 mod steering;
 mod stock;

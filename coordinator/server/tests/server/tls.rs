@@ -1,14 +1,23 @@
 //! TLS from outside: certificates of the coordinator's own making and of an authority, and what those are told who speak
 //! something else.
 
-use crate::rig::{Home, Served};
+use crate::{
+    binary::Binary,
+    rig::{Home, Served, eventually},
+};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use std::{fs, net::SocketAddr, path::PathBuf};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_rustls::client::TlsStream;
 use tombola_access::{Access, Channel, Settings, Token};
 use tombola_server::config::{Config, Tls};
 use tombola_wire::v1::{ListRequest, sweep_service_client::SweepServiceClient};
@@ -104,24 +113,14 @@ async fn get(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) -> String
     answer
 }
 
-async fn connect(served: &Served) -> TcpStream {
-    TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], served.address.port()))).await.unwrap()
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], address.port()))).await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_browser_is_told_what_this_port_is() {
-    let (secure, open) = (Home::sqlite(), Home::sqlite());
-    let (served, plain) = (serve(&secure).await, open.serve().await);
-    let answer = get(&mut connect(&plain).await).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 200") && answer.contains("This is a Tombola coordinator"),
-        "{answer}"
-    );
-    let answer = get(&mut connect(&served).await).await;
-    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("write https://"), "{answer}");
-
+/// A handshake with a client that believes whom this file names.
+async fn shake_hands(address: SocketAddr, ca: &Path) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
-    for certificate in tombola_access::certificates(&secure.state().join("tls.pem")).unwrap() {
+    for certificate in tombola_access::certificates(ca).unwrap() {
         roots.add(certificate).unwrap();
     }
     let config = rustls::ClientConfig::builder_with_provider(tombola_access::provider());
@@ -130,7 +129,22 @@ async fn a_browser_is_told_what_this_port_is() {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
     let name = "localhost".to_owned().try_into().unwrap();
-    let mut stream = connector.connect(name, connect(&served).await).await.unwrap();
+    connector.connect(name, connect(address).await).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_is_told_what_this_port_is() {
+    let (secure, open) = (Home::sqlite(), Home::sqlite());
+    let (served, plain) = (serve(&secure).await, open.serve().await);
+    let answer = get(&mut connect(plain.address).await).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("This is a Tombola coordinator"),
+        "{answer}"
+    );
+    let answer = get(&mut connect(served.address).await).await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("write https://"), "{answer}");
+
+    let mut stream = shake_hands(served.address, &secure.state().join("tls.pem")).await;
     let answer = get(&mut stream).await;
     assert!(
         answer.starts_with("HTTP/1.1 200") && answer.contains("This is a Tombola coordinator"),
@@ -162,11 +176,15 @@ impl Authority {
 
     /// Signs a certificate for `name`: its file and that of its key.
     fn sign(&self, name: &str) -> [Option<PathBuf>; 2] {
-        let key = KeyPair::generate().unwrap();
+        self.sign_key(name, &KeyPair::generate().unwrap())
+    }
+
+    /// The same for a key that is there.
+    fn sign_key(&self, name: &str, key: &KeyPair) -> [Option<PathBuf>; 2] {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let [certificate, key_file] =
             [format!("{name}.pem"), format!("{name}.key")].map(|file| self.path(&file));
-        fs::write(&certificate, params.signed_by(&key, &self.issuer).unwrap().pem()).unwrap();
+        fs::write(&certificate, params.signed_by(key, &self.issuer).unwrap().pem()).unwrap();
         fs::write(&key_file, key.serialize_pem()).unwrap();
         [Some(certificate), Some(key_file)]
     }
@@ -208,4 +226,46 @@ async fn certificates_that_cannot_be_used_keep_it_from_starting() {
     assert!(why.contains("`tls.key` has to be the key of the first certificate"), "{why}");
     let why = start(cert, Some(authority.path("none"))).await;
     assert!(why.contains("holds no private key") && why.contains("none"), "{why}");
+}
+
+/// The certificate that a coordinator shows now.
+async fn shown(address: SocketAddr, ca: &Path) -> Vec<u8> {
+    let stream = shake_hands(address, ca).await;
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_certificate_is_shown_without_a_restart_and_a_bad_one_never() {
+    let (home, authority, key) = (Home::sqlite(), Authority::new(), KeyPair::generate().unwrap());
+    let [cert, key_file] = authority.sign_key("localhost", &key).map(Option::unwrap);
+    let files = [("CERT", &cert), ("KEY", &key_file)]
+        .map(|(name, path)| (format!("TOMBOLA_COORDINATOR_TLS__{name}"), path.to_str().unwrap().to_owned()));
+    let environment = files.each_ref().map(|(name, path)| (name.as_str(), path.as_str()));
+    let coordinator = Binary::start(&home, &[], &environment).await;
+    let (address, ca) = (coordinator.address, authority.path("ca.pem"));
+    let hang_up = || {
+        kill_process(Pid::from_raw(coordinator.id().cast_signed()).unwrap(), Signal::HUP).unwrap();
+    };
+    let first = shown(address, &ca).await;
+    let old = with(operator(&home));
+    let mut before = enter(format!("https://localhost:{}", address.port()), &old).await.unwrap();
+
+    fs::write(&cert, "what a full disk leaves").unwrap();
+    hang_up();
+    for _ in 0..20 {
+        assert_eq!(shown(address, &ca).await, first);
+    }
+    authority.sign_key("localhost", &key);
+    hang_up();
+    let second = eventually(|| async {
+        let shown = shown(address, &ca).await;
+        (shown != first).then_some(shown)
+    });
+    let second = second.await;
+    before.list(ListRequest {}).await.expect("what is open stays open");
+    // A token goes on naming the key.
+    let url = format!("https://localhost:{}", address.port());
+    enter(url, &old).await.unwrap().list(ListRequest {}).await.unwrap();
+    assert_eq!(shown(address, &ca).await, second);
+    assert_eq!(coordinator.stop().await, Some(0));
 }

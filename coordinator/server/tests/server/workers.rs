@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tombola_core::schedule::{Config, Event};
 use tombola_server::{
+    config::Span,
     driver::{Closing, Connected, Driver, Start, ToLink},
     store::Store,
 };
@@ -25,6 +26,7 @@ scenarios!(
     a_worker_of_another_state_is_a_stranger_with_empty_hands,
     a_late_attempt_is_fenced,
     heartbeats_show_how_far_a_job_is,
+    what_a_living_worker_does_not_get_on_with_is_taken_back,
     a_result_without_its_artifacts_is_not_believed,
     a_checkpoint_that_is_gone_is_forgotten_and_the_attempt_goes_on,
     a_repeated_report_is_stored_once,
@@ -183,6 +185,31 @@ async fn heartbeats_show_how_far_a_job_is(home: &Home) {
     served.stop().await;
 }
 
+async fn what_a_living_worker_does_not_get_on_with_is_taken_back(home: &Home) {
+    let mut config = home.config();
+    config.workers.stuck_after = Span(Duration::from_millis(300));
+    let served = home.serve_with(config).await;
+    submit(&served).await;
+    let mut stuck = Worker::connect(served.address, "one").await;
+    let job = stuck.begin().await;
+    let progress = Progress { job: job.job, attempt: job.attempt, iteration: 42 };
+    let cancelled = loop {
+        stuck.say(from_worker::Message::Heartbeat(Heartbeat { progress: vec![progress] })).await;
+        match stuck.heard().await {
+            Some(Ok(to_worker::Message::Cancel(cancelled))) => break cancelled,
+            Some(Err(status)) => panic!("{status}"),
+            Some(Ok(_)) | None => {}
+        }
+    };
+    assert_eq!((cancelled.job, cancelled.attempt), (job.job, job.attempt));
+    let sql = format!("select message from job_history where job = {}", job.job);
+    let told = served.query().query(QueryRequest { sql, max_rows: 0 }).await.unwrap().into_inner().rows;
+    let Some(Kind::Text(message)) = &told[0].values[0].kind else { panic!("{told:?}") };
+    assert!(message.starts_with("stuck: slot 0 of one lives"), "{message}");
+    Worker::connect(served.address, "two").await.work(12).await;
+    served.stop().await;
+}
+
 async fn a_result_without_its_artifacts_is_not_believed(home: &Home) {
     let served = home.serve().await;
     submit(&served).await;
@@ -311,7 +338,7 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     let driver = Driver::start(start, &tasks).await.unwrap();
     let connect = async |worker| {
         let (link, told) = mpsc::channel(8);
-        let hello = Event::Hello { info: info("one"), worker, held: Vec::new() };
+        let hello = Event::Hello { info: info("one"), worker, held: Vec::new(), number: 0 };
         match driver.connect(hello, link).await.unwrap() {
             Connected::Welcome(worker, id) => (worker, id, told),
             Connected::Refused => panic!("refused"),
@@ -329,4 +356,22 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     assert_eq!(still, ["connected"]);
     driver.hear(worker, new, Event::Leaving { worker }, 2).await.unwrap();
     assert!(states().await.unwrap().is_empty());
+}
+
+/// The newer link stays; workers that do not count their Hellos work on as they did.
+#[tokio::test]
+async fn a_hello_that_comes_after_a_later_one_is_refused() {
+    let home = Home::sqlite();
+    let served = home.serve().await;
+    submit(&served).await;
+    let (_, first) = Worker::hello(served.address, Hello { number: 6, ..hello("one") }).await.unwrap();
+    let back = |number| Hello { number, worker: first.id.clone(), ..hello("one") };
+    let (_, mut newer) = Worker::hello(served.address, back(8)).await.unwrap();
+    let (told, _) = Worker::hello(served.address, back(7)).await.unwrap();
+    let to_worker::Message::Refused(refused) = told else { panic!("{told:?}") };
+    assert!(refused.retry && refused.message.contains("comes after a later one"), "{refused:?}");
+    newer.work(12).await;
+    let (told, _) = Worker::hello(served.address, back(0)).await.unwrap();
+    assert!(matches!(told, to_worker::Message::Welcome(_)), "{told:?}");
+    served.stop().await;
 }

@@ -77,8 +77,8 @@ fn id<T: std::str::FromStr<Err = SpecError>>(field: &'static str, text: &str) ->
     text.parse().map_err(|error| ConversionError::new(field, error))
 }
 
-/// A message to the coordinator. `protocol` and `info_json` introduce the worker.
-pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str) -> v1::FromWorker {
+/// A message to the coordinator. `protocol`, `info_json` and the `number` of the Hello introduce the worker.
+pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str, number: u64) -> v1::FromWorker {
     use from_worker::Message as Wire;
     let message = match message {
         ToCoordinator::Hello { worker, held } => Wire::Hello(v1::Hello {
@@ -87,6 +87,7 @@ pub(crate) fn to_wire(message: ToCoordinator, protocol: u32, info_json: &str) ->
             info_json: info_json.to_owned(),
             worker: worker.unwrap_or_default(),
             held: held.into_iter().map(write_held).collect(),
+            number,
         }),
         ToCoordinator::Report(report) => Wire::Report(write_report(report)),
         ToCoordinator::Returned { lease, jobs } => {

@@ -56,12 +56,12 @@ pub async fn inventory(executor: &dyn Executor, slots: &[SlotSpec], patience: Du
 
 impl Inventory {
     /// The introduction of a worker called `name`, as JSON.
-    pub(super) fn info_json(&self, name: &str, data_folder: &str) -> String {
-        serde_json::to_string(&self.info(name, data_folder))
+    pub(super) fn info_json(&self, name: &str, data_folder: &str, patience: Duration) -> String {
+        serde_json::to_string(&self.info(name, data_folder, patience))
             .expect("a worker's introduction has string keys and finite numbers")
     }
 
-    fn info(&self, name: &str, data_folder: &str) -> WorkerInfo {
+    fn info(&self, name: &str, data_folder: &str, patience: Duration) -> WorkerInfo {
         let components = version::components().into_iter();
         let components = components.map(|(name, version)| (name.to_owned(), version)).collect();
         WorkerInfo {
@@ -72,6 +72,7 @@ impl Inventory {
             slots: self.slots.clone(),
             data: self.data.clone(),
             data_folder: data_folder.to_owned(),
+            patience_s: patience.as_secs(),
         }
     }
 

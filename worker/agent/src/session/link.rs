@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tombola_access::{Access, Channel, DialError};
+use tombola_spec::version::{self, OLDEST_PROTOCOL, PROTOCOL};
 use tombola_wire::{
     MAX_MESSAGE,
     v1::{self, from_worker, to_worker, worker_service_client::WorkerServiceClient},
@@ -163,7 +164,9 @@ impl Dialer {
                 Err(status) => break End::Broken(said_by(&status)),
             };
             if let Some(to_worker::Message::Welcome(welcome)) = &message.message {
-                heart = Some(self.welcomed(welcome, endpoint, pulse.clone()));
+                let spoken = version::welcomed(OLDEST_PROTOCOL..=PROTOCOL, welcome.protocol);
+                let Some(protocol) = spoken else { break End::Broken(too_old(welcome)) };
+                heart = Some(self.welcomed(welcome, protocol, endpoint, pulse.clone()));
                 self.way.send_replace(Some(channel.clone()));
             }
             if let Err(end) = self.pass_on(message).await {
@@ -184,11 +187,12 @@ impl Dialer {
     fn welcomed(
         &mut self,
         welcome: &v1::Welcome,
+        protocol: u32,
         endpoint: &Endpoint,
         pulse: mpsc::WeakUnboundedSender<v1::FromWorker>,
     ) -> AbortOnDropHandle<()> {
         let (worker, version) = (&welcome.worker, &welcome.version);
-        tracing::info!(%worker, version, at = %endpoint.uri(), "link.up: the coordinator welcomes this worker");
+        tracing::info!(%worker, version, protocol, at = %endpoint.uri(), "link.up: the coordinator welcomes this worker");
         self.said.clear();
         let every = Duration::from_millis(welcome.heartbeat_ms.into()).max(FASTEST);
         AbortOnDropHandle::new(tokio::spawn(beat(pulse, self.progress.clone(), every)))
@@ -235,6 +239,13 @@ async fn beat(pulse: mpsc::WeakUnboundedSender<v1::FromWorker>, progress: Progre
             return;
         }
     }
+}
+
+fn too_old(welcome: &v1::Welcome) -> String {
+    format!(
+        "it ({}) speaks protocol {} at most, and this worker none before {OLDEST_PROTOCOL}; hint: upgrade the coordinator",
+        welcome.version, welcome.protocol
+    )
 }
 
 fn said_by(status: &Status) -> String {

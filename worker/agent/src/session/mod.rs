@@ -87,6 +87,8 @@ struct Session {
     crew: Crew,
     heard: mpsc::Receiver<Arrival>,
     link: Option<Outgoing>,
+    /// Number of the newest Hello, in the lower half; the upper one numbers the process. 0 = they are not counted.
+    hello: u64,
     protocol: u32,
     /// The worker's introduction, as JSON.
     info: String,
@@ -116,13 +118,14 @@ impl Session {
         let session = Self {
             state: State::new(options.slots.len(), rules, folder.identity(), spooled, folder.was_left()),
             records: Records::new(spool),
+            hello: folder.count_start().unwrap_or(0) << 32,
             folder,
             artifacts,
             crew,
             heard,
             link: None,
             protocol: options.protocol,
-            info: inventory.info_json(&options.name, &options.data_folder),
+            info: inventory.info_json(&options.name, &options.data_folder, limits.stuck_after),
             uploads: JoinSet::new(),
             fetches: JoinSet::new(),
             transferred,
@@ -172,6 +175,7 @@ impl Session {
         match arrival {
             Arrival::Opened(link) => {
                 self.link = Some(link);
+                self.hello += u64::from(self.hello > 0);
                 self.handle(Input::Opened)
             }
             Arrival::Message(message) => self.handle(Input::Message(message)),
@@ -216,7 +220,7 @@ impl Session {
     fn send(&self, message: ToCoordinator) {
         if let Some(link) = &self.link {
             // A link that broke is about to say so; what matters is said again over the next.
-            let _ = link.send(to_wire(message, self.protocol, &self.info));
+            let _ = link.send(to_wire(message, self.protocol, &self.info, self.hello));
         }
     }
 

@@ -38,8 +38,12 @@ pub(crate) struct Rig {
     pub(crate) now: Duration,
     pub(crate) agents: BTreeMap<String, Agent>,
     links: BTreeMap<WorkerId, String>,
+    /// Hellos so far, of all workers.
+    pub(crate) hellos: u64,
     /// Answers to people.
     pub(crate) answers: Vec<Effect>,
+    /// Everything said to the operator.
+    pub(crate) warnings: Vec<String>,
     /// Everything sent to workers, in order.
     pub(crate) sent: Vec<(String, Message)>,
 }
@@ -58,7 +62,9 @@ impl Rig {
             now: Duration::ZERO,
             agents: BTreeMap::new(),
             links: BTreeMap::new(),
+            hellos: 0,
             answers: Vec::new(),
+            warnings: Vec::new(),
             sent: Vec::new(),
         }
     }
@@ -75,6 +81,7 @@ impl Rig {
                         Effect::Write(write) => self.store.apply(write),
                         Effect::Send { worker, message } => messages.push((worker, message)),
                         Effect::Changed(_) => {}
+                        Effect::Warn(what) => self.warnings.push(what),
                         answer => self.answers.push(answer),
                     }
                 }
@@ -121,6 +128,7 @@ impl Rig {
             slots: (0..).zip(lanes).map(slot).collect(),
             data: sets.iter().map(data).collect(),
             data_folder: format!("/home/{name}/data"),
+            patience_s: 0,
         };
         self.join(info);
     }
@@ -136,7 +144,9 @@ impl Rig {
     pub(crate) fn connect(&mut self, name: &str) {
         let agent = &self.agents[name];
         let known = (agent.id != WorkerId(0)).then_some(agent.id);
-        let hello = Event::Hello { info: agent.info.clone(), worker: known, held: agent.held() };
+        self.hellos += 1;
+        let (info, number) = (agent.info.clone(), self.hellos);
+        let hello = Event::Hello { info, worker: known, held: agent.held(), number };
         let reports = agent.unacknowledged();
         let effects = self.scheduler.handle(self.now, hello);
         let first = effects.iter().find_map(|effect| match effect {

@@ -6,7 +6,7 @@ use tombola_core::{
     record::{JobRow, JobState, SweepState},
     schedule::{Config, Now, Scheduler},
 };
-use tombola_spec::{JobId, WorkerId};
+use tombola_spec::{JobId, LeaseId, WorkerId};
 
 /// A leader ticks twice a second, and a step may take as long before its clock stands still.
 const SLACK: Duration = Duration::from_secs(2);
@@ -35,6 +35,17 @@ pub(crate) fn in_term(heard: &BTreeMap<WorkerId, Now>, now: Now, scene: &Scene) 
         let last = heard.get(&worker).copied().unwrap_or_default();
         let over = last + scene.config.term + SLACK;
         assert!(now <= over, "{job} is still leased to {worker}, which was heard at {last:?}; it is {now:?}");
+    }
+}
+
+/// What its worker names in every heartbeat and says nothing else of is taken back in time. `standing`: leases of which the same
+/// was said since then, on the leader's clock.
+pub(crate) fn moves(standing: &BTreeMap<LeaseId, (u64, Now)>, now: Now, scene: &Scene) {
+    for (job, lease) in &scene.store.leases {
+        let Some((at, since)) = standing.get(lease) else { continue };
+        // Between two heartbeats there may be as much as a term.
+        let over = *since + scene.config.stuck_after + scene.config.term + SLACK;
+        assert!(now <= over, "{job} of {lease} stands still at {at} since {since:?}; it is {now:?}");
     }
 }
 

@@ -10,14 +10,27 @@ use tombola_core::{
     record::{Ending, Write},
     schedule::{Fact, Message},
 };
-use tombola_spec::Epoch;
+use tombola_spec::{Epoch, outcome::Failure};
 
 /// How much earlier than after a whole term a worker may be given up: what it said last is under way.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// A leader decided on a write. A job is blamed for a loss only if its worker's process is gone, or was not heard for a term:
+/// Whether an attempt was ended because it stood still: its worker did not say so, and may have more to say.
+pub(crate) fn is_stuck(failure: &Failure) -> bool {
+    failure.message.starts_with("stuck: ")
+}
+
+/// A leader decided on a write. A job is taken back only if it stands still. It is blamed for a loss only if its worker's process is gone, or was not heard for a term:
 /// words that reached the leader's door in time count, however late it opens.
 pub(crate) fn decided(who: (usize, u64), write: &Write, scene: &Scene) {
+    if let Write::End { job, attempt, failure: Some(failure), .. } = write
+        && is_stuck(failure)
+    {
+        let stood = scene.truth.stood((*job, *attempt));
+        // Heartbeats may be late by as much as a term.
+        let enough = stood + scene.config.term >= scene.config.stuck_after;
+        assert!(enough, "{job} {attempt} is taken back, and stood still for {stood:?}");
+    }
     let Write::End { job, attempt, how: Ending::Lost, .. } = write else { return };
     let Some(lease) = scene.store.leases.get(job) else { return };
     let worker = scene.store.packs[lease].worker;

@@ -12,6 +12,7 @@
 //! | nothing is sent or acknowledged that is not committed | `sent`, `acknowledged` |
 //! | no worker is told to drop what is its own | `heard` |
 //! | no lease outlives its term | `in_term` |
+//! | nothing that stands still is left where it is, although its worker is heard; nothing is taken back that gets on | `moves`, `decided` |
 //! | what the scheduler counts is what is stored | `remembered` |
 //! | once nothing goes wrong, everything ends, and well if it can | `is_over`, `ended_well` |
 //! | memory does not grow with history, and is what a new leader would fold | `forgotten`, `as_folded` |
@@ -22,6 +23,6 @@ mod messages;
 mod writes;
 
 pub(crate) use ends::{ended_well, has_reasons, is_over, left};
-pub(crate) use memory::{as_folded, forgotten, in_term, remembered};
+pub(crate) use memory::{as_folded, forgotten, in_term, moves, remembered};
 pub(crate) use messages::{acknowledged, decided, heard, sent};
 pub(crate) use writes::stored;

@@ -1,5 +1,6 @@
 //! Laws of single writes, against what is stored before them and what really happened.
 
+use super::messages::is_stuck;
 use crate::{store::Store, truth::Truth, worker::Lane};
 use tombola_core::{
     record::{Ending, JobState, PackRow, SweepState, Write},
@@ -26,7 +27,8 @@ pub(crate) fn stored(store: &Store, truth: &Truth, config: &Config, write: &Writ
             // What stands on nothing is not let go on to its end.
             let grounded =
                 store.jobs[job].parents.iter().all(|parent| store.jobs[parent].state == JobState::Done);
-            if grounded && matches!(how, Ending::Failed | Ending::Drained) {
+            let told = !failure.as_ref().is_some_and(is_stuck);
+            if grounded && told && matches!(how, Ending::Failed | Ending::Drained) {
                 measured_all(store, truth, (*job, *attempt));
                 told_of_death(truth, (*job, *attempt), failure.as_ref());
             }

@@ -1,10 +1,7 @@
 //! What engines do with a stage, a phase at a time: load, train, and come to a good or a bad end.
 
 use super::{Agent, Doing, slot::Running};
-use crate::{
-    truth::{Temper, Truth},
-    world::Scene,
-};
+use crate::{truth::Temper, world::Scene};
 use std::collections::BTreeMap;
 use tombola_core::{
     record::CheckpointRow,
@@ -70,7 +67,7 @@ impl Agent {
         }
         for running in self.slots[slot].begun().filter(|job| !job.over) {
             running.started = true;
-            scene.truth.begun(running, (self.index, self.life));
+            scene.truth.begin(running.lane, (self.index, self.life), &running.reads);
             let iteration = running.iteration;
             self.outbox.add(held(slot, running), Fact::Started { iteration });
         }
@@ -94,7 +91,7 @@ impl Agent {
             running.iteration =
                 running.iteration.max(from + (to - from) * u64::from(phase) / u64::from(PHASES + 1));
             running.batches += 1;
-            scene.truth.measured(running);
+            scene.truth.batches(running.lane, running.batches);
             self.outbox.add(held, Fact::Metrics { batch: running.batches, series: points(running) });
             if scene.chance.one_in(3) {
                 self.outbox.add(held, Fact::Checkpoint(checkpoint(running)));
@@ -225,14 +222,4 @@ fn outcome(running: &Running) -> Outcome {
         data: None,
     };
     Outcome { outputs, summary, provenance }
-}
-
-impl Truth {
-    fn begun(&mut self, running: &Running, by: (usize, u64)) {
-        self.begin(running.lane, by, &running.reads);
-    }
-
-    fn measured(&mut self, running: &Running) {
-        self.batches(running.lane, running.batches);
-    }
 }

@@ -69,6 +69,7 @@ impl Machine {
             slots: (0..).zip(&self.lanes).map(slot).collect(),
             data: self.data(now, store),
             data_folder: String::new(),
+            patience_s: 0,
         }
     }
 

@@ -21,7 +21,7 @@ use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, outcome::FailureClass, wor
 /// What a worker says.
 #[derive(Debug, Clone)]
 pub(crate) enum Said {
-    Hello { info: Box<WorkerInfo>, worker: Option<WorkerId>, held: Vec<Held> },
+    Hello { info: Box<WorkerInfo>, worker: Option<WorkerId>, held: Vec<Held>, number: u64 },
     Heartbeat(Vec<(JobId, Attempt, u64)>),
     Report(Report),
     Returned(LeaseId, Vec<JobId>),
@@ -68,6 +68,8 @@ pub(crate) struct Agent {
     pub(crate) alive: bool,
     /// On disk.
     pub(crate) id: Option<WorkerId>,
+    /// Hellos so far. On disk, too.
+    hellos: u64,
     pub(crate) line: Line,
     slots: Vec<Slot>,
     outbox: Outbox,
@@ -85,6 +87,7 @@ impl Agent {
             life: 0,
             alive: false,
             id: None,
+            hellos: 0,
             line: Line::Down,
             slots,
             outbox: Outbox::default(),
@@ -124,7 +127,7 @@ impl Agent {
         (self.alive, self.line) = (false, Line::Down);
         self.doings.clear();
         if !keeps {
-            (self.outbox, self.id) = (Outbox::default(), None);
+            (self.outbox, self.id, self.hellos) = (Outbox::default(), None, 0);
         }
     }
 
@@ -136,7 +139,8 @@ impl Agent {
         let slots = self.slots.iter().enumerate().flat_map(|(slot, leases)| leases.held(slot as u32));
         held.extend(slots.filter(|held| !said.contains(&(held.job, held.attempt))));
         let info = Box::new(self.machine.info(&self.name, scene.now, &scene.store));
-        self.say(Said::Hello { info, worker: self.id, held });
+        self.hellos += 1;
+        self.say(Said::Hello { info, worker: self.id, held, number: self.hellos });
     }
 
     pub(crate) fn closed(&mut self) {
@@ -149,9 +153,10 @@ impl Agent {
         self.settle(scene);
     }
 
-    pub(crate) fn beat(&mut self) {
+    pub(crate) fn beat(&mut self, scene: &mut Scene) {
         let living = self.slots.iter_mut().flat_map(Slot::living).filter(|job| job.started);
-        let progress = living.map(|job| (job.lane.0, job.lane.1, job.iteration)).collect();
+        let progress: Vec<_> = living.map(|job| (job.lane.0, job.lane.1, job.iteration)).collect();
+        progress.iter().for_each(|(job, attempt, at)| scene.truth.beat((*job, *attempt), *at, scene.now));
         self.say(Said::Heartbeat(progress));
     }
 

@@ -60,6 +60,8 @@ impl World {
             chain_train_stages: chance.number(1..4) as u32,
             max_losses: chance.pick(&[2, 3, 5]),
             max_tries: chance.pick(&[1, 3]),
+            // Drawn apart, so that schedules in which nothing is stuck are what they were.
+            stuck_after: Chance::new(seed, 4).pick(&[20, 30, 3600].map(Duration::from_secs)),
             remember: chance.pick(&[Duration::from_secs(5), Duration::from_secs(60)]),
             ..Config::default()
         };

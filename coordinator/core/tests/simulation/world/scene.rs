@@ -147,7 +147,9 @@ impl Scene {
         let Some(at) = self.network.arrival(link, true, self.now, &mut self.chance) else { return };
         let Some(process) = self.network.whole(link).map(|link| link.process) else { return };
         let command = match said {
-            Said::Hello { info, worker, held } => Command::Connect { link, info, worker, held },
+            Said::Hello { info, worker, held, number } => {
+                Command::Connect { link, info, worker, held, number }
+            }
             said => Command::Hear { link, said },
         };
         self.at(at, Happening::Arrives(process, Box::new(command)));

@@ -56,7 +56,7 @@ impl World {
         }
         match happening {
             Happening::Beats(_, link) if agent.line == Line::Up(link) => {
-                agent.beat();
+                agent.beat(scene);
                 scene.after(scene.config.heartbeat, Happening::Beats(who, link));
             }
             Happening::Notices(_, link) => notice(agent, link, scene),

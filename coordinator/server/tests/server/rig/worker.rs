@@ -38,6 +38,7 @@ pub(crate) fn info(name: &str) -> WorkerInfo {
         slots: vec![slot],
         data: vec![DataInfo { set: "mnist".to_owned(), digest: Digest::of(b"mnist"), shape }],
         data_folder: "/srv/data".to_owned(),
+        patience_s: 0,
     }
 }
 
@@ -115,6 +116,7 @@ impl Worker {
             worker: worker.to_owned(),
             held,
             oldest_protocol: 0,
+            number: 0,
         };
         eventually(|| async {
             match Self::hello(address, hello.clone()).await {

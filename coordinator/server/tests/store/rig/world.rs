@@ -120,6 +120,7 @@ impl World {
             slots: vec![slot.clone(), slot],
             data: Vec::new(),
             data_folder: String::new(),
+            patience_s: 0,
         };
         Write::Worker { worker: WorkerId(self.ids.worker), info }
     }

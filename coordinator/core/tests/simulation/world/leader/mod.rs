@@ -22,7 +22,7 @@ use tombola_core::{
     record::Write,
     schedule::{Effect, Event, Fact, Held, Message, Now, Scheduler},
 };
-use tombola_spec::{Epoch, WorkerId, outcome::FailureClass, worker::WorkerInfo};
+use tombola_spec::{Epoch, LeaseId, WorkerId, outcome::FailureClass, worker::WorkerInfo};
 
 pub(super) const TICK: Duration = Duration::from_millis(500);
 /// A step that took longer kept heartbeats waiting.
@@ -38,6 +38,7 @@ pub(crate) enum Command {
         info: Box<WorkerInfo>,
         worker: Option<WorkerId>,
         held: Vec<Held>,
+        number: u64,
     },
     Hear {
         link: LinkId,
@@ -102,6 +103,8 @@ pub(crate) struct Leader {
     waiting: BTreeMap<LinkId, Vec<Said>>,
     /// When each worker was last heard, on this leader's clock.
     heard: BTreeMap<WorkerId, Now>,
+    /// Leases of which heartbeats say the same since then: iterations added up.
+    standing: BTreeMap<LeaseId, (u64, Now)>,
 }
 
 impl Leader {
@@ -128,6 +131,7 @@ impl Leader {
             sessions: BTreeMap::new(),
             waiting: BTreeMap::new(),
             heard: BTreeMap::new(),
+            standing: BTreeMap::new(),
         }
     }
 
@@ -146,9 +150,6 @@ impl Leader {
     /// Something came in.
     pub(crate) fn arrive(&mut self, command: Command, scene: &mut Scene) {
         match command {
-            // A Hello does not outlive its link here. One that overtook that of a later link would cost its worker what it was
-            // leased in between, once: Hellos have no number.
-            Command::Connect { link, .. } if scene.network.whole(link).is_none() => {}
             Command::Hear { link, said } => match self.sessions.get(&link) {
                 Some(worker) => {
                     if self.open.get(worker) == Some(&link) && scene.network.whole(link).is_some() {
@@ -201,8 +202,8 @@ impl Leader {
 
     fn take(&mut self, command: Command, scene: &mut Scene) {
         match command {
-            Command::Connect { link, info, worker, held } => {
-                self.connect(link, Event::Hello { info: *info, worker, held }, scene);
+            Command::Connect { link, info, worker, held, number } => {
+                self.connect(link, Event::Hello { info: *info, worker, held, number }, scene);
             }
             Command::Hear { link, said } => {
                 let worker = self.sessions.get(&link).copied();
@@ -230,6 +231,7 @@ impl Leader {
 
     fn hear(&mut self, worker: WorkerId, said: Said, scene: &mut Scene) {
         self.heard.insert(worker, self.clock(scene.now));
+        self.note_standing(worker, &said, scene);
         match said {
             Said::Heartbeat(progress) => self.handle(Event::Heartbeat { worker, progress }, scene),
             Said::Report(report) => {
@@ -243,6 +245,30 @@ impl Leader {
                 self.after.push(After::Left(worker));
             }
             Said::Hello { .. } => unreachable!("a Hello is a Connect"),
+        }
+    }
+
+    fn note_standing(&mut self, worker: WorkerId, said: &Said, scene: &Scene) {
+        let now = self.clock(scene.now);
+        match said {
+            Said::Heartbeat(progress) => {
+                let mut named: BTreeMap<LeaseId, u64> = BTreeMap::new();
+                for (job, attempt, at) in progress {
+                    if scene.store.is_leased(*job, *attempt) {
+                        *named.entry(scene.store.leases[job]).or_default() += at;
+                    }
+                }
+                let of_worker = |lease: &LeaseId| scene.store.packs[lease].worker == worker;
+                self.standing.retain(|lease, _| !of_worker(lease) || named.contains_key(lease));
+                for (lease, at) in named {
+                    let standing = self.standing.entry(lease).or_insert((at, now));
+                    if standing.0 != at {
+                        *standing = (at, now);
+                    }
+                }
+            }
+            Said::Report(report) => drop(self.standing.remove(&report.held.lease)),
+            _ => {}
         }
     }
 
@@ -292,6 +318,7 @@ impl Leader {
                     self.writes.push(write);
                 }
                 Effect::Send { worker, message } => self.after.push(After::Send(worker, message)),
+                Effect::Warn(what) => scene.story.tell(scene.now, || what),
                 Effect::Changed(_) | Effect::Accepted { .. } | Effect::Reopened(_) | Effect::Rejected(_) => {}
             }
         }
@@ -316,8 +343,8 @@ fn words(event: &Event) -> String {
     match event {
         Event::Submit { plan, .. } => format!("Submit {}", plan.name),
         Event::Extend(extension) => format!("Extend {}", extension.plan.name),
-        Event::Hello { info, worker, held } => {
-            format!("Hello of {} ({worker:?}) holding {held:?}", info.name)
+        Event::Hello { info, worker, held, number } => {
+            format!("Hello {number} of {} ({worker:?}) holding {held:?}", info.name)
         }
         event => {
             let mut words = format!("{event:?}");
