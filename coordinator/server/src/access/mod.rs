@@ -18,6 +18,7 @@ mod rules;
 mod tls;
 mod tries;
 
+pub use arrival::Connection;
 pub(crate) use arrival::{Arrival, arrivals};
 pub(crate) use caller::Caller;
 pub(crate) use guard::Guard;
