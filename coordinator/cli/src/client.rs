@@ -56,8 +56,7 @@ impl Client {
             })?
             .connect_timeout(Duration::from_secs(5))
             .http2_keep_alive_interval(Duration::from_secs(10))
-            .keep_alive_while_idle(true)
-            .tcp_nodelay(true);
+            .keep_alive_while_idle(true);
         match access.connect(&endpoint).await {
             Ok(channel) => Ok(Self { address, channel }),
             Err(DialError::Silent(_)) => Err(silent(&endpoint, &address).await.into()),

@@ -1,7 +1,7 @@
 //! The one wiring file: a coordinator is put together here, started and stopped.
 
 use crate::{
-    access::{Arrival, Door, Guard, arrivals},
+    access::{Arrival, Connection, Door, Guard, arrivals},
     artifacts::Artifacts,
     collect::{Collector, Gate},
     config::{Config, Database, Uploads},
@@ -24,6 +24,7 @@ use std::{
 };
 use tokio::{net::TcpListener, signal::unix, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tombola_access::Wire;
 use tonic::{service::Routes, transport::Server};
 
 /// How long clients may take to hear that the coordinator leaves.
@@ -52,6 +53,18 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     ended
 }
 
+/// What a coordinator stands on.
+pub struct Ground<C> {
+    /// Records.
+    pub store: Arc<dyn Store>,
+    /// Masks, weights and checkpoints.
+    pub shelf: Artifacts,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Connections as they are made there.
+    pub connections: C,
+}
+
 /// A coordinator that serves.
 pub struct Coordinator {
     address: SocketAddr,
@@ -59,8 +72,8 @@ pub struct Coordinator {
     leads: watch::Receiver<bool>,
     door: Door,
     stop: CancellationToken,
-    /// No other process serves from this state folder.
-    _alone: File,
+    /// No other process serves from this state folder, where it is known that one could.
+    _alone: Option<File>,
     /// The leader.
     leader: TaskTracker,
     /// Sessions, watches, the collector: nothing is lost by their end.
@@ -80,6 +93,19 @@ impl Coordinator {
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?.leaving(config.uploads.free);
+        let ground = Ground { store, shelf, address, connections: transport::connections(listener) };
+        Ok(Self { _alone: Some(lock), ..Self::start_on(ground, config).await? })
+    }
+
+    /// The same with a ground that somebody else has prepared: a store whose schema is this build's, and artifacts.
+    ///
+    /// # Errors
+    /// As [`Coordinator::start`].
+    pub async fn start_on<W: Wire + 'static>(
+        ground: Ground<impl Stream<Item = Connection<W>> + Send + 'static>,
+        config: Config,
+    ) -> anyhow::Result<Self> {
+        let Ground { store, shelf, address, connections } = ground;
         let mut door = Door::open(&config, store.as_ref()).await?;
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
         let driver = Driver::start(start(&config, &store, &stop), &leader).await?;
@@ -104,14 +130,14 @@ impl Coordinator {
         };
         tasks.spawn(judge::run(services.driver.clone(), stop.clone()));
         tasks.spawn(collector(&services, &config.uploads).run(stop.clone()));
-        let arrivals = arrivals(listener, door.tls.clone());
+        let arrivals = arrivals(connections, door.tls.clone());
         let server = transport::bounded(Server::builder(), &config.limits);
         let (routes, guard) = (services.routes().await?, Guard::of(&door));
         let server = tokio::spawn(serve(server, routes, guard, arrivals, stop.clone()));
         door.announce(config.operator_file())?;
         let address_file = AddressFile::write(config.address_file(), address, door.tls.is_some())?;
         tell(&config, address, &door);
-        Ok(Self { address, address_file, leads, door, stop, _alone: lock, leader, tasks, server })
+        Ok(Self { address, address_file, leads, door, stop, _alone: None, leader, tasks, server })
     }
 
     /// Where it listens.
@@ -126,7 +152,10 @@ impl Coordinator {
     }
 
     /// Waits for an end nobody asked for, of the leader or of the server.
-    async fn ended(&self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Always, once it has ended.
+    pub async fn ended(&self) -> anyhow::Result<()> {
         self.leader.close();
         self.leader.wait().await;
         anyhow::bail!("the coordinator ended by itself; the last words are in its log")
@@ -273,11 +302,11 @@ async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves until everything stops; everything stops with it.
-async fn serve(
+async fn serve<W: Wire + 'static>(
     server: Server,
     routes: Routes,
     guard: Guard,
-    arrivals: impl Stream<Item = std::io::Result<Arrival>>,
+    arrivals: impl Stream<Item = std::io::Result<Arrival<W>>>,
     stop: CancellationToken,
 ) {
     let served = server

@@ -6,12 +6,11 @@
 //! there already holds it open. A backup, which is a process of its own, keeps the collector away with a lock on the folder.
 
 use crate::{Error, artifacts::Artifacts, clock, driver::Driver, store::Store};
-use std::{
-    collections::HashSet,
-    sync::Arc,
+use std::{collections::HashSet, sync::Arc};
+use tokio::{
+    sync::{OwnedRwLockReadGuard, RwLock},
     time::{Duration, Instant},
 };
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio_util::sync::CancellationToken;
 use tombola_core::record::Millis;
 use tombola_spec::Digest;

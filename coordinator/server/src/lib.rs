@@ -16,6 +16,7 @@
 mod access;
 pub mod app;
 pub mod artifacts;
+mod aside;
 pub mod backup;
 mod clock;
 mod collect;
@@ -31,4 +32,5 @@ mod state;
 pub mod store;
 mod transport;
 
+pub use access::Connection;
 pub use error::Error;

@@ -1,8 +1,9 @@
 //! Dialing: over TLS to whoever is to be believed, with a token.
 
 use crate::{
-    BadToken, Identity, NoFile, Token,
+    BadToken, Identity, NoFile, Road, Token,
     pin::OtherKey,
+    road::Wire,
     tls::{self, Trust},
 };
 use hyper_util::rt::TokioIo;
@@ -11,8 +12,7 @@ use rustls::{
     pki_types::ServerName,
 };
 use std::{error::Error, io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
-use tokio::net::TcpStream;
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -88,6 +88,7 @@ pub struct Access {
     source: Source,
     roots: Option<Arc<RootCertStore>>,
     identity: Option<Arc<Identity>>,
+    road: Road,
 }
 
 /// Where a token comes from.
@@ -118,7 +119,7 @@ impl Source {
 impl Access {
     /// Nothing is needed: a coordinator of this machine.
     pub fn open() -> Self {
-        Self { source: Source::Nothing, roots: None, identity: None }
+        Self { source: Source::Nothing, roots: None, identity: None, road: Road::default() }
     }
 
     /// Reads and checks what the settings name.
@@ -138,7 +139,13 @@ impl Access {
             _ => return Err(AccessError::Half),
         };
         let roots = settings.ca.as_deref().map(tls::roots).transpose()?.map(Arc::new);
-        Ok(Self { source, roots, identity })
+        Ok(Self { source, roots, identity, road: Road::default() })
+    }
+
+    /// The same, over another network.
+    #[must_use]
+    pub fn over(self, road: Road) -> Self {
+        Self { road, ..self }
     }
 
     /// With scheme: what needs TLS to get in speaks TLS, but to this machine only if it was said so.
@@ -162,19 +169,15 @@ impl Access {
         let (host, secure) = (uri.host().unwrap_or_default(), uri.scheme_str() == Some("https"));
         // In plain text a token is for nobody's eyes but this machine's; whoever needs none there does not miss it.
         let bearer = Bearer(if secure || is_here(host) { self.source.clone() } else { Source::Nothing });
-        let connected = if secure {
-            let dialer = self.dialer(token.as_ref(), host)?;
-            let connect = tower::service_fn(move |uri| dial(dialer.clone(), uri));
-            tokio::time::timeout(PATIENCE, endpoint.connect_with_connector(connect)).await
-        } else {
-            tokio::time::timeout(PATIENCE, endpoint.connect()).await
-        };
+        let (road, tls) = (self.road.clone(), secure.then(|| self.tls(token.as_ref(), host)).transpose()?);
+        let connect = tower::service_fn(move |uri| dial(road.clone(), tls.clone(), uri));
+        let connected = tokio::time::timeout(PATIENCE, endpoint.connect_with_connector(connect)).await;
         let late = |_| DialError::Silent(format!("no answer within {} s", PATIENCE.as_secs()));
         let channel = connected.map_err(late)?.map_err(|error| explain(&error))?;
         Ok(InterceptedService::new(channel, bearer))
     }
 
-    fn dialer(&self, token: Option<&Token>, host: &str) -> Result<Dialer, DialError> {
+    fn tls(&self, token: Option<&Token>, host: &str) -> Result<Tls, DialError> {
         let trust = match (&self.roots, token.and_then(Token::pin)) {
             (Some(roots), _) => Trust::Roots(Arc::clone(roots)),
             (None, Some(pin)) => Trust::Pinned(pin),
@@ -184,7 +187,7 @@ impl Access {
         let config = config.map_err(|error| DialError::Tls(words(&error)))?;
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
         let name = name.map_err(|_| DialError::Tls(format!("`{host}` cannot be the name of a host")))?;
-        Ok(Dialer { connector: Arc::new(config).into(), name })
+        Ok(Tls { connector: Arc::new(config).into(), name })
     }
 }
 
@@ -195,16 +198,19 @@ fn is_here(host: &str) -> bool {
 }
 
 #[derive(Clone)]
-struct Dialer {
+struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
 
-async fn dial(dialer: Dialer, uri: Uri) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+async fn dial(road: Road, tls: Option<Tls>, uri: Uri) -> io::Result<TokioIo<Box<dyn Wire>>> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(443))).await?;
-    stream.set_nodelay(true)?;
-    dialer.connector.connect(dialer.name, stream).await.map(TokioIo::new)
+    let usual = if tls.is_some() { 443 } else { 80 };
+    let wire = road.open(host, uri.port_u16().unwrap_or(usual)).await?;
+    Ok(TokioIo::new(match tls {
+        Some(tls) => Box::new(tls.connector.connect(tls.name, wire).await?),
+        None => wire,
+    }))
 }
 
 /// What went wrong with a dial, by what is at its bottom.

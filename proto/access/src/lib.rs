@@ -7,12 +7,14 @@
 
 mod dial;
 mod pin;
+mod road;
 mod secret;
 mod tls;
 mod token;
 
 pub use dial::{Access, AccessError, Bearer, Channel, DialError, Settings};
 pub use pin::Pin;
+pub use road::{Road, Wire};
 pub use secret::write_secret;
 pub use tls::{Identity, NoFile, certificates, private_key, provider};
 pub use token::{BadToken, Hash, Token};

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+mod aside;
 pub mod config;
 mod disk;
 pub mod error;

@@ -8,13 +8,10 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::{either::Either, task::AbortOnDropHandle};
+use tombola_access::Wire;
 use tonic::transport::server::Connected;
 
 /// How long a connection may take until it has said its first word, its handshake included: silent ones must not pile up.
@@ -24,9 +21,12 @@ const AT_ONCE: usize = 1024;
 /// The first byte of TLS.
 const HANDSHAKE: u8 = 22;
 
+/// A connection that was made, with the address of its other end.
+pub type Connection<W> = io::Result<(W, SocketAddr)>;
+
 /// A connection that has said something.
-pub(crate) struct Arrival {
-    io: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+pub(crate) struct Arrival<W> {
+    io: Either<BufReader<W>, Box<TlsStream<BufReader<W>>>>,
     origin: Origin,
 }
 
@@ -39,21 +39,22 @@ pub(crate) struct Origin {
     pub(crate) stray: bool,
 }
 
-/// Connections of a listener. With the stream the port is closed.
-pub(crate) fn arrivals(
-    listener: TcpListener,
+/// Connections that are let in as far as their first word.
+pub(crate) fn arrivals<W: Wire + 'static>(
+    connections: impl Stream<Item = Connection<W>>,
     tls: Option<TlsAcceptor>,
-) -> impl Stream<Item = io::Result<Arrival>> {
-    let greet = move |tcp: io::Result<TcpStream>| {
+) -> impl Stream<Item = io::Result<Arrival<W>>> {
+    let greet = move |connection: Connection<W>| {
         let tls = tls.clone();
         // Tasks of their own: handshakes cost processor time.
         let greeting = tokio::spawn(async move {
             let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-            tokio::time::timeout(PATIENCE, greet(tcp?, tls)).await.map_err(late)?
+            let (wire, peer) = connection?;
+            tokio::time::timeout(PATIENCE, greet(wire, peer, tls)).await.map_err(late)?
         });
         AbortOnDropHandle::new(greeting).map(|greeted| greeted.map_err(io::Error::other)?)
     };
-    let greeted = TcpListenerStream::new(listener).map(greet).buffer_unordered(AT_ONCE);
+    let greeted = connections.map(greet).buffer_unordered(AT_ONCE);
     greeted.inspect(|arrival| {
         if let Err(error) = arrival {
             tracing::debug!(%error, "access.arrival: a connection ended before its first word");
@@ -61,28 +62,25 @@ pub(crate) fn arrivals(
     })
 }
 
-async fn greet(tcp: TcpStream, tls: Option<TlsAcceptor>) -> io::Result<Arrival> {
-    tcp.set_nodelay(true)?;
-    let mut origin = Origin { peer: tcp.peer_addr()?, stray: false };
-    let mut first = [0];
-    if tcp.peek(&mut first).await? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
+async fn greet<W: Wire>(wire: W, peer: SocketAddr, tls: Option<TlsAcceptor>) -> io::Result<Arrival<W>> {
+    let mut wire = BufReader::with_capacity(1, wire);
+    let first = *wire.fill_buf().await?.first().ok_or(io::ErrorKind::UnexpectedEof)?;
+    let mut origin = Origin { peer, stray: false };
     let io = match tls {
-        Some(tls) if first == [HANDSHAKE] => {
-            let mut stream = tls.accept(tcp).await?;
+        Some(tls) if first == HANDSHAKE => {
+            let mut stream = tls.accept(wire).await?;
             stream.fill_buf().await?;
             Either::Right(Box::new(stream))
         }
         other => {
             origin.stray = other.is_some();
-            Either::Left(tcp)
+            Either::Left(wire)
         }
     };
     Ok(Arrival { io, origin })
 }
 
-impl Connected for Arrival {
+impl<W> Connected for Arrival<W> {
     type ConnectInfo = Origin;
 
     fn connect_info(&self) -> Origin {
@@ -90,7 +88,7 @@ impl Connected for Arrival {
     }
 }
 
-impl AsyncRead for Arrival {
+impl<W: Wire> AsyncRead for Arrival<W> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -100,7 +98,7 @@ impl AsyncRead for Arrival {
     }
 }
 
-impl AsyncWrite for Arrival {
+impl<W: Wire> AsyncWrite for Arrival<W> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -20,6 +20,7 @@ mod same_key;
 mod tls;
 mod tries;
 
+pub use arrival::Connection;
 pub(crate) use arrival::{Arrival, arrivals};
 pub(crate) use caller::Caller;
 pub(crate) use certificate::Certificate;

@@ -48,7 +48,7 @@ impl Artifacts {
             Error::Unavailable(format!("cannot write to the artifact folder `{}`: {error}", folder.display()))
         };
         let incoming = Arc::new(incoming::open(folder).map_err(cannot)?);
-        Self::with(folder, limit, Some(incoming))
+        Ok(Self { incoming: Some(incoming), ..Self::beside(folder, limit)? })
     }
 
     /// The same artifacts to be read, beside the coordinator whose they are: unfinished uploads are left alone.
@@ -56,22 +56,24 @@ impl Artifacts {
     /// # Errors
     /// When there is no such folder.
     pub(crate) fn beside(folder: &Path, limit: Size) -> Result<Self, Error> {
-        Self::with(folder, limit, None)
-    }
-
-    fn with(folder: &Path, limit: Size, incoming: Option<Arc<incoming::Room>>) -> Result<Self, Error> {
         let local = LocalFileSystem::new_with_prefix(folder).map_err(fault::to_error)?;
         // An artifact is acknowledged by a commit soon after: its bytes have to be on the disk by then.
         let store = Arc::new(local.with_fsync(true));
         Ok(Self {
             store,
             folder: folder.into(),
-            incoming,
+            incoming: None,
             limit,
             free: Size(0),
             cramped: Arc::default(),
             uploads: Arc::default(),
         })
+    }
+
+    /// The same artifacts with their bytes in another store: the folder keeps what says whose they are.
+    #[must_use]
+    pub fn kept_in(self, store: Arc<dyn ObjectStore>) -> Self {
+        Self { store, ..self }
     }
 
     /// Where they are.

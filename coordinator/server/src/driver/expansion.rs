@@ -20,7 +20,7 @@ pub(crate) async fn aside<T: Send + 'static>(
 ) -> Result<T, Error> {
     // Nobody closes it.
     let _room = ROOM.acquire().await.ok();
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = crate::aside::aside(work).await;
     let done = done.map_err(|error| Error::Internal(format!("work on a sweep file: {error}")))?;
     done.map_err(|mistakes| Error::Invalid(mistakes.to_string()))
 }

@@ -6,12 +6,15 @@ use super::{
     outbox::Outbox,
     time::Time,
 };
-use crate::store::{Store, StoreError};
-use std::{
-    sync::{Arc, atomic::Ordering},
+use crate::{
+    aside::aside,
+    store::{Store, StoreError},
+};
+use std::sync::{Arc, atomic::Ordering};
+use tokio::{
+    sync::mpsc,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tombola_core::schedule::{self, Scheduler};
 use tombola_spec::Epoch;
@@ -110,6 +113,6 @@ pub(super) async fn fold(
 async fn remember(store: &dyn Store, terms: schedule::Config) -> Result<Scheduler, StoreError> {
     let snapshot = store.snapshot().await?;
     // Nobody else would get a turn meanwhile.
-    let folded = tokio::task::spawn_blocking(move || Scheduler::fold(terms, snapshot)).await;
+    let folded = aside(move || Scheduler::fold(terms, snapshot)).await;
     folded.map_err(|error| StoreError::Corrupt { why: format!("it cannot be folded: {error}") })
 }

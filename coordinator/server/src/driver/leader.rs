@@ -17,16 +17,13 @@ use crate::{
     Error, clock,
     store::{Store, StoreError},
 };
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 use tokio::{
     sync::{Notify, broadcast, mpsc, watch},
-    time::MissedTickBehavior,
+    time::{Duration, Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
 use tombola_core::{

@@ -1,6 +1,6 @@
 //! The scheduler's time, and how long to wait after failures.
 
-use std::time::{Duration, Instant};
+use tokio::time::{Duration, Instant};
 
 /// A step that took longer kept heartbeats waiting.
 const DEAF: Duration = Duration::from_millis(500);

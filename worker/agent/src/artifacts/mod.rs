@@ -3,7 +3,10 @@
 mod cache;
 mod transfer;
 
-use crate::error::{AgentError, Result};
+use crate::{
+    aside::aside,
+    error::{AgentError, Result},
+};
 use cache::{Cache, digest_of};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,8 +57,7 @@ impl Artifacts {
         work: impl FnOnce(&Cache) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let cache = Arc::clone(&self.cache);
-        let done = tokio::task::spawn_blocking(move || work(&cache)).await;
-        done.unwrap_or_else(|error| Err(AgentError::file(place)(std::io::Error::other(error))))
+        aside(move || work(&cache)).await.unwrap_or_else(|error| Err(AgentError::file(place)(error)))
     }
 
     /// The file of an artifact, from the cache or the coordinator, its bytes checked; waits as long as that is away.
@@ -128,7 +130,7 @@ impl Artifacts {
     pub(crate) fn trim(&self, needed: impl FnOnce() -> BTreeSet<Digest>) {
         if let Some(safe_from) = self.cache.too_much() {
             let (cache, needed) = (Arc::clone(&self.cache), needed());
-            tokio::task::spawn_blocking(move || cache.trim(safe_from, &needed));
+            tokio::spawn(aside(move || cache.trim(safe_from, &needed)));
         }
     }
 

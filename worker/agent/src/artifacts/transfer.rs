@@ -1,9 +1,17 @@
 //! One upload or download over `ArtifactService`. Tries once; who calls decides whether to try again.
 
-use crate::error::{AgentError, Result};
-use std::{collections::BTreeSet, io::Write, path::Path};
+use crate::{
+    aside::aside,
+    error::{AgentError, Result},
+};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+};
 use tempfile::NamedTempFile;
-use tokio::{fs::File, io::AsyncReadExt, sync::mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tombola_access::Channel;
 use tombola_spec::{Digest, outcome::Artifact};
@@ -30,7 +38,7 @@ pub(super) async fn missing(channel: &Channel, artifacts: &[Artifact]) -> Result
 
 /// Sends a file.
 pub(super) async fn upload(channel: &Channel, artifact: Artifact, path: &Path) -> Result<()> {
-    let file = File::open(path).await.map_err(AgentError::file(path))?;
+    let file = File::open(path).map_err(AgentError::file(path))?;
     let (parts, stream) = mpsc::channel(AHEAD);
     let mut client = client(channel);
     let (sent, read) =
@@ -50,18 +58,24 @@ async fn read_parts(
     artifact: Artifact,
     mut file: File,
     parts: mpsc::Sender<v1::PutRequest>,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let header = v1::PutHeader { digest: artifact.digest.to_string(), bytes: artifact.bytes };
     let mut part = Part::Header(header);
     while parts.send(v1::PutRequest { part: Some(part) }).await.is_ok() {
-        let mut chunk = Vec::with_capacity(CHUNK);
-        (&mut file).take(CHUNK as u64).read_to_end(&mut chunk).await?;
+        let chunk;
+        (file, chunk) = aside(move || next_chunk(file)).await??;
         if chunk.is_empty() {
             break;
         }
         part = Part::Chunk(chunk);
     }
     Ok(())
+}
+
+fn next_chunk(file: File) -> io::Result<(File, Vec<u8>)> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    (&file).take(CHUNK as u64).read_to_end(&mut chunk)?;
+    Ok((file, chunk))
 }
 
 /// Fetches an artifact into `file`, checks it against its name, and waits until it is on disk.
@@ -82,8 +96,7 @@ pub(super) async fn download(channel: &Channel, artifact: Artifact, file: &mut N
         return Err(AgentError::Corrupt { place: "the coordinator's answer".to_owned(), digest, found });
     }
     let written = file.as_file().try_clone().map_err(AgentError::file(&path))?;
-    let synced = tokio::task::spawn_blocking(move || written.sync_data()).await;
-    synced.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(AgentError::file(&path))
+    aside(move || written.sync_data()).await.flatten().map_err(AgentError::file(&path))
 }
 
 /// What an answer means that is none: gone for good, or worth another try.

@@ -2,8 +2,11 @@
 
 use super::{convert::from_wire, message::FromCoordinator};
 use crate::{Limits, error::AgentError, progress::Progress};
-use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tombola_access::{Access, Channel, DialError};
@@ -78,7 +81,7 @@ pub(super) fn endpoints(addresses: &[String], access: &Access) -> Result<Vec<End
         if !known {
             return Err(setting(format!("`{address}` is not an address of a coordinator")));
         }
-        let endpoint = endpoint.connect_timeout(DIAL).tcp_nodelay(true);
+        let endpoint = endpoint.connect_timeout(DIAL);
         Ok(endpoint.http2_keep_alive_interval(ASK).keep_alive_timeout(ANSWER).keep_alive_while_idle(true))
     };
     addresses.iter().map(read).collect()

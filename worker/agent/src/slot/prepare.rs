@@ -3,6 +3,7 @@
 use super::{RunJob, Slot, StageRun, Told, while_wanted};
 use crate::{
     artifacts::Artifacts,
+    aside::aside,
     error::{AgentError, Result},
 };
 use std::{
@@ -18,7 +19,8 @@ impl Slot {
     /// The stage with all files in place; `None` if nothing of it is to be run.
     pub(super) async fn prepare(&mut self, run: StageRun, folder: &Path) -> Option<Stage> {
         let (width, plan) = (run.width, run.plan);
-        if let Err(source) = tokio::fs::create_dir_all(folder).await {
+        let place = folder.to_owned();
+        if let Err(source) = aside(move || std::fs::create_dir_all(place)).await.flatten() {
             let failure = AgentError::file(folder)(source).failure();
             for job in run.jobs {
                 self.tell(Told::Failed { job: job.job, failure: failure.clone() }).await;

@@ -5,7 +5,7 @@ use super::{
     lane::{Lanes, MOST_POINTS, portions},
     while_wanted,
 };
-use crate::artifacts::check;
+use crate::{artifacts::check, aside::aside};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tombola_spec::{
@@ -38,7 +38,7 @@ impl Slot {
             broken = self.work(stage).await;
         }
         // What cannot be removed now is removed at the next start.
-        let _ = tokio::fs::remove_dir_all(&folder).await;
+        let _ = aside(move || std::fs::remove_dir_all(folder)).await;
         self.tell(Told::Ended).await;
         if let Some(why) = broken {
             self.break_down(why).await;

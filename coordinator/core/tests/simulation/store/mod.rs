@@ -58,9 +58,9 @@ pub(crate) struct Store {
     /// The process that holds the leadership, by number and life.
     holder: Option<(usize, u64)>,
     pub(crate) sweeps: BTreeMap<SweepId, SweepRow>,
-    trials: BTreeMap<TrialId, TrialRow>,
-    rounds: BTreeMap<(TrialId, String, u32, u32), RoundRow>,
-    analyses: BTreeMap<AnalysisPlace, AnalysisRow>,
+    pub(crate) trials: BTreeMap<TrialId, TrialRow>,
+    pub(crate) rounds: BTreeMap<(TrialId, String, u32, u32), RoundRow>,
+    pub(crate) analyses: BTreeMap<AnalysisPlace, AnalysisRow>,
     pub(crate) jobs: BTreeMap<JobId, JobRow>,
     fingerprints: BTreeMap<Fingerprint, JobId>,
     /// What jobs were called that others replaced.
