@@ -14,8 +14,10 @@ use std::{
 };
 use tombola_wire::v1::{GetArtifactRequest, TicketRequest, TicketResponse};
 
-/// How often it is asked how far what is made again is.
-const LOOK: Duration = Duration::from_secs(1);
+/// After so long it is asked how far what is made again is, and twice as long each time: each answer costs the coordinator a look at
+/// the whole sweep.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
 
 /// Fetch a ticket as a folder that PyTorch loads.
 ///
@@ -99,7 +101,7 @@ impl Fetch {
 /// Waits until the ticket can be had.
 async fn make_again(client: &Client, ticket: &TicketRequest, printer: &Printer) -> anyhow::Result<()> {
     let bar = printer.bars().add(ProgressBar::new_spinner());
-    let mut told = 0;
+    let (mut told, mut wait) = (0, FIRST_LOOK);
     loop {
         let answer = client.answer(client.sweeps().make_again(ticket.clone()).await)?;
         let left = answer.jobs_left;
@@ -114,7 +116,8 @@ async fn make_again(client: &Client, ticket: &TicketRequest, printer: &Printer) 
         bar.set_message(words);
         bar.tick();
         told = left;
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(wait).await;
+        wait = (2 * wait).min(LONGEST_LOOK);
     }
 }
 

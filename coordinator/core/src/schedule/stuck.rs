@@ -16,10 +16,10 @@ use tombola_spec::{
 pub(super) type Told = (JobId, Attempt, u64);
 
 /// A lease of which heartbeats say the same each time, and nothing else is said.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Still {
-    /// Iterations of its attempts, added up: a job that is begun again may be behind where it was, and moves all the same.
-    at: u64,
+    /// Its attempts, and how far they are: one that ends where another begins moves, though no number does.
+    at: Vec<Told>,
     /// When that was first said.
     since: Now,
 }
@@ -32,13 +32,12 @@ impl Scheduler {
         let mut stuck = Vec::new();
         for lease in worker.leases() {
             let Some(held) = self.leases.get_mut(&lease) else { continue };
-            let at = |told: &Vec<Told>| told.iter().fold(0, |sum: u64, (_, _, at)| sum.wrapping_add(*at));
             let before = held.still.take();
-            held.still = named.get(&lease).map(at).map(|at| match before {
-                Some(still) if still.at == at => still,
-                _ => Still { at, since: self.now },
+            held.still = named.get(&lease).map(|told| match before {
+                Some(still) if still.at == *told => still,
+                _ => Still { at: told.clone(), since: self.now },
             });
-            if held.still.is_some_and(|still| still.since + patience <= self.now) {
+            if held.still.as_ref().is_some_and(|still| still.since + patience <= self.now) {
                 stuck.push(lease);
             }
         }
@@ -106,7 +105,7 @@ impl Scheduler {
     /// What people are told of a lease that does not get on, from a minute on.
     pub(super) fn standstill(&self, now: Now, id: LeaseId) -> Option<String> {
         let lease = self.leases.get(&id)?;
-        let stood = now.saturating_sub(lease.still?.since);
+        let stood = now.saturating_sub(lease.still.as_ref()?.since);
         let patience = self.patience(lease.worker).as_secs();
         (stood >= Duration::from_secs(60)).then(|| {
             format!(

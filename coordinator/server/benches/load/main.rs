@@ -1,6 +1,7 @@
 //! What a coordinator bears: workers over real gRPC that run job after job, as fast as it lets them.
 //!
-//! `cargo bench -p tombola-server --bench load [-- sqlite|postgres] [PART]... [--workers N] [--many N] [--jobs N] [--held N]`;
+//! `cargo bench -p tombola-server --bench load [-- sqlite|postgres] [PART]... [--workers N] [--many N] [--jobs N] [--held N]
+//! [--minutes N]`;
 //! Postgres is the server that `TOMBOLA_TEST_POSTGRES` names. The coordinator is a process of its own, as it is installed, and a
 //! new one for each part; the workers are sessions of this process over loopback, each on its own connection, that compute
 //! nothing. The state lies in the folder for temporary files: set `TMPDIR` to measure another disk.
@@ -13,6 +14,7 @@ mod comeback;
 mod common;
 mod flood;
 mod hold;
+mod stay;
 mod whole;
 
 use common::rig;
@@ -29,12 +31,15 @@ struct Options {
     jobs: usize,
     /// Jobs held in memory, of which none is run.
     held: usize,
+    /// How long many workers stay.
+    minutes: usize,
 }
 
 impl Options {
     fn read() -> Self {
         let (databases, parts) = (Vec::new(), Vec::new());
-        let mut options = Self { databases, parts, workers: 64, many: 2000, jobs: 4000, held: 200_000 };
+        let (held, minutes) = (200_000, 1);
+        let mut options = Self { databases, parts, workers: 64, many: 2000, jobs: 4000, held, minutes };
         let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
         while let Some(word) = words.next() {
             let mut number =
@@ -44,11 +49,12 @@ impl Options {
                 "--many" => options.many = number(),
                 "--jobs" => options.jobs = number(),
                 "--held" => options.held = number(),
+                "--minutes" => options.minutes = number(),
                 "sqlite" | "postgres" => options.databases.push(word),
-                "whole" | "flood" | "comeback" | "hold" => options.parts.push(word),
+                "whole" | "flood" | "comeback" | "hold" | "stay" => options.parts.push(word),
                 _ => panic!(
-                    "`{word}` is unknown: sqlite, postgres; whole, flood, comeback, hold; --workers N, --many N, --jobs N, \
-                     --held N"
+                    "`{word}` is unknown: sqlite, postgres; whole, flood, comeback, hold, stay; --workers N, --many N, --jobs \
+                     N, --held N, --minutes N"
                 ),
             }
         }
@@ -76,7 +82,7 @@ async fn main() {
 }
 
 async fn measure(name: &str, home: &Home, options: &Options) {
-    let Options { workers, many, jobs, held, .. } = *options;
+    let Options { workers, many, jobs, held, minutes, .. } = *options;
     if wanted(&options.parts, "whole") {
         whole::run(name, home, workers, jobs).await;
         whole::run(name, home, many, jobs).await;
@@ -90,5 +96,8 @@ async fn measure(name: &str, home: &Home, options: &Options) {
     }
     if wanted(&options.parts, "hold") {
         hold::run(name, home, held).await;
+    }
+    if wanted(&options.parts, "stay") {
+        stay::run(name, home, many, minutes).await;
     }
 }

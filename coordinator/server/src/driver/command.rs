@@ -32,7 +32,7 @@ pub(super) enum Command {
     Accept { event: Box<Event>, audit: Option<AuditRow>, turn: Turn, reply: Reply<Accepted> },
     /// People ask for something, in their turn if others must not read the store meanwhile.
     Tell { event: Event, audit: AuditRow, turn: Option<Turn>, reply: Reply<u64> },
-    /// Drop what nobody keeps of these jobs; answered with how many were left alone.
+    /// Drop what nobody keeps of these jobs; answered with of how many it was.
     Drop { jobs: Vec<JobId>, turn: Turn, reply: Reply<usize> },
     /// Store records that the scheduler has no part in.
     Record { writes: Vec<Write>, turn: Option<OwnedMutexGuard<()>>, reply: Reply<()> },

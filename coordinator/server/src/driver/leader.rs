@@ -260,15 +260,18 @@ impl Leader {
     }
 
     fn drop_outputs(&mut self, jobs: Vec<JobId>, turn: Turn, reply: Reply<usize>) {
-        let asked = jobs.len();
+        if turn.folds != self.hears.folds.load(Ordering::SeqCst) {
+            // Dropped, the reply says that it has to be looked for again.
+            return;
+        }
         let effects = self.effects(Event::Drop(jobs));
         let dropped = effects.iter().map(|effect| match effect {
             Effect::Write(Write::Drop(jobs)) => jobs.len(),
             _ => 0,
         });
-        let left = asked - dropped.sum::<usize>();
+        let dropped = dropped.sum();
         self.queue(effects);
-        self.outbox.after.push(After::Dropped(left, reply, turn));
+        self.outbox.after.push(After::Dropped(dropped, reply, turn));
     }
 
     /// The link has to be open before the first message over it, and the first message says who the worker is.
@@ -370,7 +373,7 @@ impl Leader {
             // Whoever asked may have left meanwhile.
             After::Accept(answer, reply, _turn) => drop(reply.send(answer)),
             After::Answer(answer, reply, _turn) => drop(reply.send(answer)),
-            After::Dropped(left, reply, _turn) => drop(reply.send(Ok(left))),
+            After::Dropped(jobs, reply, _turn) => drop(reply.send(Ok(jobs))),
             After::Stored(reply) => drop(reply.send(Ok(()))),
             After::Recorded(reply, _turn) => drop(reply.send(Ok(()))),
             After::Read(look) => look(Ok((&self.scheduler, self.time.now()))),

@@ -98,8 +98,9 @@ pub trait Store: Send + Sync {
     /// Outputs of those of these jobs that are done; where some were dropped, those of the job that made them again.
     async fn outputs(&self, jobs: &[JobId]) -> Result<Outputs>;
 
-    /// Jobs done before `before` that have outputs nobody keeps or reads, a few thousand: see [`Write::Drop`].
-    async fn droppable(&self, before: Millis) -> Result<Vec<JobId>>;
+    /// Jobs beyond `after`, done before `before`, that have outputs nobody keeps or reads; the next few thousand by id: see
+    /// [`Write::Drop`].
+    async fn droppable(&self, before: Millis, after: JobId) -> Result<Vec<JobId>>;
 
     /// What a sweep claims and is done, with the iterations it trained.
     async fn done(&self, sweep: SweepId) -> Result<Vec<(JobId, u64)>>;

@@ -168,8 +168,8 @@ pub(super) async fn find_jobs(db: Db<'_>, fingerprints: &[Fingerprint]) -> Resul
     jobs(db, &ids(&rows)?).await
 }
 
-pub(super) async fn droppable(db: Db<'_>, before: Millis) -> Result<Vec<JobId>> {
-    ids(&db.fetch(&sql::DROPPABLE, &[row![iso(before)]]).await?)
+pub(super) async fn droppable(db: Db<'_>, before: Millis, after: JobId) -> Result<Vec<JobId>> {
+    ids(&db.fetch(&sql::DROPPABLE, &[row![iso(before), after]]).await?)
 }
 
 pub(super) async fn done(db: Db<'_>, sweep: SweepId) -> Result<Vec<(JobId, u64)>> {

@@ -118,28 +118,31 @@ pub(super) const OUTPUTS_NOW: Verb = read(
      where o.job = v.job or o.output <> 'mask'",
 );
 
-/// Of jobs that were done before `before`, those of which something may be dropped: no living job reads them, and no sweep
-/// that wants them keeps it. One whose results still decide how far it goes keeps all.
+/// Of jobs beyond `after` that were done before `before`, those of which something may be dropped: no living job reads them, and no
+/// sweep that wants them keeps it. One whose results may still decide how far it goes keeps all. What is kept is joined, and not
+/// looked for in a list: Postgres walks a long list once for each row.
 pub(super) const DROPPABLE: Verb = read(
     "outputs that nobody keeps",
-    &[("before", Time)],
+    &[("before", Time), ("after", Int)],
     "with kept (job) as (
        select r.origin from sweeps s join trials t on t.sweep = s.id join rounds r on r.trial = t.id where s.keep = 'rewinds'
        union select r.result from sweeps s join trials t on t.sweep = s.id join rounds r on r.trial = t.id
              where s.keep = 'ends' and r.result is not null
        union select x.job from sweeps s join trials t on t.sweep = s.id join analysis_jobs x on x.trial = t.id
              where s.keep = 'ends'),
+     spared (job) as (
+       select job from kept union select q.maker from replaced_jobs q join kept on kept.job = q.job),
      candidate (job) as (
-       select distinct c.job from sweeps s join claims c on c.sweep = s.id where s.keep <> 'all' and not s.decides)
-     select j.id from {v} join candidate k on true join jobs j on j.id = k.job and j.state = 'done'
+       select distinct c.job from sweeps s join claims c on c.sweep = s.id where s.keep <> 'all')
+     select j.id from {v} join candidate k on k.job > v.after join jobs j on j.id = k.job and j.state = 'done'
        join attempts a on a.job = j.id and a.attempt = j.attempt and a.ended < v.before
-     where exists (select 1 from outputs o where o.job = j.id and o.output <> 'mask')
-       and not exists (select 1 from claims c join sweeps s on s.id = c.sweep
-                       where c.job = j.id and (s.keep = 'all' or s.decides))
-       and j.id not in (select p.parent from jobs l join job_parents p on p.job = l.id
-                        where l.state in ('open', 'leased', 'failed', 'quarantined'))
-       and j.id not in (select job from kept
-                        union select q.maker from replaced_jobs q join kept on kept.job = q.job)
+       left join spared on spared.job = j.id
+     where spared.job is null
+       and exists (select 1 from outputs o where o.job = j.id and o.output <> 'mask')
+       and not exists (select 1 from claims c join sweeps s on s.id = c.sweep where c.job = j.id
+                       and (s.keep = 'all' or (s.decides and s.state not in ('cancelled', 'stopped'))))
+       and not exists (select 1 from job_parents p join jobs l on l.id = p.job where p.parent = j.id
+                       and l.state in ('open', 'leased', 'failed', 'quarantined'))
      order by j.id limit 4096",
 );
 

@@ -139,8 +139,8 @@ impl Store for SqlStore {
         read::outputs_now(&*self.database, jobs).await
     }
 
-    async fn droppable(&self, before: Millis) -> Result<Vec<JobId>> {
-        read::droppable(&*self.database, before).await
+    async fn droppable(&self, before: Millis, after: JobId) -> Result<Vec<JobId>> {
+        read::droppable(&*self.database, before, after).await
     }
 
     async fn done(&self, sweep: SweepId) -> Result<Vec<(JobId, u64)>> {

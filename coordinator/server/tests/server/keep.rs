@@ -79,6 +79,11 @@ async fn weights_nobody_keeps_go_and_are_made_again_on_demand(home: &Home) {
     assert_eq!(left(&served, ticket(2)).await.unwrap(), 1, "asked twice, made once");
     Worker::connect(served.address, "two").await.work(1).await;
     assert_eq!(left(&served, ticket(2)).await.unwrap(), 0);
+    assert_eq!(
+        number(&served, "select count(*) from audit where action = 'make again'").await,
+        1,
+        "it was made once"
+    );
     let again = fetched(&served, ticket(2)).await.unwrap();
     let request = GetArtifactRequest { digest: again.weights };
     let mut weights = served.artifacts().get(request).await.unwrap().into_inner();
@@ -112,6 +117,12 @@ async fn an_extension_makes_again_what_it_reads(home: &Home) {
 async fn nothing_is_made_again_for_a_sweep_that_was_given_up(home: &Home) {
     let served = home.serve().await;
     served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+    let smaller = TicketRequest { slim: true, ..ticket(2) };
+    let refused = left(&served, smaller).await.unwrap_err();
+    assert!(refused.message().starts_with("no smaller network was made"), "{refused}");
+    served.sweeps().pause(SweepRef { sweep: "tiny".to_owned() }).await.unwrap();
+    let refused = left(&served, ticket(2)).await.unwrap_err();
+    assert!(refused.message().contains("`tombola resume tiny`"), "{refused}");
     served.sweeps().cancel(SweepRef { sweep: "tiny".to_owned() }).await.unwrap();
     let refused = left(&served, ticket(2)).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);

@@ -1,7 +1,7 @@
 //! What no sweep keeps: found, dropped, and made again by another job.
 
 use crate::{
-    rig::{NOW, Place, SWEEP, Submitted, World, scenarios},
+    rig::{NOW, Place, SWEEP, Submitted, World, admin, ask, scenarios, text},
     views::shows,
 };
 use std::collections::BTreeSet;
@@ -36,28 +36,34 @@ fn heavy(sweep: &Submitted) -> impl Iterator<Item = &JobRow> {
 }
 
 async fn droppable(world: &World) -> BTreeSet<JobId> {
-    world.store.droppable(LATER).await.unwrap().into_iter().collect()
+    world.store.droppable(LATER, JobId(0)).await.unwrap().into_iter().collect()
+}
+
+/// The jobs of `SWEEP` and a smaller network of each seed.
+fn keeping_with_slim(keep: Keep) -> String {
+    keeping(keep) + "\n[analysis]\nslim = { rounds = [2] }\n"
 }
 
 /// Compared with the plan, which knows rounds and not tables.
 async fn a_sweep_keeps_what_it_asks_for(place: &Place) {
     let mut world = World::new(place).await;
     let (_, keep) = Keep::WORDS[0];
-    let sweep = world.submit(&keeping(keep)).await;
+    let sweep = world.submit(&keeping_with_slim(keep)).await;
     world.complete(&sweep.jobs).await;
     let mut sizes = Vec::new();
     for (_, keep) in Keep::WORDS {
         world.commit(&[Write::Keep { sweep: sweep.sweep.id, keep: *keep }]).await.unwrap();
         assert_eq!(world.store.sweep("small").await.unwrap().unwrap().keep, *keep);
-        let kept = sweep::load(&keeping(*keep)).unwrap().kept();
+        let kept = sweep::load(&keeping_with_slim(*keep)).unwrap().kept();
         let goes = |job: &&JobRow| kept.as_ref().is_some_and(|kept| !kept.contains(&job.fingerprint));
         let found = droppable(&world).await;
         assert_eq!(found, ids(heavy(&sweep).filter(goes)), "{keep:?}");
         sizes.push(found.len());
     }
-    // Of each seed 2 x (dense + 2 rounds + 2 x 2 reinit + 1 random): all rounds end, controls draw their own origin.
     assert!(sizes[0] == 0 && sizes[1] < sizes[3] && sizes[2] < sizes[3], "{sizes:?}");
-    assert!(world.store.droppable(NOW).await.unwrap().is_empty(), "they were done a moment ago");
+    assert!(world.store.droppable(NOW, JobId(0)).await.unwrap().is_empty(), "they were done a moment ago");
+    let all = world.store.droppable(LATER, JobId(0)).await.unwrap();
+    assert_eq!(world.store.droppable(LATER, all[2]).await.unwrap(), all[3..]);
 }
 
 async fn what_is_read_or_kept_by_another_sweep_is_not_dropped(place: &Place) {
@@ -88,6 +94,8 @@ async fn what_is_read_or_kept_by_another_sweep_is_not_dropped(place: &Place) {
     // Whoever still has to be told how far it goes may want more of anything.
     world.commit(&[Write::Decides { sweep: sweep.sweep.id, decides: true }]).await.unwrap();
     assert_eq!(droppable(&world).await, BTreeSet::new());
+    world.commit(&[Write::SweepState { sweep: sweep.sweep.id, state: SweepState::Cancelled }]).await.unwrap();
+    assert_ne!(droppable(&world).await, BTreeSet::new(), "nobody decides on what was given up");
 }
 
 async fn what_was_dropped_is_needed_no_more_and_told(place: &Place) {
@@ -141,6 +149,20 @@ async fn a_job_made_again_stands_in_for_those_before(place: &Place) {
         assert_eq!(ids(&found), [last, maker.id].into());
         last = maker.id;
     }
+    // What stands in for something kept is kept like it.
+    let keep = |keep| Write::Keep { sweep: sweep.sweep.id, keep };
+    assert!(droppable(&world).await.contains(&last));
+    world.commit(&[keep(Keep::Rewinds)]).await.unwrap();
+    assert!(sweep.rounds.iter().any(|round| round.origin == first.id));
+    assert!(!droppable(&world).await.contains(&last));
+    world.commit(&[keep(Keep::None)]).await.unwrap();
+    // A round that stands on both was trained once for all that.
+    let cost = "select standalone_iterations from cost where trial = 1 and branch = '' and round = 2";
+    let before = text(&ask(&world.store, cost).await);
+    let mask = sweep.rounds.iter().find_map(|round| round.mask).unwrap();
+    let reads = format!("insert into job_parents (job, ordinal, parent) values ({}, 9, {})", mask.0, last.0);
+    admin(place, &reads).await;
+    assert_eq!(text(&ask(&world.store, cost).await), before);
     assert_eq!(world.store.done(sweep.sweep.id).await.unwrap().len(), sweep.jobs.len() + 2);
     shows(
         &world,

@@ -265,7 +265,7 @@ impl Store for Seat {
         Ok(done.map(|job| (job.id, job.outputs.clone())).collect())
     }
 
-    async fn droppable(&self, _before: Millis) -> Result<Vec<JobId>> {
+    async fn droppable(&self, _before: Millis, _after: JobId) -> Result<Vec<JobId>> {
         // Its sweeps keep everything.
         Ok(Vec::new())
     }

@@ -1,6 +1,6 @@
 //! Laws of the scheduler's memory.
 
-use crate::{store::Store, world::Scene};
+use crate::{store::Store, worker::Named, world::Scene};
 use std::{collections::BTreeMap, time::Duration};
 use tombola_core::{
     record::{JobRow, JobState, SweepState},
@@ -39,13 +39,12 @@ pub(crate) fn in_term(heard: &BTreeMap<WorkerId, Now>, now: Now, scene: &Scene) 
 }
 
 /// What its worker names in every heartbeat and says nothing else of is taken back in time. `standing`: leases of which the same
-/// was said since then, on the leader's clock.
-pub(crate) fn moves(standing: &BTreeMap<LeaseId, (u64, Now)>, now: Now, scene: &Scene) {
+/// was said from one moment to another, on the leader's clock. Whoever is silent since then is lost after a term.
+pub(crate) fn moves(standing: &BTreeMap<LeaseId, (Named, [Now; 2])>, scene: &Scene) {
     for (job, lease) in &scene.store.leases {
-        let Some((at, since)) = standing.get(lease) else { continue };
-        // Between two heartbeats there may be as much as a term.
-        let over = *since + scene.config.stuck_after + scene.config.term + SLACK;
-        assert!(now <= over, "{job} of {lease} stands still at {at} since {since:?}; it is {now:?}");
+        let Some((at, [since, last])) = standing.get(lease) else { continue };
+        let over = *since + scene.config.stuck_after + SLACK;
+        assert!(*last <= over, "{job} of {lease} stands still at {at:?} from {since:?} to {last:?}");
     }
 }
 

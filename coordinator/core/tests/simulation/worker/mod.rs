@@ -18,11 +18,14 @@ use std::{collections::BTreeSet, time::Duration};
 use tombola_core::schedule::{Fact, Held, Lease, Message};
 use tombola_spec::{Attempt, JobId, LeaseId, WorkerId, outcome::FailureClass, worker::WorkerInfo};
 
+/// Attempts, each with how far it is.
+pub(crate) type Named = Vec<(JobId, Attempt, u64)>;
+
 /// What a worker says.
 #[derive(Debug, Clone)]
 pub(crate) enum Said {
     Hello { info: Box<WorkerInfo>, worker: Option<WorkerId>, held: Vec<Held>, number: u64 },
-    Heartbeat(Vec<(JobId, Attempt, u64)>),
+    Heartbeat(Named),
     Report(Report),
     Returned(LeaseId, Vec<JobId>),
     Draining,

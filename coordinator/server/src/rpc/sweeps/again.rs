@@ -2,10 +2,7 @@
 
 use super::{Sweeps, ticket::Found};
 use crate::{Error, access::Caller};
-use tombola_core::{
-    plan::{Plan, TrialPlan},
-    record::SweepState,
-};
+use tombola_core::plan::{Plan, RoundPlan, TrialPlan};
 use tombola_spec::{Fingerprint, job::JobSpec};
 use tombola_wire::v1;
 
@@ -18,13 +15,9 @@ impl Sweeps {
     ) -> Result<v1::MakeAgainResponse, Error> {
         let slim = request.slim;
         let found = self.find_round(request).await?;
-        let sweep = self.find(found.sweep()).await?;
-        if let SweepState::Stopped | SweepState::Cancelled = sweep.state {
-            let (name, state) = (&sweep.name, sweep.state.name());
-            return Err(Error::Precondition(format!(
-                "sweep `{name}` was {state}, and nothing of it is made\nhint: `tombola extend {name} FILE` starts it again, \
-                 the same file too; what was trained is not trained twice"
-            )));
+        let sweep = self.find(found.sweep()).await?.id;
+        if slim {
+            self.made_smaller(&found).await?;
         }
         let audit = caller.did("make again", found.path());
         let jobs_left = self.driver.make_again(sweep, move |plan| behind(plan, &found, slim), audit).await?;
@@ -37,7 +30,7 @@ fn behind(plan: &Plan, found: &Found, slim: bool) -> Option<Fingerprint> {
     let trial: &TrialPlan = plan.trials.iter().find(|trial| trial.key == found.key())?;
     let row = &found.round;
     if !slim {
-        let same = |round: &&tombola_core::plan::RoundPlan| {
+        let same = |round: &&RoundPlan| {
             (&round.branch, round.copy, round.round) == (&row.branch, row.copy, row.round)
         };
         return trial.rounds.iter().find(same).map(|round| round.origin);

@@ -6,7 +6,7 @@ use crate::{
     access::Caller,
     store::{
         Outputs,
-        views::{self, Place},
+        views::{self, Place, SlimNetwork},
     },
 };
 use serde_json::{Value, json};
@@ -92,17 +92,22 @@ impl Sweeps {
         Ok(v1::TicketResponse { mask, weights: weights.to_string(), card: format!("{card:#}") })
     }
 
-    /// The smaller network of a round, and a card that names it.
-    async fn slim_of(&self, found: &Found) -> Result<v1::TicketResponse, Error> {
+    /// Which job made the smaller network of a round.
+    pub(super) async fn made_smaller(&self, found: &Found) -> Result<SlimNetwork, Error> {
         let place = found.place();
-        let store = self.store.as_ref();
-        let made = views::slim_at(store, &found.sweep, &place).await?.ok_or_else(|| {
+        views::slim_at(self.store.as_ref(), &found.sweep, &place).await?.ok_or_else(|| {
             Error::Precondition(format!(
                 "no smaller network was made of {place}\nhint: write `[analysis] slim = {{ rounds = [{}] }}` into the sweep \
                  file, and give it to `tombola extend {}`; if it is there already, its job is not done",
                 place.round, found.sweep
             ))
-        })?;
+        })
+    }
+
+    /// The smaller network of a round, and a card that names it.
+    async fn slim_of(&self, found: &Found) -> Result<v1::TicketResponse, Error> {
+        let store = self.store.as_ref();
+        let made = self.made_smaller(found).await?;
         let outputs = store.outputs(&[made.job]).await?;
         let weights = self.output(&outputs, (made.job, Output::Weights), found, " --slim").await?;
         let card = self.card(found, None, weights, &[made.job]).await?;

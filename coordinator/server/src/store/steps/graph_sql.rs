@@ -59,8 +59,8 @@ pub(super) const DROPPED: Verb = Verb {
           select o.job, o.output, o.digest, o.bytes, v.now
           from {v} join jobs j on j.id = v.job and j.state = 'done'
             join outputs o on o.job = j.id and o.output <> 'mask'
-          where j.id not in (select p.parent from jobs k join job_parents p on p.job = k.id
-                             where k.state in ('open', 'leased', 'failed', 'quarantined'))",
+          where not exists (select 1 from job_parents p join jobs k on k.id = p.job where p.parent = j.id
+                            and k.state in ('open', 'leased', 'failed', 'quarantined'))",
     expect: Any,
 };
 

@@ -70,7 +70,7 @@ impl Leader {
         if self.epoch == scene.store.epoch {
             laws::remembered(&self.scheduler, &scene.store);
             laws::in_term(&self.heard, self.clock(scene.now), scene);
-            laws::moves(&self.standing, self.clock(scene.now), scene);
+            laws::moves(&self.standing, scene);
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     laws,
-    worker::{Said, failure},
+    worker::{Named, Said, failure},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -104,7 +104,7 @@ pub(crate) struct Leader {
     /// When each worker was last heard, on this leader's clock.
     heard: BTreeMap<WorkerId, Now>,
     /// Leases of which heartbeats say the same since then: iterations added up.
-    standing: BTreeMap<LeaseId, (u64, Now)>,
+    standing: BTreeMap<LeaseId, (Named, [Now; 2])>,
 }
 
 impl Leader {
@@ -252,18 +252,18 @@ impl Leader {
         let now = self.clock(scene.now);
         match said {
             Said::Heartbeat(progress) => {
-                let mut named: BTreeMap<LeaseId, u64> = BTreeMap::new();
+                let mut named: BTreeMap<LeaseId, Named> = BTreeMap::new();
                 for (job, attempt, at) in progress {
                     if scene.store.is_leased(*job, *attempt) {
-                        *named.entry(scene.store.leases[job]).or_default() += at;
+                        named.entry(scene.store.leases[job]).or_default().push((*job, *attempt, *at));
                     }
                 }
                 let of_worker = |lease: &LeaseId| scene.store.packs[lease].worker == worker;
                 self.standing.retain(|lease, _| !of_worker(lease) || named.contains_key(lease));
                 for (lease, at) in named {
-                    let standing = self.standing.entry(lease).or_insert((at, now));
-                    if standing.0 != at {
-                        *standing = (at, now);
+                    match self.standing.get_mut(&lease).filter(|(before, _)| *before == at) {
+                        Some((_, [_, last])) => *last = now,
+                        None => drop(self.standing.insert(lease, (at, [now, now]))),
                     }
                 }
             }
