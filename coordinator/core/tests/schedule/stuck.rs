@@ -207,3 +207,21 @@ fn a_heartbeat_that_says_everything_twice_changes_nothing() {
     }
     assert_eq!((rig.store.jobs[&job].losses, rig.warnings.len()), (1, 1));
 }
+
+/// Reports may wait for an upload, so that heartbeats alone say that another job of the lease is at work.
+#[test]
+fn one_that_ends_where_another_begins_moves() {
+    let mut rig = Rig::new();
+    rig.submit(&tiny("a", "1", 2, ""));
+    rig.worker("ada");
+    rig.begin("ada");
+    let worker = rig.agents["ada"].id;
+    for (job, seconds) in [(1, HOUR - 600), (2, 1200)] {
+        for _ in 0..seconds / BEAT {
+            rig.now += Duration::from_secs(BEAT);
+            rig.event(Event::Heartbeat { worker, progress: vec![(JobId(job), Attempt(1), 0)] });
+            rig.event(Event::Tick);
+        }
+    }
+    assert_eq!((rig.state(JobId(2)), rig.warnings.len()), (JobState::Leased, 0));
+}

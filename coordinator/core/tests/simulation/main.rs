@@ -30,11 +30,15 @@
 //! | nothing is ever taken back that stands still; what gets on is, too | 498, 661 |
 //! | a Hello that comes after a later one counts | 572 |
 //! | a report extends no lease | 1241 |
+//! | what was dropped counts as there; what is made again is claimed by nobody | 1 |
+//! | finished jobs that were forgotten are not counted | 11 |
+//! | a job given up reads what was replaced; one that reads others is linked twice | 1068, 4622 |
 //!
 //! Not caught in 6,000: a late report of missing data counts (caught by seed 17568), a failed job is not opened again for a sweep
 //! that asks for it, a report that is fenced is not told so (the next heartbeat is), a worker that drains is granted leases (it
 //! gives them back), a lost Recall is not repeated, a Returned of another lease counts; a report does not show that its lease gets on,
-//! what is taken back is not cancelled (the next heartbeat fences it), its slot takes more at once or keeps what it has not begun (`tests/schedule/stuck.rs`).
+//! what is taken back is not cancelled (the next heartbeat fences it), its slot takes more at once or keeps what it has not begun (`tests/schedule/stuck.rs`); what living jobs read is dropped, or what nothing
+//! reads made again (`tests/schedule/keep.rs`); a checkpoint outlives the parents it stood on.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod chance;

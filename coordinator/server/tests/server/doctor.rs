@@ -112,6 +112,13 @@ async fn contradictions_in_records_are_found(home: &Home) {
             "1 jobs are done without a result or without outputs",
         ),
         (
+            "insert into dropped_outputs (job, output, digest, bytes, dropped)
+               select o.job, o.output, o.digest, o.bytes, a.ended from outputs o join attempts a on a.job = o.job where o.job = 1;
+             update jobs set state = 'open' where id = 2",
+            "delete from dropped_outputs; update jobs set state = 'done' where id = 2",
+            "1 jobs read what was dropped",
+        ),
+        (
             "update outputs set job = 77 where job = 2",
             "update outputs set job = 2 where job = 77",
             "rows of `outputs` are about jobs that are not there",
