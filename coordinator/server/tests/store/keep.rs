@@ -1,13 +1,13 @@
 //! What no sweep keeps: found, dropped, and made again by another job.
 
 use crate::{
-    rig::{NOW, Place, SWEEP, Submitted, World, admin, ask, scenarios, text},
+    rig::{NOW, Place, SWEEP, Submitted, World, admin, artifact, ask, scenarios, text},
     views::shows,
 };
 use std::collections::BTreeSet;
 use tombola_core::{
     keep::Keep,
-    record::{JobRow, SweepState, Write},
+    record::{CheckpointRow, Ending, JobRow, JobState, SweepState, Write},
     sweep,
 };
 use tombola_server::store::Store;
@@ -18,6 +18,7 @@ scenarios!(
     what_is_read_or_kept_by_another_sweep_is_not_dropped,
     what_was_dropped_is_needed_no_more_and_told,
     a_job_made_again_stands_in_for_those_before,
+    a_job_that_was_given_up_can_read_others,
 );
 
 const LATER: i64 = NOW + 1;
@@ -170,4 +171,25 @@ async fn a_job_made_again_stands_in_for_those_before(place: &Place) {
         &format!("\n0 | {} | 0\n{} | {} | 0\n", last.0, last.0 - 1 - first.id.0, last.0),
     )
     .await;
+}
+
+async fn a_job_that_was_given_up_can_read_others(place: &Place) {
+    let mut world = World::new(place).await;
+    let sweep = world.submit(SWEEP).await;
+    let done = sweep.jobs.iter().filter(|job| job.parents.is_empty());
+    let [first, second] = [0, 1].map(|at| done.clone().nth(at).unwrap().clone());
+    world.complete(&[first.clone(), second.clone()]).await;
+    let job = sweep.jobs.iter().find(|job| job.parents == [first.id]).unwrap();
+    world.begin(job).await;
+    let attempt = world.attempt(job.id);
+    let checkpoint = CheckpointRow { iteration: 1, artifact: artifact("half-way") };
+    let (how, next) = (Ending::Cancelled, JobState::Unwanted);
+    let end = Write::End { job: job.id, attempt, failure: None, how, next, tries: 0, losses: 0 };
+    world.commit(&[Write::Checkpoint { job: job.id, attempt, checkpoint }, end]).await.unwrap();
+    let row = async || world.store.find_jobs(&[job.fingerprint]).await.unwrap().remove(0);
+    assert_eq!((row().await.parents, row().await.checkpoint), (vec![first.id], Some(checkpoint)));
+
+    world.commit(&[Write::Parents { job: job.id, parents: vec![second.id, first.id] }]).await.unwrap();
+    assert_eq!((row().await.parents, row().await.checkpoint), (vec![second.id, first.id], None));
+    world.refused(&[Write::Parents { job: first.id, parents: vec![second.id] }]).await;
 }

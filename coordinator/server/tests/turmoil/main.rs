@@ -26,17 +26,16 @@
 #[path = "../../../core/tests/simulation/chance.rs"]
 mod chance;
 #[path = "../../../../worker/agent/tests/rig/fake/mod.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod fake;
 mod faults;
 mod hosts;
 mod memory;
 mod process;
 #[path = "../../../core/tests/simulation/store/mod.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod rows;
 #[path = "../../../core/tests/simulation/sweeps.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
 mod sweeps;
 mod world;
 
