@@ -93,6 +93,7 @@ impl Coordinator {
         let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         let shelf = Artifacts::open(&config.artifacts, config.limits.artifact)?.leaving(config.uploads.free);
+        let shelf = shelf.unnamed_at_most(config.uploads.unnamed);
         let ground = Ground { store, shelf, address, connections: transport::connections(listener) };
         Ok(Self { _alone: Some(lock), ..Self::start_on(ground, config).await? })
     }
@@ -108,7 +109,7 @@ impl Coordinator {
         let Ground { store, shelf, address, connections } = ground;
         let mut door = Door::open(&config, store.as_ref()).await?;
         let (stop, leader, tasks) = (CancellationToken::new(), TaskTracker::new(), TaskTracker::new());
-        let driver = Driver::start(start(&config, &store, &stop), &leader).await?;
+        let driver = Driver::start(start(&config, &store, &shelf, &stop), &leader).await?;
         let leads = driver.leads();
         share(&shelf, &store.identity().await?, leads.clone(), &door).await?;
         let registry = Arc::clone(&door.registry);
@@ -180,9 +181,10 @@ impl Coordinator {
 }
 
 /// What the leader is started with.
-fn start(config: &Config, store: &Arc<dyn Store>, stop: &CancellationToken) -> Start {
+fn start(config: &Config, store: &Arc<dyn Store>, shelf: &Artifacts, stop: &CancellationToken) -> Start {
     Start {
         store: Arc::clone(store),
+        unnamed: Arc::clone(shelf.unnamed()),
         terms: config.workers.schedule(),
         pinned: config.uploads.kept.0,
         backlog: config.limits.backlog.0,

@@ -203,3 +203,17 @@ pub enum Write {
     /// Something people did, in the commit that does it.
     Audit(AuditRow),
 }
+
+impl Write {
+    /// The artifacts that are named by a record from here on.
+    pub fn names(&self) -> Vec<Digest> {
+        match self {
+            Self::AddJobs(jobs) => jobs.iter().filter_map(|job| Some(job.spec.given()?.1.digest)).collect(),
+            Self::Checkpoint { checkpoint, .. } => vec![checkpoint.artifact.digest],
+            Self::Finish { outcome, .. } => {
+                outcome.outputs.values().map(|artifact| artifact.digest).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

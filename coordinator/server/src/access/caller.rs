@@ -33,6 +33,11 @@ impl Caller {
         request.extensions().get::<Self>().cloned().unwrap_or_else(nobody)
     }
 
+    /// The name of its token; empty where none is asked for.
+    pub(crate) fn name(&self) -> &str {
+        &self.actor
+    }
+
     /// A row about what it did.
     pub(crate) fn did(&self, action: &'static str, subject: impl Into<String>) -> AuditRow {
         let Self { actor, role, peer } = self.clone();

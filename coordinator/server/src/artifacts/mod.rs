@@ -6,8 +6,10 @@ mod fault;
 mod hold;
 mod incoming;
 mod receive;
+mod unnamed;
 
 pub(crate) use hold::Hold;
+pub use unnamed::Unnamed;
 
 use crate::{Error, config::Bytes as Size};
 use bytes::Bytes;
@@ -35,6 +37,8 @@ pub struct Artifacts {
     /// What has to stay free of the disk.
     free: Size,
     cramped: Arc<fault::Cramped>,
+    /// What was uploaded and no record names.
+    unnamed: Arc<Unnamed>,
     uploads: Arc<AtomicU64>,
 }
 
@@ -66,6 +70,7 @@ impl Artifacts {
             limit,
             free: Size(0),
             cramped: Arc::default(),
+            unnamed: Arc::default(),
             uploads: Arc::default(),
         })
     }
@@ -101,6 +106,17 @@ impl Artifacts {
     /// perhaps.
     pub fn leaving(self, free: Size) -> Self {
         Self { free, ..self }
+    }
+
+    /// The same, that takes no more than this of any one holder of a token while no record names it.
+    #[must_use]
+    pub fn unnamed_at_most(self, most: Size) -> Self {
+        Self { unnamed: Arc::new(Unnamed::new(most)), ..self }
+    }
+
+    /// What was uploaded and no record names.
+    pub fn unnamed(&self) -> &Arc<Unnamed> {
+        &self.unnamed
     }
 
     /// Keeps artifacts from being collected, by any process, while it lives.
@@ -162,6 +178,24 @@ impl Artifacts {
             tracing::info!(left = %Size(left), %free, "artifacts.room: there is room again; uploads are taken");
         }
         Ok(())
+    }
+
+    /// Takes in bytes of a holder, as [`Artifacts::put`], and counts them for it until a record names them.
+    ///
+    /// # Errors
+    /// The same; too much of this holder that no record names.
+    pub(crate) async fn put_of(
+        &self,
+        holder: &str,
+        name: Artifact,
+        chunks: impl Stream<Item = Result<Bytes, Error>> + Send + Unpin,
+    ) -> Result<bool, Error> {
+        let counted = self.unnamed.count(holder, &name)?;
+        let existed = self.put(name, chunks).await?;
+        if !existed {
+            counted.came();
+        }
+        Ok(existed)
     }
 
     /// Takes in bytes, checks them against their name, and makes them visible. Returns whether they were there already.
@@ -238,7 +272,10 @@ impl Artifacts {
     /// When it cannot be removed; it is no error if it is gone already.
     pub async fn remove(&self, digest: &Digest) -> Result<(), Error> {
         match self.store.delete(&key(digest)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {
+                self.unnamed.forget([*digest]);
+                Ok(())
+            }
             Err(error) => Err(fault::to_error(error)),
         }
     }

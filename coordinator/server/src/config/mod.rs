@@ -83,6 +83,8 @@ pub struct Uploads {
     pub kept: Span,
     /// What uploads leave free of the artifacts' disk.
     pub free: Bytes,
+    /// Most of one holder of a token.
+    pub unnamed: Bytes,
     /// How often those that nothing names or waits for are removed.
     pub collect: Span,
     /// How long outputs that no sweep keeps stay after their job was done.
@@ -211,6 +213,7 @@ impl Config {
             uploads: Uploads {
                 kept: reader.get("uploads.kept", minutes(72 * 60)),
                 free: reader.get("uploads.free", Bytes(1 << 30)),
+                unnamed: reader.get("uploads.unnamed", Bytes(64 << 30)),
                 collect: reader.get("uploads.collect", minutes(60)),
                 unkept: reader.get("uploads.unkept", minutes(60)),
             },

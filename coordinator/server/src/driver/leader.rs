@@ -14,7 +14,9 @@ use super::{
     watchers::Watchers,
 };
 use crate::{
-    Error, clock,
+    Error,
+    artifacts::Unnamed,
+    clock,
     store::{Store, StoreError},
 };
 use std::sync::{
@@ -72,12 +74,14 @@ pub(super) struct Hears {
     pub(super) bell: Arc<Notify>,
     /// Whether this coordinator leads.
     pub(super) leading: watch::Sender<bool>,
+    /// Uploads that no record names.
+    pub(super) unnamed: Arc<Unnamed>,
 }
 
 impl Leader {
     /// Takes the lead and folds what is stored. While another coordinator leads, a standby begins without a memory.
     pub(super) async fn start(start: Start, hears: Hears) -> Result<Self, StoreError> {
-        let Start { store, terms, pinned, stop, standby, backlog: _ } = start;
+        let Start { store, terms, pinned, stop, standby, unnamed: _, backlog: _ } = start;
         let mut why = String::new();
         let (epoch, scheduler) = match fold(store.as_ref(), terms, Duration::ZERO).await {
             Err(error @ StoreError::Held { .. }) if standby => {
@@ -336,6 +340,7 @@ impl Leader {
     }
 
     fn announce(&self, writes: &[Write]) {
+        self.hears.unnamed.forget(writes.iter().flat_map(Write::names));
         if self.hears.ended.receiver_count() > 0 {
             for ended in writes.iter().filter_map(Ended::of) {
                 // Nobody listening is fine.

@@ -21,7 +21,7 @@ pub use command::{Accepted, Connected};
 pub use ended::Ended;
 pub use link::{Closing, LinkId, ToLink};
 
-use crate::{Error, store::Store};
+use crate::{Error, artifacts::Unnamed, store::Store};
 use backlog::Backlog;
 use command::{Command, Reply};
 use std::{
@@ -62,6 +62,8 @@ pub struct Driver {
 pub struct Start {
     /// Records.
     pub store: Arc<dyn Store>,
+    /// Uploads that no record names; it takes out those that one does.
+    pub unnamed: Arc<Unnamed>,
     /// The scheduler's settings.
     pub terms: schedule::Config,
     /// How long an upload is kept that no record names.
@@ -93,6 +95,7 @@ impl Driver {
             folds: Arc::clone(&driver.folds),
             bell: Arc::clone(&driver.bell),
             leading,
+            unnamed: Arc::clone(&start.unnamed),
         };
         let leader = leader::Leader::start(start, hears).await?;
         tasks.spawn(leader.run(inbox));

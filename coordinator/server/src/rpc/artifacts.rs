@@ -1,6 +1,6 @@
 //! `ArtifactService`: bytes by digest, in chunks.
 
-use crate::{Error, artifacts::Artifacts as Shelf, collect::Gate, driver::Driver};
+use crate::{Error, access::Caller, artifacts::Artifacts as Shelf, collect::Gate, driver::Driver};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use std::pin::Pin;
@@ -26,6 +26,7 @@ impl ArtifactService for Artifacts {
         &self,
         request: Request<Streaming<v1::PutRequest>>,
     ) -> Result<Response<v1::PutResponse>, Status> {
+        let caller = Caller::of(&request);
         let mut parts = request.into_inner();
         let header = match parts.message().await?.and_then(|first| first.part) {
             Some(put_request::Part::Header(header)) => header,
@@ -39,7 +40,7 @@ impl ArtifactService for Artifacts {
         self.shelf.admit(&name)?;
         // Pinned first: the collector must not find the bytes without the pin.
         self.pin(vec![name.digest]).await?;
-        let existed = self.shelf.put(name, parts.map(chunk)).await?;
+        let existed = self.shelf.put_of(caller.name(), name, parts.map(chunk)).await?;
         tracing::debug!(artifact = %name.digest, bytes = name.bytes, existed, "artifacts.put: an upload is there");
         Ok(Response::new(v1::PutResponse { existed }))
     }

@@ -27,6 +27,7 @@ scenarios!(
     a_call_with_a_huge_header_is_refused_and_the_next_is_not,
     people_beyond_those_who_may_watch_are_told_so,
     uploads_leave_room_on_the_disk,
+    who_uploads_for_ever_and_reports_nothing_is_refused_until_records_name_what_came,
 );
 
 async fn serve(home: &Home, limits: impl FnOnce(&mut Limits)) -> Served {
@@ -246,5 +247,36 @@ async fn uploads_leave_room_on_the_disk(home: &Home) {
     let digests = vec![Digest::of(b"whole").to_string()];
     let there = served.artifacts().have(HaveRequest { digests }).await.unwrap().into_inner().digests;
     assert!(there.is_empty(), "nothing of it stayed");
+    served.stop().await;
+}
+
+/// Another holder's uploads, and reports, go on; a record, or the collector, makes room.
+async fn who_uploads_for_ever_and_reports_nothing_is_refused_until_records_name_what_came(home: &Home) {
+    let mut config = home.config();
+    config.uploads.unnamed = Bytes(40);
+    config.uploads.kept = Span(Duration::from_secs(1));
+    config.uploads.collect = Span(Duration::from_millis(50));
+    let served = home.serve_with(config).await;
+    served.sweeps().submit(SubmitRequest { file: SWEEP.to_owned() }).await.unwrap();
+    let put = async |bytes: &[u8]| {
+        let header = v1::PutHeader { digest: Digest::of(bytes).to_string(), bytes: bytes.len() as u64 };
+        let parts = [v1::put_request::Part::Header(header), v1::put_request::Part::Chunk(bytes.to_vec())];
+        let parts = parts.map(|part| v1::PutRequest { part: Some(part) });
+        served.artifacts().put(tokio_stream::iter(parts)).await
+    };
+    // Checkpoints are named as they come: any number of them.
+    let mut worker = Worker::connect(served.address, "one").await;
+    let job = worker.begin().await;
+    for iteration in 1..=8u64 {
+        let artifact = Some(worker.put(format!("a checkpoint at {iteration}").into_bytes()).await.into());
+        let taken = v1::CheckpointTaken { iteration, artifact };
+        worker.report(&job, report::What::Checkpoint(taken)).await;
+    }
+    put(&[1; 20]).await.unwrap();
+    put(&[1; 20]).await.unwrap();
+    put(&[2; 20]).await.unwrap();
+    let told = put(&[3; 20]).await.unwrap_err();
+    assert!(told.code() == Code::ResourceExhausted && told.message().contains("uploads.unnamed"), "{told}");
+    crate::rig::eventually(async || put(&[3; 20]).await.ok().map(drop)).await;
     served.stop().await;
 }

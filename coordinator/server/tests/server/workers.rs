@@ -333,8 +333,8 @@ async fn what_an_earlier_link_of_a_worker_says_is_not_heard() {
     let (store, tasks) = (Arc::new(home.place.open()), TaskTracker::new());
     store.migrate().await.unwrap();
     let (terms, pinned) = (Config::default(), Duration::from_secs(60));
-    let start =
-        Start { store, terms, pinned, standby: false, backlog: 1 << 20, stop: CancellationToken::new() };
+    let (backlog, stop) = (1 << 20, CancellationToken::new());
+    let start = Start { store, unnamed: Arc::default(), terms, pinned, standby: false, backlog, stop };
     let driver = Driver::start(start, &tasks).await.unwrap();
     let connect = async |worker| {
         let (link, told) = mpsc::channel(8);

@@ -1,0 +1,146 @@
+//! What each holder of a token has uploaded since this coordinator started, and no record names yet: nobody takes the disk
+//! from the others by uploading for ever and reporting nothing.
+
+use crate::{Error, config::Bytes as Size};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tombola_spec::{Digest, outcome::Artifact};
+
+/// The uploads of all holders.
+#[derive(Debug)]
+pub struct Unnamed {
+    /// Most bytes of each holder.
+    most: Size,
+    uploads: Mutex<Uploads>,
+}
+
+#[derive(Debug, Default)]
+struct Uploads {
+    by_digest: HashMap<Digest, (String, u64)>,
+    sums: HashMap<String, u64>,
+}
+
+impl Default for Unnamed {
+    /// Any number.
+    fn default() -> Self {
+        Self::new(Size(u64::MAX))
+    }
+}
+
+impl Unnamed {
+    pub(super) fn new(most: Size) -> Self {
+        Self { most, uploads: Mutex::default() }
+    }
+
+    /// Counts an upload that is about to come. Equal ones count once, for whoever came first.
+    ///
+    /// # Errors
+    /// The holder would have too much.
+    pub(super) fn count(&self, holder: &str, name: &Artifact) -> Result<Counted<'_>, Error> {
+        let mut uploads = self.uploads();
+        if uploads.by_digest.contains_key(&name.digest) {
+            return Ok(Counted { unnamed: self, digest: None });
+        }
+        let sum = uploads.sums.get(holder).copied().unwrap_or_default();
+        if sum.saturating_add(name.bytes) > self.most.0 {
+            return Err(self.too_much(holder, sum));
+        }
+        uploads.sums.insert(holder.to_owned(), sum + name.bytes);
+        uploads.by_digest.insert(name.digest, (holder.to_owned(), name.bytes));
+        Ok(Counted { unnamed: self, digest: Some(name.digest) })
+    }
+
+    /// Records name them, or they are gone.
+    pub(crate) fn forget(&self, digests: impl IntoIterator<Item = Digest>) {
+        let mut uploads = self.uploads();
+        digests.into_iter().for_each(|digest| uploads.forget(&digest));
+    }
+
+    /// Another coordinator leads: it names and removes them.
+    pub(crate) fn forget_all(&self) {
+        *self.uploads() = Uploads::default();
+    }
+
+    fn uploads(&self) -> MutexGuard<'_, Uploads> {
+        // Nothing in here panics half way.
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn too_much(&self, holder: &str, sum: u64) -> Error {
+        let who = if holder.is_empty() { "whoever needs no token here" } else { holder };
+        let (sum, most) = (Size(sum), self.most);
+        tracing::warn!(holder = who, %sum, %most, "artifacts.unnamed: uploads that nothing names are too many; one is refused");
+        Error::Exhausted(format!(
+            "{who} has uploaded {sum} that no record names yet, and `uploads.unnamed` allows {most}\nhint: they are removed \
+             `uploads.kept` after they came, or raise `uploads.unnamed` in coordinator.toml; workers try again by themselves"
+        ))
+    }
+}
+
+impl Uploads {
+    fn forget(&mut self, digest: &Digest) {
+        let Some((holder, bytes)) = self.by_digest.remove(digest) else { return };
+        let left = self.sums.get(&holder).map_or(0, |sum| sum.saturating_sub(bytes));
+        if left == 0 {
+            self.sums.remove(&holder);
+        } else {
+            self.sums.insert(holder, left);
+        }
+    }
+}
+
+/// An upload that is coming: counted, unless it breaks off.
+#[must_use]
+pub(super) struct Counted<'a> {
+    unnamed: &'a Unnamed,
+    digest: Option<Digest>,
+}
+
+impl Counted<'_> {
+    /// It is there, and was not before.
+    pub(super) fn came(mut self) {
+        self.digest = None;
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.unnamed.forget(self.digest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str, bytes: u64) -> Artifact {
+        Artifact { digest: Digest::of(text.as_bytes()), bytes }
+    }
+
+    #[test]
+    fn a_holder_is_refused_what_others_still_may_and_what_broke_off_counts_for_nothing() {
+        let unnamed = Unnamed::new(Size(10));
+        drop(unnamed.count("ada", &named("broke off", 10)).unwrap());
+        unnamed.count("ada", &named("a", 6)).unwrap().came();
+        unnamed.count("ada", &named("a", 6)).unwrap().came();
+        let Err(Error::Exhausted(told)) = unnamed.count("ada", &named("b", 5)) else {
+            panic!("it was taken")
+        };
+        assert!(told.contains("ada has uploaded 6") && told.contains("hint:"), "{told}");
+        unnamed.count("bob", &named("b", 5)).unwrap().came();
+    }
+
+    #[test]
+    fn what_is_named_or_gone_makes_room() {
+        let unnamed = Unnamed::new(Size(10));
+        unnamed.count("ada", &named("a", 10)).unwrap().came();
+        assert!(unnamed.count("ada", &named("b", 1)).is_err());
+        unnamed.forget([Digest::of(b"a"), Digest::of(b"of nobody")]);
+        unnamed.count("ada", &named("b", 10)).unwrap().came();
+        assert!(unnamed.count("ada", &named("c", u64::MAX)).is_err());
+        unnamed.forget_all();
+        assert!(unnamed.count("ada", &named("c", 10)).is_ok());
+    }
+}
