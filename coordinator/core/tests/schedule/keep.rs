@@ -3,10 +3,10 @@
 
 use crate::rig::{Rig, lacks, tiny};
 use tombola_core::{
-    record::{JobState, SweepState},
-    schedule::Event,
+    record::{CheckpointRow, JobState, SweepState},
+    schedule::{Event, Fact, Message},
 };
-use tombola_spec::{JobId, job::Output};
+use tombola_spec::{Digest, JobId, job::Output, outcome::Artifact};
 
 const fn jobs<const N: usize>(numbers: [u64; N]) -> [JobId; N] {
     let mut jobs = [JobId(0); N];
@@ -141,6 +141,45 @@ fn a_sweep_given_up_reads_what_was_made_again_when_it_is_taken_up() {
     assert_eq!((progress.waiting, progress.failed, progress.finished), (0, 0, true), "{progress:?}");
     let unwanted = rig.jobs(second).into_iter().filter(|job| rig.state(*job) == JobState::Unwanted);
     assert_eq!(unwanted.count(), 0);
+}
+
+/// It was made from inputs that are gone; those made again may differ in their bits.
+#[test]
+fn a_checkpoint_does_not_outlive_the_parents_it_was_made_from() {
+    let mut rig = Rig::new();
+    rig.worker("ada");
+    rig.submit(&late("a", 1, ""));
+    rig.run();
+    let second = rig.submit(&late("b", 2, ""));
+    rig.begin("ada");
+    rig.finish("ada");
+    rig.begin("ada");
+    let job = rig.runs("ada")[0];
+    assert_eq!(rig.spec(job).kind(), "train");
+    let artifact = Artifact { digest: Digest::of(b"c"), bytes: 9 };
+    let checkpoint = Fact::Checkpoint(CheckpointRow { iteration: 70, artifact });
+    let told = rig.agents.get_mut("ada").unwrap().tell(job, checkpoint);
+    rig.event(told);
+    rig.set_state(second, SweepState::Cancelled);
+    rig.cut("ada");
+    rig.connect("ada");
+    assert!(rig.explain(job).contains("checkpoint is at iteration 70"), "{}", rig.explain(job));
+    rig.drop_all();
+    rig.submit(&late("c", 1, "").replace("rate = 0.2", "rate = 0.5"));
+    rig.run();
+    assert!(rig.store.replaced.contains_key(&JobId(1)), "the rewind point was made again");
+    rig.extend(second, &late("b", 2, ""));
+    assert!(!rig.explain(job).contains("checkpoint"), "{}", rig.explain(job));
+    let resumed = |rig: &Rig| {
+        let leases = rig.sent.iter().filter_map(|(_, message)| match message {
+            Message::Lease(lease) => lease.jobs.get(&job).map(|leased| leased.resume),
+            _ => None,
+        });
+        leases.collect::<Vec<_>>()
+    };
+    rig.run();
+    assert_eq!(resumed(&rig), [None, None], "it began twice, each time at the beginning");
+    assert_eq!(rig.state(job), JobState::Done);
 }
 
 #[test]
