@@ -29,17 +29,21 @@ const LONGEST_LOOK: Duration = Duration::from_secs(30);
 /// model = { name = "…", weights = "weights.safetensors" }, or anew without `weights`.
 ///
 /// Of a sweep that does not keep all weights (`keep` in its file), they may have been dropped. With --again they are made
-/// once more: their trainings run again on the workers there are, and the ticket is fetched when they are done.
+/// once more: their trainings run again on the workers there are, and the ticket is fetched when they are done. Masks always
+/// stay: --mask fetches the mask alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fetch {
     /// SWEEP/TRIAL/ROUND, such as `lth-lenet/1/10`; add `/BRANCH` or `/BRANCH/COPY` for a control's.
     ticket: TicketPath,
-    /// The folder to write; default `SWEEP-TRIAL-ROUND[-BRANCH-COPY][-slim]`.
+    /// The folder to write; default `SWEEP-TRIAL-ROUND[-BRANCH-COPY][-slim|-mask]`.
     #[arg(long, short)]
     dir: Option<PathBuf>,
     /// Fetch the smaller network without dead units instead.
     #[arg(long)]
     slim: bool,
+    /// Fetch the mask alone, without weights.
+    #[arg(long, conflicts_with_all = ["slim", "again"])]
+    mask: bool,
     /// Have weights made again that were dropped, and wait for them.
     #[arg(long)]
     again: bool,
@@ -64,11 +68,11 @@ impl FromStr for TicketPath {
         if parts.next().is_some() {
             return Err(wrong());
         }
-        Ok(Self(TicketRequest { sweep, trial, round, branch, copy, slim: false }))
+        Ok(Self(TicketRequest { sweep, trial, round, branch, copy, ..TicketRequest::default() }))
     }
 }
 
-/// Five statements that need only torch and safetensors; `from load import weights, mask` works from anywhere.
+/// Five statements that need only torch and safetensors (`weights` is empty where the mask alone was fetched); `from load import weights, mask` works from anywhere.
 const LOADER: &str = r#"# model.load_state_dict(weights) makes the ticket of a model. To keep it sparse while it trains, after every optimizer.step():
 #     with torch.no_grad():
 #         for name, p in model.named_parameters():
@@ -77,12 +81,12 @@ from pathlib import Path
 from safetensors.torch import load_file
 files = {file.stem: load_file(file) for file in Path(__file__).parent.glob("*.safetensors")}
 mask = files.get("mask", {})  # one tensor of 0 and 1 per weight tensor; none for round 0, which is dense
-weights = {name: tensor * mask.get(name, 1) for name, tensor in files["weights"].items()}
+weights = {name: tensor * mask.get(name, 1) for name, tensor in files.get("weights", {}).items()}
 "#;
 
 impl Fetch {
     pub(crate) async fn run(self, context: &Context<'_>) -> anyhow::Result<ExitCode> {
-        let request = TicketRequest { slim: self.slim, ..self.ticket.0 };
+        let request = TicketRequest { slim: self.slim, mask: self.mask, ..self.ticket.0 };
         let folder = self.dir.unwrap_or_else(|| default_folder(&request));
         let client = context.connect().await?;
         if self.again {
@@ -91,7 +95,11 @@ impl Fetch {
         let ticket = client.answer(client.sweeps().ticket(request).await)?;
         let size = write(&client, &ticket, &folder).await?;
         let written = serde_json::json!({ "folder": folder, "bytes": size });
-        let what = if self.slim { "network" } else { "ticket" };
+        let what = match (self.slim, self.mask) {
+            (true, _) => "network",
+            (_, true) => "mask",
+            _ => "ticket",
+        };
         let words = || format!("{what} written to {} ({})", folder.display(), bytes(size));
         context.printer.show(&written, words)?;
         Ok(ExitCode::SUCCESS)
@@ -128,8 +136,12 @@ fn jobs(count: u64) -> String {
 fn default_folder(ticket: &TicketRequest) -> PathBuf {
     let line =
         if ticket.branch.is_empty() { String::new() } else { format!("-{}-{}", ticket.branch, ticket.copy) };
-    let slim = if ticket.slim { "-slim" } else { "" };
-    PathBuf::from(format!("{}-{}-{}{line}{slim}", ticket.sweep, ticket.trial, ticket.round))
+    let part = match (ticket.slim, ticket.mask) {
+        (true, _) => "-slim",
+        (_, true) => "-mask",
+        _ => "",
+    };
+    PathBuf::from(format!("{}-{}-{}{line}{part}", ticket.sweep, ticket.trial, ticket.round))
 }
 
 /// Writes the folder under another name and renames it at the end: one that is there is whole.
@@ -190,8 +202,10 @@ mod tests {
         let ticket = "lth/2/13/reinit/1".parse::<TicketPath>().unwrap().0;
         assert_eq!((ticket.sweep.as_str(), ticket.trial, ticket.round, ticket.copy), ("lth", 2, 13, 1));
         assert_eq!(default_folder(&ticket), PathBuf::from("lth-2-13-reinit-1"));
-        let slim = TicketRequest { slim: true, ..ticket };
+        let slim = TicketRequest { slim: true, ..ticket.clone() };
         assert_eq!(default_folder(&slim), PathBuf::from("lth-2-13-reinit-1-slim"));
+        let mask = TicketRequest { mask: true, ..ticket };
+        assert_eq!(default_folder(&mask), PathBuf::from("lth-2-13-reinit-1-mask"));
         for wrong in ["lth", "lth/0/1", "lth/1", "lth/a/1", "/1/1", "lth/1/1/b/0/x"] {
             assert!(wrong.parse::<TicketPath>().is_err(), "{wrong}");
         }

@@ -45,6 +45,16 @@ fn what_was_dropped_is_waited_for() {
 }
 
 #[test]
+fn a_mask_is_fetched_alone() {
+    let rig = Rig::start();
+    let outcome = rig.run(&["fetch", "lenet/1/13", "--mask"]);
+    assert!(outcome.stdout.starts_with("mask written to lenet-1-13-mask"), "{}", outcome.stdout);
+    assert_eq!(files(&rig.folder().join("lenet-1-13-mask")), ["card.json", "load.py", "mask.safetensors"]);
+    let outcome = rig.run(&["fetch", "lenet/1/13", "--mask", "--slim"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("cannot be used with"), "{}", outcome.stderr);
+}
+
+#[test]
 fn scripts_are_told_the_folder() {
     let rig = Rig::start();
     let outcome = rig.run(&["fetch", "lenet/1/13", "--dir", "ticket", "--output", "json"]);

@@ -278,6 +278,7 @@ async fn people_who_ask_anything_are_answered(home: &Home) {
             branch: text.clone(),
             copy: number,
             slim: false,
+            mask: false,
         };
         no_fault(asked, sweeps.ticket(ticket).await);
         let worker = if text == "w1" { "w2".to_owned() } else { text.clone() };

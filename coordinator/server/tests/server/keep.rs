@@ -73,6 +73,16 @@ async fn weights_nobody_keeps_go_and_are_made_again_on_demand(home: &Home) {
     let gone = fetched(&served, ticket(2)).await.unwrap_err();
     assert_eq!(gone.code(), Code::FailedPrecondition);
     assert!(gone.message().contains("`tombola fetch tiny/1/2 --again`"), "{gone}");
+    assert!(gone.message().contains("`tombola fetch tiny/1/2 --mask`"), "{gone}");
+
+    // Its mask is there, whatever is kept; a dense round has none.
+    let mask = fetched(&served, TicketRequest { mask: true, ..ticket(2) }).await.unwrap();
+    assert!(mask.weights.is_empty() && mask.card.contains("\"weights\": null"), "{}", mask.card);
+    let request = GetArtifactRequest { digest: mask.mask };
+    let mut bytes = served.artifacts().get(request).await.unwrap().into_inner();
+    assert!(bytes.message().await.unwrap().is_some());
+    let dense = fetched(&served, TicketRequest { mask: true, ..ticket(0) }).await.unwrap_err();
+    assert!(dense.message().contains("`tiny/1/0` is dense"), "{dense}");
 
     // Rewound to the start: its training draws the weights anew.
     assert_eq!(left(&served, ticket(2)).await.unwrap(), 1);

@@ -274,6 +274,7 @@ async fn a_ticket_that_is_not_there_yet_says_what_it_waits_for(home: &Home) {
         branch: branch.to_owned(),
         copy: 0,
         slim: false,
+        mask: false,
     };
     let mut sweeps = served.sweeps();
     let early = sweeps.ticket(ticket(1, 1, "")).await.unwrap_err();

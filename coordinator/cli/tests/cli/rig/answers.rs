@@ -352,12 +352,13 @@ impl SweepService for Fake {
     }
 
     async fn ticket(&self, request: Request<v1::TicketRequest>) -> Answer<v1::TicketResponse> {
-        let v1::TicketRequest { sweep, trial, round, branch, copy, slim } = request.into_inner();
+        let v1::TicketRequest { sweep, trial, round, branch, copy, slim, mask: alone } = request.into_inner();
         self.find("Ticket", &sweep)?;
         self.note("of", &format!("{trial}/{round}/{branch}/{copy}"));
         let mask = if round == 0 || slim { String::new() } else { self.mask.clone() };
         let card = format!("{{\n  \"sweep\": \"{sweep}\",\n  \"round\": {round},\n  \"living\": 7\n}}\n");
-        Ok(Response::new(v1::TicketResponse { mask, weights: self.weights.clone(), card }))
+        let weights = if alone { String::new() } else { self.weights.clone() };
+        Ok(Response::new(v1::TicketResponse { mask, weights, card }))
     }
 
     /// Made again by the second time it is asked for.

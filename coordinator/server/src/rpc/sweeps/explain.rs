@@ -97,7 +97,14 @@ fn round_at(path: &str) -> Result<v1::TicketRequest, Error> {
         let round = parts.next()?.parse().ok()?;
         let branch = parts.next().unwrap_or_default().to_owned();
         let copy = parts.next().map_or(Some(0), |copy| copy.parse().ok())?;
-        parts.next().is_none().then_some(v1::TicketRequest { sweep, trial, round, branch, copy, slim: false })
+        parts.next().is_none().then_some(v1::TicketRequest {
+            sweep,
+            trial,
+            round,
+            branch,
+            copy,
+            ..v1::TicketRequest::default()
+        })
     };
     read().ok_or_else(|| {
         Error::Invalid(format!(

@@ -72,24 +72,46 @@ impl Sweeps {
     }
 
     async fn ticket_at(&self, request: v1::TicketRequest) -> Result<v1::TicketResponse, Error> {
-        let slim = request.slim;
+        let (slim, alone) = (request.slim, request.mask);
         let found = self.find_round(request).await?;
-        if slim {
-            return self.slim_of(&found).await;
+        match (slim, alone) {
+            (true, true) => {
+                Err(Error::Invalid("a smaller network has no mask: ask for one of them".to_owned()))
+            }
+            (true, false) => self.slim_of(&found).await,
+            (false, true) => self.mask_of(&found).await,
+            (false, false) => self.whole(&found).await,
         }
-        let store = self.store.as_ref();
+    }
+
+    /// Mask and weights of a round.
+    async fn whole(&self, found: &Found) -> Result<v1::TicketResponse, Error> {
         let round = &found.round;
         let jobs: Vec<JobId> = round.mask.into_iter().chain([round.origin]).collect();
-        let outputs = store.outputs(&jobs).await?;
+        let outputs = self.store.outputs(&jobs).await?;
         let mask = match round.mask {
-            Some(job) => Some(self.output(&outputs, (job, Output::Mask), &found, "").await?),
+            Some(job) => Some(self.output(&outputs, (job, Output::Mask), found, "").await?),
             None => None,
         };
         let drawn = self.drawn_or_trained(round).await?;
-        let weights = self.output(&outputs, (round.origin, drawn), &found, "").await?;
-        let card = self.card(&found, mask, weights, &[]).await?;
-        let mask = mask.map_or_else(String::new, |digest| digest.to_string());
-        Ok(v1::TicketResponse { mask, weights: weights.to_string(), card: format!("{card:#}") })
+        let weights = self.output(&outputs, (round.origin, drawn), found, "").await?;
+        let card = self.card(found, mask, Some(weights), &[]).await?;
+        Ok(answer(mask, Some(weights), &card))
+    }
+
+    /// The mask of a round, which is kept whatever its sweep keeps.
+    async fn mask_of(&self, found: &Found) -> Result<v1::TicketResponse, Error> {
+        let Some(job) = found.round.mask else {
+            let path = found.path();
+            let why = format!(
+                "`{path}` is dense: it has no mask\nhint: `tombola fetch {path}` fetches its weights"
+            );
+            return Err(Error::Precondition(why));
+        };
+        let outputs = self.store.outputs(&[job]).await?;
+        let mask = self.output(&outputs, (job, Output::Mask), found, " --mask").await?;
+        let card = self.card(found, Some(mask), None, &[]).await?;
+        Ok(answer(Some(mask), None, &card))
     }
 
     /// Which job made the smaller network of a round.
@@ -110,21 +132,16 @@ impl Sweeps {
         let made = self.made_smaller(found).await?;
         let outputs = store.outputs(&[made.job]).await?;
         let weights = self.output(&outputs, (made.job, Output::Weights), found, " --slim").await?;
-        let card = self.card(found, None, weights, &[made.job]).await?;
+        let card = self.card(found, None, Some(weights), &[made.job]).await?;
         let Value::Object(mut card) = card else {
             return Err(Error::Internal("a card is a table".to_owned()));
         };
         card.insert("network".to_owned(), json!(made.network));
-        let card = Value::Object(card);
-        Ok(v1::TicketResponse {
-            mask: String::new(),
-            weights: weights.to_string(),
-            card: format!("{card:#}"),
-        })
+        Ok(answer(None, Some(weights), &Value::Object(card)))
     }
 
     pub(super) async fn find_round(&self, request: v1::TicketRequest) -> Result<Found, Error> {
-        let v1::TicketRequest { sweep, trial: number, round, branch, copy, slim: _ } = request;
+        let v1::TicketRequest { sweep, trial: number, round, branch, copy, slim: _, mask: _ } = request;
         let sweep = self.find(&sweep).await?;
         let trials = self.store.trials(sweep.id).await?;
         let most = trials.len();
@@ -170,9 +187,14 @@ impl Sweeps {
         }
         let path = found.path();
         let why = if views::is_dropped(self.store.as_ref(), job).await? {
+            let or = if how.is_empty() && found.round.mask.is_some() {
+                format!("; `tombola fetch {path} --mask` fetches the mask alone, which is there")
+            } else {
+                String::new()
+            };
             format!(
                 "its weights were dropped: no sweep that they were made for keeps them (`keep` in its file)\n\
-                 hint: `tombola fetch {path}{how} --again` has them made again first"
+                 hint: `tombola fetch {path}{how} --again` has them made again first{or}"
             )
         } else {
             format!(
@@ -188,7 +210,7 @@ impl Sweeps {
         &self,
         found: &Found,
         mask: Option<Digest>,
-        weights: Digest,
+        weights: Option<Digest>,
         more: &[JobId],
     ) -> Result<Value, Error> {
         let Found { sweep, trial, round } = found;
@@ -207,6 +229,11 @@ impl Sweeps {
             "measures": measures, "settings": trial.settings, "made_by": made_by, "versions": versions(),
         }))
     }
+}
+
+fn answer(mask: Option<Digest>, weights: Option<Digest>, card: &Value) -> v1::TicketResponse {
+    let [mask, weights] = [mask, weights].map(|digest| digest.map_or_else(String::new, |it| it.to_string()));
+    v1::TicketResponse { mask, weights, card: format!("{card:#}") }
 }
 
 /// Which rounds and branches there are.
