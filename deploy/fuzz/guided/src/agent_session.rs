@@ -138,7 +138,7 @@ impl Session {
                 Wish::Say(said) => self.says(&said),
                 Wish::Order(slot) => assert!(slot < SLOTS, "an order to slot {slot}"),
                 Wish::Upload(report) => {
-                    assert!(self.worker.reports().contains(&report), "for no report: {report}")
+                    assert!(self.worker.reports().contains(&report), "for no report: {report}");
                 }
                 Wish::Exit(_) => self.left = true,
                 Wish::Disk => {}

@@ -7,27 +7,11 @@ use tombola_agent::fuzz;
 
 pub(crate) const TARGET: Target = Target { name: "engine_lines", run, seeds, words: WORDS, longest: 4096 };
 
+#[rustfmt::skip]
 const WORDS: &[&str] = &[
-    "{\"event\":\"",
-    "ready",
-    "unable",
-    "started",
-    "progress",
-    "metrics",
-    "checkpoint",
-    "finished",
-    "failed",
-    "stage_done",
-    "\"job\":",
-    "\"iteration\":",
-    "\"series\":",
-    "\"outputs\":",
-    "\"summary\":",
-    "\"provenance\":",
-    "\"NaN\"",
-    "\"kind\":",
-    "\n",
-    "null",
+    "{\"event\":\"", "ready", "unable", "started", "progress", "metrics", "checkpoint", "finished",
+    "failed", "stage_done", "\"job\":", "\"iteration\":", "\"series\":", "\"outputs\":", "\"summary\":",
+    "\"provenance\":", "\"NaN\"", "\"kind\":", "\n", "null",
 ];
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(state::runtime);

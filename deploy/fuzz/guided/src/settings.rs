@@ -10,38 +10,13 @@ use tombola_server::config::{Bytes, Config, Flags, Span};
 
 pub(crate) const TARGET: Target = Target { name: "settings", run, seeds, words: WORDS, longest: 8192 };
 
+#[rustfmt::skip]
 const WORDS: &[&str] = &[
-    "listen = ",
-    "insecure = ",
-    "tokens = ",
-    "[tls]\n",
-    "cert = ",
-    "state = ",
-    "database = ",
-    "\"sqlite\"",
-    "\"postgres://a@b/c\"",
-    "[limits]\n",
-    "query_rows = ",
-    "[uploads]\n",
-    "[workers]\n",
-    "heartbeat = ",
-    "term = ",
-    "[log]\n",
-    "\"127.0.0.1:0\"",
-    "\"[::]:1\"",
-    "\"16MiB\"",
-    "\"1GiB\"",
-    "\"72h\"",
-    "\"1ms\"",
-    "\"18446744073709551615GiB\"",
-    "18446744073709551615",
-    "xcpu",
-    "cuda:",
-    "=",
-    "tombola_",
-    "-----BEGIN CERTIFICATE-----\n",
-    "-----END CERTIFICATE-----\n",
-    "-----BEGIN PRIVATE KEY-----\n",
+    "listen = ", "insecure = ", "tokens = ", "[tls]\n", "cert = ", "state = ", "database = ", "\"sqlite\"",
+    "\"postgres://a@b/c\"", "[limits]\n", "query_rows = ", "[uploads]\n", "[workers]\n", "heartbeat = ",
+    "term = ", "[log]\n", "\"127.0.0.1:0\"", "\"[::]:1\"", "\"16MiB\"", "\"1GiB\"", "\"72h\"", "\"1ms\"",
+    "\"18446744073709551615GiB\"", "18446744073709551615", "xcpu", "cuda:", "=", "tombola_",
+    "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\n",
 ];
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(scratch);

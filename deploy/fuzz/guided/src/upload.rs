@@ -40,7 +40,7 @@ fn run(bytes: &[u8]) {
             assert!(!existed, "nothing was there");
             assert_eq!((name.digest, name.bytes), (Digest::of(&sent), sent.len() as u64));
             let there = folder.path().join(&name.digest.to_string()[..2]).join(name.digest.to_string());
-            assert_eq!(visible, [there.clone()]);
+            assert_eq!(visible, std::slice::from_ref(&there));
             assert_eq!(fs::read(there).expect("it is there"), sent);
             runtime.block_on(artifacts.remove(&name.digest)).expect("it can be removed");
         }

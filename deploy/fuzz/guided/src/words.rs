@@ -15,36 +15,12 @@ use tombola_spec::{
 
 pub(crate) const TARGET: Target = Target { name: "words", run, seeds, words: WORDS, longest: 2048 };
 
+#[rustfmt::skip]
 const WORDS: &[&str] = &[
-    "ep",
-    "it",
-    "mask",
-    "weights",
-    "train",
-    "test",
-    "validation",
-    "mnist_lenet_",
-    "cifar_resnet_",
-    "cifar_vgg_",
-    "imagenet_resnet_",
-    "preresnet",
-    "conv",
-    "\"event\":",
-    "\"request\":",
-    "\"kind\":",
-    "\"NaN\"",
-    "\"-inf\"",
-    "null",
-    "1e999",
-    "18446744073709551615",
-    "[]",
-    "{}",
-    "{\"0\":",
-    "j1",
-    "l1",
-    "w1",
-    "s1",
-    "\\u0000",
+    "ep", "it", "mask", "weights", "train", "test", "validation", "mnist_lenet_", "cifar_resnet_",
+    "cifar_vgg_", "imagenet_resnet_", "preresnet", "conv", "\"event\":", "\"request\":", "\"kind\":",
+    "\"NaN\"", "\"-inf\"", "null", "1e999", "18446744073709551615", "[]", "{}", "{\"0\":", "j1", "l1", "w1",
+    "s1", "\\u0000",
 ];
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -143,7 +119,7 @@ fn network(text: &str) {
         match Architecture::parse(text, image, classes) {
             Ok(network) => {
                 assert!(!network.parameters().is_empty(), "{text}");
-                assert!(network.weights().iter().all(|weight| weight.len() > 0), "{text}");
+                assert!(network.weights().iter().all(|weight| !weight.is_empty()), "{text}");
             }
             Err(error) => assert!(!error.to_string().is_empty()),
         }

@@ -185,3 +185,35 @@ fn note(outcome: &Mutex<Outcome>, target: &str, tally: &Tally, log: &str) -> boo
     }
     sum.crashes < MANY
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// libFuzzer as its log shows it, for a target that crashes each time.
+    const CRASHES: &str = "#!/bin/sh
+echo '#2  pulse  cov: 30 ft: 40 corp: 17/1200b lim: 4' >&2
+echo \"artifact_prefix='x/'; Test unit written to x/crash-$TOMBOLA_FUZZ_TARGET\" >&2
+echo 'stat::number_of_executed_units: 100' >&2
+exit 77
+";
+
+    #[test]
+    fn a_target_that_crashes_again_and_again_is_left_out_and_each_crash_is_told() {
+        let folder = std::env::temp_dir().join(format!("xtask-guided-{}", std::process::id()));
+        fs::create_dir_all(folder.join("spool")).unwrap();
+        fs::write(folder.join("spool/options"), "-max_len=9\n").unwrap();
+        let program = folder.join("guided");
+        fs::write(&program, CRASHES).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        let end = Instant::now() + Duration::from_secs(600);
+        let fuzzer = Fuzzer { folder: folder.clone(), program, slice: Duration::from_secs(5), end };
+        let (tallies, crashed) = fuzzer.take_turns(vec!["spool".to_owned()], 2).unwrap();
+        let kept = fs::read_to_string(folder.join("runs.jsonl")).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        assert_eq!((tallies["spool"].crashes, tallies["spool"].executions), (MANY, 100 * MANY));
+        assert_eq!((crashed.len() as u64, kept.lines().count() as u64), (MANY, MANY));
+        assert!(crashed[0].ends_with("tombola-guided -- spool x/crash-spool"), "{}", crashed[0]);
+    }
+}
