@@ -25,6 +25,8 @@ pub mod doctor;
 pub mod driver;
 mod error;
 pub mod finding;
+#[doc(hidden)]
+pub mod fuzz;
 mod judge;
 pub mod progress;
 mod rpc;

@@ -14,6 +14,8 @@ mod disk;
 pub mod error;
 pub mod executor;
 mod folder;
+#[doc(hidden)]
+pub mod fuzz;
 mod progress;
 mod session;
 mod slot;

@@ -28,15 +28,7 @@ impl ArtifactService for Artifacts {
     ) -> Result<Response<v1::PutResponse>, Status> {
         let caller = Caller::of(&request);
         let mut parts = request.into_inner();
-        let header = match parts.message().await?.and_then(|first| first.part) {
-            Some(put_request::Part::Header(header)) => header,
-            _ => {
-                return Err(
-                    Error::Invalid("the first message of an upload has to be its header".to_owned()).into()
-                );
-            }
-        };
-        let name = Artifact { digest: header.digest.parse().map_err(Error::from)?, bytes: header.bytes };
+        let name = promised(parts.message().await?)?;
         self.shelf.admit(&name)?;
         // Pinned first: the collector must not find the bytes without the pin.
         self.pin(vec![name.digest]).await?;
@@ -83,7 +75,16 @@ impl Artifacts {
     }
 }
 
-fn chunk(part: Result<v1::PutRequest, Status>) -> Result<Bytes, Error> {
+/// What an upload says it is, in its first message.
+pub(crate) fn promised(first: Option<v1::PutRequest>) -> Result<Artifact, Error> {
+    let Some(put_request::Part::Header(header)) = first.and_then(|first| first.part) else {
+        return Err(Error::Invalid("the first message of an upload has to be its header".to_owned()));
+    };
+    Ok(Artifact { digest: header.digest.parse()?, bytes: header.bytes })
+}
+
+/// The bytes of a later one.
+pub(crate) fn chunk(part: Result<v1::PutRequest, Status>) -> Result<Bytes, Error> {
     // Not "invalid": workers take that for a refusal for good.
     let broke_off =
         |status: Status| Error::Unavailable(format!("the upload broke off: {}", status.message()));

@@ -1,7 +1,7 @@
 //! The gRPC services: wire types come in, the driver and the store are asked, wire types go out. Nothing is decided here.
 
 mod access;
-mod artifacts;
+pub(crate) mod artifacts;
 mod delivered;
 mod health;
 mod query;
@@ -9,7 +9,7 @@ mod specs;
 mod status;
 mod sweeps;
 mod workers;
-mod workers_wire;
+pub(crate) mod workers_wire;
 
 use crate::{
     access::Registry,

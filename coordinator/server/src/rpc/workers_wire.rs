@@ -33,7 +33,7 @@ const MOST_POINTS: usize = 65_536;
 
 /// A worker's introduction. One that was known to another state is a stranger with empty hands here: the numbers of what
 /// it holds mean other jobs.
-pub(super) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
+pub(crate) fn hello(message: &v1::Hello, state: &str) -> Result<Event, Error> {
     few("attempts held", message.held.len(), MOST_ATTEMPTS)?;
     let (worker, held) = match message.worker.split_once('@') {
         Some((worker, theirs)) if theirs == state => {
@@ -95,7 +95,7 @@ fn held(held: &v1::Held) -> Result<Held, Error> {
 }
 
 /// Anything a worker says after its Hello.
-pub(super) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, Error> {
+pub(crate) fn event(worker: WorkerId, message: v1::FromWorker) -> Result<Event, Error> {
     match message.message {
         Some(from_worker::Message::Heartbeat(heartbeat)) => {
             few("attempts in work", heartbeat.progress.len(), MOST_ATTEMPTS)?;

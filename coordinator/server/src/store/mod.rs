@@ -12,7 +12,7 @@ mod checkup_sql;
 mod error;
 mod guest;
 mod migrate;
-mod postgres;
+pub(crate) mod postgres;
 mod read;
 mod read_sql;
 mod sql;

@@ -1,7 +1,7 @@
 //! How engines are started. The agent speaks [`tombola_spec::slot`] with them over channels and can kill them; what
 //! they are (a child process, a test's fake) it does not know.
 
-mod process;
+pub(crate) mod process;
 
 pub use process::ProcessExecutor;
 

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus, process::Stdio};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStdin, ChildStdout, Command},
+    process::{Child, ChildStdin, Command},
     sync::mpsc,
     task::JoinHandle,
 };
@@ -71,7 +71,12 @@ async fn write(mut requests: mpsc::UnboundedReceiver<Request>, mut stdin: ChildS
     }
 }
 
-async fn read(stdout: ChildStdout, events: mpsc::Sender<Event>, kill: CancellationToken) {
+/// Reads what a child says until it ends, is given up, or says what is no event: then it is to be ended.
+pub(crate) async fn read(
+    stdout: impl AsyncRead + Unpin,
+    events: mpsc::Sender<Event>,
+    kill: CancellationToken,
+) {
     let mut stdout = BufReader::new(stdout);
     let mut line = Vec::new();
     while let Ok(1..) = (&mut stdout).take(LONGEST_LINE).read_until(b'\n', &mut line).await {

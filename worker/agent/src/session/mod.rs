@@ -8,7 +8,7 @@ mod link;
 pub(crate) mod message;
 mod outbox;
 mod records;
-mod state;
+pub(crate) mod state;
 mod stop;
 
 pub use inventory::{Inventory, inventory};

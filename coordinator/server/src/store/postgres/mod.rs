@@ -8,7 +8,7 @@ mod relay;
 mod stride;
 mod values;
 mod vitals;
-mod words;
+pub(crate) mod words;
 
 use super::{
     Limits, Result, StoreError, Table,

@@ -34,14 +34,17 @@ const MORE: [&str; 8] = [
 ///
 /// # Errors
 /// When one is not for users, whatever the server says.
-pub(super) fn words(sql: &str) -> Result<Vec<String>> {
+pub(crate) fn words(sql: &str) -> Result<Vec<String>> {
     // PostgreSQL reads small letters only of ASCII, too.
     let sql = sql.to_ascii_lowercase();
     if sql.contains("u&\"") {
         return Err(guest::refused("names are written without Unicode escapes here".to_owned()));
     }
     let is_in_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
-    let words: BTreeSet<&str> = sql.split(|c: char| !is_in_word(c)).filter(|word| !word.is_empty()).collect();
+    let words = sql.split(|c: char| !is_in_word(c));
+    // `$` is part of a name inside it, and ends a text before it.
+    let words = words.flat_map(|word| word.split('$').chain([word]));
+    let words: BTreeSet<&str> = words.filter(|word| !word.is_empty()).collect();
     let explains = words.contains("explain");
     let changes = |word: &str| explains && CHANGING.contains(&word);
     match words.iter().find(|word| is_forbidden(word) || changes(word)) {
@@ -82,6 +85,8 @@ mod tests {
             "select U&\"pg\\005fsleep\"(1)",
             "select 'a' 'pg_authid'",
             "select $a$ pg_authid $a$",
+            "select $$a$$pg_authid",
+            "select $a$pg_authid$a$",
             "select table_to_xml('x', true, true, '')",
             "select current_setting('x')",
             "select * from access_tokens",

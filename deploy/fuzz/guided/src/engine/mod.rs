@@ -1,0 +1,4 @@
+//! What the engine reads; needs libtorch.
+
+pub(crate) mod data_set;
+pub(crate) mod tensors;
