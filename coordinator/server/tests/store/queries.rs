@@ -14,6 +14,7 @@ scenarios!(
     nothing_can_be_changed,
     nothing_but_queries_is_run,
     mistakes_are_explained,
+    a_limit_that_is_no_number_is_a_mistake_of_the_query,
     the_writer_waits_for_no_reader,
     an_abandoned_query_makes_room,
 );
@@ -147,6 +148,12 @@ async fn mistakes_are_explained(place: &Place) {
     assert!(why(&world, "select swep from sweep_progress").await.contains("swep"));
     // And the store goes on.
     ask(&world.store, "select 1").await;
+}
+
+/// People were told that the database does not answer.
+async fn a_limit_that_is_no_number_is_a_mistake_of_the_query(place: &Place) {
+    let world = World::new(place).await;
+    assert!(!why(&world, "select 1 limit 'x'").await.is_empty());
 }
 
 /// Queries that run, or that nobody reads on, hold up no commit and no schema.

@@ -12,6 +12,8 @@ const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 pub(super) const TOO_BIG: i32 = 18;
 const CONSTRAINT: i32 = 19;
+/// A value of another type than is needed: `limit 'x'`.
+pub(super) const MISMATCH: i32 = 20;
 /// What the authorizer of users' queries forbids.
 pub(super) const FORBIDDEN: i32 = 23;
 const NOT_A_DATABASE: i32 = 26;

@@ -111,7 +111,7 @@ impl Sqlite {
                 let hint = format!("a value or statement may have {LONGEST} bytes here");
                 StoreError::Query { why: format!("{why}\nhint: {hint}") }
             }
-            Some(fault::ERROR | fault::FORBIDDEN) | None => StoreError::Query { why },
+            Some(fault::ERROR | fault::MISMATCH | fault::FORBIDDEN) | None => StoreError::Query { why },
             code => fault::reaction(self.folder.place(), code, why),
         }
     }
