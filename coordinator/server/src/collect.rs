@@ -53,7 +53,6 @@ impl Collector {
                 tokio::time::sleep(self.every).await;
                 // The leader collects; its standbys see the same folder.
                 if !*self.driver.leads().borrow() {
-                    self.shelf.unnamed().forget_all();
                     continue;
                 }
                 self.drop_unkept().await;

@@ -37,7 +37,7 @@ pub async fn upload(shelf: &Artifacts, parts: Vec<v1::PutRequest>) -> Result<(Ar
     let mut parts = parts.into_iter();
     let name = promised(parts.next())?;
     let chunks = futures::stream::iter(parts.map(|part| chunk(Ok(part))));
-    Ok((name, shelf.put(name, chunks).await?))
+    Ok((name, shelf.put_of("", name, chunks).await?))
 }
 
 /// The words of a query that Postgres is asked about.

@@ -18,8 +18,16 @@ pub struct Unnamed {
 
 #[derive(Debug, Default)]
 struct Uploads {
-    by_digest: HashMap<Digest, (String, u64)>,
+    by_digest: HashMap<Digest, Upload>,
     sums: HashMap<String, u64>,
+}
+
+#[derive(Debug)]
+struct Upload {
+    holder: String,
+    bytes: u64,
+    /// It came, and is not only coming.
+    there: bool,
 }
 
 impl Default for Unnamed {
@@ -34,22 +42,21 @@ impl Unnamed {
         Self { most, uploads: Mutex::default() }
     }
 
-    /// Counts an upload that is about to come. Equal ones count once, for whoever came first.
+    /// Counts an upload that is about to come. Equal ones count once, for one of those who sent them.
     ///
     /// # Errors
     /// The holder would have too much.
     pub(super) fn count(&self, holder: &str, name: &Artifact) -> Result<Counted<'_>, Error> {
         let mut uploads = self.uploads();
-        if uploads.by_digest.contains_key(&name.digest) {
-            return Ok(Counted { unnamed: self, digest: None });
+        let (holder, name, first) = (holder.to_owned(), *name, !uploads.by_digest.contains_key(&name.digest));
+        if first {
+            let sum = uploads.sums.get(&holder).copied().unwrap_or_default();
+            if sum.saturating_add(name.bytes) > self.most.0 {
+                return Err(self.too_much(&holder, sum));
+            }
+            uploads.add(&holder, &name, false);
         }
-        let sum = uploads.sums.get(holder).copied().unwrap_or_default();
-        if sum.saturating_add(name.bytes) > self.most.0 {
-            return Err(self.too_much(holder, sum));
-        }
-        uploads.sums.insert(holder.to_owned(), sum + name.bytes);
-        uploads.by_digest.insert(name.digest, (holder.to_owned(), name.bytes));
-        Ok(Counted { unnamed: self, digest: Some(name.digest) })
+        Ok(Counted { unnamed: self, holder, name, breaks_off: first })
     }
 
     /// Records name them, or they are gone.
@@ -58,7 +65,7 @@ impl Unnamed {
         digests.into_iter().for_each(|digest| uploads.forget(&digest));
     }
 
-    /// Another coordinator leads: it names and removes them.
+    /// Records may name any of them by now, or others have removed them.
     pub(crate) fn forget_all(&self) {
         *self.uploads() = Uploads::default();
     }
@@ -80,8 +87,13 @@ impl Unnamed {
 }
 
 impl Uploads {
+    fn add(&mut self, holder: &str, name: &Artifact, there: bool) {
+        *self.sums.entry(holder.to_owned()).or_default() += name.bytes;
+        self.by_digest.insert(name.digest, Upload { holder: holder.to_owned(), bytes: name.bytes, there });
+    }
+
     fn forget(&mut self, digest: &Digest) {
-        let Some((holder, bytes)) = self.by_digest.remove(digest) else { return };
+        let Some(Upload { holder, bytes, .. }) = self.by_digest.remove(digest) else { return };
         let left = self.sums.get(&holder).map_or(0, |sum| sum.saturating_sub(bytes));
         if left == 0 {
             self.sums.remove(&holder);
@@ -95,19 +107,32 @@ impl Uploads {
 #[must_use]
 pub(super) struct Counted<'a> {
     unnamed: &'a Unnamed,
-    digest: Option<Digest>,
+    holder: String,
+    name: Artifact,
+    /// The count goes with it if it breaks off.
+    breaks_off: bool,
 }
 
 impl Counted<'_> {
     /// It is there, and was not before.
     pub(super) fn came(mut self) {
-        self.digest = None;
+        self.breaks_off = false;
+        let mut uploads = self.unnamed.uploads();
+        match uploads.by_digest.get_mut(&self.name.digest) {
+            Some(upload) => upload.there = true,
+            // An equal one that was counted has broken off meanwhile.
+            None => uploads.add(&self.holder, &self.name, true),
+        }
     }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.unnamed.forget(self.digest);
+        let mut uploads = self.unnamed.uploads();
+        let coming = |upload: &Upload| !upload.there;
+        if self.breaks_off && uploads.by_digest.get(&self.name.digest).is_some_and(coming) {
+            uploads.forget(&self.name.digest);
+        }
     }
 }
 
@@ -130,6 +155,24 @@ mod tests {
         };
         assert!(told.contains("ada has uploaded 6") && told.contains("hint:"), "{told}");
         unnamed.count("bob", &named("b", 5)).unwrap().came();
+    }
+
+    /// It could be repeated for ever, each time with one upload more that nobody counted.
+    #[test]
+    fn an_upload_stays_counted_when_an_equal_one_breaks_off() {
+        let unnamed = Unnamed::new(Size(10));
+        let first = unnamed.count("ada", &named("a", 10)).unwrap();
+        let second = unnamed.count("ada", &named("a", 10)).unwrap();
+        second.came();
+        drop(first);
+        assert!(unnamed.count("ada", &named("b", 1)).is_err(), "it is not counted any more");
+        unnamed.forget([Digest::of(b"a")]);
+        let (first, second) = (unnamed.count("ada", &named("a", 10)), unnamed.count("bob", &named("a", 10)));
+        drop(first);
+        second.unwrap().came();
+        assert!(
+            unnamed.count("bob", &named("b", 1)).is_err() && unnamed.count("ada", &named("b", 1)).is_ok()
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is wrong with settings that are right by themselves.
 
-use super::{Bytes, Config, Limits, Tls, Workers};
+use super::{Bytes, Config, Limits, Tls, Uploads, Workers};
 use tombola_wire::{CHUNK, MAX_MESSAGE};
 
 /// Every contradiction, each a paragraph.
@@ -9,6 +9,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<String> {
     mistakes.extend(access(config));
     mistakes.extend(workers(&config.workers));
     mistakes.extend(limits(&config.limits));
+    mistakes.extend(uploads(&config.uploads, config.limits.artifact));
     mistakes
 }
 
@@ -54,6 +55,16 @@ fn workers(workers: &Workers) -> Vec<String> {
         ));
     }
     mistakes
+}
+
+fn uploads(uploads: &Uploads, artifact: Bytes) -> Option<String> {
+    let unnamed = uploads.unnamed;
+    (unnamed < artifact).then(|| {
+        format!(
+            "`uploads.unnamed` is {unnamed}, less than one artifact may have (`limits.artifact`, {artifact}): such a one would be \
+             refused for ever\nhint: raise `uploads.unnamed`"
+        )
+    })
 }
 
 fn limits(limits: &Limits) -> Vec<String> {

@@ -29,6 +29,8 @@ impl Leader {
     pub(super) async fn recover(&mut self, inbox: &mut mpsc::Receiver<Command>) -> bool {
         // Dropped replies tell their callers to ask again.
         self.outbox = Outbox::default();
+        // Some of them may be named by now: by a commit of which no answer came, or by another leader.
+        self.hears.unnamed.forget_all();
         self.hears.leading.send_replace(false);
         self.links.close_all(AGAIN);
         // A coordinator that begins as a standby has said so.

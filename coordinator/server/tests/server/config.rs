@@ -94,7 +94,7 @@ async fn all_mistakes_are_shown_at_once() {
     let file = folder.path().join("coordinator.toml");
     let text = "listn = \"127.0.0.1:0\"\ntokens = true\ndatabase = \"mysql://x\"\n\
                 [workers]\nterm = 30\nheartbeat = \"20s\"\n[limits]\nmessage = \"1GiB\"\n\
-                [tls]\ncert = \"cert.pem\"\n";
+                [uploads]\nunnamed = \"1MiB\"\n[tls]\ncert = \"cert.pem\"\n";
     fs::write(&file, text).unwrap();
     let (code, words) = run(&["--config", file.to_str().unwrap(), "--insecure"], &[]).await;
     assert_eq!(code, Some(2));
@@ -104,6 +104,7 @@ async fn all_mistakes_are_shown_at_once() {
         "workers.term",
         "limits.message",
         "limits.backlog",
+        "uploads.unnamed",
         "`tls.cert` and `tls.key` belong together",
         "`insecure` lets everybody in",
     ] {

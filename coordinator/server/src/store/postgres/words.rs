@@ -44,6 +44,7 @@ pub(crate) fn words(sql: &str) -> Result<Vec<String>> {
     let words = sql.split(|c: char| !is_in_word(c));
     // `$` is part of a name inside it, and ends a text before it.
     let words = words.flat_map(|word| word.split('$').chain([word]));
+    let words = words.flat_map(|word| [word].into_iter().chain(behind_a_number(word)));
     let words: BTreeSet<&str> = words.filter(|word| !word.is_empty()).collect();
     let explains = words.contains("explain");
     let changes = |word: &str| explains && CHANGING.contains(&word);
@@ -51,6 +52,13 @@ pub(crate) fn words(sql: &str) -> Result<Vec<String>> {
         Some(word) => Err(forbidden(word)),
         None => Ok(words.into_iter().filter(|word| !HARMLESS.contains(word)).map(str::to_owned).collect()),
     }
+}
+
+/// `1into` is a number and a word to servers before 15.
+fn behind_a_number(word: &str) -> impl Iterator<Item = &str> {
+    let number = word.starts_with(|c: char| c.is_ascii_digit());
+    let digits = word.match_indices(move |c: char| number && c.is_ascii_digit());
+    digits.map(|(at, digit)| &word[at + digit.len()..])
 }
 
 fn is_forbidden(word: &str) -> bool {
@@ -92,6 +100,9 @@ mod tests {
             "select * from access_tokens",
             "explain analyze create table t as select 1",
             "explain (analyze) select 1 into t",
+            "explain analyze select 1into t",
+            "explain analyze select 1e5into t",
+            "explain analyze select 0x1into t",
         ] {
             assert!(words(sql).is_err(), "{sql}");
         }
