@@ -5,7 +5,10 @@
 //!
 //! Not run on a GPU yet. Run are: loading the real libraries, and every refusal up to the missing driver.
 
-use crate::error::{EngineError, Result};
+use crate::{
+    error::{EngineError, Result},
+    numerics,
+};
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
     path::{Path, PathBuf},
@@ -40,12 +43,13 @@ impl Device {
     /// says what to do.
     pub fn open(kind: DeviceKind, index: u32) -> Result<Self> {
         check_version(linked_version())?;
-        match kind {
+        let device = match kind {
             DeviceKind::Cpu => {
-                Ok(Self { kind, index, name: processor(), memory: host_memory(), torch: tch::Device::Cpu })
+                Self { kind, index, name: processor(), memory: host_memory(), torch: tch::Device::Cpu }
             }
-            DeviceKind::Cuda => Self::open_cuda(index),
-        }
+            DeviceKind::Cuda => Self::open_cuda(index)?,
+        };
+        numerics::set_up(kind).map(|()| device)
     }
 
     fn open_cuda(index: u32) -> Result<Self> {

@@ -12,6 +12,7 @@ pub mod error;
 pub mod init;
 pub mod mask;
 mod nn;
+mod numerics;
 mod optim;
 mod plan;
 pub mod prune;
