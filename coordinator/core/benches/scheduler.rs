@@ -126,7 +126,14 @@ fn info(number: usize) -> WorkerInfo {
             .into_iter()
             .map(|(name, version)| (name.to_owned(), version))
             .collect(),
-        slots: vec![SlotInfo { device: DeviceKind::Cpu, index: 0, name: String::new(), memory: 0, lanes: 1 }],
+        slots: vec![SlotInfo {
+            device: DeviceKind::Cpu,
+            index: 0,
+            name: String::new(),
+            memory: 0,
+            lanes: 1,
+            widths: Vec::new(),
+        }],
         data: vec![DataInfo { set: "mnist".to_owned(), digest: Digest::of(b""), shape }],
         data_folder: String::new(),
         patience_s: 0,

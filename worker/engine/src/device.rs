@@ -67,6 +67,11 @@ impl Device {
         Ok(Self { kind: DeviceKind::Cuda, index, name, memory, torch })
     }
 
+    /// Kind and model, such as `cuda NVIDIA H200`: what measurements hold for.
+    pub fn model(&self) -> String {
+        format!("{} {}", self.kind.name(), self.name)
+    }
+
     /// What provenance says: `cpu AMD EPYC 7763 64-Core Processor`, or `cuda:0 NVIDIA H200`. Libraries choose kernels and
     /// block sizes by the model, on a CPU too.
     pub fn provenance(&self) -> String {

@@ -52,13 +52,18 @@ impl Drop for Tf32 {
 }
 
 fn allow_tf32(allowed: bool) -> Result<()> {
-    done(tombola_allow_tf32(allowed.into()), if allowed { "to round to TF32" } else { "not to round to TF32" })
+    done(
+        tombola_allow_tf32(allowed.into()),
+        if allowed { "to round to TF32" } else { "not to round to TF32" },
+    )
 }
 
 fn done(answer: i32, what: &str) -> Result<()> {
     match answer {
         0 => Ok(()),
-        _ => Err(EngineError::Device(format!("libtorch cannot be told {what}; hint: run `cargo xtask setup` and build again"))),
+        _ => Err(EngineError::Device(format!(
+            "libtorch cannot be told {what}; hint: run `cargo xtask setup` and build again"
+        ))),
     }
 }
 
@@ -79,7 +84,9 @@ mod tests {
         allow_tf32(true).unwrap();
         Device::open(DeviceKind::Cpu, 0).unwrap();
         assert!(!tf32_allowed(), "libtorch rounds convolutions by default");
-        for (dtype, allowed) in [(Dtype::F32, false), (Dtype::Bf16, false), (Dtype::F64, false), (Dtype::Tf32, true)] {
+        for (dtype, allowed) in
+            [(Dtype::F32, false), (Dtype::Bf16, false), (Dtype::F64, false), (Dtype::Tf32, true)]
+        {
             let found = within(dtype, || Ok(tf32_allowed())).unwrap();
             assert_eq!((found, tf32_allowed()), (allowed, false), "{dtype:?}");
         }

@@ -207,7 +207,8 @@ mod tests {
         let examples = Examples::new(set(), set(), set());
         let (rule, parts, kind) = (Rule::of(&train), Parts::of(&architecture, &layout, &train), Kind::Double);
         let (dropout, products, ways, batch) = (None, None, Ways::default(), BATCH);
-        let common = Common { architecture, layout, rule, parts, dropout, examples, kind, products, ways, batch };
+        let common =
+            Common { architecture, layout, rule, parts, dropout, examples, kind, products, ways, batch };
         Lone::new(common, LaneStart { memory, mask: Some(mask), sparse: false }).unwrap()
     }
 

@@ -4,8 +4,8 @@ use super::{Link, group::guarded, input, library::Material, values};
 use crate::{
     checkpoint::{FileKind, TensorFile},
     error::{EngineError, Result},
-    numerics,
     nn::{Layout, Mode, Tensors, forward},
+    numerics,
     plan::{Part, Score, evaluate, kind_of, products_of},
 };
 use std::{cell::Cell, path::PathBuf, time::Instant};

@@ -233,10 +233,7 @@ pub(crate) fn fail(lane: &mut Lane, error: &EngineError, link: &dyn Link) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        plan::Snapshot,
-        train::checkpoints::CheckpointRule,
-    };
+    use crate::{plan::Snapshot, train::checkpoints::CheckpointRule};
     use std::{
         cell::RefCell,
         path::PathBuf,
