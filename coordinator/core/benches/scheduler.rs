@@ -1,7 +1,8 @@
 //! The scheduler with 200,000 jobs: how long a submission takes, how much memory it holds, how many jobs a second go
 //! through lease, start and finish, and whether that depends on how much is behind it.
 //!
-//! `cargo bench -p tombola-core --bench scheduler`
+//! `cargo xtask bench scheduler`; `-- seeds` instead tells how planning, submitting and memory grow with the seeds of a sweep,
+//! each number of seeds in a process of its own.
 
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::disallowed_methods, reason = "the crate is pure; what measures it is not")]
@@ -35,7 +36,47 @@ prune = { scope = "per_layer", rate = 0.2, rounds = 20 }
 "#;
 const WORKERS: usize = 64;
 
+/// Numbers of seeds, and the sweep they are of: 19 jobs each, the most that 10,000 of them may have.
+const SEEDS: [usize; 7] = [10, 30, 100, 300, 1_000, 3_000, 10_000];
+const ROUNDS: usize = 9;
+
 fn main() {
+    // Cargo passes `--bench`.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => one_large_sweep(),
+        ["seeds"] => SEEDS.into_iter().for_each(in_a_process_of_its_own),
+        ["seeds", number] => grown(number.parse().expect("a number of seeds")),
+        _ => panic!("nothing, or `seeds`"),
+    }
+}
+
+/// So that what one sweep leaves to the allocator is not another's memory.
+fn in_a_process_of_its_own(seeds: usize) {
+    let this = std::env::current_exe().expect("this program is a file");
+    let status = std::process::Command::new(this).args(["seeds", &seeds.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "{seeds} seeds");
+}
+
+/// What a sweep of so many seeds costs: medians of five plans, the submission of one, and what it holds.
+fn grown(seeds: usize) {
+    let sweep = SWEEP.replace("1..=4878", &format!("1..={seeds}"));
+    let sweep = sweep.replace("rounds = 20", &format!("rounds = {ROUNDS}"));
+    let mut planned: Vec<Duration> =
+        (0..5).map(|_| timed(|| sweep::load(&sweep).expect("the sweep above")).1).collect();
+    planned.sort();
+    let plan = sweep::load(&sweep).expect("the sweep above");
+    let (jobs, before) = (plan.jobs.len(), resident_mib());
+    let mut bench = Bench::new();
+    let ((), submitted) = timed(|| bench.submit(plan));
+    let memory = resident_mib() - before;
+    let [planned, submitted] = [planned[2], submitted].map(|time| 1e3 * time.as_secs_f64());
+    println!(
+        "{seeds:>6} seeds  {jobs:>7} jobs  planned {planned:>9.2} ms  submitted {submitted:>9.2} ms  {memory:>7.1} MiB more"
+    );
+}
+
+fn one_large_sweep() {
     let (plan, planned) = timed(|| sweep::load(SWEEP).expect("the sweep above"));
     let jobs = plan.jobs.len();
     println!("plan          {jobs} jobs in {planned:.2?}");

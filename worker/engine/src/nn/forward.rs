@@ -3,7 +3,7 @@
 use super::{Tensors, Way, ways};
 use crate::error::Result;
 use std::slice::Iter;
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::arch::Layer;
 
 /// Added to a variance before its root is divided by, PyTorch's default.
@@ -195,14 +195,11 @@ fn images_of(x: &Tensor, lane: i64, lanes: i64) -> Result<Tensor> {
     Ok(x.f_narrow(1, lane * channels, channels)?)
 }
 
-/// The same `[N, C, H, W]` in the order of memory that convolutions of f32 on a CPU are fastest in; what comes of it keeps
+/// The same `[N, C, H, W]` in the order of memory that convolutions of f32 and bf16 on a CPU are fastest in; what comes of it keeps
 /// that order, up to the first linear layer, so that a network pays for one copy (`benches/LOG.md`). On a GPU it is taken for
 /// the faster one, which was not measured.
 fn channels_innermost(x: &Tensor) -> Result<Tensor> {
-    let gains = match x.device() {
-        Device::Cpu => x.kind() == Kind::Float,
-        _ => x.kind() != Kind::Double,
-    };
+    let gains = x.kind() != Kind::Double;
     // One channel has no order: the second convolution of such images is the first to be told.
     if !gains || x.size()[1] == 1 || x.stride()[1] == 1 {
         return Ok(x.shallow_clone());

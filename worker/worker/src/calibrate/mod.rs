@@ -36,6 +36,8 @@ which `slots` and `engine.threads` to set.
 Stop the worker first, or both get less of the device. What was measured with another libtorch or on another model counts for
 nothing: `tombola-worker check` and the worker's log tell. Of a network that was measured, another batch size has the same width.
 
+None of this was run on a GPU yet: none was at hand. What a GPU does here was tried with fused lanes on CPUs.
+
 Examples:
   tombola-worker calibrate --slots cuda:0
   tombola-worker calibrate --slots cuda:0 --network conv_4@fashion_mnist --dtype bf16 --batch 60
