@@ -61,7 +61,7 @@ def job_by_history(axes):
 
 def time_by_seeds(axes):
     axes.set(title="A sweep by its seeds: time", xscale="log", yscale="log", ylim=(1, 10_000))
-    axes.set(xlabel="seeds, of 19 jobs each (log)", ylabel="milliseconds (log)")
+    axes.set(xlabel="seeds, of 19 jobs each (log)", ylabel="milliseconds of processor time (log)")
     ticks(axes.xaxis, [10, 100, 1_000, 10_000])
     ticks(axes.yaxis, [1, 10, 100, 1_000, 10_000])
 
@@ -100,7 +100,7 @@ def caption(series):
 def plot(name, prepare, shown, series):
     figure, axes = plt.subplots(layout="constrained")
     prepare(axes)
-    for (colour, marker), one in zip(LOOKS, series):
+    for (colour, marker), one in zip(LOOKS[: len(series)], series, strict=True):
         x, y = zip(*one["points"])
         axes.plot(x, [shown(value) for value in y], color=colour, marker=marker, label=one["name"])
     axes.legend(loc="lower right", bbox_to_anchor=(1.01, 0.99), ncols=2)
