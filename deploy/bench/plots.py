@@ -60,17 +60,19 @@ def job_by_history(axes):
 
 
 def time_by_seeds(axes):
-    axes.set(title="A sweep by its seeds: time", xscale="log", yscale="log", ylim=(1, 10_000))
+    axes.set(title="A sweep by its seeds: time", xscale="log", yscale="log", ylim=(0.1, 10_000))
     axes.set(xlabel="seeds, of 19 jobs each (log)", ylabel="milliseconds of processor time (log)")
     ticks(axes.xaxis, [10, 100, 1_000, 10_000])
-    ticks(axes.yaxis, [1, 10, 100, 1_000, 10_000])
+    axes.yaxis.set_major_locator(FixedLocator([0.1, 1, 10, 100, 1_000, 10_000]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
 
 
 def memory_by_seeds(axes):
-    axes.set(title="A sweep by its seeds: memory of its open jobs", xscale="log", yscale="log", ylim=(0.1, 1_000))
+    axes.set(title="A sweep by its seeds: memory of its open jobs", xscale="log", yscale="log", ylim=(0.1, 100))
     axes.set(xlabel="seeds, of 19 jobs each (log)", ylabel="MiB (log)")
     ticks(axes.xaxis, [10, 100, 1_000, 10_000])
-    axes.yaxis.set_major_locator(FixedLocator([0.1, 1, 10, 100, 1_000]))
+    axes.yaxis.set_major_locator(FixedLocator([0.1, 1, 10, 100]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::disallowed_methods, reason = "the crate is pure; what measures it is not")]
 
+use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -103,10 +104,10 @@ fn worked<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     (made, processor_time() - begun)
 }
 
-/// Of this thread, as Linux counts it.
+/// Of this thread.
 fn processor_time() -> Duration {
-    let counted = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has it");
-    Duration::from_nanos(counted.split(' ').next().and_then(|first| first.parse().ok()).expect("nanoseconds"))
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
