@@ -59,6 +59,39 @@ def job_by_history(axes):
     ticks(axes.xaxis, [0, 1_000, 10_000, 100_000, 1_000_000])
 
 
+def time_by_seeds(axes):
+    axes.set(title="A sweep by its seeds: time", xscale="log", yscale="log", ylim=(0.1, 10_000))
+    axes.set(xlabel="seeds, of 19 jobs each (log)", ylabel="milliseconds of processor time (log)")
+    ticks(axes.xaxis, [10, 100, 1_000, 10_000])
+    axes.yaxis.set_major_locator(FixedLocator([0.1, 1, 10, 100, 1_000, 10_000]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+
+
+def memory_by_seeds(axes):
+    axes.set(title="A sweep by its seeds: memory of its open jobs", xscale="log", yscale="log", ylim=(0.1, 100))
+    axes.set(xlabel="seeds, of 19 jobs each (log)", ylabel="MiB (log)")
+    ticks(axes.xaxis, [10, 100, 1_000, 10_000])
+    axes.yaxis.set_major_locator(FixedLocator([0.1, 1, 10, 100]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def rate(microseconds):
+    """A cost in microseconds becomes a rate, and a rate such a cost."""
+    return 1e6 / microseconds
+
+
+def as_measured(value):
+    return value
+
+
+PLOTS = {
+    steps_by_density: rate, conv_steps_by_density: rate, steps_by_lanes: rate, job_by_history: rate,
+    time_by_seeds: as_measured, memory_by_seeds: as_measured,
+}
+
+
 def caption(series):
     first, *others = series
     for other in others:
@@ -66,13 +99,12 @@ def caption(series):
     return f"{first['setting']}.\n{first['date']}, {first['machine']}: {first['source']}"
 
 
-def plot(name, prepare, series):
+def plot(name, prepare, shown, series):
     figure, axes = plt.subplots(layout="constrained")
     prepare(axes)
-    for (colour, marker), one in zip(LOOKS, series, strict=True):
+    for (colour, marker), one in zip(LOOKS[: len(series)], series, strict=True):
         x, y = zip(*one["points"])
-        # A cost in microseconds becomes a rate, and a rate such a cost.
-        axes.plot(x, [1e6 / value for value in y], color=colour, marker=marker, label=one["name"])
+        axes.plot(x, [shown(value) for value in y], color=colour, marker=marker, label=one["name"])
     axes.legend(loc="lower right", bbox_to_anchor=(1.01, 0.99), ncols=2)
     figure.supxlabel(caption(series), fontsize=8, color="#555555", x=0.015, ha="left")
     figure.savefig(HERE / "plots" / f"{name}.svg", metadata={"Date": None})
@@ -83,8 +115,8 @@ def main():
     figures = json.loads((HERE / "figures.json").read_text(encoding="utf-8"))
     (HERE / "plots").mkdir(exist_ok=True)
     with plt.rc_context(STYLE):
-        for prepare in [steps_by_density, conv_steps_by_density, steps_by_lanes, job_by_history]:
-            plot(prepare.__name__, prepare, figures[prepare.__name__])
+        for prepare, shown in PLOTS.items():
+            plot(prepare.__name__, prepare, shown, figures[prepare.__name__])
 
 
 main()

@@ -1,8 +1,9 @@
 """Training steps in PyTorch as a careful user writes them: all data in memory as tensors, no DataLoader, nothing copied.
 
-`cargo xtask bench peers` starts this and takes turns with it. After a line that says who answers, each line read,
-`NETWORK LAYOUT BATCH UPDATES`, is answered by the network's trained parameters and the seconds that so many updates took:
-of the clock, and of the processor. LAYOUT is `default` or `channels_last`.
+`cargo xtask bench peers` and `bench gpu` start this and take turns with it. After a line that says who answers, each line
+read, `NETWORK LAYOUT BATCH UPDATES DEVICE FORMAT`, is answered by the network's trained parameters and the seconds that so many
+updates took: of the clock, and of the processor. LAYOUT is `default` or `channels_last`, DEVICE `cpu` or `cuda`, FORMAT
+`f32`, `tf32` or `bf16` (autocast). A GPU is waited for at the end of a turn only.
 """
 import sys, time
 import torch
@@ -72,25 +73,29 @@ NETWORKS = {
 
 
 class Training:
-    def __init__(self, network, layout, batch):
+    def __init__(self, network, layout, batch, device):
         make, shape = NETWORKS[network]
         memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
-        self.model = make().to(memory_format=memory_format)
-        self.images = torch.randn(EXAMPLES, *shape).to(memory_format=memory_format)
-        self.labels = torch.randint(CLASSES, (EXAMPLES,))
+        self.device = torch.device(device)
+        self.model = make().to(self.device, memory_format=memory_format)
+        self.images = torch.randn(EXAMPLES, *shape).to(self.device, memory_format=memory_format)
+        self.labels = torch.randint(CLASSES, (EXAMPLES,), device=self.device)
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
-        self.batch, self.loss, self.order = batch, 0.0, iter(())
+        self.batch, self.order = batch, iter(())
+        self.loss = 0.0 if device == "cpu" else torch.zeros((), device=self.device)
 
-    def update(self):
+    def update(self, lowered):
         rows = next(self.order, ())
         if len(rows) < self.batch:
-            self.order = iter(torch.randperm(EXAMPLES).split(self.batch))
+            self.order = iter(torch.randperm(EXAMPLES, device=self.device).split(self.batch))
             rows = next(self.order)
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(self.images[rows]), self.labels[rows])
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=lowered):
+            loss = F.cross_entropy(self.model(self.images[rows]), self.labels[rows])
         loss.backward()
         self.optimizer.step()
-        self.loss += loss.item()
+        # A GPU goes on while the next update is prepared.
+        self.loss += loss.item() if self.device.type == "cpu" else loss.detach()
 
     def parameters(self):
         return sum(parameter.numel() for parameter in self.model.parameters())
@@ -101,15 +106,18 @@ def main():
     print(f"PyTorch {torch.__version__}", flush=True)
     trainings, current = {}, None
     for line in sys.stdin:
-        network, layout, batch, updates = line.split()
+        network, layout, batch, updates, device, number_format = line.split()
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = number_format == "tf32"
         if network != current:
             trainings, current = {}, network
         if layout not in trainings:
-            trainings[layout] = Training(network, layout, int(batch))
+            trainings[layout] = Training(network, layout, int(batch), device)
         training = trainings[layout]
         begun, spent = time.perf_counter(), time.process_time()
         for _ in range(int(updates)):
-            training.update()
+            training.update(number_format == "bf16")
+        if device == "cuda":
+            torch.cuda.synchronize()
         wall, processor = time.perf_counter() - begun, time.process_time() - spent
         print(training.parameters(), wall, processor, flush=True)
 

@@ -1,11 +1,13 @@
 //! The scheduler with 200,000 jobs: how long a submission takes, how much memory it holds, how many jobs a second go
 //! through lease, start and finish, and whether that depends on how much is behind it.
 //!
-//! `cargo bench -p tombola-core --bench scheduler`
+//! `cargo xtask bench scheduler`; `-- seeds` instead tells how planning, submitting and memory grow with the seeds of a sweep,
+//! each number of seeds in a process of its own.
 
 #![allow(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 #![allow(clippy::disallowed_methods, reason = "the crate is pure; what measures it is not")]
 
+use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -35,7 +37,48 @@ prune = { scope = "per_layer", rate = 0.2, rounds = 20 }
 "#;
 const WORKERS: usize = 64;
 
+/// Numbers of seeds, and the sweep they are of: 19 jobs each, the most that 10,000 of them may have.
+const SEEDS: [usize; 7] = [10, 30, 100, 300, 1_000, 3_000, 10_000];
+const ROUNDS: usize = 9;
+
 fn main() {
+    // Cargo passes `--bench`.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => one_large_sweep(),
+        ["seeds"] => SEEDS.into_iter().for_each(in_a_process_of_its_own),
+        ["seeds", number] => grown(number.parse().expect("a number of seeds")),
+        _ => panic!("nothing, or `seeds`"),
+    }
+}
+
+/// So that what one sweep leaves to the allocator is not another's memory.
+fn in_a_process_of_its_own(seeds: usize) {
+    let this = std::env::current_exe().expect("this program is a file");
+    let status = std::process::Command::new(this).args(["seeds", &seeds.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "{seeds} seeds");
+}
+
+/// What a sweep of so many seeds costs in processor time, for builds beside it stretch the clock's: the median of five plans, the
+/// submission of one; and what it holds.
+fn grown(seeds: usize) {
+    let sweep = SWEEP.replace("1..=4878", &format!("1..={seeds}"));
+    let sweep = sweep.replace("rounds = 20", &format!("rounds = {ROUNDS}"));
+    let mut planned: Vec<Duration> =
+        (0..5).map(|_| worked(|| sweep::load(&sweep).expect("the sweep above")).1).collect();
+    planned.sort();
+    let plan = sweep::load(&sweep).expect("the sweep above");
+    let (jobs, before) = (plan.jobs.len(), resident_mib());
+    let mut bench = Bench::new();
+    let ((), submitted) = worked(|| bench.submit(plan));
+    let memory = resident_mib() - before;
+    let [planned, submitted] = [planned[2], submitted].map(|time| 1e3 * time.as_secs_f64());
+    println!(
+        "{seeds:>6} seeds  {jobs:>7} jobs  planned {planned:>9.2} ms  submitted {submitted:>9.2} ms  {memory:>7.1} MiB more"
+    );
+}
+
+fn one_large_sweep() {
     let (plan, planned) = timed(|| sweep::load(SWEEP).expect("the sweep above"));
     let jobs = plan.jobs.len();
     println!("plan          {jobs} jobs in {planned:.2?}");
@@ -52,6 +95,19 @@ fn main() {
             break;
         }
     }
+}
+
+/// What it makes, and the processor time of this thread for it.
+fn worked<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = processor_time();
+    let made = act();
+    (made, processor_time() - begun)
+}
+
+/// Of this thread.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
@@ -126,7 +182,14 @@ fn info(number: usize) -> WorkerInfo {
             .into_iter()
             .map(|(name, version)| (name.to_owned(), version))
             .collect(),
-        slots: vec![SlotInfo { device: DeviceKind::Cpu, index: 0, name: String::new(), memory: 0, lanes: 1 }],
+        slots: vec![SlotInfo {
+            device: DeviceKind::Cpu,
+            index: 0,
+            name: String::new(),
+            memory: 0,
+            lanes: 1,
+            widths: Vec::new(),
+        }],
         data: vec![DataInfo { set: "mnist".to_owned(), digest: Digest::of(b""), shape }],
         data_folder: String::new(),
         patience_s: 0,

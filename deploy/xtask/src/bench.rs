@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: the benchmarks, each in release mode, with the machine named first.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::args::Args;
+use crate::gpu;
 use crate::paths::Paths;
 use crate::postgres::Postgres;
 use crate::python;
@@ -14,7 +16,8 @@ use crate::tools;
 pub(crate) const HELP: &str = "\
 Run the benchmarks, built in release mode. They print tables of figures and fail only if they cannot run.
 
-Usage: cargo xtask bench [scheduler|store|dispatch|load|gap|engine|density|peers|all]... [-- OPTIONS]
+Usage: cargo xtask bench [scheduler|store|dispatch|load|gap|engine|density|cores|peers|gpu|all]... [-- OPTIONS]
+       cargo xtask bench gpu [--libtorch DIR] [--carry DIR] [-- OPTIONS]
 
   scheduler  expansion and scheduling at 200,000 jobs
   store      lease + full commit per second, SQLite and Postgres (a throw-away one)
@@ -24,9 +27,14 @@ Usage: cargo xtask bench [scheduler|store|dispatch|load|gap|engine|density|peers
   gap        how long a worker's slot has nothing to do between two jobs
   engine     a training step against the measured matmul floor
   density    a training step at each density of an experiment, with all weights and with the living ones alone
+  cores      a lane on each core against one lane on all of them, in f32 and bf16
   peers      training steps of four networks beside PyTorch's: by the Python that TOMBOLA_TEST_TORCH names, else by an
              environment with PyTorch, made once (3 GB to fetch)
-  all        each of them but `peers`; so does naming none
+  gpu        fused lanes on GPU 0 at each width, in f32, tf32 and bf16, beside PyTorch's loops on the same device, by the
+             Python that `peers` uses. Does what `cargo xtask setup --cuda` does first, unless --libtorch DIR names a libtorch of
+             this version with CUDA. --carry DIR measures nothing here, but puts all of it into a folder that runs by itself on a
+             machine with a GPU and torch. `-- --device cpu --widths 1,2 --seconds 0.01 --without-torch` tries it out
+  all        each of them but `peers` and `gpu`; so does naming none
 
 OPTIONS go to the benchmark itself: `cargo xtask bench engine -- --device cuda`.
 
@@ -54,8 +62,13 @@ const BENCHES: &[Bench] = &[
     Bench { libtorch: true, ..bench("gap", "tombola-worker", "gap") },
     Bench { libtorch: true, ..bench("engine", "tombola-engine", "step") },
     Bench { libtorch: true, ..bench("density", "tombola-engine", "density") },
+    Bench { libtorch: true, ..bench("cores", "tombola-engine", "cores") },
     Bench { libtorch: true, torch: true, ..bench("peers", "tombola-engine", "peers") },
+    Bench { libtorch: true, torch: true, ..bench("gpu", "tombola-engine", "gpu") },
 ];
+
+/// Says that a benchmark is to do without PyTorch.
+const WITHOUT_TORCH: &str = "--without-torch";
 
 /// Those that run unless others are named.
 fn usual() -> impl Iterator<Item = &'static Bench> {
@@ -63,28 +76,51 @@ fn usual() -> impl Iterator<Item = &'static Bench> {
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
-    let (chosen, options) = parse(args)?;
+    let (chosen, Asked { options, carry, libtorch }) = parse(args)?;
+    let torch = chosen.iter().any(|bench| bench.torch) && !options.iter().any(|word| word == WITHOUT_TORCH);
     let paths = Paths::new()?;
+    // What is carried away finds its GPU and CUDA's libraries there.
+    let on_gpu = is_gpu(&chosen) && carry.is_none() && gpu::wanted(&options);
+    if on_gpu {
+        gpu::require()?;
+    }
     if chosen.iter().any(|bench| bench.libtorch) {
-        setup::set_up(&paths, &Wanted::default())?;
+        setup::set_up(&paths, &Wanted { cuda: on_gpu && libtorch.is_none(), ..Wanted::default() })?;
     }
     if chosen.iter().any(|bench| bench.postgres) {
         tools::require(&[&tools::POSTGRES])?;
     }
-    if chosen.iter().any(|bench| bench.torch) {
+    if let Some(folder) = carry {
+        return gpu::carry(&paths, &folder);
+    }
+    if torch {
         tools::require(&[&tools::VENV])?;
     }
     name_the_machine();
-    chosen.into_iter().try_for_each(|bench| measure(&paths, bench, &options))
+    let libraries = libtorch.map(|folder| folder.join("lib"));
+    chosen.into_iter().try_for_each(|bench| measure(&paths, bench, &options, torch, libraries.as_deref()))
 }
 
-/// The benchmarks named, none or `all` being the usual ones, and the words after `--`.
-fn parse(mut args: Args) -> Result<(Vec<&'static Bench>, Vec<String>)> {
-    let mut chosen: Vec<&Bench> = Vec::new();
+/// What else was typed.
+#[derive(Debug, Default)]
+struct Asked {
+    /// The words after `--`.
+    options: Vec<String>,
+    /// Where to put the GPU benchmark instead of running it.
+    carry: Option<PathBuf>,
+    /// A libtorch with CUDA.
+    libtorch: Option<PathBuf>,
+}
+
+/// The benchmarks named, none or `all` being the usual ones.
+fn parse(mut args: Args) -> Result<(Vec<&'static Bench>, Asked)> {
+    let (mut chosen, mut asked): (Vec<&Bench>, _) = (Vec::new(), Asked::default());
     while let Some(word) = args.next() {
         match word.as_str() {
             "--" => break,
             "all" => chosen.extend(usual()),
+            "--carry" => asked.carry = Some(args.folder("--carry")?),
+            "--libtorch" => asked.libtorch = Some(args.folder("--libtorch")?),
             name => {
                 let known = BENCHES.iter().find(|bench| bench.name == name);
                 chosen.push(known.ok_or_else(|| args.unknown(name))?);
@@ -94,10 +130,34 @@ fn parse(mut args: Args) -> Result<(Vec<&'static Bench>, Vec<String>)> {
     if chosen.is_empty() {
         chosen.extend(usual());
     }
-    Ok((chosen, args.into_rest()))
+    let wrong = match (&asked.carry, &asked.libtorch) {
+        (Some(_), Some(_)) => {
+            Some("`--libtorch` is for a benchmark that runs here, `--carry` for one that does not")
+        }
+        (Some(_), None) | (None, Some(_)) if !is_gpu(&chosen) => {
+            Some("`--carry` and `--libtorch` are for `gpu` alone")
+        }
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        return Err(Failure::Usage(format!("{wrong}\nhint: `cargo xtask bench --help`")));
+    }
+    asked.options = args.into_rest();
+    Ok((chosen, asked))
 }
 
-fn measure(paths: &Paths, bench: &Bench, options: &[String]) -> Result<()> {
+/// Whether the GPU benchmark alone was named.
+fn is_gpu(chosen: &[&Bench]) -> bool {
+    matches!(chosen, [bench] if bench.name == "gpu")
+}
+
+fn measure(
+    paths: &Paths,
+    bench: &Bench,
+    options: &[String],
+    torch: bool,
+    libraries: Option<&Path>,
+) -> Result<()> {
     say(&format!("\n== {}", bench.name));
     let mut cargo = paths.cargo();
     cargo.args(["bench", "--package", bench.package, "--bench", bench.target, "--"]);
@@ -110,7 +170,12 @@ fn measure(paths: &Paths, bench: &Bench, options: &[String]) -> Result<()> {
     if let Some(server) = &postgres {
         cargo.env("TOMBOLA_TEST_POSTGRES", server.url());
     }
-    if bench.torch {
+    if let Some(libraries) = libraries {
+        cargo.env("LD_LIBRARY_PATH", libraries).env("TOMBOLA_CUDA_LIBS", libraries);
+    }
+    // Of cuBLAS: products of the same bits each time, as engines on a GPU have them.
+    cargo.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+    if bench.torch && torch {
         let _lock = paths.lock()?;
         cargo.env(python::TORCH_PYTHON, python::with_torch(paths)?);
     }
@@ -142,7 +207,7 @@ mod tests {
 
     fn parsed(line: &str) -> (Vec<&'static str>, Vec<String>) {
         let args = Args::new("bench", line.split_whitespace().map(str::to_owned).collect());
-        let (chosen, options) = parse(args).unwrap();
+        let (chosen, Asked { options, .. }) = parse(args).unwrap();
         (chosen.into_iter().map(|bench| bench.name).collect(), options)
     }
 
@@ -153,8 +218,22 @@ mod tests {
     #[test]
     fn naming_none_or_all_runs_every_benchmark_but_the_one_that_fetches_gigabytes() {
         assert_eq!(names(""), names("all"));
-        assert_eq!(names("all").len(), BENCHES.len() - 1);
+        assert_eq!(names("all").len(), BENCHES.len() - 2);
         assert_eq!(names("store engine peers"), ["store", "engine", "peers"]);
+    }
+
+    #[test]
+    fn the_gpu_benchmark_alone_can_be_carried_away() {
+        let parse =
+            |line: &str| parse(Args::new("bench", line.split_whitespace().map(str::to_owned).collect()));
+        assert_eq!(parse("gpu --carry /tmp/away").unwrap().1.carry, Some("/tmp/away".into()));
+        let (_, asked) = parse("gpu --libtorch=/opt/libtorch -- --turns 1").unwrap();
+        assert_eq!((asked.libtorch, asked.options.len()), (Some("/opt/libtorch".into()), 2));
+        let both = "gpu --carry /tmp/away --libtorch /opt/libtorch";
+        for refused in ["engine --carry /tmp/away", "--carry /tmp/away", "gpu --carry /tmp/away engine", both]
+        {
+            assert!(matches!(parse(refused), Err(Failure::Usage(_))), "{refused}");
+        }
     }
 
     #[test]
@@ -166,7 +245,7 @@ mod tests {
     /// Package and target of every benchmark that a crate of the workspace declares.
     fn declared() -> Vec<(String, String)> {
         let name = |text: &str| text.split("name = \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let crates =
             ["coordinator", "deploy", "proto", "worker"].map(|room| fs::read_dir(root.join(room)).unwrap());
         let manifests = crates.into_iter().flatten().map(|folder| folder.unwrap().path().join("Cargo.toml"));

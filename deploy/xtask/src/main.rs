@@ -11,6 +11,7 @@ mod ci;
 mod data;
 mod demo;
 mod fuzz;
+mod gpu;
 mod libtorch;
 mod paths;
 mod postgres;

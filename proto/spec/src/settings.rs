@@ -99,6 +99,9 @@ pub enum Dtype {
     /// Mixed precision: convolutions and linear layers compute in bfloat16, forward and backward; everything else, and all
     /// that is kept, is 32-bit floats.
     Bf16,
+    /// 32-bit floats whose products may be rounded to TF32 (10 bits of mantissa) by devices that have it: NVIDIA's GPUs since
+    /// 2020. Elsewhere the same as `f32`.
+    Tf32,
 }
 
 impl Dtype {
@@ -106,7 +109,7 @@ impl Dtype {
     #[must_use]
     pub const fn kept(self) -> Self {
         match self {
-            Self::F32 | Self::Bf16 => Self::F32,
+            Self::F32 | Self::Bf16 | Self::Tf32 => Self::F32,
             Self::F64 => Self::F64,
         }
     }

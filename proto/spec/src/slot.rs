@@ -8,7 +8,7 @@ use crate::{
     Attempt, Digest, JobId,
     job::{JobSpec, Output},
     outcome::{Failure, Provenance, Series, Summary},
-    worker::{DataInfo, DeviceKind, Plan},
+    worker::{BestWidth, DataInfo, DeviceKind, Plan},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -75,6 +75,10 @@ pub enum Event {
         data: Vec<DataInfo>,
         /// Data sets that are there but unusable: name and reason.
         unusable: Vec<(String, String)>,
+        /// Best widths of networks that were measured on the device.
+        widths: Vec<BestWidth>,
+        /// What is used of such measurements, for people; empty = there are none.
+        calibration: String,
     },
     /// First line instead of `Ready`: the child cannot work (no driver, libraries missing) and leaves.
     Unable {

@@ -1,6 +1,6 @@
 //! What a worker says of itself: devices, slots, data sets.
 
-use crate::{Digest, data::DataShape};
+use crate::{Digest, data::DataShape, settings::Dtype};
 use serde::{Deserialize, Serialize};
 
 /// A worker's introduction.
@@ -26,6 +26,9 @@ pub struct WorkerInfo {
     pub patience_s: u64,
 }
 
+/// Widths fused packs come in: few, so that a device's kernels are few and each can be measured; shorter packs are padded.
+pub const WIDTHS: [u32; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
 /// One slot: one engine child on one device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotInfo {
@@ -37,7 +40,33 @@ pub struct SlotInfo {
     pub name: String,
     /// Memory of the device, bytes; 0 = unknown.
     pub memory: u64,
-    /// Widest pack it takes.
+    /// Widest pack it takes of networks that were not measured there.
+    pub lanes: u32,
+    /// Widest pack it takes of those that were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub widths: Vec<BestWidth>,
+}
+
+impl SlotInfo {
+    /// Widest pack it takes of a network on images of a shape, in a number format.
+    #[must_use]
+    pub fn lanes_for(&self, network: &str, image: [u32; 3], dtype: Dtype) -> u32 {
+        let about =
+            |width: &&BestWidth| width.network == network && (width.image, width.dtype) == (image, dtype);
+        self.widths.iter().find(about).map_or(self.lanes, |width| width.lanes)
+    }
+}
+
+/// With how many lanes of a network a device was fastest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BestWidth {
+    /// The network.
+    pub network: String,
+    /// Channels, height and width of its images.
+    pub image: [u32; 3],
+    /// Number format.
+    pub dtype: Dtype,
+    /// Lanes.
     pub lanes: u32,
 }
 

@@ -3,7 +3,7 @@
 use crate::error::{AgentError, Result};
 use std::{path::PathBuf, str::FromStr, time::Duration};
 use tombola_access::Access;
-use tombola_spec::worker::DeviceKind;
+use tombola_spec::worker::{BestWidth, DeviceKind};
 
 /// Lanes of a GPU slot that does not say: small networks saturate a GPU near here (reference engine.md, section B).
 const GPU_LANES: u32 = 32;
@@ -87,6 +87,8 @@ pub struct SlotSpec {
     pub index: u32,
     /// Widest pack it takes.
     pub lanes: u32,
+    /// Whether somebody said so: then no measurement makes packs wider.
+    pub declared: bool,
 }
 
 impl SlotSpec {
@@ -111,9 +113,16 @@ impl SlotSpec {
                     "leave the number out for the usual one",
                 ));
             }
-            slots.extend((0..entry.count).map(|_| Self { device: entry.device, index: entry.index, lanes }));
+            let (device, index, declared) = (entry.device, entry.index, entry.lanes.is_some());
+            slots.extend((0..entry.count).map(|_| Self { device, index, lanes, declared }));
         }
         Ok(slots)
+    }
+
+    /// A measured width, within what was declared.
+    pub(crate) fn bounded(&self, width: &BestWidth) -> BestWidth {
+        let most = if self.declared { self.lanes } else { u32::MAX };
+        BestWidth { lanes: width.lanes.min(most), ..width.clone() }
     }
 }
 
@@ -170,21 +179,30 @@ fn setting(what: &str, hint: &str) -> AgentError {
 mod tests {
     use super::*;
 
-    fn cpu(lanes: u32) -> SlotSpec {
-        SlotSpec { device: DeviceKind::Cpu, index: 0, lanes }
+    fn cpu(lanes: u32, declared: bool) -> SlotSpec {
+        SlotSpec { device: DeviceKind::Cpu, index: 0, lanes, declared }
     }
 
-    fn cuda(index: u32, lanes: u32) -> SlotSpec {
-        SlotSpec { device: DeviceKind::Cuda, index, lanes }
+    fn cuda(index: u32, lanes: u32, declared: bool) -> SlotSpec {
+        SlotSpec { device: DeviceKind::Cuda, index, lanes, declared }
     }
 
     #[test]
     fn slots_are_written_as_a_list() {
         let read = |text: &str| SlotSpec::parse_list(text, 8).unwrap();
-        assert_eq!(read("cpu"), [cpu(8)]);
-        assert_eq!(read("2xcpu"), [cpu(4), cpu(4)]);
-        assert_eq!(read("cpu=2, cuda:1, cuda=64"), [cpu(2), cuda(1, 32), cuda(0, 64)]);
+        assert_eq!(read("cpu"), [cpu(8, false)]);
+        assert_eq!(read("2xcpu"), [cpu(4, false), cpu(4, false)]);
+        assert_eq!(read("cpu=2, cuda:1, cuda=64"), [cpu(2, true), cuda(1, 32, false), cuda(0, 64, true)]);
         assert_eq!(SlotSpec::parse_list("4xcpu", 2).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_measured_width_is_taken_but_for_more_than_was_declared() {
+        let (network, image) = ("conv_2".to_owned(), [3, 32, 32]);
+        let width = BestWidth { network, image, dtype: tombola_spec::settings::Dtype::F32, lanes: 128 };
+        assert_eq!(cuda(0, 32, false).bounded(&width).lanes, 128);
+        assert_eq!(cuda(0, 64, true).bounded(&width).lanes, 64);
+        assert_eq!(cuda(0, 256, true).bounded(&width).lanes, 128);
     }
 
     #[test]

@@ -5,18 +5,20 @@
 //! are compared, so that a busy machine slows all alike. A turn is what the engine does between two looks at requests:
 //! drawing batches, gathering, loss, gradients, optimizer, and the loop around it.
 
+mod torch;
+
+use crate::torch::{Outcome, Peer};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     env,
-    error::Error,
-    io::{BufRead, BufReader, Write, stderr, stdout},
+    io::{Write, stderr, stdout},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tombola_engine::{
+    calibration::Load,
     data::PartWriter,
     device::Device,
     train::{CheckpointRule, Engine, Halt, Link},
@@ -29,11 +31,6 @@ use tombola_spec::{
     slot::{Event, Stage, StageJob},
     worker::{DeviceKind, Plan},
 };
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
-
-/// Names the Python that has torch.
-const PYTHON: &str = "TOMBOLA_TEST_TORCH";
 
 /// As many as the other side has.
 const EXAMPLES: u32 = 10_000;
@@ -54,6 +51,14 @@ const MATCHES: [Match; 4] = [
     Match { network: "cifar_vgg_11", image: [3, 32, 32], batch: 128, updates: 1 },
 ];
 
+impl Match {
+    /// The same, as PyTorch is asked for it.
+    fn load(&self) -> Load {
+        let (network, image) = (self.network.to_owned(), self.image);
+        Load { network, image, classes: CLASSES, batch: self.batch, dtype: Dtype::F32 }
+    }
+}
+
 /// Whose turns are timed.
 const SIDES: [&str; 3] = ["Tombola", "default", "channels_last"];
 
@@ -70,7 +75,8 @@ fn main() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     write_data(&folder.path().join("data"))?;
     let mut engine = Engine::new(device, folder.path().join("data"), 1, seldom());
-    let (mut peer, versions) = Peer::start()?;
+    let mut peer = Peer::start()?;
+    let versions = peer.versions.clone();
     let mut rows = Vec::new();
     for wanted in MATCHES.iter().filter(|known| options.wants(known.network)) {
         writeln!(stderr(), "{}, {} turns after one that warms up", wanted.network, options.turns)?;
@@ -124,60 +130,6 @@ fn processor_seconds() -> f64 {
     time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
 }
 
-/// PyTorch, in a process of its own.
-struct Peer {
-    process: Child,
-    asks: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    /// Starts it; returns what it says it is, too.
-    fn start() -> Outcome<(Self, String)> {
-        let hint = "a Python that has torch; `cargo xtask bench peers` does";
-        let python = env::var_os(PYTHON).ok_or_else(|| format!("{PYTHON} must name {hint}"))?;
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/bench/torch_step.py");
-        let mut command = Command::new(python);
-        let mut process = command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let (Some(asks), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err("PyTorch's process has no pipes".into());
-        };
-        let mut peer = Self { process, asks, answers: BufReader::new(answers) };
-        let versions = peer.answer()?;
-        Ok((peer, versions))
-    }
-
-    fn answer(&mut self) -> Outcome<String> {
-        let mut line = String::new();
-        match self.answers.read_line(&mut line)? {
-            0 => Err("PyTorch's process ended; what it said is above".into()),
-            _ => Ok(line.trim().to_owned()),
-        }
-    }
-
-    fn turn(&mut self, asked: &Match, layout: &str) -> Outcome<Cost> {
-        let Match { network, batch, updates, .. } = asked;
-        writeln!(self.asks, "{network} {layout} {batch} {updates}")?;
-        let answer = self.answer()?;
-        let numbers = answer.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-        let [parameters, wall, processor] = numbers[..] else {
-            return Err(format!("PyTorch's process answered `{answer}`").into());
-        };
-        let ours = recipe(asked).architecture()?.parameter_count();
-        if parameters != ours as f64 {
-            return Err(format!("{network} has {ours} parameters here and {parameters} there").into());
-        }
-        Ok(Cost { wall, processor })
-    }
-
-    fn stop(self) -> Outcome<()> {
-        let Self { mut process, asks, .. } = self;
-        drop(asks);
-        process.wait()?;
-        Ok(())
-    }
-}
-
 /// Costs of turns by side.
 type Turns = BTreeMap<&'static str, Vec<Cost>>;
 
@@ -218,8 +170,10 @@ impl Link for Clock<'_> {
     fn halt(&self) -> Halt {
         let Ok(mut state) = self.state.lock() else { return Halt::Leave };
         for layout in &SIDES[1..] {
-            match state.peer.turn(self.played, layout) {
-                Ok(cost) => state.turns.entry(layout).or_default().push(cost),
+            match state.peer.turn(&self.played.load(), layout, "cpu", self.played.updates) {
+                Ok([wall, processor]) => {
+                    state.turns.entry(layout).or_default().push(Cost { wall, processor });
+                }
                 Err(error) => {
                     state.failures.push(error.to_string());
                     return Halt::Leave;

@@ -5,7 +5,10 @@
 //!
 //! Not run on a GPU yet. Run are: loading the real libraries, and every refusal up to the missing driver.
 
-use crate::error::{EngineError, Result};
+use crate::{
+    error::{EngineError, Result},
+    numerics,
+};
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
     path::{Path, PathBuf},
@@ -40,12 +43,13 @@ impl Device {
     /// says what to do.
     pub fn open(kind: DeviceKind, index: u32) -> Result<Self> {
         check_version(linked_version())?;
-        match kind {
+        let device = match kind {
             DeviceKind::Cpu => {
-                Ok(Self { kind, index, name: processor(), memory: host_memory(), torch: tch::Device::Cpu })
+                Self { kind, index, name: processor(), memory: host_memory(), torch: tch::Device::Cpu }
             }
-            DeviceKind::Cuda => Self::open_cuda(index),
-        }
+            DeviceKind::Cuda => Self::open_cuda(index)?,
+        };
+        numerics::set_up(kind).map(|()| device)
     }
 
     fn open_cuda(index: u32) -> Result<Self> {
@@ -61,6 +65,11 @@ impl Device {
             )));
         }
         Ok(Self { kind: DeviceKind::Cuda, index, name, memory, torch })
+    }
+
+    /// Kind and model, such as `cuda NVIDIA H200`: what measurements hold for.
+    pub fn model(&self) -> String {
+        format!("{} {}", self.kind.name(), self.name)
     }
 
     /// What provenance says: `cpu AMD EPYC 7763 64-Core Processor`, or `cuda:0 NVIDIA H200`. Libraries choose kernels and

@@ -4,6 +4,7 @@
 //! everything else is plain functions over files and tensors. `train` drives `plan`, which computes with `nn` and
 //! `optim`; `data`, `prune`, `checkpoint`, `mask`, `init`, `redraw` and `random` are Rust without libtorch.
 
+pub mod calibration;
 pub mod checkpoint;
 pub mod child;
 pub mod data;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod init;
 pub mod mask;
 mod nn;
+mod numerics;
 mod optim;
 mod plan;
 pub mod prune;

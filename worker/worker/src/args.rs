@@ -1,11 +1,11 @@
 //! The command line: what can be typed, and the help that teaches it.
 
-use crate::{config::Flags, data};
+use crate::{calibrate, config::Flags, data};
 use clap::{Parser, Subcommand, ValueEnum};
 
 const HELP: &str = "\
 Exit codes:
-  0    drained; with `check`: every slot can work; with `data`: all is well
+  0    drained; with `check`: every slot can work; with `calibrate`: measured; with `data`: all is well
   1    a slot cannot work, or something else keeps the worker from going on; a data set is not there or wrong
   2    the configuration cannot be used
   3    the coordinator refuses this worker for good, such as one of another release; what may pass (another
@@ -17,6 +17,7 @@ Start with:
   tombola-worker check                        what this machine has to offer
   tombola-worker --coordinator lab:7654       one CPU slot, as many lanes as cores
   tombola-worker --slots cuda:0,cuda:1        two GPUs for the coordinator on this machine
+  tombola-worker calibrate --slots cuda:0     once on a new GPU: how many lanes are best
   tombola-worker --config worker.toml         deploy/worker.toml explains every setting";
 
 /// Takes jobs from a coordinator and trains them on this machine.
@@ -43,6 +44,11 @@ pub(crate) enum Command {
         /// What standard output holds.
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
+    },
+    /// Measure how the slots' devices train fastest, and keep it in the worker's folder.
+    Calibrate {
+        #[command(flatten)]
+        options: calibrate::Options,
     },
     /// Look after the data sets of this machine; `tombola data` is the same.
     Data {

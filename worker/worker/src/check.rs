@@ -1,6 +1,6 @@
 //! `tombola-worker check`: what a coordinator would be offered.
 
-use crate::{args::Output, config::Config, engine, failed_to_start};
+use crate::{args::Output, calibrate::dtype_name, config::Config, engine, failed_to_start};
 use std::{
     fmt::Write as _,
     io::{Write, stdout},
@@ -32,6 +32,15 @@ fn table(config: &Config, found: &Inventory) -> String {
         let (device, index, name, lanes) = (slot.device.name(), slot.index, &slot.name, slot.lanes);
         let memory = slot.memory >> 30;
         let _ = writeln!(text, "  {number:>2}  {device}:{index}  {lanes:>3} lanes  {memory:>4} GiB  {name}");
+        for width in &slot.widths {
+            let ([channels, height, rows], network) = (width.image, &width.network);
+            let (lanes, dtype) = (width.lanes, dtype_name(width.dtype));
+            let _ =
+                writeln!(text, "      {lanes:>9} lanes of {network} on {channels}x{height}x{rows}, {dtype}");
+        }
+        if let Some(told) = found.calibrations.get(number).filter(|told| !told.is_empty()) {
+            let _ = writeln!(text, "      {told}");
+        }
     }
     let _ = writeln!(text, "data sets in {}", config.data.display());
     for data in &found.data {
@@ -61,6 +70,7 @@ fn json(found: &Inventory) -> String {
     let shown = serde_json::json!({
         "libtorch": found.libtorch,
         "slots": found.slots,
+        "calibrations": found.calibrations,
         "data": found.data,
         "unusable": unusable,
     });

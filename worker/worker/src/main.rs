@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod calibrate;
 mod check;
 mod config;
 mod data;
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
     config.log.start();
     if let Some(Command::Data { command }) = &args.command {
         return data::run(command, &config);
+    }
+    if let Some(Command::Calibrate { options }) = &args.command {
+        return calibrate::run(options, &config);
     }
     let runtime =
         match tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build() {

@@ -111,6 +111,62 @@ fn check_shows_slots_and_data_sets_and_what_is_wrong_with_them() {
     );
 }
 
+/// The plan of GPUs is measured here, on the CPU: nothing is said about the figures.
+#[test]
+fn calibrate_measures_tells_how_it_goes_and_keeps_what_it_found() {
+    let home = Home::new();
+    let command = [
+        "calibrate",
+        "--slots",
+        "2xcpu",
+        "--network",
+        "mnist_lenet_4@mnist",
+        "--dtype",
+        "f32,bf16",
+        "--batch",
+        "4",
+        "--seconds",
+        "0.001",
+    ];
+    let measured = home.run(&[&command[..], &["--fused", "--output", "json"]].concat());
+    let told = text(&measured.stderr);
+    assert!(measured.status.success(), "{told}");
+    assert!(told.contains("mnist_lenet_4, batches of 4, bf16: 2 lanes: "), "{told}");
+    let shown: serde_json::Value = serde_json::from_slice(&measured.stdout).unwrap();
+    let file = fs::read_to_string(home.path().join("worker/calibration.json")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&file).unwrap();
+    // Both slots are on one device, which is measured once.
+    assert_eq!((shown.as_array().unwrap().len(), &kept["entries"]), (2, &shown));
+    assert!(shown[0]["rates"].as_array().unwrap().len() >= 3 && shown[0]["libtorch"] == "2.11.0", "{shown}");
+    // Lanes of their own take the place of nothing: it is another plan.
+    let table = text(&home.run(&command).stdout);
+    assert!(table.contains("mnist_lenet_4, 4") && table.contains("threads = "), "{table}");
+    let file = fs::read_to_string(home.path().join("worker/calibration.json")).unwrap();
+    assert_eq!(file.matches("\"cpu-lanes\"").count(), 2);
+}
+
+#[test]
+fn what_calibrate_cannot_do_it_says() {
+    let home = Home::new();
+    for (arguments, code, why) in [
+        (&["calibrate", "--network", "conv_2@own"][..], 2, "`own` is not a known data set"),
+        (&["calibrate", "--dtype", "f8"], 2, "number formats: f32"),
+        (&["calibrate", "--slots", "cuda:99"], 1, "hint: "),
+    ] {
+        let refused = home.run(arguments);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(code), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+    fs::create_dir_all(home.path().join("worker")).unwrap();
+    fs::write(home.path().join("worker/calibration.json"), "{").unwrap();
+    let said = text(&home.run(&["calibrate"]).stderr);
+    assert!(said.contains("calibration.json") && said.contains("hint: "), "{said}");
+    // A worker works without, and says so.
+    let checked = text(&home.run(&["check"]).stdout);
+    assert!(checked.contains("calibration.json` is not what it should be"), "{checked}");
+}
+
 #[test]
 fn a_gpu_slot_that_cannot_work_is_named_with_what_to_do() {
     // No host has a hundred GPUs; most lack the libraries or the driver already.

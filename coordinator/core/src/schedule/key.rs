@@ -5,6 +5,7 @@ use tombola_spec::{
     Steps,
     job::{JobSpec, Start, TrainJob},
     settings::{Data, Dtype, Model, Recipe, Train},
+    worker::SlotInfo,
 };
 
 /// Number of a [`PackKey`].
@@ -18,6 +19,8 @@ pub(super) const NO_KEY: KeyId = KeyId::MAX;
 pub(super) struct PackKey {
     pub(super) kind: &'static str,
     pub(super) network: String,
+    image: [u32; 3],
+    classes: u32,
     /// Data set read, as in a sweep file.
     set: Option<String>,
     pub(super) train: Option<TrainKey>,
@@ -52,8 +55,17 @@ impl PackKey {
             JobSpec::Slim(job) => (&job.network, None),
             JobSpec::Import(job) => (&job.network, None),
         };
-        let network = format!("{} {:?} {}", network.name, network.image, network.classes);
-        Self { kind: spec.kind(), network, set: spec.data_set().map(str::to_owned), train }
+        let (image, classes) = (network.image, network.classes);
+        let (network, set) = (network.name.clone(), spec.data_set().map(str::to_owned));
+        Self { kind: spec.kind(), network, image, classes, set, train }
+    }
+
+    /// Widest pack of its jobs that a slot takes.
+    pub(super) fn lanes_on(&self, slot: &SlotInfo) -> u32 {
+        match &self.train {
+            Some(train) => slot.lanes_for(&self.network, self.image, train.dtype),
+            None => slot.lanes,
+        }
     }
 
     /// The data set its jobs read.

@@ -73,10 +73,17 @@ impl Scheduler {
     fn grant(&mut self, line: &Line, seat: Seat, load: usize) {
         let slots = self.floor.seats(load).len().max(1);
         let fair = self.queue.len(line).div_ceil(slots);
-        let room = room_of(self.floor.device(&seat), seat.room.0.min(line.cap)) as usize;
+        let room = room_of(self.floor.device(&seat), self.lanes_for(line, &seat).min(line.cap)) as usize;
         let first = self.queue.take(line, fair.clamp(1, room));
         let stages = self.chain(first, &seat);
         self.lease(seat, stages);
+    }
+
+    /// Widest pack of a line that a slot takes. Masks are packed as the training that follows them will be.
+    fn lanes_for(&self, line: &Line, seat: &Seat) -> u32 {
+        let key = if line.follow == NO_KEY { line.key } else { line.follow };
+        let slot = self.floor.workers.get(&seat.worker).and_then(|worker| worker.slot(seat.slot));
+        slot.map_or(seat.room.0, |slot| self.keys.get(key).lanes_on(slot))
     }
 
     fn lease(&mut self, seat: Seat, stages: Vec<Vec<JobId>>) {

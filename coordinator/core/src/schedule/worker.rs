@@ -11,17 +11,14 @@ use std::{
 };
 use tombola_spec::{
     Digest, JobId, LeaseId, WorkerId,
-    worker::{DeviceKind, SlotInfo, WorkerInfo},
+    worker::{DeviceKind, SlotInfo, WIDTHS, WorkerInfo},
 };
-
-/// Widths fused packs come in: few, so that the engine's plans are few; shorter packs are padded.
-const WIDTHS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// The width of a pack of `lanes`. On a CPU, where each lane is computed by itself, it is just that.
 pub(super) fn width_of(device: DeviceKind, lanes: u32) -> u32 {
     match device {
         DeviceKind::Cpu => lanes,
-        DeviceKind::Cuda => WIDTHS.into_iter().find(|width| *width >= lanes).unwrap_or(64),
+        DeviceKind::Cuda => WIDTHS.into_iter().find(|width| *width >= lanes).unwrap_or(lanes),
     }
 }
 

@@ -158,7 +158,7 @@ fn width(job: &TrainJob) -> u64 {
 
 fn format_bytes(dtype: Dtype) -> u64 {
     match dtype {
-        Dtype::F32 | Dtype::Bf16 => 4,
+        Dtype::F32 | Dtype::Bf16 | Dtype::Tf32 => 4,
         Dtype::F64 => 8,
     }
 }

@@ -5,7 +5,13 @@ use tombola_core::{
     record::{CheckpointRow, JobState},
     schedule::{Fact, Message},
 };
-use tombola_spec::{Digest, JobId, job::JobSpec, outcome::Artifact, worker::DeviceKind};
+use tombola_spec::{
+    Digest, JobId,
+    job::JobSpec,
+    outcome::Artifact,
+    settings::Dtype,
+    worker::{BestWidth, DeviceKind},
+};
 
 #[test]
 fn a_sweep_runs_to_its_end_on_one_worker() {
@@ -197,6 +203,23 @@ fn lanes_differ_in_learning_rate_and_in_no_other_constant() {
     assert_eq!(lanes("\"train.momentum\" = [0.0, 0.5, 0.9]"), 1);
     assert_eq!(lanes("\"train.dtype\" = [\"f32\", \"f64\", \"bf16\"]"), 1);
     assert_eq!(lanes("\"train.decay\" = [0.0, 1e-4, 1e-3]"), 1);
+}
+
+/// Of networks that were not measured, and of other number formats, it takes what its slot says.
+#[test]
+fn a_gpu_takes_as_many_lanes_of_a_network_as_were_measured_to_be_best() {
+    let widths = |dtype: &str| {
+        let mut rig = Rig::new();
+        let sweep =
+            tiny("a", "\"1..=40\"", 1, "").replace("lr = 0.1", &format!("dtype = \"{dtype}\", lr = 0.1"));
+        rig.submit(&sweep);
+        let (network, image, dtype) = ("mnist_lenet_4".to_owned(), [1, 28, 28], Dtype::Bf16);
+        let best = BestWidth { network, image, dtype, lanes: 16 };
+        rig.measured_worker("gpu", DeviceKind::Cuda, &[4], &["mnist"], &[best]);
+        rig.agents["gpu"].widths()
+    };
+    assert_eq!(widths("bf16"), [16, 16]);
+    assert_eq!(widths("f32"), [4, 4]);
 }
 
 #[test]

@@ -53,10 +53,12 @@ fn bounded(info: &WorkerInfo) -> Result<(), Error> {
         let what = format!("a worker's name has 1 to {LONGEST_NAME} bytes, not {}", name.len());
         return Err(Error::Invalid(format!("{what}\nhint: give it one with --name")));
     }
-    let most = slots.len().max(data.len()).max(components.len());
-    few("slots, data sets or components of one worker", most, MOST_PARTS)?;
+    let widths = slots.iter().flat_map(|slot| &slot.widths);
+    let most = slots.len().max(data.len()).max(components.len()).max(widths.clone().count());
+    few("slots, data sets, components or measured networks of one worker", most, MOST_PARTS)?;
     let texts = [host, version].into_iter().chain(components.keys());
     let texts = texts.chain(slots.iter().map(|slot| &slot.name)).chain(data.iter().map(|data| &data.set));
+    let texts = texts.chain(widths.map(|width| &width.network));
     let longest = texts.map(String::len).max().unwrap_or(0).max(data_folder.len() / 16);
     few("bytes of a name of one worker", longest, LONGEST_NAME)
 }

@@ -120,7 +120,7 @@ fn access() -> Access {
 
 /// A worker's process, until it is asked to leave.
 pub(crate) async fn worker(number: usize, folder: PathBuf, seed: u64, leave: Arc<Notify>) -> turmoil::Result {
-    let slot = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2 };
+    let slot = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2, declared: true };
     let coordinators = COORDINATORS.map(|name| format!("http://{name}:{PORT}")).to_vec();
     let mut options = Options::new(coordinators, WORKERS[number], folder, vec![slot; 2]);
     options.access = access();

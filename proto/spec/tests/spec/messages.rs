@@ -13,9 +13,9 @@ use tombola_spec::{
         Failure, FailureClass, FoundTicket, LayerCount, LayerPair, MaskDistanceSummary, MaskPair,
         MaskSummary, Measure, Outcome, Provenance, Series, Size, SlimSummary, Split, Summary, TrainSummary,
     },
-    settings::{Amount, Augment, Data, Frozen, Half, Noise, Optimizer, Partial, Schedule, Subset},
+    settings::{Amount, Augment, Data, Dtype, Frozen, Half, Noise, Optimizer, Partial, Schedule, Subset},
     slot::{Event, OutputFile, Request, Stage, StageJob},
-    worker::{DataInfo, DeviceKind, Plan},
+    worker::{BestWidth, DataInfo, DeviceKind, Plan},
 };
 
 /// Any float, the odd ones often.
@@ -279,7 +279,10 @@ fn event() -> impl Strategy<Value = Event> {
             let shape = DataShape { mean: mean.into(), ..examples::recipe().data.shape };
             let data = vec![DataInfo { set: name.clone(), digest, shape }];
             let (device, libtorch) = (DeviceKind::Cuda, "2.11.0".to_owned());
-            Event::Ready { device, name, memory, libtorch, data, unusable }
+            let (image, dtype, lanes) = ([3, 32, 32], Dtype::Tf32, memory as u32);
+            let widths = vec![BestWidth { network: name.clone(), image, dtype, lanes }];
+            let calibration = name.clone();
+            Event::Ready { device, name, memory, libtorch, data, unusable, widths, calibration }
         },
     );
     let series = vec((measure(), any::<u64>()), 0..5).prop_map(|points| Series {

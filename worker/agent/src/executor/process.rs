@@ -144,7 +144,7 @@ mod tests {
             command.args(["-c", &script]);
             command
         });
-        executor.start(0, &SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 1 }).unwrap()
+        executor.start(0, &SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 1, declared: true }).unwrap()
     }
 
     #[tokio::test]

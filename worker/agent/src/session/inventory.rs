@@ -23,6 +23,8 @@ pub struct Inventory {
     pub unusable: Vec<(String, String)>,
     /// libtorch version.
     pub libtorch: String,
+    /// Of each slot, what is used of measurements of its device, for people; empty = there are none.
+    pub calibrations: Vec<String>,
     /// The engines, ready, in the order of the slots.
     pub(crate) engines: Vec<Engine>,
 }
@@ -48,10 +50,12 @@ pub async fn inventory(executor: &dyn Executor, slots: &[SlotSpec], patience: Du
         name: said.name.clone(),
         memory: said.memory,
         lanes: spec.lanes,
+        widths: said.widths.iter().map(|width| spec.bounded(width)).collect(),
     };
     let slots = slots.iter().zip(&said).map(slot).collect();
+    let calibrations = said.iter().map(|said| said.calibration.clone()).collect();
     let Introduction { data, unusable, libtorch, .. } = said.into_iter().next().unwrap_or_default();
-    Ok(Inventory { slots, data, unusable, libtorch, engines })
+    Ok(Inventory { slots, data, unusable, libtorch, calibrations, engines })
 }
 
 impl Inventory {
@@ -88,6 +92,9 @@ impl Inventory {
                 lanes,
                 "slot.ready: an engine waits"
             );
+        }
+        for (slot, told) in self.calibrations.iter().enumerate().filter(|(_, told)| !told.is_empty()) {
+            tracing::info!(slot, told, "slot.calibration: widths follow from measurements");
         }
         for (set, reason) in &self.unusable {
             tracing::warn!(set, reason, "data.unusable: this data set is not offered");

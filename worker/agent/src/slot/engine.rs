@@ -7,7 +7,10 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::task::AbortOnDropHandle;
-use tombola_spec::{slot::Event, worker::DataInfo};
+use tombola_spec::{
+    slot::Event,
+    worker::{BestWidth, DataInfo},
+};
 
 /// Starts in a row that fail before a slot is given up.
 const STARTS: u32 = 4;
@@ -22,6 +25,8 @@ pub(crate) struct Introduction {
     pub(crate) libtorch: String,
     pub(crate) data: Vec<DataInfo>,
     pub(crate) unusable: Vec<(String, String)>,
+    pub(crate) widths: Vec<BestWidth>,
+    pub(crate) calibration: String,
 }
 
 /// Starts an engine and waits until it is ready, at most for `patience`.
@@ -38,8 +43,8 @@ pub(crate) async fn introduced(
     let mut engine =
         executor.start(slot, &spec).map_err(|e| wrong(format!("its engine does not start: {e}")))?;
     match tokio::time::timeout(patience, engine.events.recv()).await {
-        Ok(Some(Event::Ready { name, memory, libtorch, data, unusable, .. })) => {
-            Ok((engine, Introduction { name, memory, libtorch, data, unusable }))
+        Ok(Some(Event::Ready { device: _, name, memory, libtorch, data, unusable, widths, calibration })) => {
+            Ok((engine, Introduction { name, memory, libtorch, data, unusable, widths, calibration }))
         }
         Ok(Some(Event::Unable { message })) => Err(wrong(message)),
         Ok(Some(_)) => {

@@ -76,6 +76,8 @@ fn introduction(device: DeviceKind) -> Event {
         libtorch: "none".to_owned(),
         data: Vec::new(),
         unusable: Vec::new(),
+        widths: Vec::new(),
+        calibration: String::new(),
     }
 }
 
@@ -120,7 +122,7 @@ impl Rig {
         let slow = Arc::<AtomicBool>::default();
         let tests = Tests { children: Mutex::new(sender), slow: Arc::clone(&slow) };
         let executor: Arc<dyn Executor> = Arc::new(tests);
-        let spec = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2 };
+        let spec = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2, declared: true };
         let patience = Duration::from_secs(600);
         let (engine, _) = super::introduced(executor.as_ref(), 0, spec, patience).await.unwrap();
         let (_, way) = watch::channel(None);

@@ -218,7 +218,7 @@ impl Worker {
     /// A worker of `slots` CPU slots with a folder of its own; not started.
     pub(crate) fn new(coordinators: Vec<String>, slots: usize, executor: FakeExecutor) -> Self {
         let home = TempDir::new().unwrap();
-        let slot = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2 };
+        let slot = SlotSpec { device: DeviceKind::Cpu, index: 0, lanes: 2, declared: true };
         let mut options = Options::new(coordinators, "tester", home.path().join("worker"), vec![slot; slots]);
         options.limits = Limits {
             metrics_every: Duration::from_millis(5),

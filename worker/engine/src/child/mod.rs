@@ -6,6 +6,7 @@
 mod desk;
 
 use crate::{
+    calibration::Calibration,
     data,
     device::{Device, LIBTORCH},
     error::Result,
@@ -24,7 +25,7 @@ use std::{
 };
 use tombola_spec::{
     slot::{Event, Request, Stage},
-    worker::DeviceKind,
+    worker::{BestWidth, DeviceKind},
 };
 
 /// How often progress is told; the agent expects it every second.
@@ -39,7 +40,7 @@ pub struct ChildOptions {
     pub index: u32,
     /// Folder of the data sets, one folder each.
     pub data_folder: PathBuf,
-    /// Folder for files that can be made again.
+    /// Folder for files that can be made again, and of what was measured of the device.
     pub cache_folder: PathBuf,
     /// Intra-op threads of a lane; 1 unless the slot has the whole machine.
     pub threads: u32,
@@ -81,12 +82,18 @@ pub fn run_child(
     let device = Device::open(options.device, options.index).inspect_err(|error| {
         desk.emit(Event::Unable { message: error.to_string() });
     })?;
-    desk.emit(ready(&options, &device));
+    // What cannot be read is told and not gone by: it decides about speed alone.
+    let (calibration, told) = match Calibration::load(&options.cache_folder) {
+        Ok(calibration) => (calibration.clone(), calibration.told(&device)),
+        Err(wrong) => (Calibration::default(), wrong),
+    };
+    desk.emit(ready(&options, &device, calibration.widths(&device), told));
     let checkpoints = CheckpointRule {
         every: options.checkpoint_every,
         every_iterations: options.checkpoint_every_iterations,
     };
     let mut engine = Engine::new(device, options.data_folder, options.threads, checkpoints);
+    engine.go_by(calibration);
     let (stages, work) = channel();
     let (reader, ticker) = (Arc::clone(&desk), Arc::clone(&desk));
     thread::spawn(move || read(input, &reader, &stages));
@@ -96,7 +103,7 @@ pub fn run_child(
     ran
 }
 
-fn ready(options: &ChildOptions, device: &Device) -> Event {
+fn ready(options: &ChildOptions, device: &Device, widths: Vec<BestWidth>, calibration: String) -> Event {
     let (data, unusable) =
         data::inventory(&options.data_folder, &options.cache_folder.join("data-sets.json"));
     Event::Ready {
@@ -106,6 +113,8 @@ fn ready(options: &ChildOptions, device: &Device) -> Event {
         libtorch: LIBTORCH.to_owned(),
         data,
         unusable,
+        widths,
+        calibration,
     }
 }
 

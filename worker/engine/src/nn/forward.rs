@@ -1,9 +1,9 @@
 //! The forward pass: from inputs to logits.
 
-use super::Tensors;
+use super::{Tensors, Way, ways};
 use crate::error::Result;
 use std::slice::Iter;
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard};
 use tombola_spec::arch::Layer;
 
 /// Added to a variance before its root is divided by, PyTorch's default.
@@ -39,9 +39,10 @@ pub(crate) fn forward_dropping(
     mode: Mode,
     factors: &[Tensor],
 ) -> Result<Tensor> {
-    let Tensors { trained, statistics, lanes, products } = tensors;
+    let Tensors { trained, statistics, lanes, products, ways } = tensors;
     let (trained, statistics, factors) = (trained.iter(), statistics.iter(), factors.iter());
-    Pass { trained, statistics, factors, lanes: *lanes, products: *products, mode }.run(layers, inputs)
+    let (lanes, products, ways) = (*lanes, *products, ways.iter());
+    Pass { trained, statistics, factors, lanes, products, ways, mode }.run(layers, inputs)
 }
 
 /// A pass on its way; layers take their tensors in turn.
@@ -53,6 +54,8 @@ struct Pass<'a> {
     lanes: Option<i64>,
     /// Number format of convolutions and linear layers; `None` = that of their inputs.
     products: Option<Kind>,
+    /// Those of the convolutions of lanes.
+    ways: ways::Iter<'a>,
     mode: Mode,
 }
 
@@ -139,7 +142,7 @@ impl<'a> Pass<'a> {
     }
 
     fn convolution(
-        &self,
+        &mut self,
         x: &Tensor,
         weight: &Tensor,
         bias: Option<&Tensor>,
@@ -147,9 +150,17 @@ impl<'a> Pass<'a> {
         padding: i64,
     ) -> Result<Tensor> {
         let (strides, paddings) = ([stride; 2], [padding; 2]);
-        let Some(lanes) = self.lanes else {
-            return Ok(channels_innermost(x)?.f_conv2d(weight, bias, strides, paddings, [1; 2], 1)?);
+        let plain = |x: &Tensor, weight: &Tensor, bias: Option<&Tensor>| -> Result<Tensor> {
+            Ok(channels_innermost(x)?.f_conv2d(weight, bias, strides, paddings, [1; 2], 1)?)
         };
+        let Some(lanes) = self.lanes else { return plain(x, weight, bias) };
+        if self.ways.next() == Way::Apart {
+            let one = |lane: i64| -> Result<Tensor> {
+                let bias = bias.map(|bias| bias.f_get(lane)).transpose()?;
+                plain(&images_of(x, lane, lanes)?, &weight.f_get(lane)?, bias.as_ref())
+            };
+            return Ok(Tensor::f_cat(&(0..lanes).map(one).collect::<Result<Vec<_>>>()?, 1)?);
+        }
         // The images of each lane, side by side.
         let x = if x.dim() == 5 { x.f_transpose(0, 1)?.f_flatten(1, 2)? } else { x.shallow_clone() };
         let bias = bias.map(side_by_side).transpose()?;
@@ -175,10 +186,20 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// The same `[N, C, H, W]` in the order of memory that convolutions of f32 on a CPU are fastest in; what comes of it keeps
-/// that order, up to the first linear layer, so that a network pays for one copy (`benches/LOG.md`).
+/// The images of a lane, `[N, C, H, W]`, of `[B, N, C, H, W]` or `[N, B * C, H, W]`.
+fn images_of(x: &Tensor, lane: i64, lanes: i64) -> Result<Tensor> {
+    if x.dim() == 5 {
+        return Ok(x.f_get(lane)?);
+    }
+    let channels = x.size()[1] / lanes;
+    Ok(x.f_narrow(1, lane * channels, channels)?)
+}
+
+/// The same `[N, C, H, W]` in the order of memory that convolutions of f32 and bf16 on a CPU are fastest in; what comes of it keeps
+/// that order, up to the first linear layer, so that a network pays for one copy (`benches/LOG.md`). On a GPU it is taken for
+/// the faster one, which was not measured.
 fn channels_innermost(x: &Tensor) -> Result<Tensor> {
-    let gains = x.kind() == Kind::Float && x.device() == Device::Cpu;
+    let gains = x.kind() != Kind::Double;
     // One channel has no order: the second convolution of such images is the first to be told.
     if !gains || x.size()[1] == 1 || x.stride()[1] == 1 {
         return Ok(x.shallow_clone());

@@ -1,6 +1,7 @@
 //! Where each tensor lies in the flat buffer of a lane. The order is that of `Architecture::tensors`: what is trained comes
 //! first, so that optimizers, gradients and masks know nothing of running statistics.
 
+use super::Ways;
 use crate::error::Result;
 use tch::{Kind, Tensor};
 use tombola_spec::arch::Architecture;
@@ -41,12 +42,19 @@ pub(crate) struct Tensors {
     pub(crate) lanes: Option<i64>,
     /// Number format that convolutions and linear layers compute in; `None` = the tensors' own.
     pub(crate) products: Option<Kind>,
+    /// How the convolutions of lanes are computed.
+    pub(crate) ways: Ways,
 }
 
 impl Tensors {
     /// The same, for convolutions and linear layers that compute in another number format.
     pub(crate) fn with_products(self, products: Option<Kind>) -> Self {
         Self { products, ..self }
+    }
+
+    /// The same, for lanes whose convolutions go these ways.
+    pub(crate) fn with_ways(self, ways: Ways) -> Self {
+        Self { ways, ..self }
     }
 }
 
@@ -96,6 +104,7 @@ impl Layout {
             statistics: views(statistics, flat)?.into_iter().map(apart).collect::<Result<_>>()?,
             lanes: (flat.dim() == 2).then(|| flat.size()[0]),
             products: None,
+            ways: Ways::default(),
         })
     }
 }

@@ -11,12 +11,15 @@ mod layout;
 mod loss;
 mod perceptron;
 mod sparse;
+mod ways;
 
 pub(crate) use by_hand::ByHand;
 pub(crate) use forward::{Mode, forward, forward_dropping};
 pub(crate) use layout::{Entry, Layout, Tensors};
 pub(crate) use loss::{losses, tally};
 pub(crate) use sparse::{Batch, Scratch, Sparse};
+pub(crate) use ways::Way;
+pub(crate) use ways::Ways;
 
 #[cfg(test)]
 mod tests {
@@ -392,6 +395,43 @@ mod tests {
             let moved = alone.get(layout.len as i64 - 1).double_value(&[]);
             assert!(moved != 1.0, "a variance moved");
         }
+    }
+
+    /// Three lanes, trained for a step: all convolutions grouped, all apart, and some of each.
+    #[test]
+    fn grouped_convolutions_and_plain_ones_are_the_same_lanes_in_f64() {
+        for network in [convolutions(), residual()] {
+            let layout = Layout::of(&network);
+            let lanes = (1..=3).flat_map(|seed| weights(&network, seed)).collect::<Vec<_>>();
+            let (images, labels) = batch();
+            let images = Tensor::stack(&[&images, &(&images * 0.5), &(&images + 0.1)], 0);
+            let labels = labels.unsqueeze(0).expand([3, -1], false);
+            let step = |ways: &str| {
+                let flat = Tensor::from_slice(&lanes).view([3, -1]);
+                let tensors = layout.tensors(&flat).unwrap().with_ways(Ways::read(ways).unwrap());
+                let logits = forward(&network.layers, &tensors, &images, Mode::Train).unwrap();
+                let total = losses(&logits, &labels).unwrap().sum(Kind::Double);
+                let grads = Tensor::f_run_backward(&[&total], &tensors.trained, false, false).unwrap();
+                let flat_grads: Vec<_> = grads.iter().map(|grad| grad.contiguous().view([3, -1])).collect();
+                // Running statistics are moved too.
+                (Tensor::cat(&flat_grads, 1), flat)
+            };
+            let (grouped, left) = step("");
+            for ways in ["aaaaaa", "ga", "aggaga"] {
+                let (apart, left_too) = step(ways);
+                let off = (&apart - &grouped).abs().max().double_value(&[]);
+                assert!(off < 1e-13, "{} {ways}: {off:e}", network.name);
+                assert!((&left - &left_too).abs().max().double_value(&[]) < 1e-14);
+            }
+            assert!(grouped.abs().max().double_value(&[]) > 0.01);
+        }
+    }
+
+    #[test]
+    fn ways_are_read_as_they_are_written() {
+        let ways = Ways::read("gag").unwrap();
+        assert_eq!(ways.to_string(), "gag");
+        assert!(!ways.are_usual() && Ways::read("gg").unwrap().are_usual() && Ways::read("gx").is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Everything has a leading lane dimension, and every operation keeps lanes apart, so that no lane's bits depend on
 //! what its neighbours hold. Only the width of the pack matters, which is why ended lanes stay as ghosts.
 
-use super::{Common, Drive, LaneStart, Pack, Part, Score, Seen, Snapshot};
+use super::{Common, Drive, LaneStart, Pack, Part, Score, Seen, Snapshot, upload};
 use crate::{
     error::Result,
     nn::{Mode, Tensors, forward, forward_dropping, losses, tally},
@@ -61,7 +61,8 @@ impl Fused {
         let moving = common.parts.moving_mask(options)?;
         let l1 = common.parts.scale_weights(common.rule.bn_l1, options)?;
         let trained = common.layout.trained_part(&flat)?;
-        let tensors = common.layout.tensors(&flat)?.with_products(common.products);
+        let tensors = common.layout.tensors(&flat)?;
+        let tensors = tensors.with_products(common.products).with_ways(common.ways.clone());
         Ok(Self { common, width, flat, trained, tensors, state, mask, moving, l1, loss_sum })
     }
 
@@ -98,7 +99,7 @@ impl Fused {
     /// A number per update and lane, on the device in the pack's kind: `[updates, B, 1]`.
     fn table(&self, values: &[f64]) -> Result<Tensor> {
         let table = Tensor::f_from_slice(values)?.f_view([-1, self.width as i64, 1])?;
-        Ok(table.f_to_kind(self.common.kind)?.f_to(self.device())?)
+        upload(&table.f_to_kind(self.common.kind)?, self.device())
     }
 }
 
@@ -122,6 +123,10 @@ impl Pack for Fused {
 
     fn loss_sums(&self) -> Result<Vec<f64>> {
         host_values(&self.loss_sum)
+    }
+
+    fn losses_are_at_hand(&self) -> bool {
+        false
     }
 
     fn set_loss_sum(&mut self, lane: usize, sum: f64) -> Result<()> {

@@ -153,6 +153,10 @@ impl Pack for Lone {
         Ok(vec![self.loss_sum])
     }
 
+    fn losses_are_at_hand(&self) -> bool {
+        true
+    }
+
     fn set_loss_sum(&mut self, _lane: usize, sum: f64) -> Result<()> {
         self.loss_sum = sum;
         Ok(())
@@ -178,7 +182,7 @@ impl Pack for Lone {
 mod tests {
     use super::*;
     use crate::{
-        nn::Layout,
+        nn::{Layout, Ways},
         plan::{Examples, Parts},
     };
     use tombola_spec::{
@@ -202,8 +206,9 @@ mod tests {
         let memory = Snapshot { weights: &weights * &mask, state: vec![weights.zeros_like()] };
         let examples = Examples::new(set(), set(), set());
         let (rule, parts, kind) = (Rule::of(&train), Parts::of(&architecture, &layout, &train), Kind::Double);
-        let (dropout, products, batch) = (None, None, BATCH);
-        let common = Common { architecture, layout, rule, parts, dropout, examples, kind, products, batch };
+        let (dropout, products, ways, batch) = (None, None, Ways::default(), BATCH);
+        let common =
+            Common { architecture, layout, rule, parts, dropout, examples, kind, products, ways, batch };
         Lone::new(common, LaneStart { memory, mask: Some(mask), sparse: false }).unwrap()
     }
 

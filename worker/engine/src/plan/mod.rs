@@ -20,8 +20,12 @@ pub(crate) use parts::Parts;
 pub(crate) use sparse::{BREAK_EVEN, Living, suits};
 pub(crate) use warp::Warp;
 
-use crate::{error::Result, nn::Layout, optim::Pace, optim::Rule};
-use tch::{Kind, Tensor};
+use crate::{
+    error::Result,
+    nn::{Layout, Ways},
+    optim::{Pace, Rule},
+};
+use tch::{Device, Kind, Tensor};
 use tombola_spec::{arch::Architecture, settings::Dtype};
 
 /// Lanes in memory, trained in step.
@@ -34,6 +38,10 @@ pub(crate) trait Pack {
 
     /// Per lane, the sum of the training losses since [`Pack::set_loss_sum`]; not finite if one of them was not.
     fn loss_sums(&self) -> Result<Vec<f64>>;
+
+    /// Whether [`Pack::loss_sums`] makes nobody wait. Where it does, the host would wait for the device, and the device then for
+    /// the host.
+    fn losses_are_at_hand(&self) -> bool;
 
     /// Sets a lane's sum of training losses.
     fn set_loss_sum(&mut self, lane: usize, sum: f64) -> Result<()>;
@@ -63,6 +71,8 @@ pub(crate) struct Common {
     pub(crate) kind: Kind,
     /// That of convolutions and linear layers, if it is another.
     pub(crate) products: Option<Kind>,
+    /// How convolutions of fused lanes go.
+    pub(crate) ways: Ways,
     /// Examples per update, but for the last of an epoch.
     pub(crate) batch: i64,
 }
@@ -116,8 +126,8 @@ impl Drive {
         Self { sizes, rows, views, kept: Vec::new(), paces: Vec::new() }
     }
 
-    /// What the lanes see, update by update. All of it is uploaded at once: a small copy per update would cost as much as
-    /// the update.
+    /// What the lanes see, update by update. All of it is uploaded at once, and nobody waits for it: a small copy per update
+    /// would cost as much as the update.
     pub(crate) fn seen<'a>(
         &'a self,
         width: usize,
@@ -125,12 +135,12 @@ impl Drive {
         common: &Common,
     ) -> Result<impl Iterator<Item = Result<Seen>> + use<'a>> {
         let device = common.examples.device();
-        let upload = |numbers: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(numbers)?.f_to(device)?) };
-        let rows = upload(&self.rows)?;
-        let views = (!self.views.is_empty()).then(|| upload(&self.views)).transpose()?;
+        let upload_all = |numbers: &[i64]| upload(&Tensor::f_from_slice(numbers)?, device);
+        let rows = upload_all(&self.rows)?;
+        let views = (!self.views.is_empty()).then(|| upload_all(&self.views)).transpose()?;
         let kept = common.dropout.as_ref().zip((!self.kept.is_empty()).then_some(&self.kept));
         let kept = kept.map(|(dropout, kept)| -> Result<_> {
-            Ok((dropout.clone(), Tensor::f_from_slice(kept)?.f_to(device)?))
+            Ok((dropout.clone(), upload(&Tensor::f_from_slice(kept)?, device)?))
         });
         let (kept, kind) = (kept.transpose()?, common.kind);
         let spans = self.sizes.iter().scan(0, move |end, size| {
@@ -150,6 +160,15 @@ impl Drive {
             })
         }))
     }
+}
+
+/// The same on a pack's device. The host does not wait for the copy: what is copied from lies in memory that the device can read
+/// by itself, and that libtorch keeps until it has.
+fn upload(host: &Tensor, device: Device) -> Result<Tensor> {
+    if !device.is_cuda() {
+        return Ok(host.f_to(device)?);
+    }
+    Ok(host.f_pin_memory(device)?.f_to_device_(device, host.f_kind()?, true, false)?)
 }
 
 /// What lanes are evaluated on.
@@ -173,7 +192,7 @@ pub(crate) struct Score {
 /// libtorch's name of the number format in which numbers are kept.
 pub(crate) fn kind_of(dtype: Dtype) -> Kind {
     match dtype {
-        Dtype::F32 | Dtype::Bf16 => Kind::Float,
+        Dtype::F32 | Dtype::Bf16 | Dtype::Tf32 => Kind::Float,
         Dtype::F64 => Kind::Double,
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn suits(recipe: &Recipe, mask: Option<&Mask>, threads: u32, below: f
     let padded = f64::from(batch.next_multiple_of(crate::simd::ABREAST as u32)) / f64::from(batch);
     let cost = match recipe.dtype {
         Dtype::F64 => 2.0,
-        Dtype::F32 | Dtype::Bf16 => 1.0,
+        Dtype::F32 | Dtype::Bf16 | Dtype::Tf32 => 1.0,
     };
     let sparse = living as f64 / total as f64 * padded * cost * f64::from(threads) < below;
     let plain = super::products_of(recipe.dtype).is_none();
@@ -154,6 +154,10 @@ impl<T: Real> Pack for Living<T> {
 
     fn loss_sums(&self) -> Result<Vec<f64>> {
         Ok(vec![self.loss_sum])
+    }
+
+    fn losses_are_at_hand(&self) -> bool {
+        true
     }
 
     fn set_loss_sum(&mut self, _lane: usize, sum: f64) -> Result<()> {

@@ -5,6 +5,7 @@ use crate::{
     checkpoint::{FileKind, TensorFile},
     error::{EngineError, Result},
     nn::{Layout, Mode, Tensors, forward},
+    numerics,
     plan::{Part, Score, evaluate, kind_of, products_of},
 };
 use std::{cell::Cell, path::PathBuf, time::Instant};
@@ -59,7 +60,8 @@ impl Line {
         link.emit(Event::Started { job: self.job, iteration: 0 });
         link.progress(self.job, 0);
         let begun = Instant::now();
-        match guarded(|| self.curve(link)) {
+        // Lines on threads of a CPU differ in nothing that this switches.
+        match guarded(|| numerics::within(self.spec.recipe.dtype, || self.curve(link))) {
             Ok(None) => {}
             Ok(Some(curve)) => {
                 let device_seconds = begun.elapsed().as_secs_f64();

@@ -3,6 +3,7 @@
 use super::{CheckpointRule, Link, checkpoints::Checkpoints, lane::Lane, segment::Segment};
 use crate::{
     error::Result,
+    numerics,
     optim::Rule,
     plan::{Common, Fused, LaneStart, Living, Lone, Pack},
 };
@@ -10,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tch::Kind;
 use tombola_spec::{
     outcome::{Failure, FailureClass, Provenance},
-    settings::Recipe,
+    settings::{Dtype, Recipe},
     slot::Event,
     worker::Plan,
 };
@@ -46,7 +47,8 @@ impl Group {
     pub(super) fn train(self, plan: Plan, checkpoints: CheckpointRule, link: &dyn Link) {
         let Self { common, mut lanes, starts, provenance } = self;
         let rule = common.rule;
-        let trained = guarded(|| {
+        let dtype = lanes.first().map_or(Dtype::F32, |lane| lane.spec.recipe.dtype);
+        let train = || {
             let mut pack: Box<dyn Pack> = match plan {
                 Plan::CpuLanes => {
                     let start = starts.into_iter().next().expect("a group is made with its first lane");
@@ -61,6 +63,11 @@ impl Group {
             let checkpoints = Checkpoints::new(checkpoints);
             let (pack, lanes, provenance) = (pack.as_mut(), &mut lanes[..], &provenance);
             Segment { pack, lanes, rule, checkpoints, provenance, link }.run()
+        };
+        let trained = guarded(|| match plan {
+            Plan::Fused => numerics::within(dtype, train),
+            // Threads beside it compute in formats of their own, and no processor rounds to TF32.
+            Plan::CpuLanes => train(),
         });
         if let Err(failure) = trained {
             for lane in lanes.iter().filter(|lane| !lane.ended) {

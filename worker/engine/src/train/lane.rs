@@ -127,6 +127,11 @@ impl Lane {
         (self.iteration.is_multiple_of(per_epoch) && searching.wants(epoch)).then_some(epoch)
     }
 
+    /// Whether an epoch began within the last so many updates.
+    pub(crate) fn has_begun_an_epoch(&self, updates: u64) -> bool {
+        self.iteration % self.per_epoch().max(1) < updates
+    }
+
     /// Iterations until the next evaluation or the end.
     pub(crate) fn until_stop(&self) -> u64 {
         let end = self.to().saturating_sub(self.iteration);

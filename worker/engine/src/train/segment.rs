@@ -9,8 +9,8 @@ use crate::{
 use std::time::Instant;
 use tombola_spec::{outcome::Provenance, slot::Event};
 
-/// Updates between two looks at requests, clocks and losses. More would make a cancellation slow, less would make the
-/// device wait for the host.
+/// Updates between two looks at requests and clocks, and at losses where they are at hand. More would make a cancellation slow,
+/// less would make the device wait for the host.
 const UPDATES_AT_ONCE: u64 = 32;
 
 /// Lanes in training, and everything they need.
@@ -59,7 +59,9 @@ impl Segment<'_> {
             let lap = Instant::now();
             let drive = self.drive();
             self.pack.advance(&drive)?;
-            self.fail_not_finite()?;
+            if self.pack.losses_are_at_hand() || self.is_at_a_stop(drive.sizes.len() as u64) {
+                self.fail_not_finite()?;
+            }
             self.spend(lap);
             self.active().for_each(|(_, lane)| self.link.progress(lane.job, lane.iteration));
         }
@@ -146,9 +148,15 @@ impl Segment<'_> {
         Ok(())
     }
 
+    /// Whether, after so many updates, the host waits for the device anyway, or a lane has begun an epoch.
+    fn is_at_a_stop(&self, updates: u64) -> bool {
+        self.active().any(|(_, lane)| lane.due() || lane.complete() || lane.has_begun_an_epoch(updates))
+    }
+
     /// A checkpoint that cannot be written costs time should the lane be interrupted, not the lane.
     fn checkpoint(&mut self) -> Result<()> {
         let begun = Instant::now();
+        self.fail_not_finite()?;
         let sums = self.pack.loss_sums()?;
         for (index, lane) in self.lanes.iter_mut().enumerate().filter(|(_, lane)| !lane.ended) {
             lane.history.loss_sum = sums[index];
@@ -220,4 +228,152 @@ fn not_finite(what: &str, iteration: u64) -> EngineError {
 pub(crate) fn fail(lane: &mut Lane, error: &EngineError, link: &dyn Link) {
     lane.ended = true;
     link.emit(Event::Failed { job: lane.job, failure: error.failure() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan::Snapshot, train::checkpoints::CheckpointRule};
+    use std::{
+        cell::RefCell,
+        path::PathBuf,
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+    use tombola_spec::{
+        JobId, Steps,
+        data::{DataShape, known},
+        job::{Stream, TrainJob},
+        settings::{BatchNormInit, BiasInit, Data, Dtype, Init, Model, Optimizer, Recipe, Train},
+    };
+
+    /// Iterations of an epoch: no multiple of what is done at once.
+    const EPOCH: u64 = 100;
+
+    /// A device that computes nothing and notes when somebody waits for it.
+    #[derive(Default)]
+    struct Device {
+        done: u64,
+        reads: RefCell<Vec<u64>>,
+        /// From here on the sum of losses is not finite.
+        ruined_at: Option<u64>,
+    }
+
+    impl Pack for Device {
+        fn width(&self) -> usize {
+            1
+        }
+
+        fn advance(&mut self, drive: &Drive) -> Result<()> {
+            self.done += drive.sizes.len() as u64;
+            Ok(())
+        }
+
+        fn loss_sums(&self) -> Result<Vec<f64>> {
+            self.reads.borrow_mut().push(self.done);
+            Ok(vec![if self.ruined_at.is_some_and(|at| at <= self.done) { f64::NAN } else { 1.0 }])
+        }
+
+        fn losses_are_at_hand(&self) -> bool {
+            false
+        }
+
+        fn set_loss_sum(&mut self, _: usize, _: f64) -> Result<()> {
+            Ok(())
+        }
+
+        fn evaluate(&self, _: Part) -> Result<Option<Vec<Score>>> {
+            self.reads.borrow_mut().push(self.done);
+            Ok(None)
+        }
+
+        fn snapshot(&self, _: usize) -> Result<Snapshot> {
+            Err(not_finite("nobody asks for a snapshot here; it", self.done))
+        }
+    }
+
+    /// Lets the lane go on for so many iterations.
+    #[derive(Default)]
+    struct Until {
+        last: u64,
+        at: Mutex<u64>,
+        failures: Mutex<Vec<String>>,
+    }
+
+    impl Link for Until {
+        fn emit(&self, event: Event) {
+            if let Event::Failed { failure, .. } = event {
+                self.failures.lock().unwrap().push(failure.message);
+            }
+        }
+
+        fn progress(&self, _: JobId, iteration: u64) {
+            *self.at.lock().unwrap() = iteration;
+        }
+
+        fn cancelled(&self, _: JobId) -> bool {
+            false
+        }
+
+        fn halt(&self) -> Halt {
+            if *self.at.lock().unwrap() >= self.last { Halt::Leave } else { Halt::No }
+        }
+    }
+
+    fn trained(device: &mut Device, last: u64) -> Vec<String> {
+        let (init, bias_init, bn_init) = (Init::GlorotNormal, BiasInit::Zero, BatchNormInit::One);
+        let shape = DataShape { train: 4 * EPOCH as u32, ..known("mnist").unwrap() };
+        let recipe = Recipe {
+            model: Model { name: "mnist_lenet_4".to_owned(), init, bias_init, bn_init, dropout: 0.0 },
+            data: Data::whole("own", shape, 0),
+            train: Train::plain(4, Optimizer::Sgd { momentum: 0.0, nesterov: false }, 0.1),
+            dtype: Dtype::F32,
+        };
+        let rule = Rule::of(&recipe.train);
+        let order = Stream { seed: 1, branch: String::new(), copy: 0, round: 0, repeat: 0 };
+        let spec = TrainJob::dense(Arc::new(recipe), order, Steps::epochs(10));
+        let rows = Arc::new((0..shape.train).collect());
+        let mut lanes = [Lane::new(JobId(1), spec, PathBuf::new(), rows)];
+        let every = Duration::from_secs(86_400);
+        let checkpoints = Checkpoints::new(CheckpointRule { every, every_iterations: None });
+        let provenance = Provenance {
+            plan: String::new(),
+            device: String::new(),
+            threads: 1,
+            width: 1,
+            libtorch: String::new(),
+            capability: String::new(),
+            worker: String::new(),
+            data: None,
+        };
+        let link = Until { last, ..Until::default() };
+        let segment = Segment {
+            pack: device,
+            lanes: &mut lanes,
+            rule,
+            checkpoints,
+            provenance: &provenance,
+            link: &link,
+        };
+        segment.run().unwrap();
+        link.failures.into_inner().unwrap()
+    }
+
+    #[test]
+    fn inside_an_epoch_nobody_waits_for_a_device() {
+        let mut device = Device::default();
+        assert!(trained(&mut device, 4 * EPOCH).is_empty());
+        let reads = device.reads.into_inner();
+        let (first, later): (Vec<u64>, Vec<u64>) = reads.into_iter().partition(|at| *at == 0);
+        assert!(!first.is_empty(), "the evaluation before the first update");
+        assert_eq!(later, [128, 224, 320, 416], "one look at the losses for each epoch that has begun");
+    }
+
+    #[test]
+    fn a_lane_that_is_ruined_on_a_device_fails_where_its_epoch_ends() {
+        let mut device = Device { ruined_at: Some(150), ..Device::default() };
+        let failures = trained(&mut device, 9 * EPOCH);
+        assert_eq!(failures.len(), 1);
+        assert!(failures[0].contains("224"), "{failures:?}");
+    }
 }

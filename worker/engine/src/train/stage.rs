@@ -13,10 +13,11 @@ use super::{
     slim::Measured,
 };
 use crate::{
+    calibration::Calibration,
     device::{Device, LIBTORCH},
     error::{EngineError, Result},
     mask::Mask,
-    nn::Layout,
+    nn::{Layout, Ways},
     optim::Rule,
     plan::{BREAK_EVEN, Common, Dropout, Parts, kind_of, products_of},
     prune::{Subject, prune, run_join, run_random_mask},
@@ -37,6 +38,7 @@ pub struct Engine {
     threads: u32,
     checkpoints: CheckpointRule,
     sparse_below: f64,
+    calibration: Calibration,
     pub(super) library: Library,
 }
 
@@ -44,7 +46,13 @@ impl Engine {
     /// An engine that finds its data sets in `data_folder` and gives each lane `threads` intra-op threads.
     pub fn new(device: Device, data_folder: PathBuf, threads: u32, checkpoints: CheckpointRule) -> Self {
         let library = Library::new(data_folder, device.torch);
-        Self { device, threads, checkpoints, sparse_below: BREAK_EVEN, library }
+        let (sparse_below, calibration) = (BREAK_EVEN, Calibration::default());
+        Self { device, threads, checkpoints, sparse_below, calibration, library }
+    }
+
+    /// Goes by what was measured of its device from now on.
+    pub fn go_by(&mut self, calibration: Calibration) {
+        self.calibration = calibration;
     }
 
     /// The same engine, with another density below which lanes of networks that can be are computed sparsely on a CPU: 0 = never. For
@@ -121,7 +129,16 @@ impl Engine {
         let mut lane = Lane::new(job.job, spec.clone(), stage.folder.clone(), material.train_rows);
         // Short packs are padded; a lane of the fused plan depends on the width in its last bits.
         let width = (stage.jobs.len() as u32).max(stage.width);
-        let mut provenance = self.provenance(stage.plan.name(), width, Some(material.digest));
+        let ways = match stage.plan {
+            Plan::Fused => self.calibration.ways(&self.device, recipe),
+            Plan::CpuLanes => Ways::default(),
+        };
+        let plan = if ways.are_usual() {
+            stage.plan.name().to_owned()
+        } else {
+            format!("{}-{ways}", stage.plan.name())
+        };
+        let mut provenance = self.provenance(&plan, width, Some(material.digest));
         let start = prepare(job, &mut lane, &mut provenance, self.sparse_below)?;
         if let Some(group) = groups.iter_mut().find(|group| stage.plan == Plan::Fused && group.takes(&lane)) {
             group.lanes.push(lane);
@@ -140,6 +157,7 @@ impl Engine {
                 examples: material.examples,
                 kind: kind_of(recipe.dtype),
                 products: products_of(recipe.dtype),
+                ways,
                 batch: i64::from(recipe.train.batch),
             },
             lanes: vec![lane],
@@ -149,12 +167,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Does `work` for each: one after another where lanes are fused, on threads all at once where they are alone.
+    /// Does `work` for each: one after another where lanes are fused, on threads all at once where they are alone. A single one
+    /// stays on this thread: libtorch's own threads are slower for any other (`benches/LOG.md`).
     fn each<T: Send>(&self, plan: Plan, all: Vec<T>, work: impl Fn(T) + Sync) {
         let (threads, work) = (self.threads as i32, &work);
         match plan {
-            Plan::Fused => all.into_iter().for_each(work),
-            Plan::CpuLanes => thread::scope(|scope| {
+            Plan::CpuLanes if all.len() > 1 => thread::scope(|scope| {
                 for one in all {
                     scope.spawn(move || {
                         // The setting is per thread.
@@ -163,6 +181,7 @@ impl Engine {
                     });
                 }
             }),
+            Plan::Fused | Plan::CpuLanes => all.into_iter().for_each(work),
         }
     }
 

@@ -3,13 +3,17 @@
 use crate::rig::{
     ADAM, NESTEROV, PLAIN, Recorder, Rig, SGD, distance, edit, edit_recipe, job, recipe, with_mask,
 };
+use tombola_engine::{
+    calibration::{Calibration, Entry},
+    device::{Device, LIBTORCH},
+};
 use tombola_spec::{
     Steps,
-    job::Output,
+    job::{JobSpec, Output},
     outcome::{FailureClass, Split},
     settings::{Dtype, Optimizer},
     slot::{Stage, StageJob},
-    worker::Plan,
+    worker::{DeviceKind, Plan},
 };
 
 /// Three unlike lanes: their own initialization, order, mask (one dense), learning rate and schedule.
@@ -59,16 +63,7 @@ fn fused_lanes_equal_plain_lanes_in_f64() {
 #[test]
 fn fused_convolutions_equal_plain_ones_in_f64() {
     let rig = Rig::new();
-    let lane = |number| {
-        let mut job = job(number, recipe(SGD), 6);
-        edit_recipe(&mut job, |recipe| {
-            recipe.model.name = "conv_4".to_owned();
-            recipe.dtype = Dtype::F64;
-            recipe.train.eval_every = Steps::its(6);
-        });
-        job
-    };
-    let jobs: Vec<StageJob> = (1..=2).map(lane).collect();
+    let jobs: Vec<StageJob> = (1..=2).map(|number| conv_4(number, Dtype::F64)).collect();
     let (plain, fused) = (rig.run(Plan::CpuLanes, jobs.clone()), rig.run(Plan::Fused, jobs));
     for lane in 1..=2 {
         let apart = distance(&plain.tensors(lane, Output::Weights), &fused.tensors(lane, Output::Weights));
@@ -76,6 +71,82 @@ fn fused_convolutions_equal_plain_ones_in_f64() {
         let moved = distance(&plain.tensors(lane, Output::Weights), &plain.tensors(lane, Output::Initial));
         assert!(moved > 1e-4, "{moved:e}");
     }
+}
+
+fn conv_4(number: u64, dtype: Dtype) -> StageJob {
+    let mut job = job(number, recipe(SGD), 6);
+    edit_recipe(&mut job, |recipe| {
+        (recipe.model.name, recipe.dtype) = ("conv_4".to_owned(), dtype);
+        recipe.train.eval_every = Steps::its(6);
+    });
+    job
+}
+
+/// As if it had been measured which way each convolution of `conv_4` is faster.
+fn calibrated(job: &StageJob, ways: &str) -> Calibration {
+    let JobSpec::Train(spec) = &job.spec else { panic!("it trains") };
+    let mut calibration = Calibration::default();
+    calibration.put(Entry {
+        device: Device::open(DeviceKind::Cpu, 0).unwrap().model(),
+        libtorch: LIBTORCH.to_owned(),
+        date: "2026-11-29".to_owned(),
+        plan: Plan::Fused,
+        network: spec.recipe.model.name.clone(),
+        image: spec.recipe.data.shape.image,
+        batch: spec.recipe.train.batch,
+        dtype: spec.recipe.dtype,
+        lanes: 2,
+        threads: 1,
+        ways: ways.to_owned(),
+        rates: Vec::new(),
+        convolutions: Vec::new(),
+    });
+    calibration
+}
+
+/// Convolutions that were measured to be faster apart go apart, and the result says which.
+#[test]
+fn measured_ways_of_convolutions_change_nothing_but_the_provenance_in_f64() {
+    let rig = Rig::new();
+    let jobs: Vec<StageJob> = (1..=2).map(|number| conv_4(number, Dtype::F64)).collect();
+    let calibration = calibrated(&jobs[0], "gaag");
+    let plain = rig.run(Plan::Fused, jobs.clone());
+    let stage = rig.stage(Plan::Fused, jobs.clone());
+    let measured = rig.run_calibrated(&calibration, &stage, &Recorder::default());
+    for lane in 1..=2 {
+        let apart = distance(&plain.tensors(lane, Output::Weights), &measured.tensors(lane, Output::Weights));
+        assert!(apart <= 1e-12, "lane {lane}: {apart:e}");
+        assert_eq!(
+            (&*plain.provenance(lane).plan, &*measured.provenance(lane).plan),
+            ("fused", "fused-gaag")
+        );
+    }
+    // Another number format was not measured, and lanes on threads have no choice.
+    let other = rig.stage(Plan::Fused, vec![conv_4(1, Dtype::F32)]);
+    assert_eq!(rig.run_calibrated(&calibration, &other, &Recorder::default()).provenance(1).plan, "fused");
+    let threads = rig.stage(Plan::CpuLanes, jobs);
+    assert_eq!(
+        rig.run_calibrated(&calibration, &threads, &Recorder::default()).provenance(1).plan,
+        "cpu-lanes"
+    );
+}
+
+/// Otherwise its provenance would be untrue.
+#[test]
+fn what_was_computed_one_way_is_not_gone_on_with_another() {
+    let rig = Rig::new();
+    let mut job = conv_4(1, Dtype::F32);
+    edit(&mut job, |spec| spec.to = Steps::its(40));
+    let calibration = calibrated(&job, "agga");
+    let run = |job: &StageJob, calibration: &Calibration, link: &Recorder| {
+        rig.run_calibrated(calibration, &rig.stage(Plan::Fused, vec![job.clone()]), link)
+    };
+    let cut = run(&job, &calibration, &Recorder::yield_at(20));
+    let (iteration, file) = cut.checkpoint(1);
+    assert!(iteration > 0);
+    job.resume = Some(file);
+    assert_eq!(run(&job, &calibration, &Recorder::default()).started(1), iteration);
+    assert_eq!(run(&job, &Calibration::default(), &Recorder::default()).started(1), 0);
 }
 
 #[test]

@@ -42,6 +42,16 @@ fn a_network_learns_in_bf16_about_as_well_as_in_f32_and_not_in_the_same_way() {
     }
 }
 
+/// No processor rounds to TF32.
+#[test]
+fn tf32_is_f32_on_a_cpu() {
+    let rig = Rig::new();
+    for plan in PLANS {
+        let [single, loose] = [Dtype::F32, Dtype::Tf32].map(|dtype| trained(&rig, plan, dtype, NETWORKS[1]));
+        assert_eq!(single.digests(1), loose.digests(1), "{plan:?}");
+    }
+}
+
 /// The initial weights are those of f32, and what training leaves is more finely graded than bfloat16.
 #[test]
 fn what_is_kept_is_single_precision() {

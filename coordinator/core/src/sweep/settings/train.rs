@@ -16,7 +16,7 @@ use tombola_spec::{
 pub(in crate::sweep) const ORDERS: &[(&str, Order)] = &[("fresh", Order::Fresh), ("same", Order::Same)];
 pub(in crate::sweep) const PARTIALS: &[(&str, Partial)] = &[("drop", Partial::Drop), ("keep", Partial::Keep)];
 pub(in crate::sweep) const DTYPES: &[(&str, Dtype)] =
-    &[("f32", Dtype::F32), ("f64", Dtype::F64), ("bf16", Dtype::Bf16)];
+    &[("f32", Dtype::F32), ("f64", Dtype::F64), ("bf16", Dtype::Bf16), ("tf32", Dtype::Tf32)];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Rule {

@@ -27,7 +27,7 @@ use tombola_spec::{
     job::JobSpec,
     outcome::FailureClass,
     version,
-    worker::{DataInfo, DeviceKind, SlotInfo, WorkerInfo},
+    worker::{BestWidth, DataInfo, DeviceKind, SlotInfo, WorkerInfo},
 };
 
 /// The whole coordinator but its shell, and its workers.
@@ -105,12 +105,25 @@ impl Rig {
     }
 
     pub(crate) fn worker_with(&mut self, name: &str, device: DeviceKind, lanes: &[u32], sets: &[&str]) {
+        self.measured_worker(name, device, lanes, sets, &[]);
+    }
+
+    /// A worker whose devices were measured.
+    pub(crate) fn measured_worker(
+        &mut self,
+        name: &str,
+        device: DeviceKind,
+        lanes: &[u32],
+        sets: &[&str],
+        widths: &[BestWidth],
+    ) {
         let slot = |(index, lanes): (u32, &u32)| SlotInfo {
             device,
             index,
             name: String::new(),
             memory: 0,
             lanes: *lanes,
+            widths: widths.to_vec(),
         };
         let data = |set: &&str| DataInfo {
             set: (*set).to_owned(),

@@ -59,6 +59,7 @@ impl Machine {
             name: String::new(),
             memory: 0,
             lanes: *lanes,
+            widths: Vec::new(),
         };
         let components = version::components().into_iter().map(|(name, version)| (name.to_owned(), version));
         WorkerInfo {

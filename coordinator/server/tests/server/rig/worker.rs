@@ -28,7 +28,14 @@ use tonic::{Code, Streaming, transport::Channel};
 
 /// What a worker of one slot says of itself.
 pub(crate) fn info(name: &str) -> WorkerInfo {
-    let slot = SlotInfo { device: DeviceKind::Cpu, index: 0, name: "cpu".into(), memory: 0, lanes: 1 };
+    let slot = SlotInfo {
+        device: DeviceKind::Cpu,
+        index: 0,
+        name: "cpu".into(),
+        memory: 0,
+        lanes: 1,
+        widths: Vec::new(),
+    };
     let shape = data::known("mnist").unwrap();
     WorkerInfo {
         name: name.to_owned(),

@@ -111,7 +111,14 @@ impl World {
     /// Another worker connects.
     pub(crate) fn worker(&mut self) -> Write {
         self.ids.worker += 1;
-        let slot = SlotInfo { device: DeviceKind::Cpu, index: 0, name: "cpu".into(), memory: 0, lanes: 8 };
+        let slot = SlotInfo {
+            device: DeviceKind::Cpu,
+            index: 0,
+            name: "cpu".into(),
+            memory: 0,
+            lanes: 8,
+            widths: Vec::new(),
+        };
         let info = WorkerInfo {
             name: format!("node-{}", self.ids.worker),
             host: "node".into(),

@@ -90,6 +90,8 @@ impl FakeExecutor {
             libtorch: "none".to_owned(),
             data: ["mnist", "fashion_mnist"].into_iter().filter_map(held).collect(),
             unusable: Vec::new(),
+            widths: Vec::new(),
+            calibration: String::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tombola_engine::{
+    calibration::Calibration,
     checkpoint::{FileKind, TensorFile, Values},
     device::Device,
     mask::{Mask, MaskLayer},
@@ -124,6 +125,19 @@ impl Rig {
         let link = Recorder::default();
         self.engine(1, None).sparse_below(density).run(&self.stage(Plan::CpuLanes, jobs), &link);
         Outcomes(link.events.into_inner().unwrap())
+    }
+
+    /// The same, by what was measured of this device.
+    pub(crate) fn run_calibrated(
+        &self,
+        calibration: &Calibration,
+        stage: &Stage,
+        link: &Recorder,
+    ) -> Outcomes {
+        let mut engine = self.engine(1, None);
+        engine.go_by(calibration.clone());
+        engine.run(stage, link);
+        Outcomes(std::mem::take(&mut *link.events.lock().unwrap()))
     }
 
     fn engine(&self, threads: u32, every: Option<u64>) -> Engine {
