@@ -31,7 +31,7 @@ pub const SELECTION: u32 = 1;
 /// Raised when an analysis finds other figures for the same inputs.
 pub const ANALYSIS: u32 = 1;
 /// Raised when jobs can say what earlier builds cannot read: a new criterion, optimizer, kind of layer, …
-pub const VOCABULARY: u32 = 4;
+pub const VOCABULARY: u32 = 5;
 
 /// Everything that coordinator and workers must agree on, by name.
 pub const fn components() -> [(&'static str, u32); 5] {

@@ -48,12 +48,16 @@ pub struct SlotInfo {
 }
 
 impl SlotInfo {
-    /// Widest pack it takes of a network on images of a shape, in a number format.
+    /// Widest pack it takes of a network on images of a shape, in a number format and batches of a size. Of a network that was
+    /// measured with other batches alone it takes the narrowest width of them: that fits.
     #[must_use]
-    pub fn lanes_for(&self, network: &str, image: [u32; 3], dtype: Dtype) -> u32 {
+    pub fn lanes_for(&self, network: &str, image: [u32; 3], dtype: Dtype, batch: u32) -> u32 {
         let about =
             |width: &&BestWidth| width.network == network && (width.image, width.dtype) == (image, dtype);
-        self.widths.iter().find(about).map_or(self.lanes, |width| width.lanes)
+        let known = || self.widths.iter().filter(about);
+        let same = known().find(|width| width.batch == batch);
+        let width = same.or_else(|| known().min_by_key(|width| width.lanes));
+        width.map_or(self.lanes, |width| width.lanes)
     }
 }
 
@@ -66,6 +70,8 @@ pub struct BestWidth {
     pub image: [u32; 3],
     /// Number format.
     pub dtype: Dtype,
+    /// Examples per update and lane.
+    pub batch: u32,
     /// Lanes.
     pub lanes: u32,
 }

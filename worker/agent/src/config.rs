@@ -199,7 +199,8 @@ mod tests {
     #[test]
     fn a_measured_width_is_taken_but_for_more_than_was_declared() {
         let (network, image) = ("conv_2".to_owned(), [3, 32, 32]);
-        let width = BestWidth { network, image, dtype: tombola_spec::settings::Dtype::F32, lanes: 128 };
+        let dtype = tombola_spec::settings::Dtype::F32;
+        let width = BestWidth { network, image, dtype, batch: 60, lanes: 128 };
         assert_eq!(cuda(0, 32, false).bounded(&width).lanes, 128);
         assert_eq!(cuda(0, 64, true).bounded(&width).lanes, 64);
         assert_eq!(cuda(0, 256, true).bounded(&width).lanes, 128);

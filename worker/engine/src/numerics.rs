@@ -4,6 +4,7 @@
 //! Left to itself, libtorch rounds what convolutions of f32 multiply to TF32 (10 bits of mantissa) on a GPU. Here `f32` means f32.
 
 use crate::error::{EngineError, Result};
+use tch::Device;
 use tombola_spec::{settings::Dtype, worker::DeviceKind};
 
 #[expect(unsafe_code, reason = "the shim has a C interface")]
@@ -25,10 +26,11 @@ pub(crate) fn set_up(device: DeviceKind) -> Result<()> {
     }
 }
 
-/// Does `work` under the switches of a number format. Switches are the process's: nothing else may compute meanwhile that is
-/// to be in another format.
-pub(crate) fn within<T>(dtype: Dtype, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    if dtype != Dtype::Tf32 {
+/// Does `work` under the switches of a number format. Switches are the process's and guarded by nothing: no other thread may
+/// compute meanwhile, or be in here. On a CPU, where lanes and lines are on threads of their own, nothing is switched: no processor
+/// rounds to TF32.
+pub(crate) fn within<T>(device: Device, dtype: Dtype, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if dtype != Dtype::Tf32 || device == Device::Cpu {
         return work();
     }
     let _strict_again = Tf32::allow()?;
@@ -76,21 +78,25 @@ fn tf32_allowed() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::Device;
+    use crate::device;
 
     /// One test, for the switches are the process's.
     #[test]
     fn f32_is_not_rounded_to_tf32_but_where_that_is_asked_for() {
         allow_tf32(true).unwrap();
-        Device::open(DeviceKind::Cpu, 0).unwrap();
+        device::Device::open(DeviceKind::Cpu, 0).unwrap();
         assert!(!tf32_allowed(), "libtorch rounds convolutions by default");
         for (dtype, allowed) in
             [(Dtype::F32, false), (Dtype::Bf16, false), (Dtype::F64, false), (Dtype::Tf32, true)]
         {
-            let found = within(dtype, || Ok(tf32_allowed())).unwrap();
+            let found = within(Device::Cuda(0), dtype, || Ok(tf32_allowed())).unwrap();
             assert_eq!((found, tf32_allowed()), (allowed, false), "{dtype:?}");
         }
-        let died = std::panic::catch_unwind(|| within(Dtype::Tf32, || -> Result<()> { panic!("half-way") }));
+        let died = std::panic::catch_unwind(|| {
+            within(Device::Cuda(0), Dtype::Tf32, || -> Result<()> { panic!("half-way") })
+        });
         assert!(died.is_err() && !tf32_allowed());
+        // Lines of two jobs on threads of a CPU got in each other's way.
+        assert!(!within(Device::Cpu, Dtype::Tf32, || Ok(tf32_allowed())).unwrap());
     }
 }

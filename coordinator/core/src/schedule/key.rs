@@ -63,7 +63,7 @@ impl PackKey {
     /// Widest pack of its jobs that a slot takes.
     pub(super) fn lanes_on(&self, slot: &SlotInfo) -> u32 {
         match &self.train {
-            Some(train) => slot.lanes_for(&self.network, self.image, train.dtype),
+            Some(train) => slot.lanes_for(&self.network, self.image, train.dtype, train.batch),
             None => slot.lanes,
         }
     }

@@ -208,18 +208,23 @@ fn lanes_differ_in_learning_rate_and_in_no_other_constant() {
 /// Of networks that were not measured, and of other number formats, it takes what its slot says.
 #[test]
 fn a_gpu_takes_as_many_lanes_of_a_network_as_were_measured_to_be_best() {
-    let widths = |dtype: &str| {
+    let widths = |dtype: &str, measured: &[(u32, u32)]| {
         let mut rig = Rig::new();
         let sweep =
             tiny("a", "\"1..=40\"", 1, "").replace("lr = 0.1", &format!("dtype = \"{dtype}\", lr = 0.1"));
         rig.submit(&sweep);
         let (network, image, dtype) = ("mnist_lenet_4".to_owned(), [1, 28, 28], Dtype::Bf16);
-        let best = BestWidth { network, image, dtype, lanes: 16 };
-        rig.measured_worker("gpu", DeviceKind::Cuda, &[4], &["mnist"], &[best]);
+        let best =
+            |&(batch, lanes): &(u32, u32)| BestWidth { network: network.clone(), image, dtype, batch, lanes };
+        let measured: Vec<_> = measured.iter().map(best).collect();
+        rig.measured_worker("gpu", DeviceKind::Cuda, &[4], &["mnist"], &measured);
         rig.agents["gpu"].widths()
     };
-    assert_eq!(widths("bf16"), [16, 16]);
-    assert_eq!(widths("f32"), [4, 4]);
+    let measured = [(11, 8), (10, 16), (12, 2)];
+    assert_eq!(widths("bf16", &measured), [16, 16]);
+    assert_eq!(widths("f32", &measured), [4, 4]);
+    // Of other batches the narrowest: it fits.
+    assert_eq!(widths("bf16", &[(11, 8), (12, 2)]), [2, 2]);
 }
 
 #[test]

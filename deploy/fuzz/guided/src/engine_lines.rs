@@ -4,6 +4,7 @@ use super::{Target, samples, state};
 use std::sync::LazyLock;
 use tokio::runtime::Runtime;
 use tombola_agent::fuzz;
+use tombola_spec::{slot::Event, worker::DeviceKind};
 
 pub(crate) const TARGET: Target = Target { name: "engine_lines", run, seeds, words: WORDS, longest: 4096 };
 
@@ -22,7 +23,7 @@ fn run(bytes: &[u8]) {
     for event in &events {
         let line = lines.next().expect("each event has a line");
         let said = serde_json::to_string(event).expect("an event has a JSON form");
-        let read: tombola_spec::slot::Event = serde_json::from_slice(line).expect("it was read before");
+        let read: Event = serde_json::from_slice(line).expect("it was read before");
         assert_eq!(serde_json::to_string(&read).expect("as before"), said);
     }
     assert_eq!(lines.next().is_some(), ended, "an engine is ended at the first line that is no event");
@@ -35,9 +36,20 @@ fn seeds() -> Vec<Vec<u8>> {
         "event": "finished", "job": 1, "outputs": { "mask": file },
         "summary": outcome["summary"], "provenance": outcome["provenance"],
     });
+    let ready = Event::Ready {
+        device: DeviceKind::Cpu,
+        name: "x".to_owned(),
+        memory: 0,
+        libtorch: "2".to_owned(),
+        data: Vec::new(),
+        unusable: vec![("a".to_owned(), "b".to_owned())],
+        widths: Vec::new(),
+        calibration: String::new(),
+    };
+    let ready =
+        format!("{}\n", serde_json::to_string(&ready).expect("an event has a JSON form")).into_bytes();
     let others = [
         "{\"event\":\"unable\",\"message\":\"no driver\"}\n",
-        "{\"event\":\"ready\",\"device\":\"cpu\",\"name\":\"x\",\"memory\":0,\"libtorch\":\"2\",\"data\":[],\"unusable\":[[\"a\",\"b\"]]}\n",
         "{\"event\":\"started\",\"job\":1,\"iteration\":0}\n{\"event\":\"progress\",\"job\":1,\"iteration\":7}\n{\"event\":\"stage_done\"}\n",
         "{\"event\":\"checkpoint\",\"job\":1,\"iteration\":5,\"file\":\"/x\"}\n",
         "{\"event\":\"failed\",\"job\":1,\"failure\":{\"class\":\"user\",\"message\":\"no\"}}\n",
@@ -46,6 +58,6 @@ fn seeds() -> Vec<Vec<u8>> {
     others
         .map(|line| line.as_bytes().to_vec())
         .into_iter()
-        .chain([format!("{finished}\n").into_bytes()])
+        .chain([format!("{finished}\n").into_bytes(), ready])
         .collect()
 }

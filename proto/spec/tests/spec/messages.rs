@@ -280,7 +280,7 @@ fn event() -> impl Strategy<Value = Event> {
             let data = vec![DataInfo { set: name.clone(), digest, shape }];
             let (device, libtorch) = (DeviceKind::Cuda, "2.11.0".to_owned());
             let (image, dtype, lanes) = ([3, 32, 32], Dtype::Tf32, memory as u32);
-            let widths = vec![BestWidth { network: name.clone(), image, dtype, lanes }];
+            let widths = vec![BestWidth { network: name.clone(), image, dtype, batch: lanes, lanes }];
             let calibration = name.clone();
             Event::Ready { device, name, memory, libtorch, data, unusable, widths, calibration }
         },

@@ -154,8 +154,8 @@ impl Calibration {
         let fused =
             self.valid(device).filter(|entry| device.kind == DeviceKind::Cuda && entry.plan == Plan::Fused);
         let width = |entry: &Entry| {
-            let Entry { network, image, dtype, lanes, .. } = entry.clone();
-            BestWidth { network, image, dtype, lanes }
+            let Entry { network, image, dtype, batch, lanes, .. } = entry.clone();
+            BestWidth { network, image, dtype, batch, lanes }
         };
         fused.map(width).collect()
     }
@@ -186,7 +186,10 @@ impl Calibration {
             .filter(of_kind)
             .find(|entry| entry.libtorch != LIBTORCH || entry.device != device.model());
         match (latest, stale) {
-            (Some(latest), _) => format!("{used} measurements are used, the last of {latest}"),
+            (Some(latest), None) => format!("{used} measurements are used, the last of {latest}"),
+            (Some(latest), Some(_)) => format!(
+                "{used} measurements are used, the last of {latest}; others are stale: of another model, or with another libtorch"
+            ),
             (None, Some(Entry { device, libtorch, date, .. })) => format!(
                 "what was measured is stale: on {date} on `{device}` with libtorch {libtorch}; hint: run \
                  `tombola-worker calibrate` again"
@@ -267,6 +270,9 @@ mod tests {
         assert_eq!(all.widths(&same).iter().map(|width| width.lanes).collect::<Vec<_>>(), [8]);
         assert!(all.told(&same).contains("1 measurements are used"), "{}", all.told(&same));
         assert!(all.widths(&other).is_empty());
+        let mut both = all.clone();
+        both.put(entry("cuda B", 4));
+        assert!(both.told(&same).contains("1 measurements are used") && both.told(&same).contains("stale"));
         let told = all.told(&other);
         assert!(told.contains("stale") && told.contains("`cuda A`") && told.contains("hint: "), "{told}");
         // A processor goes by what is declared.

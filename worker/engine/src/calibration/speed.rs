@@ -77,9 +77,13 @@ pub fn speed(device: &Device, load: &Load, manner: &Manner, time: Duration) -> R
     let turns = match manner.plan {
         Plan::Fused => {
             let lanes = starts(load, &architecture, manner.lanes)?;
-            let pack = numerics::within(load.dtype, || Fused::new(common()?, &lanes, manner.lanes as usize));
+            let pack = numerics::within(device.torch, load.dtype, || {
+                Fused::new(common()?, &lanes, manner.lanes as usize)
+            });
             let mut pack = pack?;
-            vec![numerics::within(load.dtype, || turn(&mut pack, load, time, &Barrier::new(1)))?]
+            vec![numerics::within(device.torch, load.dtype, || {
+                turn(&mut pack, load, time, &Barrier::new(1))
+            })?]
         }
         Plan::CpuLanes => {
             let lanes = starts(load, &architecture, manner.lanes)?.into_iter();

@@ -60,8 +60,8 @@ impl Line {
         link.emit(Event::Started { job: self.job, iteration: 0 });
         link.progress(self.job, 0);
         let begun = Instant::now();
-        // Lines on threads of a CPU differ in nothing that this switches.
-        match guarded(|| numerics::within(self.spec.recipe.dtype, || self.curve(link))) {
+        let device = self.material.examples.device();
+        match guarded(|| numerics::within(device, self.spec.recipe.dtype, || self.curve(link))) {
             Ok(None) => {}
             Ok(Some(curve)) => {
                 let device_seconds = begun.elapsed().as_secs_f64();

@@ -48,6 +48,7 @@ impl Group {
         let Self { common, mut lanes, starts, provenance } = self;
         let rule = common.rule;
         let dtype = lanes.first().map_or(Dtype::F32, |lane| lane.spec.recipe.dtype);
+        let device = common.examples.device();
         let train = || {
             let mut pack: Box<dyn Pack> = match plan {
                 Plan::CpuLanes => {
@@ -64,11 +65,7 @@ impl Group {
             let (pack, lanes, provenance) = (pack.as_mut(), &mut lanes[..], &provenance);
             Segment { pack, lanes, rule, checkpoints, provenance, link }.run()
         };
-        let trained = guarded(|| match plan {
-            Plan::Fused => numerics::within(dtype, train),
-            // Threads beside it compute in formats of their own, and no processor rounds to TF32.
-            Plan::CpuLanes => train(),
-        });
+        let trained = guarded(|| numerics::within(device, dtype, train));
         if let Err(failure) = trained {
             for lane in lanes.iter().filter(|lane| !lane.ended) {
                 link.emit(Event::Failed { job: lane.job, failure: failure.clone() });

@@ -58,7 +58,8 @@ pub(super) struct Origin {
 
 /// The order in which this build adds things up. Raise it with whatever moves the last bits of a training: a checkpoint of
 /// another order is not gone on from. 2: convolutions of one f32 network on a CPU take images channels innermost. 3: those of
-/// bf16, too.
+/// bf16, too; and what a GPU computes in f32 is no longer rounded to TF32. `version::TRAINING` did not have to be raised for that: no result
+/// had come of a GPU before.
 pub(super) const ARITHMETIC: u32 = 3;
 
 /// Of checkpoints from before it was noted.

@@ -34,7 +34,8 @@ On a CPU it tries a lane on each core, a lane on all of them, and what lies betw
 which `slots` and `engine.threads` to set.
 
 Stop the worker first, or both get less of the device. What was measured with another libtorch or on another model counts for
-nothing: `tombola-worker check` and the worker's log tell. Of a network that was measured, another batch size has the same width.
+nothing: `tombola-worker check` and the worker's log tell. Of a network that was
+measured, other batch sizes have the narrowest width that was found.
 
 None of this was run on a GPU yet: none was at hand. What a GPU does here was tried with fused lanes on CPUs.
 
