@@ -2,6 +2,7 @@
 //! What ends is started again, as a service manager does.
 
 use crate::{
+    RECOVERY,
     disk::Disk,
     network::Network,
     proxy::Proxy,
@@ -234,14 +235,24 @@ impl City {
         }
     }
 
-    /// Submits a sweep, as often as it takes.
-    pub(crate) async fn submit(&self, file: &str) {
-        eventually(|| async {
-            let request = SubmitRequest { file: file.to_owned() };
-            let asked = async { SweepServiceClient::new(self.leader().await).submit(request).await.ok() };
-            tokio::time::timeout(Duration::from_secs(5), asked).await.ok().flatten().map(|_| ())
-        })
-        .await;
+    /// Submits a sweep, as often as it takes, starting again what ends.
+    pub(crate) async fn submit(&mut self, file: &str) {
+        let submitted = async {
+            loop {
+                self.revive();
+                let request = SubmitRequest { file: file.to_owned() };
+                let asked = async { SweepServiceClient::new(self.leader().await).submit(request).await.ok() };
+                if tokio::time::timeout(Duration::from_secs(5), asked)
+                    .await
+                    .is_ok_and(|answer| answer.is_some())
+                {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let submitted = tokio::time::timeout(RECOVERY, submitted).await.is_ok();
+        assert!(submitted, "nobody takes a sweep\n{}", self.logs());
     }
 
     /// A sweep as it stands, if anybody answers.

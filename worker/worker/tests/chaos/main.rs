@@ -28,9 +28,12 @@ use std::{
 };
 use tombola_engine::random::{Purpose, Random};
 use tombola_spec::job::Stream;
+use tombola_wire::v1::Sweep;
 
 /// Longest time in which everybody has to be at work again after a fault.
 const RECOVERY: Duration = Duration::from_secs(90);
+/// Longest time a sweep may take once nothing fails any more; many have to share the workers where nothing ever did.
+const END: Duration = Duration::from_secs(15 * 60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chaos_on_sqlite_changes_no_result() {
@@ -187,14 +190,19 @@ async fn calm(sweeps: u64, names: &[String]) -> City {
 /// Waits until all sweeps are finished, without a failed job.
 async fn finish(city: &mut City, names: &[String]) {
     for name in names {
-        loop {
-            city.revive();
-            if let Some(sweep) = city.sweep(name).await.filter(|sweep| sweep.finished) {
-                assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}\n{}", tail(city));
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let finished = tokio::time::timeout(END, finished(city, name)).await;
+        let Ok(sweep) = finished else { panic!("{name} does not end\n{}", tail(city)) };
+        assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}\n{}", tail(city));
+    }
+}
+
+async fn finished(city: &mut City, name: &str) -> Sweep {
+    loop {
+        city.revive();
+        if let Some(sweep) = city.sweep(name).await.filter(|sweep| sweep.finished) {
+            return sweep;
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
