@@ -11,16 +11,19 @@ Run a sweep while everything it runs on fails in turn, and compare it with an un
 Usage: cargo xtask chaos [--faults N] [--seed S]
 
 A coordinator on SQLite, then two on a Postgres of their own; two workers with real engines; a network, a disk and a clock
-that fail. Coordinators, workers, engines and Postgres are killed, stopped and continued; connections are reset or nothing
-passes; the disk is full; artifacts are gone or damaged; the clock is stepped; no connection to Postgres is left. After each
-fault somebody has to lead and every worker to be at work again. At the end masks, weights and every metric point have to
-be those of a run in which nothing failed, bit for bit, and no job may have been done twice.
+that fail. Coordinators, workers, engines and Postgres are killed, stopped and continued; connections are reset; a host is
+silent, or slow, or two do not hear each other, in one direction or both; the disk is full; artifacts are gone or damaged;
+the clock is stepped; no connection to Postgres is left. After each fault somebody has to lead and every worker to be at
+work again. At the end masks, weights and every metric point have to be those of a run in which nothing failed, bit for bit,
+and no job may have been done twice.
 
-  --faults N   faults on each database [default: 200]; some 3 s each
+  --faults N   faults on each database [default: 200]; some 4 s each
   --seed S     another run [default: 1]; the same seed does the same things, at moments that depend on the machine
 
 Full disks and missing artifacts need the right to mount, stepped clocks a C compiler: without, these faults are left out.
-`cargo xtask test` runs a dozen faults on each database.";
+Silence needs the right to make network namespaces, and ip, tc, bridge, ss and nsenter: without, everybody is on loopback
+behind proxies, which reset connections or pass nothing on. A run says at its beginning which of the two it is.
+`cargo xtask test` lets every fault happen once on each database.";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let (mut faults, mut seed) = ("200".to_owned(), "1".to_owned());

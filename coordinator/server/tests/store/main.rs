@@ -19,6 +19,7 @@ mod readme;
 mod rig;
 mod schema;
 mod searches;
+mod silence;
 mod states;
 mod tokens;
 mod verdicts;

@@ -2,7 +2,9 @@
 //! What ends is started again, as a service manager does.
 
 use crate::{
+    RECOVERY,
     disk::Disk,
+    network::Network,
     proxy::Proxy,
     rig::{Process, binary, endpoint, eventually, write_data},
     server::Server,
@@ -22,9 +24,6 @@ use tombola_wire::v1::{
     query_service_client::QueryServiceClient, sweep_service_client::SweepServiceClient, value::Kind,
 };
 use tonic::transport::Channel;
-use tonic_health::pb::{
-    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
-};
 
 /// The workers and their slots.
 const WORKERS: [(&str, &str); 2] = [("ada", "cpu=1"), ("bob", "cpu=2")];
@@ -74,29 +73,43 @@ pub(crate) fn signal_to(signal: &str, process: u32) {
 pub(crate) struct City {
     pub(crate) coordinators: Vec<Service>,
     pub(crate) workers: Vec<Service>,
+    /// The ways to the coordinators, where there is no network.
     pub(crate) proxies: Vec<Proxy>,
     pub(crate) database: Option<Server>,
     pub(crate) disk: Option<Disk>,
     addresses: Vec<SocketAddr>,
+    pub(crate) network: Option<Network>,
     /// Below it everything lies; last, so that it goes when nothing runs any more.
     folder: TempDir,
 }
 
 impl City {
-    /// On SQLite one coordinator, on a Postgres of its own two.
-    pub(crate) async fn found(database: Option<Server>) -> Self {
+    /// On SQLite one coordinator, on a Postgres of its own two. Without a network everybody is on loopback, behind proxies.
+    pub(crate) async fn found(database: Option<Server>, network: Option<Network>) -> Self {
         let folder = TempDir::new().unwrap();
         let disk = Disk::mount(&folder.path().join("disk"));
         write_data(&folder.path().join("data/tiny"));
         fs::write(folder.path().join("clock"), "0").unwrap();
         let count = if database.is_some() { 2 } else { 1 };
-        let addresses: Vec<SocketAddr> = (0..count).map(|_| free_port()).collect();
+        let address = |number: usize| match &network {
+            Some(network) => (network.address(&coordinator(number)), 7654).into(),
+            None => free_port(),
+        };
+        let addresses: Vec<SocketAddr> = (0..count).map(address).collect();
         let mut proxies = Vec::new();
-        for address in &addresses {
+        for address in addresses.iter().filter(|_| network.is_none()) {
             proxies.push(Proxy::to(*address).await);
         }
-        let mut city =
-            Self { coordinators: vec![], workers: vec![], proxies, database, disk, addresses, folder };
+        let mut city = Self {
+            coordinators: vec![],
+            workers: vec![],
+            proxies,
+            database,
+            disk,
+            addresses,
+            network,
+            folder,
+        };
         city.coordinators = (0..count).map(|number| city.coordinator(number)).collect();
         city.workers = WORKERS.iter().map(|(name, slots)| city.worker(name, slots)).collect();
         city.revive();
@@ -118,7 +131,7 @@ impl City {
     }
 
     fn coordinator(&self, number: usize) -> Service {
-        let name = format!("coordinator-{number}");
+        let name = coordinator(number);
         let mut command = self.command("tombola-coordinator", &name);
         command
             .arg("--state")
@@ -126,6 +139,8 @@ impl City {
             .arg("--artifacts")
             .arg(self.artifacts());
         command.args(["--listen", &self.addresses[number].to_string()]);
+        // Elsewhere than on loopback it would ask for TLS and tokens, which are not what is tested here.
+        command.args(self.network.iter().map(|_| "--insecure"));
         let url = self.database.as_ref().map_or("sqlite".to_owned(), Server::url);
         command.env("TOMBOLA_COORDINATOR_DATABASE", url);
         // The disk is smaller than what is usually left free of one.
@@ -146,7 +161,9 @@ impl City {
 
     fn worker(&self, name: &str, slots: &str) -> Service {
         let mut command = self.command("tombola-worker", name);
-        let coordinators: Vec<_> = self.proxies.iter().map(|proxy| proxy.address.to_string()).collect();
+        let ways = self.proxies.iter().map(|proxy| proxy.address);
+        let direct = self.addresses.iter().copied().filter(|_| self.network.is_some());
+        let coordinators: Vec<_> = ways.chain(direct).map(|address| address.to_string()).collect();
         command.args(["--coordinator", &coordinators.join(","), "--name", name, "--slots", slots]);
         command.arg("--dir").arg(self.path(&format!("disk/{name}"))).arg("--data").arg(self.path("data"));
         command.env("TOMBOLA_WORKER_ENGINE__CHECKPOINT_EVERY_ITERATIONS", "500");
@@ -154,9 +171,12 @@ impl City {
         Service { name: name.to_owned(), command, process: None }
     }
 
-    /// A binary with a log of its own and a clock that can be stepped.
+    /// A binary on a host of its own, with a log of its own and a clock that can be stepped.
     fn command(&self, program: &str, name: &str) -> Command {
-        let mut command = Command::new(binary(program));
+        let mut command = match &self.network {
+            Some(network) => network.command(name, binary(program)),
+            None => Command::new(binary(program)),
+        };
         let log =
             fs::File::options().create(true).append(true).open(self.path(&format!("{name}.log"))).unwrap();
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
@@ -172,14 +192,22 @@ impl City {
         self.coordinators.iter_mut().chain(&mut self.workers).for_each(Service::revive);
     }
 
-    /// A way to the coordinator that leads.
-    pub(crate) async fn leader(&self) -> Channel {
+    /// What the coordinator of this number says of the workers, if it leads and answers soon.
+    async fn workers_of(&self, number: usize) -> Option<(Channel, WorkersResponse)> {
+        let asked = async {
+            let channel = endpoint(&self.addresses[number].to_string()).connect().await.ok()?;
+            let answer = SweepServiceClient::new(channel.clone()).workers(WorkersRequest {}).await.ok()?;
+            Some((channel, answer.into_inner()))
+        };
+        tokio::time::timeout(Duration::from_secs(1), asked).await.ok().flatten()
+    }
+
+    /// The number of the coordinator that leads, and a way to it.
+    pub(crate) async fn leads(&self) -> (usize, Channel) {
         eventually(|| async {
-            for address in &self.addresses {
-                let Ok(channel) = endpoint(&address.to_string()).connect().await else { continue };
-                let asked = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await;
-                if asked.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving) {
-                    return Some(channel);
+            for number in 0..self.addresses.len() {
+                if let Some((channel, _)) = self.workers_of(number).await {
+                    return Some((number, channel));
                 }
             }
             None
@@ -187,32 +215,44 @@ impl City {
         .await
     }
 
+    /// A way to the coordinator that leads.
+    pub(crate) async fn leader(&self) -> Channel {
+        self.leads().await.1
+    }
+
     /// Waits until somebody leads and every worker is connected, starting again what ends.
     pub(crate) async fn whole(&mut self) {
         loop {
             self.revive();
-            let asked = async {
-                let mut sweeps = SweepServiceClient::new(self.leader().await);
-                sweeps.workers(WorkersRequest {}).await.ok().map(tonic::Response::into_inner)
-            };
-            let answer = tokio::time::timeout(Duration::from_secs(2), asked).await.ok().flatten();
-            let connected = |answer: WorkersResponse| {
-                answer.workers.iter().filter(|worker| worker.state == "connected").count()
-            };
-            if answer.map(connected) == Some(WORKERS.len()) {
-                return;
+            for number in 0..self.addresses.len() {
+                let Some((_, answer)) = self.workers_of(number).await else { continue };
+                let connected = answer.workers.iter().filter(|worker| worker.state == "connected");
+                if connected.count() == WORKERS.len() {
+                    return;
+                }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Submits a sweep, as often as it takes.
-    pub(crate) async fn submit(&self, file: &str) {
-        eventually(|| async {
-            let request = SubmitRequest { file: file.to_owned() };
-            SweepServiceClient::new(self.leader().await).submit(request).await.ok().map(|_| ())
-        })
-        .await;
+    /// Submits a sweep, as often as it takes, starting again what ends.
+    pub(crate) async fn submit(&mut self, file: &str) {
+        let submitted = async {
+            loop {
+                self.revive();
+                let request = SubmitRequest { file: file.to_owned() };
+                let asked = async { SweepServiceClient::new(self.leader().await).submit(request).await.ok() };
+                if tokio::time::timeout(Duration::from_secs(5), asked)
+                    .await
+                    .is_ok_and(|answer| answer.is_some())
+                {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let submitted = tokio::time::timeout(RECOVERY, submitted).await.is_ok();
+        assert!(submitted, "nobody takes a sweep\n{}", self.logs());
     }
 
     /// A sweep as it stands, if anybody answers.
@@ -262,6 +302,10 @@ impl City {
             names.map(|name| fs::read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default());
         logs.collect()
     }
+}
+
+fn coordinator(number: usize) -> String {
+    format!("coordinator-{number}")
 }
 
 fn free_port() -> SocketAddr {

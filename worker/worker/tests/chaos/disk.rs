@@ -7,8 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Room for the records, artifacts and spools of a small sweep.
-const SIZE: &str = "size=192m";
+/// Room for the records, artifacts, caches and spools of a run of some 400 faults: 200 leave 220 MiB.
+const SIZE: &str = "size=512m";
 
 /// A file system of this test alone.
 pub(crate) struct Disk {

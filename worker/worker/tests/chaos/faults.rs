@@ -23,7 +23,16 @@ pub(crate) enum Fault {
     KillEngine,
     StopEngine,
     ResetConnections,
+    /// Nothing passes a proxy; where there is no network.
     Partition,
+    /// A host is silent, both ways.
+    CutHost,
+    /// A worker and a coordinator do not hear each other, or one of them the other.
+    CutWorker,
+    /// The same for a coordinator and Postgres: the coordinator still talks to workers.
+    CutDatabase,
+    /// Little passes to or from a host, and some of it is lost.
+    SlowHost,
     FillDisk,
     HideArtifacts,
     DamageArtifact,
@@ -48,10 +57,13 @@ impl Fault {
             KillEngine,
             StopEngine,
             ResetConnections,
-            Partition,
             DamageArtifact,
             DamageCache,
         ];
+        match city.network {
+            Some(_) => all.extend([CutHost, CutWorker, SlowHost]),
+            None => all.push(Partition),
+        }
         if city.disk.is_some() {
             all.extend([FillDisk, HideArtifacts]);
         }
@@ -60,6 +72,9 @@ impl Fault {
         }
         if city.database.is_some() {
             all.extend([KillPostgres, RestartPostgres, StopPostgres, TakeConnections]);
+        }
+        if city.database.is_some() && city.network.is_some() {
+            all.push(CutDatabase);
         }
         all
     }
@@ -72,16 +87,15 @@ impl Fault {
             KillWorker | StopWorker | KillEngine | StopEngine => {
                 self.befall_a_worker(city, random, hold).await;
             }
-            ResetConnections | Partition => {
-                let way = random.below(city.proxies.len() as u64) as usize;
-                match self {
-                    ResetConnections => city.proxies[way].reset(),
-                    _ => {
-                        city.proxies[way].hold(true);
-                        sleep(hold * 3).await;
-                        city.proxies[way].hold(false);
-                    }
-                }
+            ResetConnections if city.network.is_none() => city.proxies[any(&city.proxies, random)].reset(),
+            Partition => {
+                let way = &city.proxies[any(&city.proxies, random)];
+                way.hold(true);
+                sleep(hold * 3).await;
+                way.hold(false);
+            }
+            ResetConnections | CutHost | CutWorker | CutDatabase | SlowHost => {
+                self.befall_the_network(city, random, hold).await;
             }
             KillPostgres | RestartPostgres | StopPostgres | TakeConnections => {
                 self.befall_postgres(city, hold).await;
@@ -101,20 +115,49 @@ impl Fault {
     }
 
     async fn befall_a_coordinator(self, city: &mut City, random: &mut Random, hold: Duration) {
-        let coordinator = &city.coordinators[random.below(city.coordinators.len() as u64) as usize];
+        let coordinator = &city.coordinators[any(&city.coordinators, random)];
         if self == KillCoordinator {
             coordinator.signal("-KILL");
             return sleep(hold).await;
         }
         coordinator.signal("-STOP");
-        // Now and then long enough for its standby to take over.
-        let long = if random.below(3) == 0 { 14_000 } else { 0 };
-        sleep(hold + Duration::from_millis(long)).await;
+        sleep(hold + now_and_then(random)).await;
         coordinator.signal("-CONT");
     }
 
+    async fn befall_the_network(self, city: &City, random: &mut Random, hold: Duration) {
+        let network = city.network.as_ref().unwrap();
+        let worker = &city.workers[any(&city.workers, random)].name;
+        let mut coordinator = any(&city.coordinators, random);
+        if self == CutDatabase && random.below(2) == 0 {
+            coordinator = city.leads().await.0;
+        }
+        let coordinator = &city.coordinators[coordinator].name;
+        let mut hosts = vec![worker.as_str(), coordinator];
+        hosts.extend(city.database.iter().map(|_| "postgres"));
+        let (host, way) = (hosts[any(&hosts, random)], random.below(3));
+        let peer = if self == CutDatabase { "postgres" } else { worker };
+        match self {
+            ResetConnections => return network.reset(worker, coordinator),
+            CutHost | SlowHost => {
+                println!("{:18}{host}", "");
+                if self == CutHost { network.cut(host) } else { network.slow(host) }
+            }
+            _ => {
+                let ways = [(coordinator.as_str(), peer), (peer, coordinator)];
+                let cut = ways.iter().skip(usize::from(way == 1)).take(if way == 0 { 2 } else { 1 });
+                cut.for_each(|(from, to)| {
+                    println!("{:18}{from} to {to}", "");
+                    network.cut_way(from, to);
+                });
+            }
+        }
+        sleep(hold * 3 + now_and_then(random)).await;
+        network.heal();
+    }
+
     async fn befall_a_worker(self, city: &mut City, random: &mut Random, hold: Duration) {
-        let worker = &city.workers[random.below(city.workers.len() as u64) as usize];
+        let worker = &city.workers[any(&city.workers, random)];
         let engines = worker.engines();
         match self {
             KillWorker => {
@@ -153,7 +196,7 @@ impl Fault {
     }
 
     async fn befall_a_disk(self, city: &mut City, random: &mut Random, hold: Duration) {
-        let worker = &city.workers[random.below(city.workers.len() as u64) as usize].name;
+        let worker = &city.workers[any(&city.workers, random)].name;
         match self {
             FillDisk => {
                 city.disk.as_ref().unwrap().fill();
@@ -176,6 +219,16 @@ impl Fault {
             _ => drop(damage(&city.path(&format!("disk/{worker}/artifacts")), random)),
         }
     }
+}
+
+/// One of these, by number.
+fn any<T>(these: &[T], random: &mut Random) -> usize {
+    random.below(these.len() as u64) as usize
+}
+
+/// Now and then long enough for a standby to take over, and for everybody to give a link up.
+fn now_and_then(random: &mut Random) -> Duration {
+    Duration::from_secs(if random.below(3) == 0 { 14 } else { 0 })
 }
 
 /// Flips a bit of some file: which, where, and what was there.

@@ -9,6 +9,7 @@
 mod city;
 mod disk;
 mod faults;
+mod network;
 mod proxy;
 #[path = "../lab/rig.rs"]
 #[expect(dead_code, reason = "laboratories use more of it")]
@@ -17,6 +18,7 @@ mod server;
 
 use city::City;
 use faults::Fault;
+use network::Network;
 use rig::tiny_data;
 use server::Server;
 use std::{
@@ -26,27 +28,43 @@ use std::{
 };
 use tombola_engine::random::{Purpose, Random};
 use tombola_spec::job::Stream;
+use tombola_wire::v1::Sweep;
 
-/// Faults of a run where nothing else is said.
-const FAULTS: u64 = 17;
 /// Longest time in which everybody has to be at work again after a fault.
 const RECOVERY: Duration = Duration::from_secs(90);
+/// Longest time a sweep may take once nothing fails any more; many have to share the workers where nothing ever did.
+const END: Duration = Duration::from_secs(15 * 60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chaos_on_sqlite_changes_no_result() {
-    chaos(City::found(None).await).await;
+    chaos(City::found(None, network()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chaos_on_postgres_with_a_standby_changes_no_result() {
-    match Server::start() {
-        Some(server) => chaos(City::found(Some(server)).await).await,
+    let network = network();
+    match Server::start(network.as_ref()) {
+        Some(server) => chaos(City::found(Some(server), network).await).await,
         None => {
             let why = "nobody said where Postgres's programs are (`cargo xtask test` does)";
             assert!(env::var("TOMBOLA_TEST_REQUIRE").as_deref() != Ok("1"), "nothing was tested: {why}");
             println!("nothing was tested: {why}");
         }
     }
+}
+
+/// A network, where one may be made.
+fn network() -> Option<Network> {
+    let network = Network::make();
+    println!(
+        "network: {}",
+        match &network {
+            Some(_) => "everybody in a namespace of their own, on one bridge",
+            None =>
+                "loopback and proxies, for nobody may make network namespaces here, or tools are missing (ip, tc, bridge, ss, nsenter)",
+        }
+    );
+    network
 }
 
 fn setting(name: &str, usual: u64) -> u64 {
@@ -66,7 +84,9 @@ fn sweep(number: u64) -> String {
 }
 
 async fn chaos(mut city: City) {
-    let (seed, wanted) = (setting("TOMBOLA_CHAOS_SEED", 1), setting("TOMBOLA_CHAOS_FAULTS", FAULTS));
+    // Usually every kind once.
+    let kinds = Fault::possible(&city).len() as u64;
+    let (seed, wanted) = (setting("TOMBOLA_CHAOS_SEED", 1), setting("TOMBOLA_CHAOS_FAULTS", kinds));
     let begun = Instant::now();
     let mut times = Times::new();
     let sweeps = disturb(&mut city, seed, wanted, &mut times).await;
@@ -159,7 +179,7 @@ fn same(ours: &[String], theirs: &[String], what: &str) {
 
 /// The same sweeps where nothing fails.
 async fn calm(sweeps: u64, names: &[String]) -> City {
-    let mut city = City::found(None).await;
+    let mut city = City::found(None, None).await;
     for number in 0..=sweeps {
         city.submit(&sweep(number)).await;
     }
@@ -170,14 +190,19 @@ async fn calm(sweeps: u64, names: &[String]) -> City {
 /// Waits until all sweeps are finished, without a failed job.
 async fn finish(city: &mut City, names: &[String]) {
     for name in names {
-        loop {
-            city.revive();
-            if let Some(sweep) = city.sweep(name).await.filter(|sweep| sweep.finished) {
-                assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}\n{}", tail(city));
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let finished = tokio::time::timeout(END, finished(city, name)).await;
+        let Ok(sweep) = finished else { panic!("{name} does not end\n{}", tail(city)) };
+        assert_eq!(sweep.jobs.as_ref().unwrap().failed, 0, "{sweep:?}\n{}", tail(city));
+    }
+}
+
+async fn finished(city: &mut City, name: &str) -> Sweep {
+    loop {
+        city.revive();
+        if let Some(sweep) = city.sweep(name).await.filter(|sweep| sweep.finished) {
+            return sweep;
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

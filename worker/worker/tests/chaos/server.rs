@@ -1,10 +1,12 @@
 //! A Postgres of this test alone, to be killed. Programs and account come from `cargo xtask test`.
 
-use crate::rig::Process;
+use crate::{network::Network, rig::Process};
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     io::Write,
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -18,62 +20,52 @@ const CONNECTIONS: usize = 24;
 /// The server and its files.
 pub(crate) struct Server {
     folder: TempDir,
-    programs: PathBuf,
-    account: Option<(u32, u32)>,
-    port: u16,
+    address: SocketAddr,
+    command: Command,
     process: Option<Process>,
 }
 
 impl Server {
-    /// Nothing where `cargo xtask test` has not said where its programs are.
-    pub(crate) fn start() -> Option<Self> {
+    /// On a host of its own where there is a network. Nothing where `cargo xtask test` has not said where its programs are.
+    pub(crate) fn start(network: Option<&Network>) -> Option<Self> {
         let programs = PathBuf::from(env::var_os("TOMBOLA_TEST_POSTGRES_PROGRAMS")?);
-        let account = env::var("TOMBOLA_TEST_POSTGRES_ACCOUNT").ok().map(|ids| {
-            let (user, group) = ids.split_once(':').unwrap();
-            (user.parse().unwrap(), group.parse().unwrap())
-        });
+        let account = env::var("TOMBOLA_TEST_POSTGRES_ACCOUNT").ok();
         let folder = TempDir::new().unwrap();
-        if let Some((user, group)) = account {
-            chown(folder.path(), Some(user), Some(group)).unwrap();
+        if let Some((user, group)) = account.as_ref().and_then(|ids| ids.split_once(':')) {
+            chown(folder.path(), Some(user.parse().unwrap()), Some(group.parse().unwrap())).unwrap();
         }
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let mut server = Self { folder, programs, account, port, process: None };
-        let data = server.folder.path().join("data");
-        let mut initdb = server.command("initdb");
-        initdb
-            .args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--username=tombola", "--pgdata"])
-            .arg(data);
+        let host = network.map_or(Ipv4Addr::LOCALHOST, |network| network.address("postgres"));
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut initdb = command(&folder, network, &programs.join("initdb"), account.as_deref());
+        initdb.args([
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--username=tombola",
+            "--pgdata=data",
+        ]);
         assert!(initdb.output().unwrap().status.success());
+        let rules = fs::File::options().append(true).open(folder.path().join("data/pg_hba.conf"));
+        rules.unwrap().write_all(b"host all all all trust\n").unwrap();
+        let mut command = command(&folder, network, &programs.join("postgres"), account.as_deref());
+        let log = fs::File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
+        command.args(["-D", "data", "-p", &port.to_string(), "-N", &CONNECTIONS.to_string(), "-c"]);
+        command.arg(format!("listen_addresses={host}")).arg("-k").arg(folder.path());
+        command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
+        let mut server = Self { folder, address: (host, port).into(), command, process: None };
         server.revive();
         Some(server)
     }
 
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
-        command.current_dir(self.folder.path()).env("LC_ALL", "C").stdin(Stdio::null());
-        if let Some((user, group)) = self.account {
-            command.uid(user).gid(group);
-        }
-        command
-    }
-
     pub(crate) fn url(&self) -> String {
-        format!("postgres://tombola@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://tombola@{}/postgres", self.address)
     }
 
     /// Starts it again if it is gone.
     pub(crate) fn revive(&mut self) {
-        if self.process.as_mut().is_some_and(Process::runs) {
-            return;
+        if !self.process.as_mut().is_some_and(Process::runs) {
+            self.process = Some(Process::spawn(&mut self.command));
         }
-        let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut postgres = self.command("postgres");
-        postgres.arg("-D").arg(self.folder.path().join("data")).args(["-p", &self.port.to_string()]);
-        postgres
-            .args(["-N", &CONNECTIONS.to_string(), "-c", "listen_addresses=127.0.0.1", "-k"])
-            .arg(self.folder.path());
-        postgres.stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
-        self.process = Some(Process::spawn(&mut postgres));
     }
 
     /// Sends a signal to the server, or with `all` to every backend too.
@@ -93,8 +85,8 @@ impl Server {
         message.extend(196_608_u32.to_be_bytes());
         message.extend(hello);
         let connect = || {
-            let address = ([127, 0, 0, 1], self.port).into();
-            let mut stream = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
+            let mut stream =
+                std::net::TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).ok()?;
             stream.write_all(&message).ok()?;
             Some(stream)
         };
@@ -104,4 +96,23 @@ impl Server {
     pub(crate) fn log(&self) -> PathBuf {
         Path::new(self.folder.path()).join("log")
     }
+}
+
+/// A program of the server, by an account that may run it.
+fn command(folder: &TempDir, network: Option<&Network>, program: &Path, account: Option<&str>) -> Command {
+    let begin = |program: &OsStr| match network {
+        Some(network) => network.command("postgres", program),
+        None => Command::new(program),
+    };
+    let mut command = match account.and_then(|ids| ids.split_once(':')) {
+        // Only once it is on its host: nobody else may go there.
+        Some((user, group)) => {
+            let mut setpriv = begin(OsStr::new("setpriv"));
+            setpriv.args(["--reuid", user, "--regid", group, "--clear-groups"]).arg(program);
+            setpriv
+        }
+        None => begin(program.as_os_str()),
+    };
+    command.current_dir(folder.path()).env("LC_ALL", "C").stdin(Stdio::null());
+    command
 }

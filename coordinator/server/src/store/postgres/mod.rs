@@ -5,6 +5,7 @@ mod fault;
 mod guest;
 mod leading;
 mod relay;
+mod silence;
 mod stride;
 mod values;
 mod vitals;
@@ -21,17 +22,12 @@ use super::{
     verb::{Arg, Stride, Verb},
 };
 use async_trait::async_trait;
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use tombola_spec::Epoch;
 
-/// Connections for our own reads.
-const READERS: u32 = 4;
-/// Longest wait for an answer. Without a limit a network that swallows packets would hold a leader up for many minutes.
+/// Longest wait for the answer to what may take the server a while.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// An advisory lock is a number of a database; its second half is the schema's.
 const MIGRATING: i32 = 0x746f_6d02;
@@ -57,9 +53,9 @@ impl Postgres {
         let wrong =
             |error: sqlx::Error| StoreError::Unavailable { place: "Postgres".into(), why: error.to_string() };
         let options: PgConnectOptions = url.parse().map_err(wrong)?;
-        let options = options.application_name(&name()).disable_statement_logging();
+        let options = silence::noticed(options.application_name(&name()).disable_statement_logging());
         let place = format!("{}/{}", options.get_host(), options.get_database().unwrap_or_default());
-        let readers = PgPoolOptions::new().max_connections(READERS).connect_lazy_with(options.clone());
+        let readers = silence::readers(options.clone());
         Ok(Self { options, place, writer: Mutex::default(), readers, guests: Semaphore::new(AT_ONCE) })
     }
 
@@ -69,18 +65,13 @@ impl Postgres {
 
     /// What the server answers, in time.
     async fn answer_to<T>(&self, question: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-        match tokio::time::timeout(PATIENCE, question).await {
-            Ok(answer) => answer.map_err(|error| self.fault(&error)),
-            Err(_) => {
-                let why = format!("no answer within {} s", PATIENCE.as_secs());
-                Err(StoreError::Unavailable { place: self.place.clone(), why })
-            }
-        }
+        silence::within(PATIENCE, question).await.map_err(|error| self.fault(&error))
     }
 
     /// A connection that writes. A commit is on disk when it returns, whatever the server's default is.
     async fn connect(&self) -> Result<PgConnection> {
-        let mut connection = self.answer_to(writing(self.options.clone()).connect()).await?;
+        let options = writing(self.options.clone());
+        let mut connection = self.answer_to(silence::soon(Box::pin(options.connect()))).await?;
         let durable = "select set_config('synchronous_commit', 'on', false)
                        where current_setting('synchronous_commit') = 'off'";
         self.answer_to(sqlx::query(durable).execute(&mut connection)).await?;
@@ -133,15 +124,15 @@ impl Postgres {
 
     async fn next_epoch(&self, connection: &mut PgConnection) -> Result<Epoch> {
         let next = sqlx::query_scalar("update leader set epoch = epoch + 1 returning epoch");
-        let epoch: i64 = self.answer_to(next.fetch_one(connection)).await?;
+        let epoch: i64 = self.answer_to(silence::soon(next.fetch_one(connection))).await?;
         Ok(Epoch(epoch.cast_unsigned()))
     }
 
     async fn apply_all(&self, writer: &mut Writer, strides: &[Stride<'_>]) -> Result<()> {
         // Dropped on any error, and with this future: then all of it is rolled back.
-        let mut transaction = self.answer_to(writer.connection.begin()).await?;
+        let mut transaction = self.answer_to(silence::soon(writer.connection.begin())).await?;
         let epoch = sqlx::query_scalar("select epoch from leader").fetch_one(&mut *transaction);
-        let epoch: i64 = self.answer_to(epoch).await?;
+        let epoch: i64 = self.answer_to(silence::soon(epoch)).await?;
         if epoch.cast_unsigned() != writer.epoch.0 {
             return Err(StoreError::Fenced { epoch: writer.epoch });
         }
@@ -223,11 +214,6 @@ impl SqlDatabase for Postgres {
 /// Settings of the connection that writes.
 fn writing(options: PgConnectOptions) -> PgConnectOptions {
     options.options([
-        // A leader whose machine or network died has to lose the lock.
-        ("tcp_keepalives_idle", "10"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-        ("tcp_user_timeout", "25000"),
         ("idle_in_transaction_session_timeout", "30000"),
         // Every statement of a commit reaches its rows by key. A plan made while a table was small, those of foreign keys
         // included, must not go on scanning it when it has grown.
