@@ -220,11 +220,11 @@ fn a_gpu_takes_as_many_lanes_of_a_network_as_were_measured_to_be_best() {
         rig.measured_worker("gpu", DeviceKind::Cuda, &[4], &["mnist"], &measured);
         rig.agents["gpu"].widths()
     };
-    let measured = [(11, 8), (10, 16), (12, 2)];
+    let measured = [(50, 8), (60, 16), (70, 2)];
     assert_eq!(widths("bf16", &measured), [16, 16]);
     assert_eq!(widths("f32", &measured), [4, 4]);
     // Of other batches the narrowest: it fits.
-    assert_eq!(widths("bf16", &[(11, 8), (12, 2)]), [2, 2]);
+    assert_eq!(widths("bf16", &[(50, 8), (70, 2)]), [2, 2]);
 }
 
 #[test]
