@@ -142,6 +142,19 @@ struct Row {
     ratio: Option<f64>,
 }
 
+/// All that is tried of a network.
+fn sides(load: &Load, options: &Options) -> Vec<Side> {
+    let convolves = load.network != NETWORKS[0].0;
+    let ways = if convolves { &[false, true][..] } else { &[false] };
+    let widths = options.widths.iter();
+    let mut sides: Vec<_> =
+        widths.flat_map(|&lanes| ways.iter().map(move |&apart| Side::Fused(lanes, apart))).collect();
+    if options.torch {
+        sides.extend(["default", "channels_last"].map(Side::PyTorch));
+    }
+    sides
+}
+
 /// Lets all sides have their turns at a network. What does not fit into memory, and what is wider than that, is left out.
 fn compare(
     device: &Device,
@@ -149,16 +162,7 @@ fn compare(
     options: &Options,
     mut peer: Option<&mut Peer>,
 ) -> Outcome<Vec<Row>> {
-    let convolves = load.network != NETWORKS[0].0;
-    let ways = if convolves { &[false, true][..] } else { &[false] };
-    let mut sides: Vec<Side> = options
-        .widths
-        .iter()
-        .flat_map(|&lanes| ways.iter().map(move |&apart| Side::Fused(lanes, apart)))
-        .collect();
-    if peer.is_some() {
-        sides.extend(["default", "channels_last"].map(Side::PyTorch));
-    }
+    let sides = sides(load, options);
     let mut turns = vec![Vec::new(); sides.len()];
     let mut most = u32::MAX;
     // The first turn warms up.
@@ -183,7 +187,12 @@ fn compare(
         }
     }
     let measured = sides.into_iter().zip(turns).filter(|(_, turns)| turns.len() > options.turns);
-    let medians: Vec<_> = measured.map(|(side, turns)| (side, median(&turns[1..]))).collect();
+    let medians = measured.map(|(side, turns)| (side, median(&turns[1..]))).collect();
+    Ok(rows(load, medians))
+}
+
+/// What each side made of a network, beside PyTorch's faster loop.
+fn rows(load: &Load, medians: Vec<(Side, f64)>) -> Vec<Row> {
     let theirs = medians.iter().filter(|(side, _)| matches!(side, Side::PyTorch(_))).map(|(_, rate)| *rate);
     let theirs = theirs.fold(None, |best: Option<f64>, rate| Some(best.map_or(rate, |best| best.max(rate))));
     let row = |(side, steps_per_second)| Row {
@@ -192,7 +201,7 @@ fn compare(
         steps_per_second,
         ratio: theirs.map(|theirs| steps_per_second / theirs),
     };
-    Ok(medians.into_iter().map(row).collect())
+    medians.into_iter().map(row).collect()
 }
 
 fn fused(device: &Device, load: &Load, lanes: u32, apart: bool, time: Duration) -> Result<f64, EngineError> {

@@ -14,6 +14,9 @@ use tombola_agent::{SlotSpec, executor::ProcessExecutor};
 use tombola_engine::{ChildOptions, run_child};
 use tombola_spec::worker::DeviceKind;
 
+/// Matrix products of the same bits each time: cuBLAS reads it from the environment when it is loaded.
+pub(crate) const SAME_BITS: (&str, &str) = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+
 /// What a child is told on its command line.
 #[derive(Debug, Serialize, Deserialize)]
 struct Settings {
@@ -46,8 +49,7 @@ pub(crate) fn executor(
         let mut command = Command::new("/proc/self/exe");
         command.arg0("tombola-worker").arg("engine").arg(settings);
         if spec.device == DeviceKind::Cuda {
-            // Matrix products of the same bits each time: cuBLAS reads it when it is loaded.
-            command.env("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+            command.env(SAME_BITS.0, SAME_BITS.1);
         }
         command
     })

@@ -6,7 +6,7 @@ use crate::{
     nn::{Layout, Ways},
     numerics,
     optim::Rule,
-    plan::{Common, Drive, Examples, Fused, LaneStart, Lone, Pack, Parts, Snapshot, kind_of, products_of},
+    plan::{Common, Drive, Examples, Fused, LaneStart, Lone, Pack, Snapshot, kind_of},
     train::outputs::initial,
 };
 use std::{
@@ -163,21 +163,9 @@ fn train(load: &Load) -> Train {
 }
 
 fn common(load: &Load, architecture: &Architecture, examples: Examples, manner: &Manner) -> Result<Common> {
-    let (train, layout) = (train(load), Layout::of(architecture));
     let ways = Ways::read(&manner.ways)
         .ok_or_else(|| EngineError::Settings(format!("`{}` are no ways of convolutions", manner.ways)))?;
-    Ok(Common {
-        rule: Rule::of(&train),
-        parts: Parts::of(architecture, &layout, &train),
-        dropout: None,
-        examples,
-        kind: kind_of(load.dtype),
-        products: products_of(load.dtype),
-        ways,
-        batch: i64::from(load.batch),
-        layout,
-        architecture: architecture.clone(),
-    })
+    Ok(Common::new(architecture.clone(), &train(load), load.dtype, examples, ways))
 }
 
 /// Lanes of the same initial weights: drawing them for each would take longer than the measurement.

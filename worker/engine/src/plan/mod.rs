@@ -26,7 +26,10 @@ use crate::{
     optim::{Pace, Rule},
 };
 use tch::{Device, Kind, Tensor};
-use tombola_spec::{arch::Architecture, settings::Dtype};
+use tombola_spec::{
+    arch::Architecture,
+    settings::{Dtype, Train},
+};
 
 /// Lanes in memory, trained in step.
 pub(crate) trait Pack {
@@ -75,6 +78,31 @@ pub(crate) struct Common {
     pub(crate) ways: Ways,
     /// Examples per update, but for the last of an epoch.
     pub(crate) batch: i64,
+}
+
+impl Common {
+    /// Of lanes that train a network as `train` says, and drop nothing out.
+    pub(crate) fn new(
+        architecture: Architecture,
+        train: &Train,
+        dtype: Dtype,
+        examples: Examples,
+        ways: Ways,
+    ) -> Self {
+        let layout = Layout::of(&architecture);
+        Self {
+            rule: Rule::of(train),
+            parts: Parts::of(&architecture, &layout, train),
+            dropout: None,
+            examples,
+            kind: kind_of(dtype),
+            products: products_of(dtype),
+            ways,
+            batch: i64::from(train.batch),
+            layout,
+            architecture,
+        }
+    }
 }
 
 /// What a lane starts from. Tensors lie on the host and have [`Common::kind`].

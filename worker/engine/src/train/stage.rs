@@ -17,9 +17,8 @@ use crate::{
     device::{Device, LIBTORCH},
     error::{EngineError, Result},
     mask::Mask,
-    nn::{Layout, Ways},
-    optim::Rule,
-    plan::{BREAK_EVEN, Common, Dropout, Parts, kind_of, products_of},
+    nn::Ways,
+    plan::{BREAK_EVEN, Common, Dropout},
     prune::{Subject, prune, run_join, run_random_mask},
     simd,
 };
@@ -133,12 +132,7 @@ impl Engine {
             Plan::Fused => self.calibration.ways(&self.device, recipe),
             Plan::CpuLanes => Ways::default(),
         };
-        let plan = if ways.are_usual() {
-            stage.plan.name().to_owned()
-        } else {
-            format!("{}-{ways}", stage.plan.name())
-        };
-        let mut provenance = self.provenance(&plan, width, Some(material.digest));
+        let mut provenance = self.provenance(&plan_name(stage.plan, &ways), width, Some(material.digest));
         let start = prepare(job, &mut lane, &mut provenance, self.sparse_below)?;
         if let Some(group) = groups.iter_mut().find(|group| stage.plan == Plan::Fused && group.takes(&lane)) {
             group.lanes.push(lane);
@@ -146,24 +140,10 @@ impl Engine {
             return Ok(());
         }
         let architecture = recipe.architecture()?;
-        let layout = Layout::of(&architecture);
-        groups.push(Group {
-            common: Common {
-                dropout: Dropout::of(&architecture, recipe.model.dropout),
-                parts: Parts::of(&architecture, &layout, &recipe.train),
-                layout,
-                architecture,
-                rule: Rule::of(&recipe.train),
-                examples: material.examples,
-                kind: kind_of(recipe.dtype),
-                products: products_of(recipe.dtype),
-                ways,
-                batch: i64::from(recipe.train.batch),
-            },
-            lanes: vec![lane],
-            starts: vec![start],
-            provenance,
-        });
+        let dropout = Dropout::of(&architecture, recipe.model.dropout);
+        let alike = Common::new(architecture, &recipe.train, recipe.dtype, material.examples, ways);
+        let common = Common { dropout, ..alike };
+        groups.push(Group { common, lanes: vec![lane], starts: vec![start], provenance });
         Ok(())
     }
 
@@ -266,4 +246,9 @@ impl Engine {
             data,
         }
     }
+}
+
+/// What provenance calls a plan: with the ways of convolutions where they are not the usual ones.
+fn plan_name(plan: Plan, ways: &Ways) -> String {
+    if ways.are_usual() { plan.name().to_owned() } else { format!("{}-{ways}", plan.name()) }
 }

@@ -6,12 +6,14 @@ mod table;
 pub(crate) use subject::Subject;
 pub(crate) use table::name as dtype_name;
 
-use crate::{args::Output, config::Config, failed};
+use crate::{args::Output, config::Config, engine::SAME_BITS, failed};
 use std::{
     collections::BTreeSet,
+    env,
     io::{Write, stderr, stdout},
     num::NonZeroU32,
-    process::ExitCode,
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
     time::Duration,
 };
 use tombola_engine::{
@@ -75,7 +77,7 @@ pub(crate) struct Options {
 
 /// Measures the devices of all slots, each model once, and keeps what was found.
 pub(crate) fn run(options: &Options, config: &Config) -> ExitCode {
-    match measured(options, config) {
+    match as_engines_do(config).and_then(|()| measured(options, config)) {
         Ok(entries) => {
             let text = match options.output {
                 Output::Table => table::table(&entries),
@@ -89,6 +91,18 @@ pub(crate) fn run(options: &Options, config: &Config) -> ExitCode {
         }
         Err(message) => failed(&message, 1),
     }
+}
+
+/// Starts this program anew where a GPU is measured and cuBLAS would compute in another way than in the engine of a slot.
+fn as_engines_do(config: &Config) -> Result<(), String> {
+    let (name, value) = SAME_BITS;
+    let gpus = config.slots.iter().any(|slot| slot.device == DeviceKind::Cuda);
+    if !gpus || env::var_os(name).is_some_and(|set| set == value) {
+        return Ok(());
+    }
+    let mut anew = Command::new("/proc/self/exe");
+    let error = anew.arg0("tombola-worker").args(env::args_os().skip(1)).env(name, value).exec();
+    Err(format!("cannot start anew with `{name}={value}`: {error}; hint: set it yourself"))
 }
 
 fn measured(options: &Options, config: &Config) -> Result<Vec<Entry>, String> {
