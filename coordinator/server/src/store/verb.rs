@@ -112,13 +112,14 @@ impl From<bool> for Arg<'_> {
 const NUL: char = '\0';
 const REPLACEMENT: &str = "\u{fffd}";
 
+/// A text as both databases store it.
+pub(super) fn stored(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains(NUL) { text.replace(NUL, REPLACEMENT).into() } else { text }
+}
+
 impl<'a> From<Cow<'a, str>> for Arg<'a> {
     fn from(text: Cow<'a, str>) -> Self {
-        if text.contains(NUL) {
-            Self::Text(Cow::Owned(text.replace(NUL, REPLACEMENT)))
-        } else {
-            Self::Text(text)
-        }
+        Self::Text(stored(text))
     }
 }
 

@@ -5,7 +5,7 @@ use tombola_core::record::{CheckpointRow, Ending, JobRow, JobState, Write};
 use tombola_server::store::{Cell, Store};
 use tombola_spec::{
     Attempt, JobId,
-    outcome::{Failure, FailureClass, Series, Split},
+    outcome::{Failure, FailureClass, Measure, Series, Split, Summary},
 };
 
 scenarios!(
@@ -21,6 +21,7 @@ scenarios!(
     a_lease_that_is_recalled_before_its_start_is_no_attempt,
     a_retry_forgets_tries,
     odd_values_of_workers_do_not_stand_in_the_way,
+    of_a_measure_that_a_worker_says_twice_the_first_counts,
 );
 
 async fn planted(place: &Place) -> (World, Vec<JobRow>) {
@@ -272,4 +273,24 @@ async fn odd_values_of_workers_do_not_stand_in_the_way(place: &Place) {
     let Write::Worker { worker, mut info } = world.worker() else { panic!("not a worker") };
     info.name = "a\0b".into();
     world.commit(&[Write::Worker { worker, info }]).await.unwrap();
+}
+
+/// Those that become one by what a database does not store, too.
+async fn of_a_measure_that_a_worker_says_twice_the_first_counts(place: &Place) {
+    let (mut world, jobs) = planted(place).await;
+    world.begin(&jobs[0]).await;
+    let measure = |name: &str, split, value| Measure { name: name.into(), split, value };
+    let mut outcome = outcome(&jobs[0]);
+    let Summary::Train(train) = &mut outcome.summary else { panic!("not a training") };
+    train.last = vec![
+        measure("lo\0ss", Split::Test, 0.5),
+        measure("lo\u{fffd}ss", Split::Test, 0.25),
+        measure("lo\0ss", Split::Train, 0.125),
+        measure("lo\0ss", Split::Test, 0.0),
+    ];
+    let finish = world.finish(&jobs[0], outcome);
+    world.commit(&[finish]).await.unwrap();
+    let measures = ask(&world.store, "select split, value from measures order by split").await;
+    let measure = |split: &str, value| vec![Cell::Text(split.into()), Cell::Float(value)];
+    assert_eq!(measures.rows, [measure("test", 0.5), measure("train", 0.125)]);
 }

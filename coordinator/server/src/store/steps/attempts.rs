@@ -3,7 +3,7 @@
 use super::{Steps, attempts_sql as sql};
 use crate::store::{
     batch::Hot,
-    verb::{Arg, row},
+    verb::{Arg, row, stored},
 };
 use std::collections::BTreeSet;
 use tombola_core::record::Write;
@@ -183,9 +183,13 @@ impl<'a> Finished<'a> {
         result.extend(row![train.iterations, train.flops as f64, train.device_seconds]);
         result.extend(row![early_stop.map(|stop| stop.iteration), Arg::Null, Arg::Null, Arg::Null]);
         let mut measures = |at: &'static str, measures: &'a [Measure]| {
+            // Of one that a worker says twice, the first counts. The database would look for it among all it has.
+            let mut said = BTreeSet::new();
             for measure in measures {
-                let (name, split) = (measure.name.as_str(), measure.split.name());
-                self.measures.push(row![job, at, name, split, measure.value]);
+                let (name, split) = (stored(measure.name.as_str().into()), measure.split.name());
+                if said.insert((name.clone(), split)) {
+                    self.measures.push(row![job, at, name, split, measure.value]);
+                }
             }
         };
         measures("last", &train.last);

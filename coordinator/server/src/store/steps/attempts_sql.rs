@@ -175,9 +175,8 @@ pub(super) const MEASURES: Verb = Verb {
     what: "a measure",
     columns: &[("job", Int), ("at", Text), ("name", Text), ("split", Text), ("value", Float)],
     sql: "insert into measures (job, at, name, split, value)
-          select v.job, v.at, v.name, v.split, v.value from {v} where true
-          on conflict (job, at, name, split) do nothing",
-    expect: Any,
+          select v.job, v.at, v.name, v.split, v.value from {v}",
+    expect: Each,
 };
 
 pub(super) const LAYERS: Verb = Verb {
