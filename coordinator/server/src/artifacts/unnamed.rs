@@ -8,6 +8,9 @@ use std::{
 };
 use tombola_spec::{Digest, outcome::Artifact};
 
+/// What an upload counts at least: the smallest takes an entry here, an inode, a block of the disk and an upload's work.
+const LEAST: u64 = 64 << 10;
+
 /// The uploads of all holders.
 #[derive(Debug)]
 pub struct Unnamed {
@@ -25,7 +28,8 @@ struct Uploads {
 #[derive(Debug)]
 struct Upload {
     holder: String,
-    bytes: u64,
+    /// What it counts, in bytes.
+    weight: u64,
     /// It came, and is not only coming.
     there: bool,
 }
@@ -51,7 +55,7 @@ impl Unnamed {
         let (holder, name, first) = (holder.to_owned(), *name, !uploads.by_digest.contains_key(&name.digest));
         if first {
             let sum = uploads.sums.get(&holder).copied().unwrap_or_default();
-            if sum.saturating_add(name.bytes) > self.most.0 {
+            if sum.saturating_add(weight(&name)) > self.most.0 {
                 return Err(self.too_much(&holder, sum));
             }
             uploads.add(&holder, &name, false);
@@ -80,27 +84,34 @@ impl Unnamed {
         let (sum, most) = (Size(sum), self.most);
         tracing::warn!(holder = who, %sum, %most, "artifacts.unnamed: uploads that nothing names are too many; one is refused");
         Error::Exhausted(format!(
-            "{who} has uploaded {sum} that no record names yet, and `uploads.unnamed` allows {most}\nhint: they are removed \
-             `uploads.kept` after they came, or raise `uploads.unnamed` in coordinator.toml; workers try again by themselves"
+            "{who} has uploaded {sum} that no record names yet, each file counted as {} or more, and `uploads.unnamed` allows \
+             {most}\nhint: they are removed `uploads.kept` after they came, or raise `uploads.unnamed` in coordinator.toml; workers \
+             try again by themselves",
+            Size(LEAST)
         ))
     }
 }
 
 impl Uploads {
     fn add(&mut self, holder: &str, name: &Artifact, there: bool) {
-        *self.sums.entry(holder.to_owned()).or_default() += name.bytes;
-        self.by_digest.insert(name.digest, Upload { holder: holder.to_owned(), bytes: name.bytes, there });
+        let weight = weight(name);
+        *self.sums.entry(holder.to_owned()).or_default() += weight;
+        self.by_digest.insert(name.digest, Upload { holder: holder.to_owned(), weight, there });
     }
 
     fn forget(&mut self, digest: &Digest) {
-        let Some(Upload { holder, bytes, .. }) = self.by_digest.remove(digest) else { return };
-        let left = self.sums.get(&holder).map_or(0, |sum| sum.saturating_sub(bytes));
+        let Some(Upload { holder, weight, .. }) = self.by_digest.remove(digest) else { return };
+        let left = self.sums.get(&holder).map_or(0, |sum| sum.saturating_sub(weight));
         if left == 0 {
             self.sums.remove(&holder);
         } else {
             self.sums.insert(holder, left);
         }
     }
+}
+
+fn weight(name: &Artifact) -> u64 {
+    name.bytes.max(LEAST)
 }
 
 /// An upload that is coming: counted, unless it breaks off.
@@ -140,27 +151,32 @@ impl Drop for Counted<'_> {
 mod tests {
     use super::*;
 
-    fn named(text: &str, bytes: u64) -> Artifact {
-        Artifact { digest: Digest::of(text.as_bytes()), bytes }
+    fn named(text: &str, parts: u64) -> Artifact {
+        Artifact { digest: Digest::of(text.as_bytes()), bytes: parts.saturating_mul(LEAST) }
+    }
+
+    /// Room for so many of the smallest.
+    fn room(parts: u64) -> Unnamed {
+        Unnamed::new(Size(parts * LEAST))
     }
 
     #[test]
     fn a_holder_is_refused_what_others_still_may_and_what_broke_off_counts_for_nothing() {
-        let unnamed = Unnamed::new(Size(10));
+        let unnamed = room(10);
         drop(unnamed.count("ada", &named("broke off", 10)).unwrap());
         unnamed.count("ada", &named("a", 6)).unwrap().came();
         unnamed.count("ada", &named("a", 6)).unwrap().came();
         let Err(Error::Exhausted(told)) = unnamed.count("ada", &named("b", 5)) else {
             panic!("it was taken")
         };
-        assert!(told.contains("ada has uploaded 6") && told.contains("hint:"), "{told}");
+        assert!(told.contains("ada has uploaded 384KiB") && told.contains("hint:"), "{told}");
         unnamed.count("bob", &named("b", 5)).unwrap().came();
     }
 
     /// It could be repeated for ever, each time with one upload more that nobody counted.
     #[test]
     fn an_upload_stays_counted_when_an_equal_one_breaks_off() {
-        let unnamed = Unnamed::new(Size(10));
+        let unnamed = room(10);
         let first = unnamed.count("ada", &named("a", 10)).unwrap();
         let second = unnamed.count("ada", &named("a", 10)).unwrap();
         second.came();
@@ -177,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_is_named_or_gone_makes_room() {
-        let unnamed = Unnamed::new(Size(10));
+        let unnamed = room(10);
         unnamed.count("ada", &named("a", 10)).unwrap().came();
         assert!(unnamed.count("ada", &named("b", 1)).is_err());
         unnamed.forget([Digest::of(b"a"), Digest::of(b"of nobody")]);
@@ -185,5 +201,14 @@ mod tests {
         assert!(unnamed.count("ada", &named("c", u64::MAX)).is_err());
         unnamed.forget_all();
         assert!(unnamed.count("ada", &named("c", 10)).is_ok());
+    }
+
+    /// Any number of them would fit into any number of bytes.
+    #[test]
+    fn the_smallest_uploads_take_up_room() {
+        let unnamed = room(2);
+        unnamed.count("ada", &named("a", 0)).unwrap().came();
+        unnamed.count("ada", &Artifact { bytes: 1, ..named("b", 0) }).unwrap().came();
+        assert!(unnamed.count("ada", &named("c", 0)).is_err());
     }
 }

@@ -253,7 +253,7 @@ async fn uploads_leave_room_on_the_disk(home: &Home) {
 /// Another holder's uploads, and reports, go on; a record, or the collector, makes room.
 async fn who_uploads_for_ever_and_reports_nothing_is_refused_until_records_name_what_came(home: &Home) {
     let mut config = home.config();
-    (config.uploads.unnamed, config.limits.artifact) = (Bytes(40), Bytes(40));
+    (config.uploads.unnamed, config.limits.artifact) = (Bytes(128 << 10), Bytes(128 << 10));
     config.uploads.kept = Span(Duration::from_secs(1));
     config.uploads.collect = Span(Duration::from_millis(50));
     let served = home.serve_with(config).await;
