@@ -1,9 +1,9 @@
 //! Sweeps, trials, jobs and claims, workers, data sets: what is written is what is read.
 
-use crate::rig::{Place, SWEEP, World, scenarios, value};
-use tombola_core::record::{JobRow, JobState, SweepRow, SweepState, WorkerState, Write};
+use crate::rig::{Place, SWEEP, World, ask, scenarios, value};
+use tombola_core::record::{JobRow, JobState, PackRow, SweepRow, SweepState, WorkerState, Write};
 use tombola_server::store::{Cell, Store};
-use tombola_spec::{Digest, Fingerprint, JobId, SweepId, TrialId, data};
+use tombola_spec::{Digest, Fingerprint, JobId, SweepId, TrialId, WorkerId, data, worker::WorkerInfo};
 
 scenarios!(
     what_was_submitted_is_read_back,
@@ -16,6 +16,7 @@ scenarios!(
     a_sweep_can_be_extended,
     a_data_set_is_bound_to_its_first_content,
     a_worker_comes_back_under_its_number,
+    workers_who_greet_in_one_commit_get_their_leases_in_it,
 );
 
 async fn what_was_submitted_is_read_back(place: &Place) {
@@ -172,10 +173,7 @@ async fn a_worker_comes_back_under_its_number(place: &Place) {
     let mut world = World::new(place).await;
     let second = world.worker();
     world
-        .commit(&[
-            second.clone(),
-            Write::WorkerState { worker: tombola_spec::WorkerId(2), state: WorkerState::Lost },
-        ])
+        .commit(&[second.clone(), Write::WorkerState { worker: WorkerId(2), state: WorkerState::Lost }])
         .await
         .unwrap();
     let states = "select state from worker_status where name = 'node-2'";
@@ -186,4 +184,31 @@ async fn a_worker_comes_back_under_its_number(place: &Place) {
         value(&world.store, "select slots from worker_status where name = 'node-2'").await,
         Cell::Integer(2)
     );
+}
+
+/// One of them greets twice, and is lost in between.
+async fn workers_who_greet_in_one_commit_get_their_leases_in_it(place: &Place) {
+    let mut world = World::new(place).await;
+    let jobs = world.submit(SWEEP).await.jobs;
+    let (second, third) = (world.worker(), world.worker());
+    let lost = Write::WorkerState { worker: WorkerId(2), state: WorkerState::Lost };
+    let mut lease = |job: usize, to| match world.lease(&[jobs[job].id]) {
+        Write::Lease(pack) => Write::Lease(PackRow { worker: WorkerId(to), ..pack }),
+        other => other,
+    };
+    let (first_lease, second_lease, third_lease) = (lease(0, 2), lease(1, 2), lease(2, 3));
+    let again = match second.clone() {
+        Write::Worker { worker, info } => {
+            Write::Worker { worker, info: WorkerInfo { name: "anew".into(), ..info } }
+        }
+        other => other,
+    };
+    world.commit(&[second, first_lease, third, lost, again, second_lease, third_lease]).await.unwrap();
+    let stand =
+        ask(&world.store, "select name, state, leased from worker_status where worker > 1 order by worker")
+            .await;
+    let row = |name: &str, leased| {
+        vec![Cell::Text(name.into()), Cell::Text("connected".into()), Cell::Integer(leased)]
+    };
+    assert_eq!(stand.rows, [row("anew", 2), row("node-3", 1)]);
 }

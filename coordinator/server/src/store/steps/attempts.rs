@@ -1,10 +1,7 @@
 //! Rows of writes about attempts.
 
 use super::{Steps, attempts_sql as sql};
-use crate::store::{
-    batch::Hot,
-    verb::{Arg, row, stored},
-};
+use crate::store::verb::{Arg, row, stored};
 use std::collections::BTreeSet;
 use tombola_core::record::Write;
 use tombola_spec::{
@@ -15,19 +12,7 @@ use tombola_spec::{
     },
 };
 
-/// Adds the statements of one batch.
-pub(super) fn add<'a>(steps: &mut Steps<'a>, kind: Hot, writes: &[&'a Write]) {
-    match kind {
-        Hot::Lease => lease(steps, writes),
-        Hot::Start => start(steps, writes),
-        Hot::Checkpoint => checkpoint(steps, writes),
-        Hot::Metrics => metrics(steps, writes),
-        Hot::Finish => finish(steps, writes),
-        Hot::End => end(steps, writes),
-    }
-}
-
-fn lease<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+pub(super) fn lease<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     let (mut packs, mut lanes, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
     for write in writes {
         let Write::Lease(pack) = write else { continue };
@@ -45,7 +30,7 @@ fn lease<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::LANES, lanes);
 }
 
-fn start<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+pub(super) fn start<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     let mut rows = Vec::new();
     for write in writes {
         if let Write::Start { job, attempt, worker: _, lease, iteration } = write {
@@ -55,7 +40,7 @@ fn start<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::START, rows);
 }
 
-fn checkpoint<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+pub(super) fn checkpoint<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     let (mut rows, mut pins) = (Vec::new(), Vec::new());
     for write in writes {
         if let Write::Checkpoint { job, attempt, checkpoint } = write {
@@ -68,7 +53,7 @@ fn checkpoint<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::UNPIN, pins);
 }
 
-fn metrics<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+pub(super) fn metrics<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     let (mut attempts, mut rows) = (BTreeSet::new(), Vec::new());
     for write in writes {
         let Write::Metrics { job, attempt, batch, series } = write else { continue };
@@ -96,7 +81,7 @@ fn metrics<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     steps.push(&sql::METRICS, rows);
 }
 
-fn end<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+pub(super) fn end<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     let (mut attempts, mut jobs) = (Vec::new(), Vec::new());
     for write in writes {
         let Write::End { job, attempt, failure, how, next, tries, losses } = write else { continue };
@@ -130,7 +115,7 @@ struct Finished<'a> {
     checkpoints: Vec<Vec<Arg<'a>>>,
 }
 
-fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
+pub(super) fn finish<'a>(steps: &mut Steps<'a>, writes: &[&'a Write]) {
     let mut all = Finished::default();
     for write in writes {
         let Write::Finish { job, attempt, outcome } = write else { continue };

@@ -1,4 +1,4 @@
-//! Rows of writes about sweeps, their graphs, workers and data sets.
+//! Rows of writes about sweeps, their graphs and data sets.
 
 use super::{Steps, access, graph_sql as sql};
 use crate::store::verb::{Arg, row};
@@ -6,10 +6,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use tombola_core::{
     plan::TrialSettings,
-    record::{AnalysisRow, JobRow, RoundRow, SweepRow, TrialRow, WorkerState, Write},
+    record::{AnalysisRow, JobRow, RoundRow, SweepRow, TrialRow, Write},
     verdict::Verdict,
 };
-use tombola_spec::{JobId, SweepId, TrialId, WorkerId, job::JobSpec, ladder, worker::WorkerInfo};
+use tombola_spec::{JobId, SweepId, TrialId, job::JobSpec, ladder};
 
 /// Adds the statements of one write.
 pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
@@ -56,10 +56,6 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         Write::JobState { jobs, state, reset } => {
             steps.push(&sql::JOB_STATE, jobs.iter().map(|job| row![*job, state.name(), *reset]).collect());
         }
-        Write::Worker { worker, info } => add_worker(steps, *worker, info),
-        Write::WorkerState { worker, state } => {
-            steps.push(&sql::WORKER_STATE, vec![row![*worker, state.name(), now]]);
-        }
         Write::BindData { set, digest, shape } => {
             steps.push(&sql::BIND_DATA, vec![row![set.as_str(), *digest, Arg::json(shape), now]]);
             steps.push(&sql::DATA_BOUND, vec![row![set.as_str(), *digest]]);
@@ -67,12 +63,14 @@ pub(super) fn add<'a>(steps: &mut Steps<'a>, write: &'a Write) {
         Write::AddToken(token) => access::add_token(steps, token),
         Write::RevokeToken { token, at } => access::revoke_token(steps, *token, *at),
         Write::Audit(row) => access::audit(steps, row),
-        Write::Lease(_)
+        Write::Worker { .. }
+        | Write::WorkerState { .. }
+        | Write::Lease(_)
         | Write::Start { .. }
         | Write::Checkpoint { .. }
         | Write::Metrics { .. }
         | Write::Finish { .. }
-        | Write::End { .. } => unreachable!("writes about attempts are batched"),
+        | Write::End { .. } => unreachable!("writes about attempts and workers are batched"),
     }
 }
 
@@ -98,12 +96,6 @@ fn claim<'a>(steps: &mut Steps<'a>, sweep: SweepId, jobs: &'a [JobId], shared: &
     let shared: HashSet<_> = shared.iter().collect();
     let claims = jobs.iter().map(|job| row![sweep, *job, shared.contains(job)]);
     steps.push(&sql::CLAIM, claims.collect());
-}
-
-fn add_worker<'a>(steps: &mut Steps<'a>, worker: WorkerId, info: &'a WorkerInfo) {
-    let (name, host, version) = (info.name.as_str(), info.host.as_str(), info.version.as_str());
-    let row = row![worker, name, host, version, Arg::json(info), WorkerState::Connected.name(), steps.now];
-    steps.push(&sql::WORKER, vec![row]);
 }
 
 fn add_trials<'a>(steps: &mut Steps<'a>, trials: &'a [TrialRow]) {

@@ -285,31 +285,6 @@ pub(super) const JOB_STATE: Verb = Verb {
     expect: Each,
 };
 
-pub(super) const WORKER: Verb = Verb {
-    what: "a worker",
-    columns: &[
-        ("id", Int),
-        ("name", Text),
-        ("host", Text),
-        ("version", Text),
-        ("info", Json),
-        ("state", Text),
-        ("now", Time),
-    ],
-    sql: "insert into workers (id, name, host, version, info, state, since)
-          select v.id, v.name, v.host, v.version, v.info, v.state, v.now from {v} where true
-          on conflict (id) do update set name = excluded.name, host = excluded.host, version = excluded.version,
-            info = excluded.info, state = excluded.state, since = excluded.since",
-    expect: Each,
-};
-
-pub(super) const WORKER_STATE: Verb = Verb {
-    what: "a change of a known worker",
-    columns: &[("id", Int), ("state", Text), ("now", Time)],
-    sql: "update workers set state = v.state, since = v.now from {v} where workers.id = v.id",
-    expect: Each,
-};
-
 pub(super) const BIND_DATA: Verb = Verb {
     what: "a data set",
     columns: &[("name", Text), ("digest", Text), ("shape", Json), ("now", Time)],

@@ -5,11 +5,12 @@ mod attempts;
 mod attempts_sql;
 mod graph;
 mod graph_sql;
+mod workers;
 
 pub(super) use graph_sql::METRIC_KINDS;
 
 use super::{
-    batch::{Batch, batches},
+    batch::{Batch, Hot, batches},
     verb::{Arg, Step, Stride, Verb},
 };
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ pub(super) fn steps<'a>(now: &'a str, writes: &'a [Write]) -> Vec<Stride<'a>> {
             Batch::Hot(kind, writes) => {
                 steps.list.push(Vec::new());
                 steps.together = true;
-                attempts::add(&mut steps, kind, &writes);
+                add(&mut steps, kind, &writes);
             }
             Batch::Cold(write) => {
                 steps.together = false;
@@ -36,6 +37,20 @@ pub(super) fn steps<'a>(now: &'a str, writes: &'a [Write]) -> Vec<Stride<'a>> {
         }
     }
     steps.list
+}
+
+/// Adds the statements of one hot batch.
+fn add<'a>(steps: &mut Steps<'a>, kind: Hot, writes: &[&'a Write]) {
+    match kind {
+        Hot::Worker => workers::greet(steps, writes),
+        Hot::WorkerState => workers::state(steps, writes),
+        Hot::Lease => attempts::lease(steps, writes),
+        Hot::Start => attempts::start(steps, writes),
+        Hot::Checkpoint => attempts::checkpoint(steps, writes),
+        Hot::Metrics => attempts::metrics(steps, writes),
+        Hot::Finish => attempts::finish(steps, writes),
+        Hot::End => attempts::end(steps, writes),
+    }
 }
 
 /// The statements that pin uploads until `expires`, and forget pins that have expired by `now`. Equal content may be uploaded
