@@ -182,6 +182,8 @@ impl City {
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         if let Some(shim) = clock_shim() {
             command.env("LD_PRELOAD", shim).env("TOMBOLA_CHAOS_CLOCK", self.clock());
+            // jemalloc's own threads wait until a time by the wall clock: the kernel's, to which a stepped one's is over.
+            command.env("_RJEM_MALLOC_CONF", "background_thread:false");
         }
         command
     }
