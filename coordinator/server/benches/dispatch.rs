@@ -1,7 +1,7 @@
 //! How soon work reaches a worker, and what it costs to keep many of them connected.
 //!
-//! `cargo bench -p tombola-server --bench dispatch [-- --workers N]`. The coordinator is a process of its own on SQLite, as it is installed;
-//! the workers are sessions of this process over loopback, each on its own connection. A sweep of one job is submitted
+//! `cargo bench -p tombola-server --bench dispatch [-- sqlite|postgres] [--workers N]`; Postgres is the server that
+//! `TOMBOLA_TEST_POSTGRES` names. The coordinator is a process of its own, as it is installed; the workers are sessions of this process over loopback, each on its own connection. A sweep of one job is submitted
 //! to idle workers; measured is the time from the request until its lease has arrived, with the commit of both in
 //! between: of one idle worker, of one among many, and of one beside others that run job after job. SQLite's state lies in the folder for temporary files: set `TMPDIR` to measure another disk.
 
@@ -33,10 +33,28 @@ const SET: &str = "fashion_mnist";
 
 #[tokio::main]
 async fn main() {
-    let mut words = std::env::args().skip_while(|word| word != "--workers").skip(1);
-    let many: usize = words.next().map_or(MANY, |word| word.parse().expect("a number after --workers"));
-    let home = Home::sqlite();
-    let coordinator = start(&home).await;
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    let many = words.iter().skip_while(|word| *word != "--workers").nth(1);
+    let many: usize = many.map_or(MANY, |word| word.parse().expect("a number after --workers"));
+    let named = |name: &str| words.iter().any(|word| word == name);
+    if named("sqlite") || !named("postgres") {
+        println!("SQLite");
+        one_among_busy(&Home::sqlite()).await;
+        among_many(&Home::sqlite(), many).await;
+    }
+    if named("postgres") || !named("sqlite") {
+        let homes = [Home::postgres("bench_dispatch").await, Home::postgres("bench_dispatch_many").await];
+        let [Some(busy), Some(idle)] = homes else { return };
+        println!("Postgres");
+        one_among_busy(&busy).await;
+        among_many(&idle, many).await;
+        busy.place.remove().await;
+        idle.place.remove().await;
+    }
+}
+
+async fn one_among_busy(home: &Home) {
+    let coordinator = start(home).await;
     let mut bench = Bench::new(coordinator.address);
     bench.connect(1).await;
     bench.measure("1 idle worker").await;
@@ -45,9 +63,10 @@ async fn main() {
     assert!(bench.busy.try_join_next().is_none(), "they ran out of jobs");
     drop(bench);
     coordinator.kill().await;
+}
 
-    let home = Home::sqlite();
-    let coordinator = start(&home).await;
+async fn among_many(home: &Home, many: usize) {
+    let coordinator = start(home).await;
     let mut bench = Bench::new(coordinator.address);
     let (before, begun) = (memory(&coordinator), Instant::now());
     bench.connect(many).await;

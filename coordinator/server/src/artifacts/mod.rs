@@ -9,6 +9,7 @@ mod receive;
 mod unnamed;
 
 pub(crate) use hold::Hold;
+pub(crate) use unnamed::LEAST;
 pub use unnamed::Unnamed;
 
 use crate::{Error, config::Bytes as Size};

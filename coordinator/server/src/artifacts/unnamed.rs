@@ -4,12 +4,12 @@
 use crate::{Error, config::Bytes as Size};
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tombola_spec::{Digest, outcome::Artifact};
 
 /// What an upload counts at least: the smallest takes an entry here, an inode, a block of the disk and an upload's work.
-const LEAST: u64 = 64 << 10;
+pub(crate) const LEAST: Size = Size(64 << 10);
 
 /// The uploads of all holders.
 #[derive(Debug)]
@@ -22,12 +22,13 @@ pub struct Unnamed {
 #[derive(Debug, Default)]
 struct Uploads {
     by_digest: HashMap<Digest, Upload>,
-    sums: HashMap<String, u64>,
+    sums: HashMap<Arc<str>, u64>,
 }
 
 #[derive(Debug)]
 struct Upload {
-    holder: String,
+    /// The key of its sum: there may be a million uploads of one holder.
+    holder: Arc<str>,
     /// What it counts, in bytes.
     weight: u64,
     /// It came, and is not only coming.
@@ -54,7 +55,7 @@ impl Unnamed {
         let mut uploads = self.uploads();
         let (holder, name, first) = (holder.to_owned(), *name, !uploads.by_digest.contains_key(&name.digest));
         if first {
-            let sum = uploads.sums.get(&holder).copied().unwrap_or_default();
+            let sum = uploads.sums.get(holder.as_str()).copied().unwrap_or_default();
             if sum.saturating_add(weight(&name)) > self.most.0 {
                 return Err(self.too_much(&holder, sum));
             }
@@ -84,10 +85,9 @@ impl Unnamed {
         let (sum, most) = (Size(sum), self.most);
         tracing::warn!(holder = who, %sum, %most, "artifacts.unnamed: uploads that nothing names are too many; one is refused");
         Error::Exhausted(format!(
-            "{who} has uploaded {sum} that no record names yet, each file counted as {} or more, and `uploads.unnamed` allows \
+            "{who} has uploaded {sum} that no record names yet, each file counted as {LEAST} or more, and `uploads.unnamed` allows \
              {most}\nhint: they are removed `uploads.kept` after they came, or raise `uploads.unnamed` in coordinator.toml; workers \
-             try again by themselves",
-            Size(LEAST)
+             try again by themselves"
         ))
     }
 }
@@ -95,8 +95,10 @@ impl Unnamed {
 impl Uploads {
     fn add(&mut self, holder: &str, name: &Artifact, there: bool) {
         let weight = weight(name);
-        *self.sums.entry(holder.to_owned()).or_default() += weight;
-        self.by_digest.insert(name.digest, Upload { holder: holder.to_owned(), weight, there });
+        let holder =
+            self.sums.get_key_value(holder).map_or_else(|| holder.into(), |(known, _)| Arc::clone(known));
+        *self.sums.entry(Arc::clone(&holder)).or_default() += weight;
+        self.by_digest.insert(name.digest, Upload { holder, weight, there });
     }
 
     fn forget(&mut self, digest: &Digest) {
@@ -111,7 +113,7 @@ impl Uploads {
 }
 
 fn weight(name: &Artifact) -> u64 {
-    name.bytes.max(LEAST)
+    name.bytes.max(LEAST.0)
 }
 
 /// An upload that is coming: counted, unless it breaks off.
@@ -152,12 +154,12 @@ mod tests {
     use super::*;
 
     fn named(text: &str, parts: u64) -> Artifact {
-        Artifact { digest: Digest::of(text.as_bytes()), bytes: parts.saturating_mul(LEAST) }
+        Artifact { digest: Digest::of(text.as_bytes()), bytes: parts.saturating_mul(LEAST.0) }
     }
 
     /// Room for so many of the smallest.
     fn room(parts: u64) -> Unnamed {
-        Unnamed::new(Size(parts * LEAST))
+        Unnamed::new(Size(parts * LEAST.0))
     }
 
     #[test]

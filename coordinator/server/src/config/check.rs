@@ -1,6 +1,7 @@
 //! What is wrong with settings that are right by themselves.
 
 use super::{Bytes, Config, Limits, Tls, Uploads, Workers};
+use crate::artifacts::LEAST;
 use tombola_wire::{CHUNK, MAX_MESSAGE};
 
 /// Every contradiction, each a paragraph.
@@ -59,6 +60,12 @@ fn workers(workers: &Workers) -> Vec<String> {
 
 fn uploads(uploads: &Uploads, artifact: Bytes) -> Option<String> {
     let unnamed = uploads.unnamed;
+    if unnamed < LEAST {
+        return Some(format!(
+            "`uploads.unnamed` is {unnamed}, and each upload counts as {LEAST} or more: all would be refused for ever\nhint: \
+             raise `uploads.unnamed`"
+        ));
+    }
     (unnamed < artifact).then(|| {
         format!(
             "`uploads.unnamed` is {unnamed}, less than one artifact may have (`limits.artifact`, {artifact}): such a one would be \

@@ -1,7 +1,8 @@
 //! Which writes of a commit may share a statement.
 //!
 //! Writes about different jobs and workers commute, so a write joins the latest batch of its kind, unless a batch behind that
-//! one touches what it is about. Everything that is about neither attempts nor workers stays exactly where it is.
+//! one touches what it is about. Everything that is about neither attempts nor workers stays exactly where it is. This holds as long as
+//! no statement about attempts reads how a worker stands: a lease needs its worker to be there, and no more.
 
 use std::collections::HashMap;
 use tombola_core::record::Write;
@@ -124,10 +125,11 @@ fn named(write: &Write) -> Option<Subject> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
     use tombola_core::record::{JobState, PackRow, WorkerState};
     use tombola_spec::{
         Attempt, LeaseId,
-        worker::{DeviceKind, Plan},
+        worker::{DeviceKind, Plan, WorkerInfo},
     };
 
     fn start(job: u64) -> Write {
@@ -140,7 +142,21 @@ mod tests {
     }
 
     fn worker(worker: u64) -> Write {
-        Write::WorkerState { worker: WorkerId(worker), state: WorkerState::Connected }
+        let info = WorkerInfo {
+            name: worker.to_string(),
+            host: "node".into(),
+            version: "0.1.0".into(),
+            components: BTreeMap::new(),
+            slots: Vec::new(),
+            data: Vec::new(),
+            data_folder: String::new(),
+            patience_s: 0,
+        };
+        Write::Worker { worker: WorkerId(worker), info }
+    }
+
+    fn lost(worker: u64) -> Write {
+        Write::WorkerState { worker: WorkerId(worker), state: WorkerState::Lost }
     }
 
     fn lease(worker: u64, job: u64) -> Write {
@@ -179,6 +195,12 @@ mod tests {
     fn nothing_is_leased_to_a_worker_before_it_is_there() {
         assert_eq!(shape(&[lease(1, 1), worker(2), lease(2, 2)]), [1, 1, 1]);
         assert_eq!(shape(&[worker(1), worker(1), lease(1, 1)]), [1, 1, 1]);
+        assert_eq!(shape(&[lease(1, 1), worker(2), lost(2), lease(2, 2), lease(1, 3)]), [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn how_a_worker_stands_is_what_was_said_last() {
+        assert_eq!(shape(&[worker(1), lost(1), worker(1), lost(2)]), [1, 2, 1]);
     }
 
     #[test]

@@ -112,6 +112,16 @@ async fn all_mistakes_are_shown_at_once() {
     }
 }
 
+/// Every upload counts as 64 KiB at least: none would ever be taken.
+#[tokio::test]
+async fn room_for_less_than_one_upload_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("coordinator.toml");
+    fs::write(&file, "[limits]\nartifact = \"32KiB\"\n[uploads]\nunnamed = \"32KiB\"\n").unwrap();
+    let (code, words) = run(&["--config", file.to_str().unwrap()], &[]).await;
+    assert!(code == Some(2) && words.contains("`uploads.unnamed` is 32KiB"), "{words}");
+}
+
 #[tokio::test]
 async fn insecure_keeps_an_address_that_others_reach_in_plain_text() {
     let home = Home::sqlite();

@@ -68,9 +68,7 @@ async fn things_that_do_not_exist_cannot_be_named(place: &Place) {
     world
         .refused(&[Write::JobState { jobs: vec![JobId(1), job], state: JobState::Open, reset: false }])
         .await;
-    world
-        .refused(&[Write::WorkerState { worker: tombola_spec::WorkerId(9), state: WorkerState::Gone }])
-        .await;
+    world.refused(&[Write::WorkerState { worker: WorkerId(9), state: WorkerState::Gone }]).await;
 }
 
 /// Cancelling one sweep removes its claims, and no claim of another.

@@ -165,7 +165,7 @@ fn train(load: &Load) -> Train {
 fn common(load: &Load, architecture: &Architecture, examples: Examples, manner: &Manner) -> Result<Common> {
     let ways = Ways::read(&manner.ways)
         .ok_or_else(|| EngineError::Settings(format!("`{}` are no ways of convolutions", manner.ways)))?;
-    Ok(Common::new(architecture.clone(), &train(load), load.dtype, examples, ways))
+    Ok(Common::new(architecture.clone(), None, &train(load), load.dtype, examples, ways))
 }
 
 /// Lanes of the same initial weights: drawing them for each would take longer than the measurement.

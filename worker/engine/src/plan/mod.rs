@@ -81,9 +81,10 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Of lanes that train a network as `train` says, and drop nothing out.
+    /// Of lanes that train a network as `train` says.
     pub(crate) fn new(
         architecture: Architecture,
+        dropout: Option<Dropout>,
         train: &Train,
         dtype: Dtype,
         examples: Examples,
@@ -93,7 +94,7 @@ impl Common {
         Self {
             rule: Rule::of(train),
             parts: Parts::of(&architecture, &layout, train),
-            dropout: None,
+            dropout,
             examples,
             kind: kind_of(dtype),
             products: products_of(dtype),

@@ -141,8 +141,7 @@ impl Engine {
         }
         let architecture = recipe.architecture()?;
         let dropout = Dropout::of(&architecture, recipe.model.dropout);
-        let alike = Common::new(architecture, &recipe.train, recipe.dtype, material.examples, ways);
-        let common = Common { dropout, ..alike };
+        let common = Common::new(architecture, dropout, &recipe.train, recipe.dtype, material.examples, ways);
         groups.push(Group { common, lanes: vec![lane], starts: vec![start], provenance });
         Ok(())
     }

@@ -22,8 +22,10 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+/// How far queries step back: beside one busy thread for each core, a tenth of a core is left to them.
+const NICE: i32 = 10;
 /// Steps of SQLite's machine between two looks at the clock; some microseconds.
 const STEPS: i32 = 1000;
 /// Longest value, bytes: what is stored fits, and `instr` of one in another takes seconds and not hours.
@@ -65,14 +67,22 @@ impl Sqlite {
         let abandoned = Arc::new(AtomicBool::new(false));
         let _abandon = Abandon(Arc::clone(&abandoned));
         let (database, sql) = (self.folder.database(), sql.to_owned());
+        let (say, told) = oneshot::channel();
         let run = move || {
             // Free again once the query really ended, whoever waits for it.
             let _room = room;
-            table(&database, &sql, limits, abandoned)
+            step_back();
+            let _ = say.send(table(&database, &sql, limits, abandoned));
         };
-        let ran = tokio::task::spawn_blocking(run).await;
         let unavailable = |why: String| StoreError::Unavailable { place: self.folder.place(), why };
-        ran.map_err(|error| unavailable(error.to_string()))?.map_err(|error| self.mistake(&error, limits))
+        // A thread of its own: what stepped back cannot come forward again without rights nobody should need.
+        std::thread::Builder::new()
+            .name("guest".into())
+            .spawn(run)
+            .map_err(|error| unavailable(error.to_string()))?;
+        told.await
+            .map_err(|error| unavailable(error.to_string()))?
+            .map_err(|error| self.mistake(&error, limits))
     }
 
     /// Waits for room. Queries one after the other, one of them always there, would keep the log from ever being started
@@ -114,6 +124,15 @@ impl Sqlite {
             Some(fault::ERROR | fault::MISMATCH | fault::FORBIDDEN) | None => StoreError::Query { why },
             code => fault::reaction(self.folder.place(), code, why),
         }
+    }
+}
+
+/// Lets everybody else go first on a processor: leases do not wait for a query. On Linux this is of a thread; elsewhere it
+/// would be of the process.
+fn step_back() {
+    if cfg!(target_os = "linux") {
+        // Where it may not be done, queries take their share.
+        let _ = rustix::process::setpriority_process(None, NICE);
     }
 }
 

@@ -168,7 +168,8 @@ impl<'a> Finished<'a> {
         result.extend(row![train.iterations, train.flops as f64, train.device_seconds]);
         result.extend(row![early_stop.map(|stop| stop.iteration), Arg::Null, Arg::Null, Arg::Null]);
         let mut measures = |at: &'static str, measures: &'a [Measure]| {
-            // Of one that a worker says twice, the first counts. The database would look for it among all it has.
+            // Of one that a worker says twice, the first counts. A database would look for each among all it has; no other
+            // result of the job is there, or its row of `results` is refused.
             let mut said = BTreeSet::new();
             for measure in measures {
                 let (name, split) = (stored(measure.name.as_str().into()), measure.split.name());

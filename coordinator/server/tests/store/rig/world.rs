@@ -9,8 +9,8 @@ use std::{
 use tombola_core::{
     plan::{AnalysisPlan, JobPlan, Plan, TrialPlan},
     record::{
-        AnalysisRow, JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, SweepState, TrialRow,
-        WorkerState, Write,
+        AnalysisRow, AuditRow, JobRow, JobState, LastIds, PackRow, RoundRow, SweepRow, SweepState, TrialRow,
+        Write,
     },
     sweep,
 };
@@ -100,7 +100,9 @@ impl World {
     /// Commits a change that would be fine, with these behind it, and sees all of it refused. Returns why.
     pub(crate) async fn refused(&self, writes: &[Write]) -> String {
         let before = self.everything().await;
-        let fine = Write::WorkerState { worker: WorkerId(1), state: WorkerState::Draining };
+        // It keeps its place before them, a statement of its own.
+        let (actor, role, peer, subject) = Default::default();
+        let fine = Write::Audit(AuditRow { actor, role, peer, action: "fine", subject });
         let all: Vec<_> = [fine].into_iter().chain(writes.iter().cloned()).collect();
         let error = self.commit(&all).await.unwrap_err();
         assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
@@ -326,6 +328,7 @@ const TABLES: &[&str] = &[
     "curve_points",
     "data_sets",
     "pins",
+    "audit_log",
 ];
 
 fn next(id: &mut u64) -> u64 {
