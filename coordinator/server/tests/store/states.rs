@@ -1,8 +1,13 @@
 //! States of earlier builds: each opens, is brought up, and goes on. `states/NNNN.sql` is a `.dump` of the `tombola.db` that a
-//! coordinator with schema NNNN left when it was killed: a finished sweep, and one with jobs done, leased and open.
+//! coordinator with schema NNNN left when it was killed: a finished sweep, and one with jobs done, leased and open. Those from
+//! 15 on are that of 13, opened by the coordinator of their day. Schemas before 13 were never released, nor kept.
 
 use crate::rig::{NOW, Place, admin, ask, text};
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tombola_core::{
     record::{Ending, JobState, Write},
     schedule::{Config, Scheduler},
@@ -25,11 +30,13 @@ second |  | 2 | 1 | 0.910300
 ";
 
 #[tokio::test]
-async fn the_state_of_every_earlier_schema_opens_and_goes_on() {
+async fn the_states_that_earlier_schemas_left_open_and_go_on() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/states");
     let mut states: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     states.sort();
-    assert!(!states.is_empty());
+    let of = |state: &PathBuf| state.file_stem().unwrap().to_string_lossy().into_owned();
+    // No state of schema 14 was ever left: it came together with the next one.
+    assert_eq!(states.iter().map(of).collect::<Vec<_>>(), ["0013", "0015", "0016"]);
     for state in states {
         opens(&state).await;
     }
