@@ -59,6 +59,20 @@ def job_by_history(axes):
     ticks(axes.xaxis, [0, 1_000, 10_000, 100_000, 1_000_000])
 
 
+def dispatch_by_workers(axes):
+    axes.set(title="A ready job reaches an idle worker", ylim=(0, 12))
+    axes.set_xscale("log")
+    axes.set(xlabel="connected workers (log)", ylabel="p95, milliseconds")
+    ticks(axes.xaxis, [100, 1_000, 10_000])
+
+
+def memory_by_workers(axes):
+    axes.set(title="Memory by connected workers", xscale="log", yscale="log", ylim=(10, 1_000))
+    axes.set(xlabel="connected workers (log)", ylabel="MiB of the coordinator (log)")
+    ticks(axes.xaxis, [100, 1_000, 10_000])
+    ticks(axes.yaxis, [10, 100, 1_000])
+
+
 def time_by_seeds(axes):
     axes.set(title="A sweep by its seeds: time", xscale="log", yscale="log", ylim=(0.1, 10_000))
     axes.set(xlabel="seeds, of 19 jobs each (log)", ylabel="milliseconds of processor time (log)")
@@ -88,6 +102,7 @@ def as_measured(value):
 
 PLOTS = {
     steps_by_density: rate, conv_steps_by_density: rate, steps_by_lanes: rate, job_by_history: rate,
+    dispatch_by_workers: as_measured, memory_by_workers: as_measured,
     time_by_seeds: as_measured, memory_by_seeds: as_measured,
 }
 

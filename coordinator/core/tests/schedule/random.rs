@@ -20,6 +20,8 @@ enum Step {
     Connect(usize),
     Restart,
     Wait(u64),
+    /// A report that came long ago comes again.
+    Repeat(prop::sample::Index),
     Set(usize, SweepState),
     Retry(usize),
     Extend(u32),
@@ -46,6 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => worker.prop_map(Step::Connect),
         1 => Just(Step::Restart),
         2 => (1u64..20).prop_map(Step::Wait),
+        4 => any::<prop::sample::Index>().prop_map(Step::Repeat),
         1 => (0usize..2, state).prop_map(|(sweep, state)| Step::Set(sweep, state)),
         1 => (0usize..2).prop_map(Step::Retry),
         1 => (2u32..5).prop_map(Step::Extend),
@@ -79,6 +82,8 @@ fn take(rig: &mut Rig, sweeps: &[SweepId], step: &Step) {
         Step::Connect(_) => {}
         Step::Restart => rig.restart(),
         Step::Wait(seconds) => rig.wait(seconds),
+        Step::Repeat(which) if !rig.heard.is_empty() => rig.hear_again(which.index(rig.heard.len())),
+        Step::Repeat(_) => {}
         Step::Set(sweep, state) => rig.set_state(sweeps[sweep], state),
         Step::Retry(sweep) => rig.event(Event::Retry { sweep: sweeps[sweep] }),
         Step::Extend(rounds) => rig.extend(sweeps[0], &tiny("a", "[1, 2]", rounds, "")),

@@ -46,6 +46,8 @@ pub(crate) struct Rig {
     pub(crate) warnings: Vec<String>,
     /// Everything sent to workers, in order.
     pub(crate) sent: Vec<(String, Message)>,
+    /// Every report that came, in order.
+    pub(crate) heard: Vec<Event>,
 }
 
 impl Rig {
@@ -66,6 +68,7 @@ impl Rig {
             answers: Vec::new(),
             warnings: Vec::new(),
             sent: Vec::new(),
+            heard: Vec::new(),
         }
     }
 
@@ -74,6 +77,9 @@ impl Rig {
         let mut events = vec![event];
         while !events.is_empty() {
             for event in std::mem::take(&mut events) {
+                if matches!(event, Event::Report { .. }) {
+                    self.heard.push(event.clone());
+                }
                 let effects = self.scheduler.handle(self.now, event);
                 let mut messages = Vec::new();
                 for effect in effects {
@@ -89,6 +95,16 @@ impl Rig {
                     events.extend(self.deliver(worker, message));
                 }
             }
+        }
+    }
+
+    /// A report that came before comes again, long after what followed it.
+    pub(crate) fn hear_again(&mut self, number: usize) {
+        let Some(Event::Report { worker, .. }) = self.heard.get(number) else { return };
+        if self.links.contains_key(worker) {
+            let before = self.store.told();
+            self.event(self.heard[number].clone());
+            assert_eq!(self.store.told(), before, "{:?} changed something", self.heard[number]);
         }
     }
 

@@ -35,6 +35,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// All that reports decide.
+    pub(crate) fn told(&self) -> String {
+        format!("{:?} {:?} {:?} {:?}", self.jobs, self.leases, self.ends, self.started)
+    }
+
     pub(crate) fn apply(&mut self, write: Write) {
         match write {
             Write::AddSweep(row) => {
