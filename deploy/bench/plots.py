@@ -63,13 +63,13 @@ def dispatch_by_workers(axes):
     axes.set(title="A ready job reaches an idle worker", ylim=(0, 12))
     axes.set_xscale("log")
     axes.set(xlabel="connected workers (log)", ylabel="p95, milliseconds")
-    ticks(axes.xaxis, [1, 10, 100, 1_000, 3_000])
+    ticks(axes.xaxis, [1, 10, 100, 1_000, 10_000])
 
 
 def memory_by_workers(axes):
     axes.set(title="Memory by connected workers", xscale="log", yscale="log", ylim=(10, 1_000))
     axes.set(xlabel="connected workers (log)", ylabel="MiB of the coordinator (log)")
-    ticks(axes.xaxis, [100, 300, 1_000, 3_000])
+    ticks(axes.xaxis, [100, 1_000, 10_000])
     ticks(axes.yaxis, [10, 100, 1_000])
 
 
