@@ -202,16 +202,7 @@ fn outcome() -> Outcome {
     Outcome {
         outputs: tombola_spec::job::Output::ALL.into_iter().map(|output| (output, artifact)).collect(),
         summary: Summary::Mask(MaskSummary::default()),
-        provenance: Provenance {
-            plan: String::new(),
-            device: String::new(),
-            threads: 1,
-            width: 1,
-            libtorch: String::new(),
-            capability: String::new(),
-            worker: String::new(),
-            data: None,
-        },
+        provenance: Provenance::default(),
     }
 }
 

@@ -13,8 +13,8 @@ Usage: cargo xtask chaos [--faults N] [--seed S]
 A coordinator on SQLite, then two on a Postgres of their own; two workers with real engines; a network, a disk and a clock
 that fail. Coordinators, workers, engines and Postgres are killed, stopped and continued; connections are reset; a host is
 silent, or slow, or two do not hear each other, in one direction or both; the disk is full; artifacts are gone or damaged;
-the clock is stepped; no connection to Postgres is left. After each fault somebody has to lead and every worker to be at
-work again. At the end masks, weights and every metric point have to be those of a run in which nothing failed, bit for bit,
+the clock is stepped; no connection to Postgres is left. After each fault somebody has to lead, and every worker to be
+connected to it. At the end masks, weights and every metric point have to be those of a run in which nothing failed, bit for bit,
 and no job may have been done twice.
 
   --faults N   faults on each database [default: 200]; some 4 s each

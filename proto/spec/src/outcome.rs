@@ -239,8 +239,8 @@ pub struct LayerCount {
     pub prunable: bool,
 }
 
-/// How a result was computed: enough to compute the same bits again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How a result was computed: enough to compute the same bits again. The default says nothing, as stand-ins for engines do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Execution plan: `cpu-lanes`, `cpu-sparse` or `fused`; `rust` for masks; `alone` for analyses, and for
     /// masks whose scores are derivatives of the network.

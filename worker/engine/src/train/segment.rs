@@ -336,16 +336,7 @@ mod tests {
         let mut lanes = [Lane::new(JobId(1), spec, PathBuf::new(), rows)];
         let every = Duration::from_secs(86_400);
         let checkpoints = Checkpoints::new(CheckpointRule { every, every_iterations: None });
-        let provenance = Provenance {
-            plan: String::new(),
-            device: String::new(),
-            threads: 1,
-            width: 1,
-            libtorch: String::new(),
-            capability: String::new(),
-            worker: String::new(),
-            data: None,
-        };
+        let provenance = Provenance::default();
         let link = Until { last, ..Until::default() };
         let segment = Segment {
             pack: device,

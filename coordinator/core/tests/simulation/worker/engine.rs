@@ -211,15 +211,6 @@ fn outcome(running: &Running) -> Outcome {
         // The scheduler looks at no figure, so that one kind will do for all others.
         _ => Summary::Mask(MaskSummary::default()),
     };
-    let provenance = Provenance {
-        plan: String::new(),
-        device: String::new(),
-        threads: 1,
-        width: 1,
-        libtorch: String::new(),
-        capability: String::new(),
-        worker: String::new(),
-        data: None,
-    };
+    let provenance = Provenance::default();
     Outcome { outputs, summary, provenance }
 }

@@ -132,7 +132,7 @@ impl Sqlite {
 fn step_back() {
     if cfg!(target_os = "linux") {
         // Where it may not be done, queries take their share.
-        let _ = rustix::process::setpriority_process(None, NICE);
+        let _ = rustix::process::nice(NICE);
     }
 }
 
@@ -210,4 +210,20 @@ fn cell(row: &Row<'_>, column: usize, boolean: bool) -> rusqlite::Result<Cell> {
         ValueRef::Text(text) => Cell::Text(std::str::from_utf8(text)?.to_owned()),
         ValueRef::Blob(bytes) => Cell::Text(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
     })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_steps_back_and_nobody_else() {
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        let (before, stepped) = (nice(), move || {
+            step_back();
+            nice()
+        });
+        assert_eq!(std::thread::spawn(stepped).join().unwrap(), (before + NICE).min(19));
+        assert_eq!(nice(), before);
+    }
 }
